@@ -21,16 +21,25 @@ UNIT_OBJECTS := $(patsubst %,$(CORE)/%.o,$(basename \
 PROCESSES_OBJECTS := $(patsubst %,$(CORE)/%.o,$(basename \
     $(wildcard tests/processes/*.cc tests/processes/*.c)))
 
+# What tests share; an archive, so that a test takes only what it uses.
+SUPPORT_OBJECTS := $(patsubst %,$(CORE)/%.o,$(basename \
+    $(wildcard tests/support/*.cc tests/support/*.c)))
+
 .PHONY: core unit processes unit-program processes-program
 core: $(CORE)/libsnce.a
 
-# The archive is made new when a source was taken away, too.
 $(CORE)/libsnce.a: $(CORE_OBJECTS) $(CORE)/objects
-	rm -f $@
+	@rm -f $@
 	ar rcs $@ $(CORE_OBJECTS)
+$(CORE)/libsupport.a: $(SUPPORT_OBJECTS) $(CORE)/objects
+	@rm -f $@
+	ar rcs $@ $(SUPPORT_OBJECTS)
+
+# Changes when a source comes or goes: what was linked with it is then old.
+LISTED := $(CORE_OBJECTS) $(SUPPORT_OBJECTS) $(UNIT_OBJECTS) $(PROCESSES_OBJECTS)
 $(CORE)/objects: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CORE_OBJECTS)' | cmp -s - $@ || echo '$(CORE_OBJECTS)' >$@
+	@echo '$(LISTED)' | cmp -s - $@ || echo '$(LISTED)' >$@
 .PHONY: FORCE
 FORCE:
 
@@ -39,19 +48,19 @@ $(CORE)/core/%.o: sslsnce/core/%.c
 	$(CC) -std=gnu11 $(CORE_WARNINGS) $(CORE_FLAGS) $(CFLAGS) -c -o $@ $<
 $(CORE)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(WARNINGS) $(CORE_FLAGS) -Itests $(CFLAGS) -c -o $@ $<
+	$(CC) -std=gnu11 $(WARNINGS) $(CORE_FLAGS) -Itests/support $(CFLAGS) -c -o $@ $<
 $(CORE)/tests/%.o: tests/%.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=gnu++17 $(WARNINGS) $(CORE_FLAGS) -Itests $(CXXFLAGS) -c -o $@ $<
+	$(CXX) -std=gnu++17 $(WARNINGS) $(CORE_FLAGS) -Itests/support $(CXXFLAGS) -c -o $@ $<
 
 # A test that has a main() of its own wins over GoogleTest's, which is in an
 # archive.
 define test_program
-$(CORE)/$(1): $$($(2)) $(CORE)/libsnce.a
+$(CORE)/$(1): $$($(2)) $(CORE)/libsupport.a $(CORE)/libsnce.a $(CORE)/objects
 	@test -n "$$($(2))" || \
 	    { echo 'tests/$(1) has no tests yet' >&2; exit 1; }
 	$$(CXX) $(filter -fsanitize=%,$(CORE_FLAGS)) $$(LDFLAGS) -o $$@ $$($(2)) \
-	    $(CORE)/libsnce.a -lgmock -lgtest_main -lgtest -lpthread
+	    $(CORE)/libsupport.a $(CORE)/libsnce.a -lgmock -lgtest_main -lgtest -lpthread
 $(1)-program: $(CORE)/$(1)
 $(1): $(CORE)/$(1)
 	$(CORE)/$(1) $$(GTEST_ARGS)
@@ -59,4 +68,4 @@ endef
 $(eval $(call test_program,unit,UNIT_OBJECTS))
 $(eval $(call test_program,processes,PROCESSES_OBJECTS))
 
--include $(patsubst %.o,%.d,$(CORE_OBJECTS) $(UNIT_OBJECTS) $(PROCESSES_OBJECTS))
+-include $(LISTED:.o=.d)
