@@ -65,7 +65,7 @@ typedef struct {
     int nicknameCount;
     PRBool tickets;
     SSLVersionRange versions;
-    int execWorker; /* this process is that worker, exec'd; or -1 */
+    int execWorker;   /* this process is that worker, exec'd; or -1 */
     int execListener; /* and this is the listening socket's descriptor */
 } Options;
 

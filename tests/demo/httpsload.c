@@ -32,13 +32,10 @@
 #define MAX_THREADS 64
 #define MAX_KEPT 1000
 #define IO_TIMEOUT_MS 1000
+#define MAX_TRIES 8           /* to make a session while workers are killed */
 #define RESUMES_PER_SESSION 4 /* of a load thread, before it makes a new one */
 
-typedef enum {
-    VISIT_FULL,
-    VISIT_RESUMED,
-    VISIT_UNANSWERED
-} Outcome;
+typedef enum { VISIT_FULL, VISIT_RESUMED, VISIT_UNANSWERED } Outcome;
 
 typedef struct {
     Outcome outcome;
@@ -68,6 +65,7 @@ static SECStatus
 acceptAnyCertificate(void *arg, PRFileDesc *fd, PRBool checkSig,
                      PRBool isServer)
 {
+    (void)arg, (void)fd, (void)checkSig, (void)isServer;
     return SECSuccess; /* the demo's certificates are nobody's business */
 }
 
@@ -168,7 +166,7 @@ keep(int index)
     int tries;
 
     snprintf(peerID, sizeof(peerID), "kept-%d", index);
-    for (tries = 0; tries < 3 && !kept[index].made; ++tries) {
+    for (tries = 0; tries < MAX_TRIES && !kept[index].made; ++tries) {
         kept[index].first = visit(peerID, PR_FALSE);
         kept[index].made = kept[index].first.outcome == VISIT_FULL;
     }
@@ -179,6 +177,7 @@ makeThread(void *arg)
 {
     PRInt32 index;
 
+    (void)arg;
     while ((index = PR_ATOMIC_INCREMENT(&nextKept) - 1) < keptEnd) {
         keep(index);
     }
@@ -190,6 +189,7 @@ returnThread(void *arg)
     PRInt32 index;
     char peerID[32];
 
+    (void)arg;
     while ((index = PR_ATOMIC_INCREMENT(&nextKept) - 1) < keptEnd) {
         if (kept[index].made) {
             snprintf(peerID, sizeof(peerID), "kept-%d", index);
@@ -208,8 +208,8 @@ loadThread(void *arg)
 
     snprintf(peerID, sizeof(peerID), "load-%d", (int)(PRPtrdiff)arg);
     for (turn = 0; PR_Now() < loadEnd; ++turn) {
-        if (visit(peerID, turn % (1 + RESUMES_PER_SESSION) ==
-                              RESUMES_PER_SESSION)
+        if (visit(peerID,
+                  turn % (1 + RESUMES_PER_SESSION) == RESUMES_PER_SESSION)
                 .outcome == VISIT_UNANSWERED) {
             PR_ATOMIC_INCREMENT(&loadFailed);
         } else {
@@ -226,9 +226,10 @@ keepUnderLoadThread(void *arg)
     int from = keptCount / 2;
     int i;
 
+    (void)arg;
     for (i = from; i < keptCount; ++i) {
-        PRTime due = begin + (loadEnd - begin) * (i - from) /
-                                 (keptCount - from);
+        PRTime due =
+            begin + (loadEnd - begin) * (i - from) / (keptCount - from);
         while (PR_Now() < due) {
             PR_Sleep(PR_MillisecondsToInterval(10));
         }
@@ -244,9 +245,9 @@ startThreads(PRThread **threads, int count, void (*body)(void *))
     int i;
 
     for (i = 0; i < count; ++i) {
-        threads[i] = PR_CreateThread(PR_USER_THREAD, body,
-                                     (void *)(PRPtrdiff)i, PR_PRIORITY_NORMAL,
-                                     PR_GLOBAL_THREAD, PR_JOINABLE_THREAD, 0);
+        threads[i] = PR_CreateThread(PR_USER_THREAD, body, (void *)(PRPtrdiff)i,
+                                     PR_PRIORITY_NORMAL, PR_GLOBAL_THREAD,
+                                     PR_JOINABLE_THREAD, 0);
     }
 }
 
@@ -338,8 +339,8 @@ parseOptions(int argc, char **argv)
     }
     good = good && status == PL_OPT_EOL;
     PL_DestroyOptState(state);
-    return good && keptCount > 0 && keptCount <= MAX_KEPT &&
-           threadCount > 0 && threadCount <= MAX_THREADS;
+    return good && keptCount > 0 && keptCount <= MAX_KEPT && threadCount > 0 &&
+           threadCount <= MAX_THREADS;
 }
 
 int
