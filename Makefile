@@ -79,7 +79,7 @@ DEMO_PROGRAMS := $(patsubst tests/demo/%.c,build/demo/%,$(wildcard tests/demo/*.
 build/demo/%: tests/demo/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -MMD -MP $(CFLAGS) \
-	    $$(pkg-config --cflags nss) -o $@ $< $(LDFLAGS) \
+	    -Iinclude $$(pkg-config --cflags nss) -o $@ $< $(LDFLAGS) \
 	    $$(pkg-config --libs nss) -lpthread
 -include $(DEMO_PROGRAMS:=.d)
 

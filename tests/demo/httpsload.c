@@ -14,8 +14,8 @@
  *   load handshakes=N failed=N
  *   kept K resumed=N full=N unanswered=N other_worker=N
  *
- * |other_worker| counts the resumed ones that another worker than the
- * session's maker answered.
+ * |other_worker| counts the resumed ones that another worker answered than the
+ * one that answered first.
  */
 
 #include <stdio.h>
@@ -33,6 +33,7 @@
 #define MAX_KEPT 1000
 #define IO_TIMEOUT_MS 1000
 #define MAX_TRIES 8           /* to make a session while workers are killed */
+#define SETTLE_MS 300         /* for who reads "load" to stop killing workers */
 #define RESUMES_PER_SESSION 4 /* of a load thread, before it makes a new one */
 
 typedef enum { VISIT_FULL, VISIT_RESUMED, VISIT_UNANSWERED } Outcome;
@@ -168,7 +169,9 @@ keep(int index)
     snprintf(peerID, sizeof(peerID), "kept-%d", index);
     for (tries = 0; tries < MAX_TRIES && !kept[index].made; ++tries) {
         kept[index].first = visit(peerID, PR_FALSE);
-        kept[index].made = kept[index].first.outcome == VISIT_FULL;
+        /* Resumed, if a try before this one made the session and its worker
+         * was killed before it sent the page. */
+        kept[index].made = kept[index].first.outcome != VISIT_UNANSWERED;
     }
 }
 
@@ -284,6 +287,7 @@ underLoad(void)
     startThreads(threads + threadCount, 1, keepUnderLoadThread);
     joinThreads(threads, threadCount + 1);
     printf("load handshakes=%d failed=%d\n", loadDone, loadFailed);
+    PR_Sleep(PR_MillisecondsToInterval(SETTLE_MS));
 }
 
 static void
