@@ -276,7 +276,7 @@ TEST_F(SnceSecret, IsDroppedWhenTheOnlyProcessCloses) {
   EXPECT_EQ(0u, Copies());
 }
 
-TEST_F(SnceSecret, ACertificateIsWipedWhenItsLastSessionGoesOrOverwritten) {
+TEST_F(SnceSecret, AStoredAgainSessionDoesNotGetItsOldCertificate) {
   const std::vector<uint8_t> certificate = Bytes(7, 64);
   Session session = Session(1).Certificate(certificate);
   const snceKey key = session.Key();
