@@ -126,7 +126,7 @@ TEST_F(SnceAttach, AnAdministratorMay) {
   snceCacheOptions options = Options(5000);
   options.timeoutSec[SNCE_CLASS_SSL3] = 7;
   EXPECT_EQ(SNCE_OK, snceCache_Configure(admin.cache(), &options));
-  EXPECT_EQ(SNCE_OK, Find(cache_, Session(1), now_ + 7 * kSecond - 1));
+  EXPECT_EQ(SNCE_OK, Find(cache_, Session(1), now_ + (7 * kSecond - 1)));
   EXPECT_EQ(SNCE_MISS, Find(cache_, Session(1), now_ + 7 * kSecond));
   EXPECT_GE(region_.Figures().slots, 5000u);
 }

@@ -230,7 +230,8 @@ TEST_F(SnceCache, TheAddressDoesNotCountUnlessAskedFor) {
   EXPECT_EQ("", answer_.Differs(Session(1, 1).Address(1)));
   ASSERT_EQ(SNCE_OK, elsewhere.Insert(cache_, Now()));
   EXPECT_EQ(1u, region_.Figures().live);
-  const snceKey key = Session(1).Address(3).Key();
+  const Session third = Session(1).Address(3);
+  const snceKey key = third.Key();
   ASSERT_EQ(SNCE_OK, answer_.Lookup(cache_, key, Now()));
   EXPECT_EQ("", answer_.Differs(elsewhere));
   EXPECT_EQ(SNCE_OK, snceCache_Remove(cache_, &key));

@@ -51,7 +51,8 @@ TEST_F(SnceKeyLog, ARecordedValueComesBack) {
   uint64_t which = 0;
   for (size_t len :
        {1u, 2u, 7u, 8u, 9u, 48u, 255u, 256u, 512u, 1024u, 4031u, 4032u}) {
-    ASSERT_EQ(SNCE_OK, Put(++which, Value(which, len))) << len;
+    ++which;
+    ASSERT_EQ(SNCE_OK, Put(which, Value(which, len))) << len;
     ASSERT_EQ(SNCE_OK, Get(which)) << len;
     EXPECT_EQ(Value(which, len), Got());
   }
