@@ -35,22 +35,22 @@ extern "C" {
 /* snceResult is the outcome of every core function that can fail. */
 typedef enum {
     SNCE_OK = 0,
-    SNCE_MISS,          /* nothing live is there under that key */
-    SNCE_EXISTS,        /* a record of that name was there already */
-    SNCE_DROPPED,       /* lost a race against another writer; not cached */
-    SNCE_INVALID,       /* an argument is out of its range */
-    SNCE_TOO_LARGE,     /* a size does not fit the region or the caller's buffer */
-    SNCE_FULL,          /* no room left in a table of fixed size */
-    SNCE_NO_MEMORY,     /* the system refused memory or address space */
+    SNCE_MISS,      /* nothing live is there under that key */
+    SNCE_EXISTS,    /* a record of that name was there already */
+    SNCE_DROPPED,   /* lost a race against another writer; not cached */
+    SNCE_INVALID,   /* an argument is out of its range */
+    SNCE_TOO_LARGE, /* a size does not fit the region or the caller's buffer */
+    SNCE_FULL,      /* no room left in a table of fixed size */
+    SNCE_NO_MEMORY, /* the system refused memory or address space */
     SNCE_NO_DESCRIPTOR, /* no file descriptor left, in this process or at all */
     SNCE_LIMIT,         /* a resource limit (RLIMIT_FSIZE) forbids the size */
     SNCE_UNSUPPORTED,   /* this kernel has no sealed anonymous files */
     SNCE_BAD_STRING,    /* an inheritance string is not of its form */
     SNCE_BAD_DESCRIPTOR, /* the descriptor named is not open or no memory file */
-    SNCE_FOREIGN,       /* a region, but of another build or another cache */
-    SNCE_CORRUPT,       /* the region failed a check */
-    SNCE_READ_ONLY,     /* the region was attached for reading */
-    SNCE_BUSY           /* another process holds the turn for rare changes */
+    SNCE_FOREIGN,        /* a region, but of another build or another cache */
+    SNCE_CORRUPT,        /* the region failed a check */
+    SNCE_READ_ONLY,      /* the region was attached for reading */
+    SNCE_BUSY            /* another process holds the turn for rare changes */
 } snceResult;
 
 /* snceResult_Text returns a constant English phrase for |result|, for logs. */
@@ -72,15 +72,15 @@ typedef enum {
 
 /* ---- limits -------------------------------------------------------------- */
 
-#define SNCE_ID_MAX 32               /* a session ID: RFC 5246 section 7.4.1.2 */
-#define SNCE_ADDRESS_BYTES 16        /* an IPv6 or mapped IPv4 address */
-#define SNCE_STATE_BYTES 96          /* what a session keeps for its owner */
-#define SNCE_CERTIFICATE_MAX 65535   /* a client's certificate, DER */
-#define SNCE_NAME_MAX 1024           /* a server name; a DNS name has 255 */
-#define SNCE_ENTRIES_MAX 100000000   /* sessions in one cache */
-#define SNCE_KEY_NAME_BYTES 40       /* the name of a key record */
-#define SNCE_KEY_VALUE_MAX 4032      /* its value */
-#define SNCE_STRING_MAX 160          /* an inheritance string and its NUL */
+#define SNCE_ID_MAX 32             /* a session ID: RFC 5246 section 7.4.1.2 */
+#define SNCE_ADDRESS_BYTES 16      /* an IPv6 or mapped IPv4 address */
+#define SNCE_STATE_BYTES 96        /* what a session keeps for its owner */
+#define SNCE_CERTIFICATE_MAX 65535 /* a client's certificate, DER */
+#define SNCE_NAME_MAX 1024         /* a server name; a DNS name has 255 */
+#define SNCE_ENTRIES_MAX 100000000 /* sessions in one cache */
+#define SNCE_KEY_NAME_BYTES 40     /* the name of a key record */
+#define SNCE_KEY_VALUE_MAX 4032    /* its value */
+#define SNCE_STRING_MAX 160        /* an inheritance string and its NUL */
 
 /* ---- the region ---------------------------------------------------------- */
 
@@ -93,7 +93,7 @@ typedef struct {
     uint64_t certificates; /* client certificates; 0: one for each session */
     uint64_t names;        /* server names; 0: 1024 */
     uint32_t timeoutSec[SNCE_CLASSES]; /* by snceClass; 0 expires at once */
-    bool matchAddress;     /* the client's address is part of the key */
+    bool matchAddress; /* the client's address is part of the key */
 } snceCacheOptions;
 
 /* snceRegion_Create makes a region with one virtual server, the default cache,
@@ -112,9 +112,9 @@ snceResult snceRegion_Create(snceRegion **out, const snceCacheOptions *options,
 
 /* snceAccess is what an attached process may do. */
 typedef enum {
-    SNCE_ACCESS_READ,  /* look; the memory is mapped read-only, nothing counts */
-    SNCE_ACCESS_WORK,  /* look up, insert, remove */
-    SNCE_ACCESS_ADMIN  /* also change limits and timeouts */
+    SNCE_ACCESS_READ, /* look; the memory is mapped read-only, nothing counts */
+    SNCE_ACCESS_WORK, /* look up, insert, remove */
+    SNCE_ACCESS_ADMIN /* also change limits and timeouts */
 } snceAccess;
 
 /* snceRegion_Attach attaches this process to the region behind |fd|, which it
@@ -180,8 +180,7 @@ typedef struct {
  *
  * The two buffers are the caller's. To insert, data and len say what to store
  * (len 0: none). To look up, data and capacity say where to put it, and len is
- * written; a capacity of 0 with len > 0 afterwards cannot happen: see
- * snceCache_Lookup on SNCE_TOO_LARGE. */
+ * written; |data| may be NULL where the length or capacity is 0. */
 typedef struct {
     uint8_t *data;
     size_t len;
@@ -194,7 +193,7 @@ typedef struct {
     uint8_t address[SNCE_ADDRESS_BYTES];
     snceClass sessionClass;
     snceTime created;
-    snceTime lastAccess; /* out: of the lookup before this one */
+    snceTime lastAccess; /* in: as given; out: of the lookup before this one */
     snceTime expires;    /* out: created + the timeout of its class */
     uint8_t state[SNCE_STATE_BYTES]; /* the caller's own, never looked into */
     snceBuffer certificate;
@@ -266,28 +265,28 @@ void snceCache_GetOptions(const snceCache *cache, snceCacheOptions *out);
 /* snceFigures are a cache's counts since it was made, over all processes. Each
  * is exact once the processes rest; together they are no snapshot. */
 typedef struct {
-    uint64_t slots;             /* places for sessions */
-    uint64_t live;              /* sessions now, expired ones included */
+    uint64_t slots; /* places for sessions */
+    uint64_t live;  /* sessions now, expired ones not yet met too */
     uint64_t hits;
-    uint64_t missesUnknown;     /* no such session */
+    uint64_t missesUnknown; /* no such session */
     uint64_t missesExpired;
     uint64_t missesAddress;     /* there, but for another client address */
     uint64_t missesName;        /* there, but under another server name */
     uint64_t missesCertificate; /* there, but its certificate was evicted */
     uint64_t inserts;
-    uint64_t replacedExpired;   /* inserts that took an expired one's place */
-    uint64_t replacedLive;      /* ... that evicted a live one */
-    uint64_t dropped;           /* inserts that lost a race */
-    uint64_t refused;           /* inserts out of range or too large */
+    uint64_t replacedExpired; /* inserts that took an expired one's place */
+    uint64_t replacedLive;    /* ... that evicted a live one */
+    uint64_t dropped;         /* inserts that lost a race */
+    uint64_t refused;         /* inserts out of range or too large */
     uint64_t removals;
-    uint64_t reclaimed;         /* slots taken back from writers that died */
-    uint64_t corrupt;           /* entries that failed their checksum */
-    uint64_t certificates;      /* certificates stored now */
+    uint64_t reclaimed;    /* slots taken back from writers that died */
+    uint64_t corrupt;      /* entries that failed their checksum */
+    uint64_t certificates; /* certificates stored now */
 } snceFigures;
 
-/* snceCache_GetFigures sums them into |*out|. Reads the whole table's tags: a
- * millisecond for a hundred thousand sessions. Returns SNCE_OK or SNCE_CORRUPT.
- */
+/* snceCache_GetFigures sums them into |*out|. A process that died in the middle
+ * of an operation may leave |live| and |certificates| off by one. Returns
+ * SNCE_OK or SNCE_CORRUPT. */
 snceResult snceCache_GetFigures(const snceCache *cache, snceFigures *out);
 
 /* ---- keys ---------------------------------------------------------------- */
@@ -297,8 +296,8 @@ snceResult snceCache_GetFigures(const snceCache *cache, snceFigures *out);
  * Returns SNCE_OK (|*len| bytes written); SNCE_MISS; SNCE_TOO_LARGE (|*len| is
  * what it takes); SNCE_CORRUPT. */
 snceResult snceKeyLog_Get(snceRegion *region,
-                          const uint8_t name[SNCE_KEY_NAME_BYTES],
-                          uint8_t *buf, size_t bufLen, size_t *len);
+                          const uint8_t name[SNCE_KEY_NAME_BYTES], uint8_t *buf,
+                          size_t bufLen, size_t *len);
 
 /* snceKeyLog_Put records |value| under |name| unless that name is taken; of any
  * number of processes that do so at once, one wins and all others learn its
@@ -306,12 +305,11 @@ snceResult snceKeyLog_Get(snceRegion *region,
  *
  * Returns SNCE_OK (this value is recorded); SNCE_EXISTS (|buf| and |*len| have
  * the recorded one); SNCE_TOO_LARGE (|valueLen|, or |bufLen| for the recorded
- * value); SNCE_FULL; SNCE_DROPPED (other writers kept winning; try again);
- * SNCE_READ_ONLY; SNCE_CORRUPT. |buf| may be |value|. */
+ * value); SNCE_FULL; SNCE_READ_ONLY; SNCE_CORRUPT. |buf| may be |value|. */
 snceResult snceKeyLog_Put(snceRegion *region,
                           const uint8_t name[SNCE_KEY_NAME_BYTES],
-                          const uint8_t *value, size_t valueLen,
-                          uint8_t *buf, size_t bufLen, size_t *len);
+                          const uint8_t *value, size_t valueLen, uint8_t *buf,
+                          size_t bufLen, size_t *len);
 
 #ifdef __cplusplus
 }

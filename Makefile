@@ -1,0 +1,126 @@
+# sslsnce: `make help` lists what can be made. Everything goes under build/.
+
+NSS ?= 3.87.1
+PREFIX ?= /usr/local
+SANITIZE ?=
+
+# A tree that is given says itself which release it is.
+ifneq ($(NSS_SRC),)
+override NSS := $(shell patches/apply --release '$(NSS_SRC)')
+$(if $(NSS),,$(error NSS_SRC=$(NSS_SRC) is no NSS source tree))
+export NSS_SRC
+endif
+
+SUPPORT := tests/support
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help:
+	@echo 'make demo          the cache beside stock NSS, with real clients, in one table'
+	@echo 'make check         every test'
+	@echo 'make unit          the tests of the core alone, in seconds and without NSS'
+	@echo 'make processes     the tests of the core with many processes'
+	@echo 'make core          the core alone: build/core/libsnce.a'
+	@echo 'make nss           patched NSS: build/nss-$(NSS)/{nss,dist,lib/libssl3.so}'
+	@echo 'make nss-stock     the same unpatched: build/stock-$(NSS)'
+	@echo 'make adapter       the tests of the adapter, inside the patched libssl'
+	@echo 'make ssl_gtest     NSS'"'"'s own ssl_gtest on the patched tree'
+	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
+	@echo 'make install       headers and the patch tool, under DESTDIR and PREFIX'
+	@echo 'make format-check  does the code keep to .clang-format?'
+	@echo 'make clean         remove what was built, keep what was downloaded'
+	@echo
+	@echo 'NSS=3.87.1         the release'
+	@echo 'NSS_SRC=DIR        build from a copy of this NSS source tree'
+	@echo 'NSS_PARTS=all      build all of NSS, not its libraries only'
+	@echo 'SANITIZE=address   core and its tests with a sanitizer: address, thread or'
+	@echo '                   undefined, each in a directory of its own'
+	@echo 'JOBS=2             how many compilers at once inside NSS'
+
+.PHONY: deps
+deps:
+	@$(SUPPORT)/deps
+
+# --- The core and its tests: no NSS ----------------------------------------
+
+include $(SUPPORT)/core.mk
+
+# --- NSS -------------------------------------------------------------------
+
+NSS_PARTS ?= libs
+
+.PHONY: nss nss-stock
+nss:
+	@$(SUPPORT)/build-nss nss $(NSS) $(NSS_PARTS)
+nss-stock:
+	@$(SUPPORT)/build-nss stock $(NSS) $(NSS_PARTS)
+
+# The adapter's tests reach into libssl as ssl_gtest does. Where NSS puts its
+# libraries is known only when they are built, hence the second make.
+.PHONY: adapter
+adapter: nss
+	@$(MAKE) --no-print-directory -f $(SUPPORT)/adapter.mk NSS=$(NSS) run
+
+.PHONY: nss-gtest nss-stock-gtest ssl_gtest ssl_gtest-stock
+nss-gtest:
+	@$(SUPPORT)/build-nss nss $(NSS) libs gtest
+nss-stock-gtest:
+	@$(SUPPORT)/build-nss stock $(NSS) libs gtest
+ssl_gtest: nss-gtest
+	@tests/nss/run-ssl-gtest build/nss-$(NSS)
+ssl_gtest-stock: nss-stock-gtest
+	@tests/nss/run-ssl-gtest build/stock-$(NSS)
+
+# --- Demo and check --------------------------------------------------------
+
+# The demo's programs use NSS's public API only and are built once, against the
+# distribution's NSS: the same binary runs on both libraries.
+DEMO_PROGRAMS := $(patsubst tests/demo/%.c,build/demo/%,$(wildcard tests/demo/*.c))
+build/demo/%: tests/demo/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -MMD -MP $(CFLAGS) \
+	    $$(pkg-config --cflags nss) -o $@ $< $(LDFLAGS) \
+	    $$(pkg-config --libs nss) -lpthread
+-include $(DEMO_PROGRAMS:=.d)
+
+.PHONY: demo demo-programs
+demo-programs: $(DEMO_PROGRAMS)
+demo:
+	@$(SUPPORT)/deps
+	@$(MAKE) --no-print-directory nss
+	@$(MAKE) --no-print-directory -s demo-programs
+	@tests/demo/run build/nss-$(NSS)/lib
+
+.PHONY: check
+check:
+	@$(SUPPORT)/deps
+	@NSS=$(NSS) $(SUPPORT)/check
+
+# --- The rest --------------------------------------------------------------
+
+SHARE = $(DESTDIR)$(PREFIX)/share/sslsnce
+
+# patches/apply takes what it copies from where it lies, so it goes with the
+# sources in the layout of this tree.
+.PHONY: install
+install:
+	install -d $(DESTDIR)$(PREFIX)/include/sslsnce
+	install -m 644 include/sslsnce/*.h $(DESTDIR)$(PREFIX)/include/sslsnce
+	rm -rf $(SHARE)
+	install -d $(SHARE)
+	cp -R sslsnce include patches $(SHARE)
+	install -m 644 LICENSE $(SHARE)
+	chmod -R u=rwX,go=rX $(SHARE)
+	chmod 755 $(SHARE)/patches/apply
+	@echo 'To patch an NSS tree: $(PREFIX)/share/sslsnce/patches/apply NSS_TREE'
+
+.PHONY: format-check
+format-check:
+	@command -v clang-format >/dev/null || \
+	    { echo 'format-check: install clang-format (version 14)' >&2; exit 1; }
+	find sslsnce include tests -name '*.[ch]' -o -name '*.cc' | \
+	    xargs clang-format --dry-run --Werror
+
+.PHONY: clean
+clean:
+	rm -rf $(filter-out build/download,$(wildcard build/*))
