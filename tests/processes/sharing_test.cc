@@ -4,8 +4,7 @@
 
 // One region in several processes: forked, and executed by a string.
 //
-// The program executes itself: with --inherit=STRING it is the child of the
-// tests about exec.
+// The program executes itself for the tests about exec: see main.cc.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "roles.h"
 #include "sslsnce/snce.h"
 #include "test_child.h"
 #include "test_clock.h"
@@ -290,13 +290,7 @@ TEST(SnceExec, TheSessionsOutliveTheProcessThatMadeThem) {
 
 }  // namespace
 
-int RunRole(const char* string) { return InheritAndUse(string); }
+// Called by main.cc with --inherit=STRING.
+int RunInherit(const char* string) { return InheritAndUse(string); }
 
 }  // namespace snce_test
-
-int main(int argc, char** argv) {
-  if (argc == 2 && strncmp(argv[1], "--inherit=", 10) == 0)
-    return snce_test::RunRole(argv[1] + 10);
-  ::testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -4,6 +4,7 @@
 
 #include "test_region.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -129,8 +130,26 @@ uint64_t DataBytes(int fd) {
   return bytes;
 }
 
+int MemoryFile() {
+  // Not executable: sealing an executable one against that (F_SEAL_EXEC) would
+  // seal it against writing too.
+  constexpr unsigned kNoExecSeal = 8;  // MFD_NOEXEC_SEAL, since Linux 6.3
+  const int fd = memfd_create("snce-test", kNoExecSeal);
+  return fd >= 0 ? fd : memfd_create("snce-test", MFD_ALLOW_SEALING);
+}
+
+int OpenDescriptors() {
+  int count = 0;
+  DIR* directory = opendir("/proc/self/fd");
+  if (directory == nullptr) return -1;
+  while (const struct dirent* entry = readdir(directory))
+    count += entry->d_name[0] != '.';
+  closedir(directory);
+  return count - 1;  // the directory's own
+}
+
 int CopyOf(int fd, bool sealed) {
-  const int copy = memfd_create("snce-test-copy", MFD_ALLOW_SEALING);
+  const int copy = MemoryFile();
   if (copy < 0) return -1;
   if (ftruncate(copy, lseek(fd, 0, SEEK_END)) != 0) {
     close(copy);

@@ -76,8 +76,13 @@ uint64_t DataBytes(int fd);
 // A new memory file of the contents of |fd|, with the same seals unless
 // |sealed| is false. The caller closes it.
 int CopyOf(int fd, bool sealed = true);
+// An empty memory file that can be sealed like a region's.
+int MemoryFile();
 // A memory file like CopyOf that is not sealed yet, and the sealing of it.
 void SealLike(int copy, int fd);
+
+// How many descriptors this process has open.
+int OpenDescriptors();
 
 // Watchdog ends the program by SIGALRM if it lives for longer than |seconds|,
 // so that a loop that never ends fails a test instead of stopping a run.

@@ -150,7 +150,7 @@ TEST_F(SnceAttach, DescriptorsOfAnythingElseAreRefused) {
   const int directory = open("/tmp", O_RDONLY | O_DIRECTORY);
   const int null = open("/dev/null", O_RDWR);
   const int zero = open("/dev/zero", O_RDWR);
-  const int empty = memfd_create("empty", MFD_ALLOW_SEALING);
+  const int empty = MemoryFile();
   const int closed = dup(0);
   close(closed);
   for (int fd : {pipes[0], pipes[1], sockets[0], sockets[1], file, temporary,
@@ -172,7 +172,7 @@ TEST_F(SnceAttach, MemoryFilesThatAreNoRegionAreForeign) {
   for (off_t bytes : {off_t{1}, off_t{4095}, off_t{4096}, off_t{1} << 20, size,
                       size + 4096}) {
     for (bool zeros : {false, true}) {
-      const int fd = memfd_create("stranger", MFD_ALLOW_SEALING);
+      const int fd = MemoryFile();
       ASSERT_EQ(0, ftruncate(fd, bytes));
       if (!zeros) {
         const std::vector<uint8_t> noise =
@@ -639,7 +639,7 @@ TEST_F(SnceInherit, AnotherMemoryFileIsRefused) {
   const off_t size = lseek(fd, 0, SEEK_END);
   const int seals = fcntl(fd, F_GET_SEALS);
   for (bool sealed : {false, true}) {
-    const int other = memfd_create("stranger", MFD_ALLOW_SEALING);
+    const int other = MemoryFile();
     ASSERT_EQ(0, ftruncate(other, size));
     if (sealed) {
       ASSERT_EQ(0, fcntl(other, F_ADD_SEALS, seals));

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -125,9 +126,11 @@ TEST(SnceCapacity, ExpiredSessionsAreReplacedBeforeLiveOnes) {
   const uint64_t before = CountFound(cache, 0, 500, At(kStart));
   const snceTime later = At(kStart + 100 * kSecond);
   for (uint64_t serial = 20000; serial < 20450; ++serial)
-    ASSERT_EQ(SNCE_OK, Session(serial).Insert(cache, later));
+    ASSERT_EQ(SNCE_OK, Session(serial).Created(later).Insert(cache, later));
   const uint64_t after = CountFound(cache, 0, 500, later);
-  const uint64_t fresh = CountFound(cache, 20000, 450, later);
+  uint64_t fresh = 0;
+  for (uint64_t serial = 20000; serial < 20450; ++serial)
+    fresh += Find(cache, Session(serial), later) == SNCE_OK;
   const snceFigures figures = region.Figures();
   printf(
       "of 500 live sessions %d stay, beside %d of 450 new ones; "
@@ -139,6 +142,26 @@ TEST(SnceCapacity, ExpiredSessionsAreReplacedBeforeLiveOnes) {
   EXPECT_GE(fresh, 448u);
   EXPECT_LE(figures.replacedLive, 10u);
   EXPECT_GE(figures.replacedExpired, 1u);
+}
+
+// A cache that a burst of handshakes turns over within a second, as a small one
+// is: the sessions stored last are those whose clients come back.
+TEST(SnceCapacity, ABurstLeavesItsYoungestSessions) {
+  for (int64_t step : {int64_t{0}, int64_t{100}, kSecond / 100, kSecond}) {
+    Region region(1000);
+    MockClock clock;
+    for (uint64_t serial = 0; serial < 5000; ++serial) {
+      ASSERT_EQ(SNCE_OK, Session(serial)
+                             .Created(clock.Now())
+                             .Insert(region.cache(), clock.Now()));
+      clock.Advance(step);
+    }
+    uint64_t found = 0;
+    for (uint64_t serial = 4500; serial < 5000; ++serial)
+      found += Find(region.cache(), Session(serial), clock.Now()) == SNCE_OK;
+    EXPECT_GE(found, 400u) << "of the last 500 of 5000, stored " << step
+                           << " microseconds apart";
+  }
 }
 
 TEST(SnceCapacity, SessionsInUseOutliveOnesThatNobodyAsksFor) {
@@ -290,13 +313,12 @@ TEST(SnceFigures, EveryLookupIsAHitOrAMiss) {
 TEST(SnceFigures, InsertsLessWhatLeftAreTheLiveOnes) {
   Region region(1000);
   snceCache* cache = region.cache();
+  MockClock clock;
   uint64_t removed = 0;
   for (uint64_t serial = 0; serial < 5000; ++serial) {
     ASSERT_EQ(SNCE_OK,
-              Session(serial)
-                  .Class(Mix(serial) % 4 ? SNCE_CLASS_SSL3 : SNCE_CLASS_SSL2)
-                  .Created(At(kStart + int64_t(serial) * kSecond))
-                  .Insert(cache, At(kStart + int64_t(serial) * kSecond)));
+              Session(serial).Created(clock.Now()).Insert(cache, clock.Now()));
+    clock.Advance(kSecond);
     if (serial % 3) continue;
     const Session session(serial - serial % 100);
     const snceKey key = session.Key();
