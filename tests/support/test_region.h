@@ -1,0 +1,97 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// test_region.h: a region for a test, and what the kernel says of it.
+#ifndef SSLSNCE_TESTS_SUPPORT_TEST_REGION_H_
+#define SSLSNCE_TESTS_SUPPORT_TEST_REGION_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "sslsnce/snce.h"
+
+// Results print as their phrase, not as a number.
+inline void PrintTo(snceResult result, std::ostream* out) {
+  *out << static_cast<int>(result) << " (" << snceResult_Text(result) << ")";
+}
+
+namespace snce_test {
+
+// Options for |entries| sessions with timeouts of 100 and 86400 seconds.
+snceCacheOptions Options(uint64_t entries);
+
+// Region closes itself. It fails the test if it cannot be made.
+class Region {
+ public:
+  explicit Region(uint64_t entries, bool inheritable = false);
+  explicit Region(const snceCacheOptions& options, bool inheritable = false);
+  // Takes over |region|, which may be NULL.
+  explicit Region(snceRegion* region) : region_(region) {}
+  ~Region() { Close(); }
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
+
+  void Close() {
+    snceRegion_Close(region_);
+    region_ = nullptr;
+  }
+  snceRegion* get() const { return region_; }
+  snceCache* cache() const { return snceRegion_DefaultCache(region_); }
+  int fd() const { return snceRegion_Descriptor(region_); }
+  snceFigures Figures() const;
+
+ private:
+  void Create(const snceCacheOptions& options, bool inheritable);
+
+  snceRegion* region_ = nullptr;
+};
+
+// A line of /proc/self/smaps.
+struct Mapping {
+  uintptr_t start;
+  uintptr_t end;
+  std::string permissions;  // "rw-s"
+  ino_t inode;
+  std::string path;
+  std::string flags;  // VmFlags: " rd wr sh ... dd "
+};
+
+// This process's mappings of the file behind |fd|, or of inode |inode|.
+std::vector<Mapping> MappingsOf(int fd);
+std::vector<Mapping> MappingsOfInode(ino_t inode);
+ino_t InodeOf(int fd);
+
+// How often |pattern| stands in the memory file |fd|, in all the pages that it
+// has. |pattern| must be short against a page.
+uint64_t CountInFile(int fd, const uint8_t* pattern, size_t len);
+
+// How many bytes of the memory file |fd| have memory behind them.
+uint64_t DataBytes(int fd);
+
+// A new memory file of the contents of |fd|, with the same seals unless
+// |sealed| is false. The caller closes it.
+int CopyOf(int fd, bool sealed = true);
+// An empty memory file that can be sealed like a region's.
+int MemoryFile();
+// A memory file like CopyOf that is not sealed yet, and the sealing of it.
+void SealLike(int copy, int fd);
+
+// How many descriptors this process has open.
+int OpenDescriptors();
+
+// Watchdog ends the program by SIGALRM if it lives for longer than |seconds|,
+// so that a loop that never ends fails a test instead of stopping a run.
+class Watchdog {
+ public:
+  explicit Watchdog(unsigned seconds);
+  ~Watchdog();
+};
+
+}  // namespace snce_test
+
+#endif  // SSLSNCE_TESTS_SUPPORT_TEST_REGION_H_

@@ -1,0 +1,393 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// How much a cache holds, what it costs, and what its figures say.
+#include <time.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "sslsnce/snce.h"
+#include "test_build.h"
+#include "test_clock.h"
+#include "test_region.h"
+#include "test_session.h"
+
+namespace snce_test {
+namespace {
+
+double Seconds() {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return double(now.tv_sec) + double(now.tv_nsec) * 1e-9;
+}
+
+// Stores |count| sessions and says how many of them are there afterwards.
+uint64_t FoundAfterFilling(uint64_t entries, uint64_t first) {
+  Region region(entries);
+  for (uint64_t serial = first; serial < first + entries; ++serial) {
+    if (Session(serial).Insert(region.cache(), At(kStart)) != SNCE_OK) return 0;
+  }
+  const uint64_t found = CountFound(region.cache(), first, entries, At(kStart));
+  const snceFigures figures = region.Figures();
+  EXPECT_GE(figures.slots, entries);
+  EXPECT_LE(figures.live, figures.slots);
+  EXPECT_EQ(found, figures.live);
+  return found;
+}
+
+TEST(SnceCapacity, ACacheOfTenThousandHoldsTenThousand) {
+  for (uint64_t round = 0; round < 5; ++round)
+    EXPECT_GE(FoundAfterFilling(10000, round * 1000000), 9950u);
+}
+
+TEST(SnceCapacity, SmallCachesHoldWhatTheySay) {
+  for (uint64_t entries : {1u, 2u, 3u, 5u, 10u, 33u, 100u, 128u, 199u, 1000u}) {
+    for (uint64_t round = 0; round < 20; ++round) {
+      const uint64_t found = FoundAfterFilling(entries, round * 1000000);
+      EXPECT_GE(found * 1000, entries * 995) << entries << ", round " << round;
+    }
+  }
+}
+
+TEST(SnceCapacity, ACacheOfAHundredThousandHoldsThem) {
+  EXPECT_GE(FoundAfterFilling(100000, 0), 99500u);
+}
+
+TEST(SnceCapacity, AnOverfullCacheStaysFull) {
+  Region region(10000);
+  for (uint64_t serial = 0; serial < 50000; ++serial)
+    ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
+  const uint64_t found = CountFound(region.cache(), 0, 50000, At(kStart));
+  EXPECT_GE(found, 9950u);
+  EXPECT_EQ(found, region.Figures().live);
+  // The one stored last is there.
+  EXPECT_EQ(SNCE_OK, Find(region.cache(), Session(49999), At(kStart)));
+}
+
+TEST(SnceCapacity, TheSessionJustStoredIsThereEvenInACacheOfOne) {
+  for (uint64_t entries : {1u, 2u, 3u, 10u}) {
+    Region region(entries);
+    for (uint64_t serial = 0; serial < 1000; ++serial) {
+      const Session session(serial);
+      ASSERT_EQ(SNCE_OK, session.Insert(region.cache(), At(kStart)));
+      ASSERT_EQ(SNCE_OK, Find(region.cache(), session, At(kStart)));
+    }
+  }
+}
+
+// IDs are random in NSS, but a cache that counts on it falls to the first
+// application that counts them up.
+TEST(SnceCapacity, IdsThatAreNearlyAlikeFillTheCacheAsWell) {
+  for (size_t place : {0u, 1u, 7u, 8u, 15u, 16u, 23u, 24u, 28u, 30u}) {
+    Region region(10000);
+    auto make = [place](uint64_t serial) {
+      std::vector<uint8_t> id(SNCE_ID_MAX, 0);
+      id[place] = static_cast<uint8_t>(serial);
+      id[place + 1] = static_cast<uint8_t>(serial >> 8);
+      return Session(serial).Id(id);
+    };
+    uint64_t found = 0;
+    for (uint64_t serial = 0; serial < 10000; ++serial)
+      ASSERT_EQ(SNCE_OK, make(serial).Insert(region.cache(), At(kStart)));
+    for (uint64_t serial = 0; serial < 10000; ++serial)
+      found += Find(region.cache(), make(serial), At(kStart)) == SNCE_OK;
+    EXPECT_GE(found, 9950u) << place;
+  }
+}
+
+TEST(SnceCapacity, ShortIdsFillTheCacheAsWell) {
+  Region region(10000);
+  uint64_t found = 0;
+  auto make = [](uint64_t serial) {
+    return Session(serial).Id(
+        {static_cast<uint8_t>(serial), static_cast<uint8_t>(serial >> 8)});
+  };
+  for (uint64_t serial = 0; serial < 10000; ++serial)
+    ASSERT_EQ(SNCE_OK, make(serial).Insert(region.cache(), At(kStart)));
+  for (uint64_t serial = 0; serial < 10000; ++serial)
+    found += Find(region.cache(), make(serial), At(kStart)) == SNCE_OK;
+  EXPECT_GE(found, 9950u);
+}
+
+TEST(SnceCapacity, ExpiredSessionsAreReplacedBeforeLiveOnes) {
+  Region region(1000);
+  snceCache* cache = region.cache();
+  for (uint64_t serial = 0; serial < 500; ++serial) {
+    ASSERT_EQ(SNCE_OK, Session(serial).Insert(cache, At(kStart)));
+    ASSERT_EQ(SNCE_OK, Session(10000 + serial)
+                           .Class(SNCE_CLASS_SSL2)
+                           .Insert(cache, At(kStart)));
+  }
+  const uint64_t before = CountFound(cache, 0, 500, At(kStart));
+  const snceTime later = At(kStart + 100 * kSecond);
+  for (uint64_t serial = 20000; serial < 20450; ++serial)
+    ASSERT_EQ(SNCE_OK, Session(serial).Created(later).Insert(cache, later));
+  const uint64_t after = CountFound(cache, 0, 500, later);
+  uint64_t fresh = 0;
+  for (uint64_t serial = 20000; serial < 20450; ++serial)
+    fresh += Find(cache, Session(serial), later) == SNCE_OK;
+  const snceFigures figures = region.Figures();
+  printf(
+      "of 500 live sessions %d stay, beside %d of 450 new ones; "
+      "%d expired and %d live replaced\n",
+      int(after), int(fresh), int(figures.replacedExpired),
+      int(figures.replacedLive));
+  EXPECT_GE(before, 498u);
+  EXPECT_GE(after + 5, before);
+  EXPECT_GE(fresh, 448u);
+  EXPECT_LE(figures.replacedLive, 10u);
+  EXPECT_GE(figures.replacedExpired, 1u);
+}
+
+// A cache that a burst of handshakes turns over within a second, as a small one
+// is: the sessions stored last are those whose clients come back.
+TEST(SnceCapacity, ABurstLeavesItsYoungestSessions) {
+  for (int64_t step : {int64_t{0}, int64_t{100}, kSecond / 100, kSecond}) {
+    Region region(1000);
+    MockClock clock;
+    for (uint64_t serial = 0; serial < 5000; ++serial) {
+      ASSERT_EQ(SNCE_OK, Session(serial)
+                             .Created(clock.Now())
+                             .Insert(region.cache(), clock.Now()));
+      clock.Advance(step);
+    }
+    uint64_t found = 0;
+    for (uint64_t serial = 4500; serial < 5000; ++serial)
+      found += Find(region.cache(), Session(serial), clock.Now()) == SNCE_OK;
+    EXPECT_GE(found, 400u) << "of the last 500 of 5000, stored " << step
+                           << " microseconds apart";
+  }
+}
+
+TEST(SnceCapacity, SessionsInUseOutliveOnesThatNobodyAsksFor) {
+  // Whatever the policy is, it must not be worse than chance.
+  Region region(1000);
+  snceCache* cache = region.cache();
+  for (uint64_t serial = 0; serial < 1000; ++serial)
+    ASSERT_EQ(SNCE_OK, Session(serial).Insert(cache, At(kStart)));
+  for (uint64_t serial = 1000; serial < 1500; ++serial) {
+    for (uint64_t used = 0; used < 100; ++used)
+      Find(cache, Session(used), At(kStart + kSecond));
+    ASSERT_EQ(SNCE_OK, Session(serial).Insert(cache, At(kStart + kSecond)));
+  }
+  const uint64_t used = CountFound(cache, 0, 100, At(kStart));
+  const uint64_t idle = CountFound(cache, 100, 900, At(kStart));
+  printf(
+      "after half the cache was replaced: %d of 100 used and %d of 900 idle "
+      "sessions are there\n",
+      int(used), int(idle));
+  EXPECT_GE(used, 80u);
+  EXPECT_GE(used * 9, idle);
+}
+
+TEST(SnceMemory, ASessionTakesAtMost256Bytes) {
+  Region region(100000);
+  for (uint64_t serial = 0; serial < 100000; ++serial)
+    ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
+  const uint64_t found = CountFound(region.cache(), 0, 100000, At(kStart));
+  const uint64_t resident = snceRegion_ResidentBytes(region.get());
+  printf("100,000 sessions take %.1f bytes each, resident\n",
+         double(resident) / 100000);
+  EXPECT_GE(found, 99500u);
+  EXPECT_GT(resident, 100000u * SNCE_STATE_BYTES);
+  EXPECT_LE(resident, 100000u * 256);
+}
+
+TEST(SnceMemory, ResidentBytesAreWhatTheKernelSays) {
+  Region region(100000);
+  for (uint64_t serial = 0; serial < 10000; ++serial)
+    ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
+  const uint64_t data = DataBytes(region.fd());
+  const uint64_t resident = snceRegion_ResidentBytes(region.get());
+  EXPECT_NEAR(double(data), double(resident), double(data) / 100 + 65536);
+  EXPECT_LE(resident, snceRegion_Bytes(region.get()));
+}
+
+TEST(SnceMemory, AMillionEntriesAreMadeInUnder100Milliseconds) {
+  double best = 1e9;
+  for (int round = 0; round < 3; ++round) {
+    const double begin = Seconds();
+    Region region(1000000);
+    best = std::min(best, Seconds() - begin);
+    const uint64_t resident = snceRegion_ResidentBytes(region.get());
+    EXPECT_LE(resident, 4u << 20);
+    EXPECT_GE(region.Figures().slots, 1000000u);
+  }
+  printf("1,000,000 entries are made in %.3f ms\n", best * 1000);
+  if (!kSanitized) {
+    EXPECT_LT(best, 0.1);
+  }
+}
+
+TEST(SnceMemory, MemoryIsTakenAsSessionsArrive) {
+  Region region(1000000);
+  uint64_t before = snceRegion_ResidentBytes(region.get());
+  const uint64_t start = before;
+  for (uint64_t step = 0; step < 4; ++step) {
+    for (uint64_t serial = step * 500; serial < (step + 1) * 500; ++serial)
+      ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
+    const uint64_t now = snceRegion_ResidentBytes(region.get());
+    EXPECT_GT(now, before);
+    before = now;
+  }
+  // At most a few pages for each session, however they scatter.
+  EXPECT_LE(before - start, 2000u * 3 * 4096);
+  EXPECT_EQ(2000u, CountFound(region.cache(), 0, 2000, At(kStart)));
+}
+
+TEST(SnceMemory, LookupsInAnEmptyCacheTakeNoneForTheSessions) {
+  Region region(1000000);
+  for (uint64_t serial = 0; serial < 1000; ++serial)
+    ASSERT_EQ(SNCE_MISS, Find(region.cache(), Session(serial), At(kStart)));
+  EXPECT_LE(snceRegion_ResidentBytes(region.get()), 12u << 20);
+}
+
+TEST(SnceMemory, TheLargestCacheIsMadeOrRefusedWithoutTouchingMemory) {
+  const snceCacheOptions options = Options(SNCE_ENTRIES_MAX);
+  snceRegion* made = nullptr;
+  const snceResult result = snceRegion_Create(&made, &options, false);
+  if (result != SNCE_OK) {
+    printf("refused: %s\n", snceResult_Text(result));
+    EXPECT_TRUE(result == SNCE_NO_MEMORY || result == SNCE_LIMIT);
+    return;
+  }
+  Region region(made);
+  EXPECT_LE(snceRegion_ResidentBytes(region.get()), 16u << 20);
+  printf("100,000,000 entries: %.1f GB of address space, %.3f MB resident\n",
+         double(snceRegion_Bytes(region.get())) / 1e9,
+         double(snceRegion_ResidentBytes(region.get())) / 1e6);
+  const Session session(1, 1, kEverything);
+  ASSERT_EQ(SNCE_OK, session.Insert(region.cache(), At(kStart)));
+  EXPECT_EQ(SNCE_OK, Find(region.cache(), session, At(kStart)));
+  const snceKey key = session.Key();
+  EXPECT_EQ(SNCE_OK, snceCache_Remove(region.cache(), &key));
+  EXPECT_EQ(SNCE_MISS, Find(region.cache(), session, At(kStart)));
+}
+
+TEST(SnceFigures, ANewCacheHasNone) {
+  Region region(1000);
+  const snceFigures figures = region.Figures();
+  EXPECT_GE(figures.slots, 1000u);
+  EXPECT_EQ(0u, figures.live);
+  EXPECT_EQ(0u, figures.hits);
+  EXPECT_EQ(0u, figures.missesUnknown);
+  EXPECT_EQ(0u, figures.inserts);
+  EXPECT_EQ(0u, figures.removals);
+  EXPECT_EQ(0u, figures.corrupt);
+  EXPECT_EQ(0u, figures.reclaimed);
+  EXPECT_EQ(0u, figures.certificates);
+}
+
+TEST(SnceFigures, EveryLookupIsAHitOrAMiss) {
+  Region region(1000);
+  snceCache* cache = region.cache();
+  for (uint64_t serial = 0; serial < 300; ++serial)
+    ASSERT_EQ(SNCE_OK,
+              Session(serial)
+                  .Class(serial < 100 ? SNCE_CLASS_SSL2 : SNCE_CLASS_SSL3)
+                  .Insert(cache, At(kStart)));
+  const snceTime later = At(kStart + 200 * kSecond);
+  for (uint64_t serial = 0; serial < 500; ++serial)
+    Find(cache, Session(serial), later);
+  const std::string name = "a.example";
+  Answer answer;
+  for (uint64_t serial = 200; serial < 250; ++serial) {
+    const Session session(serial);
+    EXPECT_EQ(SNCE_MISS, answer.Lookup(cache, session.KeyNamed(name), later));
+  }
+  const snceFigures figures = region.Figures();
+  EXPECT_EQ(200u, figures.hits);
+  EXPECT_EQ(200u, figures.missesUnknown);
+  EXPECT_EQ(100u, figures.missesExpired);
+  EXPECT_EQ(50u, figures.missesName);
+  EXPECT_EQ(0u, figures.missesAddress);
+  EXPECT_EQ(0u, figures.missesCertificate);
+  EXPECT_EQ(200u, figures.live);
+}
+
+TEST(SnceFigures, InsertsLessWhatLeftAreTheLiveOnes) {
+  Region region(1000);
+  snceCache* cache = region.cache();
+  MockClock clock;
+  uint64_t removed = 0;
+  for (uint64_t serial = 0; serial < 5000; ++serial) {
+    ASSERT_EQ(SNCE_OK,
+              Session(serial).Created(clock.Now()).Insert(cache, clock.Now()));
+    clock.Advance(kSecond);
+    if (serial % 3) continue;
+    const Session session(serial - serial % 100);
+    const snceKey key = session.Key();
+    removed += snceCache_Remove(cache, &key) == SNCE_OK;
+  }
+  const snceFigures figures = region.Figures();
+  EXPECT_EQ(5000u, figures.inserts);
+  EXPECT_EQ(removed, figures.removals);
+  EXPECT_EQ(0u, figures.dropped);
+  EXPECT_EQ(0u, figures.refused);
+  EXPECT_EQ(0u, figures.corrupt);
+  EXPECT_EQ(figures.live, figures.inserts - figures.replacedExpired -
+                              figures.replacedLive - figures.removals);
+}
+
+TEST(SnceOptions, OnesOutOfRangeAreRefused) {
+  for (uint64_t entries :
+       {uint64_t{0}, uint64_t{SNCE_ENTRIES_MAX} + 1, uint64_t{1} << 32,
+        uint64_t{1} << 62, uint64_t{1} << 63, UINT64_MAX}) {
+    const snceCacheOptions options = Options(entries);
+    snceRegion* region = nullptr;
+    EXPECT_EQ(SNCE_INVALID, snceRegion_Create(&region, &options, false))
+        << entries;
+    EXPECT_EQ(nullptr, region);
+  }
+}
+
+TEST(SnceOptions, NoNumberOfCertificatesOrNamesOverflows) {
+  for (uint64_t many :
+       {uint64_t{SNCE_ENTRIES_MAX}, (uint64_t{1} << 32) - 1, uint64_t{1} << 32,
+        (uint64_t{1} << 48) + 1, (uint64_t{1} << 63) + 7, UINT64_MAX}) {
+    for (bool names : {false, true}) {
+      snceCacheOptions options = Options(10);
+      (names ? options.names : options.certificates) = many;
+      snceRegion* made = nullptr;
+      const snceResult result = snceRegion_Create(&made, &options, false);
+      if (result != SNCE_OK) {
+        EXPECT_TRUE(result == SNCE_INVALID || result == SNCE_NO_MEMORY ||
+                    result == SNCE_LIMIT)
+            << many << ": " << snceResult_Text(result);
+        EXPECT_EQ(nullptr, made);
+        continue;
+      }
+      Region region(made);
+      const Session session(1, 1, kEverything);
+      EXPECT_EQ(SNCE_OK, session.Insert(region.cache(), At(kStart)));
+      EXPECT_EQ(SNCE_OK, Find(region.cache(), session, At(kStart)));
+    }
+  }
+}
+
+TEST(SnceOptions, TheOnesGivenAreTheOnesShown) {
+  snceCacheOptions options = Options(1234);
+  options.certificates = 77;
+  options.names = 55;
+  options.timeoutSec[SNCE_CLASS_SSL2] = 42;
+  options.timeoutSec[SNCE_CLASS_SSL3] = 4242;
+  options.matchAddress = true;
+  Region region(options);
+  snceCacheOptions shown;
+  snceCache_GetOptions(region.cache(), &shown);
+  EXPECT_GE(shown.entries, 1234u);
+  EXPECT_LE(shown.entries, region.Figures().slots);
+  EXPECT_GE(shown.certificates, 77u);
+  EXPECT_GE(shown.names, 55u);
+  EXPECT_EQ(42u, shown.timeoutSec[SNCE_CLASS_SSL2]);
+  EXPECT_EQ(4242u, shown.timeoutSec[SNCE_CLASS_SSL3]);
+  EXPECT_TRUE(shown.matchAddress);
+}
+
+}  // namespace
+}  // namespace snce_test
