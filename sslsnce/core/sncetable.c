@@ -442,45 +442,50 @@ FindFree(const view *v, snceSpot *out, bool *reclaimed)
 }
 
 /* Chooses the entry to give up: one that expired, else the oldest that was not
- * looked up since it was stored, else the oldest; then all begin anew. */
+ * looked up since it was stored, else the oldest; then all begin anew.
+ *
+ * Stamps count seconds. Of those that are equally old, the first one round the
+ * clock of its set goes, which moves on with every entry that is stored: so
+ * they go in the order in which they came. */
 static bool
-FindVictim(const view *v, const snceRule *rule, snceSpot *out)
+FindVictim(const view *v, const snceRule *rule, uint64_t hash, snceSpot *out)
 {
     uint32_t nowSec = Seconds(rule->now.usec);
+    unsigned begin = hash >> (SNCE_TICKET_SHIFT + 2) & 1;
     int64_t bestAge = INT64_MIN;
     bool found = false, bestVisited = true;
 
-    for (unsigned i = 0; i < 2; i++) {
-        for (unsigned way = 0; way < SNCE_WAYS; way++) {
-            snceVersion seen = v->seen[i][way];
-            bool visited = (seen & SNCE_VISITED) != 0;
-            uint32_t stamp;
-            int64_t age;
+    for (unsigned step = 0; step < 2 * SNCE_WAYS; step++) {
+        unsigned i = begin ^ (step / SNCE_WAYS);
+        unsigned way = (v->clock[i] + step) % SNCE_WAYS;
+        snceVersion seen = v->seen[i][way];
+        bool visited = (seen & SNCE_VISITED) != 0;
+        uint32_t stamp;
+        int64_t age;
 
-            if (snceVersion_State(seen) != SNCE_STATE_FULL) {
-                continue;
-            }
-            stamp = atomic_load_explicit(&v->set[i]->stamp[way],
-                                         memory_order_relaxed);
-            if (StampExpired(rule, stamp, nowSec)) {
-                *out = SpotOf(v, i, way);
-                return true;
-            }
-            age = AgeOf(stamp, nowSec);
-            if (!found || (bestVisited && !visited) ||
-                (bestVisited == visited && age > bestAge)) {
-                found = true;
-                bestVisited = visited;
-                bestAge = age;
-                *out = SpotOf(v, i, way);
-            }
+        if (snceVersion_State(seen) != SNCE_STATE_FULL) {
+            continue;
+        }
+        stamp = atomic_load_explicit(&v->set[i]->stamp[way],
+                                     memory_order_relaxed);
+        if (StampExpired(rule, stamp, nowSec)) {
+            *out = SpotOf(v, i, way);
+            return true;
+        }
+        age = AgeOf(stamp, nowSec);
+        if (!found || (bestVisited && !visited) ||
+            (bestVisited == visited && age > bestAge)) {
+            found = true;
+            bestVisited = visited;
+            bestAge = age;
+            *out = SpotOf(v, i, way);
         }
     }
     if (found && bestVisited) {
+        const snceVersion *seen = v->seen[out->set == v->set[1]];
+
         for (unsigned way = 0; way < SNCE_WAYS; way++) {
-            snceSlot_Forget(&out->set->version[way], out->set == v->set[0]
-                                                         ? v->seen[0][way]
-                                                         : v->seen[1][way]);
+            snceSlot_Forget(&out->set->version[way], seen[way]);
         }
         out->seen &= ~(uint64_t)SNCE_VISITED;
     }
@@ -543,7 +548,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
                 return SNCE_EXISTS;
             }
         } else if (!FindFree(&v, spot, &reclaimed) &&
-                   !FindVictim(&v, rule, spot)) {
+                   !FindVictim(&v, rule, probe->hash, spot)) {
             return SNCE_DROPPED; /* every slot is being written */
         }
         claimed = snceSlot_Claim(&spot->set->version[spot->way], spot->seen,
