@@ -31,8 +31,9 @@
 /* ---- forks ---------------------------------------------------------------
  *
  * snceRegion_Close may drop a region's contents only if no other process sees
- * them. Attaching is counted; a fork is noted here, by the child, in every
- * region of this process. The table is written at creation and closing only;
+ * them. Attaching is counted; a fork is noted here, in every region of this
+ * process, before it happens: a child may not have run yet when its parent
+ * closes. The table is written at creation and closing only;
  * a region that finds no place in it counts as forked. */
 
 #define REGIONS_WATCHED 16
@@ -51,7 +52,7 @@ NoteForked(snceRegion *region)
 }
 
 static void
-ChildAfterFork(void)
+BeforeFork(void)
 {
     for (unsigned i = 0; i < REGIONS_WATCHED; i++) {
         snceRegion *region = atomic_load(&watched[i]);
@@ -65,7 +66,7 @@ ChildAfterFork(void)
 static void
 StartWatching(void)
 {
-    atomic_store(&watching, pthread_atfork(NULL, NULL, ChildAfterFork) == 0);
+    atomic_store(&watching, pthread_atfork(BeforeFork, NULL, NULL) == 0);
 }
 
 static void

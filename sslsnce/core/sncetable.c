@@ -466,8 +466,8 @@ FindVictim(const view *v, const snceRule *rule, uint64_t hash, snceSpot *out)
         if (snceVersion_State(seen) != SNCE_STATE_FULL) {
             continue;
         }
-        stamp = atomic_load_explicit(&v->set[i]->stamp[way],
-                                     memory_order_relaxed);
+        stamp =
+            atomic_load_explicit(&v->set[i]->stamp[way], memory_order_relaxed);
         if (StampExpired(rule, stamp, nowSec)) {
             *out = SpotOf(v, i, way);
             return true;
