@@ -93,7 +93,7 @@ ClassCount(const sizeClass *classes)
 typedef struct {
     snceCellSet *set;
     unsigned way;
-    unsigned class;
+    unsigned which; /* class of size */
     uint64_t index; /* in its class */
     uint64_t place; /* of its words in the region, for the checksum */
     snceWord *word;
@@ -101,16 +101,16 @@ typedef struct {
 } cell;
 
 static void
-FindCell(const snceBlob *store, unsigned class, uint64_t index, cell *out)
+FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
 {
     const sizeClass *classes = Classes(store->kind);
-    const sizeClass *sized = &classes[class];
-    uint64_t set = store->offset + ClassOffset(classes, class, store->cells) +
+    const sizeClass *sized = &classes[which];
+    uint64_t set = store->offset + ClassOffset(classes, which, store->cells) +
                    index / SNCE_WAYS * SetBytes(sized);
 
     out->set = (snceCellSet *)(store->region->base + set);
     out->way = (unsigned)(index % SNCE_WAYS);
-    out->class = class;
+    out->which = which;
     out->index = index;
     out->place = set + sizeof(snceCellSet) + out->way * CellBytes(sized);
     out->word = (snceWord *)(store->region->base + out->place);
@@ -121,7 +121,7 @@ static snceBlobRef
 MakeRef(const cell *at, snceVersion v)
 {
     return (uint64_t)snceVersion_Generation(v) << 32 | at->index << 3 |
-           (at->class + 1);
+           (at->which + 1);
 }
 
 /* References come out of shared memory: bounded before use (rule 1). */
@@ -129,14 +129,14 @@ static bool
 FollowRef(const snceBlob *store, snceBlobRef ref, cell *out)
 {
     const sizeClass *classes = Classes(store->kind);
-    unsigned class = (unsigned)(ref & 7);
+    unsigned which = (unsigned)(ref & 7);
     uint64_t index = (uint32_t)ref >> 3;
 
-    if (class == 0 || class > ClassCount(classes) ||
-        index >= SetCount(&classes[class - 1], store->cells) * SNCE_WAYS) {
+    if (which == 0 || which > ClassCount(classes) ||
+        index >= SetCount(&classes[which - 1], store->cells) * SNCE_WAYS) {
         return false;
     }
-    FindCell(store, class - 1, index, out);
+    FindCell(store, which - 1, index, out);
     return true;
 }
 
@@ -368,7 +368,7 @@ ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_WAYS], uint8_t clock)
 
 /* Finds a blob equal to |data| in its set and counts one session more. */
 static bool
-FindEqual(const snceBlob *store, unsigned class, uint64_t set,
+FindEqual(const snceBlob *store, unsigned which, uint64_t set,
           const snceVersion seen[SNCE_WAYS], uint64_t tag, const uint8_t *data,
           size_t len, snceBlobRef *ref)
 {
@@ -382,7 +382,7 @@ FindEqual(const snceBlob *store, unsigned class, uint64_t set,
         if (!snceVersion_Matches(seen[way], SNCE_STATE_FULL, tag)) {
             continue;
         }
-        FindCell(store, class, set * SNCE_WAYS + way, &at);
+        FindCell(store, which, set * SNCE_WAYS + way, &at);
         v = snceSlot_Version(&at.set->version[way]);
         if (!snceVersion_Matches(v, SNCE_STATE_FULL, tag)) {
             continue;
@@ -416,14 +416,14 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
     const sizeClass *classes = Classes(store->kind);
     const snceHash *hash = &store->region->hash;
     unsigned classCount = ClassCount(classes);
-    unsigned class = 0;
+    unsigned which = 0;
     uint64_t digest = len, tag, set;
     cell at;
 
-    while (class < classCount && classes[class].dataBytes < len) {
-        class ++;
+    while (which < classCount && classes[which].dataBytes < len) {
+        which++;
     }
-    if (class == classCount || len == 0) {
+    if (which == classCount || len == 0) {
         return SNCE_TOO_LARGE;
     }
     for (size_t done = 0; done < len;) {
@@ -435,8 +435,8 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         done += bytes;
     }
     tag = snceVersion_Tag(digest);
-    set = snceHash_Range(digest, SetCount(&classes[class], store->cells));
-    FindCell(store, class, set * SNCE_WAYS, &at);
+    set = snceHash_Range(digest, SetCount(&classes[which], store->cells));
+    FindCell(store, which, set * SNCE_WAYS, &at);
 
     for (unsigned try = 0; try < SNCE_WAYS; try++) {
         snceVersion seen[SNCE_WAYS];
@@ -444,7 +444,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         snceVersion claim;
         int way;
 
-        if (FindEqual(store, class, set, seen, tag, data, len, ref)) {
+        if (FindEqual(store, which, set, seen, tag, data, len, ref)) {
             return SNCE_OK;
         }
         way = ChooseVictim(at.set, seen, clock);
@@ -459,7 +459,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         if (snceVersion_State(seen[way]) == SNCE_STATE_FULL) {
             CountStored(store, (uint64_t)-1);
         }
-        FindCell(store, class, set * SNCE_WAYS + (unsigned)way, &at);
+        FindCell(store, which, set * SNCE_WAYS + (unsigned)way, &at);
         if (snceVersion_State(seen[way]) != SNCE_STATE_EMPTY) {
             /* The old blob may be longer than the new one. */
             snceSlot_Wipe(at.word, SNCE_CELL_HEAD + at.dataBytes / 8);

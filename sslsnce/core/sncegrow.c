@@ -100,8 +100,8 @@ snceGrow_To(snceRegion *region, uint32_t server, uint64_t entries,
         return SNCE_CORRUPT;
     }
     if (tables.now.setCount >= sets) {
-        if (entries > atomic_load_explicit(&entry->entries,
-                                           memory_order_relaxed)) {
+        if (entries >
+            atomic_load_explicit(&entry->entries, memory_order_relaxed)) {
             atomic_store_explicit(&entry->entries, entries,
                                   memory_order_relaxed);
         }

@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-#define _GNU_SOURCE /* memfd_create, sched_getcpu, F_ADD_SEALS */
+#define _GNU_SOURCE          /* memfd_create, F_ADD_SEALS */
+#define _FILE_OFFSET_BITS 64 /* regions are large, on 32 bits too */
 
 #include "snceregion.h"
 
@@ -33,14 +34,14 @@
  * snceRegion_Close may drop a region's contents only if no other process sees
  * them. Attaching is counted; a fork is noted here, in every region of this
  * process, before it happens: a child may not have run yet when its parent
- * closes. The table is written at creation and closing only;
- * a region that finds no place in it counts as forked. */
+ * closes. A region that finds no place in the table counts as forked. */
 
 #define REGIONS_WATCHED 16
 
-static _Atomic(snceRegion *) watched[REGIONS_WATCHED];
-static pthread_once_t watchOnce = PTHREAD_ONCE_INIT;
-static _Atomic bool watching;
+/* Guarded by watchLock, which a fork holds, so that the child gets it free. */
+static snceRegion *watched[REGIONS_WATCHED];
+static bool watching;
+static pthread_mutex_t watchLock = PTHREAD_MUTEX_INITIALIZER;
 
 static void
 NoteForked(snceRegion *region)
@@ -54,45 +55,51 @@ NoteForked(snceRegion *region)
 static void
 BeforeFork(void)
 {
+    (void)pthread_mutex_lock(&watchLock);
     for (unsigned i = 0; i < REGIONS_WATCHED; i++) {
-        snceRegion *region = atomic_load(&watched[i]);
-
-        if (region) {
-            NoteForked(region);
+        if (watched[i]) {
+            NoteForked(watched[i]);
         }
     }
 }
 
 static void
-StartWatching(void)
+AfterFork(void)
 {
-    atomic_store(&watching, pthread_atfork(BeforeFork, NULL, NULL) == 0);
+    (void)pthread_mutex_unlock(&watchLock);
 }
 
 static void
 Watch(snceRegion *region)
 {
-    (void)pthread_once(&watchOnce, StartWatching);
-    for (unsigned i = 0; atomic_load(&watching) && i < REGIONS_WATCHED; i++) {
-        snceRegion *none = NULL;
+    unsigned place = REGIONS_WATCHED;
 
-        if (atomic_compare_exchange_strong(&watched[i], &none, region)) {
-            return;
+    (void)pthread_mutex_lock(&watchLock);
+    watching =
+        watching || pthread_atfork(BeforeFork, AfterFork, AfterFork) == 0;
+    for (unsigned i = 0; watching && i < REGIONS_WATCHED; i++) {
+        if (!watched[i]) {
+            place = i;
         }
     }
-    NoteForked(region);
+    if (place < REGIONS_WATCHED) {
+        watched[place] = region;
+    } else {
+        NoteForked(region);
+    }
+    (void)pthread_mutex_unlock(&watchLock);
 }
 
 static void
-Unwatch(snceRegion *region)
+Unwatch(const snceRegion *region)
 {
+    (void)pthread_mutex_lock(&watchLock);
     for (unsigned i = 0; i < REGIONS_WATCHED; i++) {
-        snceRegion *same = region;
-
-        if (atomic_compare_exchange_strong(&watched[i], &same, NULL)) {
-            return;
+        if (watched[i] == region) {
+            watched[i] = NULL;
         }
     }
+    (void)pthread_mutex_unlock(&watchLock);
 }
 
 /* ---- the file ------------------------------------------------------------ */
@@ -160,9 +167,13 @@ MapFile(snceRegion *region)
 {
     int protection =
         region->access == SNCE_ACCESS_READ ? PROT_READ : PROT_READ | PROT_WRITE;
-    void *base = mmap(NULL, region->bytes, PROT_NONE,
-                      MAP_SHARED | MAP_NORESERVE, region->fd, 0);
+    void *base;
 
+    if (region->bytes > SIZE_MAX / 2) { /* 32 bits */
+        return SNCE_NO_MEMORY;
+    }
+    base = mmap(NULL, region->bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE,
+                region->fd, 0);
     if (base == MAP_FAILED) {
         return SNCE_NO_MEMORY;
     }
