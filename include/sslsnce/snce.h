@@ -1,0 +1,318 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* snce.h: the core of sslsnce, for the adapter and for tools.
+ *
+ * The core is a cache of TLS server sessions in memory shared by processes. It
+ * knows neither NSS nor NSPR. An NSS application never calls it: see sslsnce.h.
+ *
+ *   snceRegion   the shared memory itself: made by one process, attached by
+ *                others, closed by each.
+ *   snceCache    one virtual server's sessions within a region.
+ *   snceKeyLog   the write-once records of a region that hold wrapped keys.
+ *
+ * Unless a comment says otherwise, every function may be called at any time by
+ * any thread of any attached process, takes no lock, makes no system call and
+ * finishes in a bounded number of steps, whatever other processes do. A handle
+ * must not be closed while another thread of the same process uses it.
+ *
+ * Defaults, said once: no function keeps a pointer that it was given; outputs
+ * are written on SNCE_OK only, except where noted; lengths and sizes are in
+ * bytes; times are microseconds since 1970 in a snceTime; the core never reads
+ * a clock. */
+#ifndef SSLSNCE_SNCE_H
+#define SSLSNCE_SNCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* snceResult is the outcome of every core function that can fail. */
+typedef enum {
+    SNCE_OK = 0,
+    SNCE_MISS,      /* nothing live is there under that key */
+    SNCE_EXISTS,    /* a record of that name was there already */
+    SNCE_DROPPED,   /* lost a race against another writer; not cached */
+    SNCE_INVALID,   /* an argument is out of its range */
+    SNCE_TOO_LARGE, /* a size does not fit the region or the caller's buffer */
+    SNCE_FULL,      /* no room left in a table of fixed size */
+    SNCE_NO_MEMORY, /* the system refused memory or address space */
+    SNCE_NO_DESCRIPTOR, /* no file descriptor left, in this process or at all */
+    SNCE_LIMIT,         /* a resource limit (RLIMIT_FSIZE) forbids the size */
+    SNCE_UNSUPPORTED,   /* this kernel has no sealed anonymous files */
+    SNCE_BAD_STRING,    /* an inheritance string is not of its form */
+    SNCE_BAD_DESCRIPTOR, /* the descriptor named is not open or no memory file */
+    SNCE_FOREIGN,        /* a region, but of another build or another cache */
+    SNCE_CORRUPT,        /* the region failed a check */
+    SNCE_READ_ONLY,      /* the region was attached for reading */
+    SNCE_BUSY            /* another process holds the turn for rare changes */
+} snceResult;
+
+/* snceResult_Text returns a constant English phrase for |result|, for logs. */
+const char *snceResult_Text(snceResult result);
+
+/* snceTime is a point in time: microseconds since 1970-01-01 00:00 UTC. It is
+ * a struct so that seconds do not compile. */
+typedef struct {
+    int64_t usec;
+} snceTime;
+
+/* snceClass is the class of a session; each has its own timeout (Tech Note 8).
+ */
+typedef enum {
+    SNCE_CLASS_SSL2 = 0, /* version below SSL 3.0 */
+    SNCE_CLASS_SSL3 = 1  /* SSL 3.0, TLS 1.0 to 1.2 */
+} snceClass;
+#define SNCE_CLASSES 2
+
+/* ---- limits -------------------------------------------------------------- */
+
+#define SNCE_ID_MAX 32             /* a session ID: RFC 5246 section 7.4.1.2 */
+#define SNCE_ADDRESS_BYTES 16      /* an IPv6 or mapped IPv4 address */
+#define SNCE_STATE_BYTES 96        /* what a session keeps for its owner */
+#define SNCE_CERTIFICATE_MAX 65535 /* a client's certificate, DER */
+#define SNCE_NAME_MAX 1024         /* a server name; a DNS name has 255 */
+#define SNCE_ENTRIES_MAX 100000000 /* sessions in one cache */
+#define SNCE_KEY_NAME_BYTES 40     /* the name of a key record */
+#define SNCE_KEY_VALUE_MAX 4032    /* its value */
+#define SNCE_STRING_MAX 160        /* an inheritance string and its NUL */
+
+/* ---- the region ---------------------------------------------------------- */
+
+typedef struct snceRegionStr snceRegion;
+typedef struct snceCacheStr snceCache;
+
+/* snceCacheOptions describes one virtual server's cache. */
+typedef struct {
+    uint64_t entries;      /* sessions it holds: 1 to SNCE_ENTRIES_MAX */
+    uint64_t certificates; /* client certificates; 0: one for each session */
+    uint64_t names;        /* server names; 0: 1024 */
+    uint32_t timeoutSec[SNCE_CLASSES]; /* by snceClass; 0 expires at once */
+    bool matchAddress; /* the client's address is part of the key */
+} snceCacheOptions;
+
+/* snceRegion_Create makes a region with one virtual server, the default cache,
+ * as |options| say, and attaches this process to it as an administrator.
+ *
+ * The region is an anonymous memory file, sealed against resizing, kept out of
+ * core dumps. Address space is reserved generously; memory is taken page by
+ * page as sessions arrive. With |inheritable| the descriptor survives exec, for
+ * snceRegion_Export.
+ *
+ * Returns SNCE_OK; SNCE_INVALID (an option out of range); SNCE_NO_MEMORY;
+ * SNCE_NO_DESCRIPTOR; SNCE_LIMIT; SNCE_UNSUPPORTED. On SNCE_OK the caller owns
+ * |*out| and ends with snceRegion_Close. Makes system calls; does not block. */
+snceResult snceRegion_Create(snceRegion **out, const snceCacheOptions *options,
+                             bool inheritable);
+
+/* snceAccess is what an attached process may do. */
+typedef enum {
+    SNCE_ACCESS_READ, /* look; the memory is mapped read-only, nothing counts */
+    SNCE_ACCESS_WORK, /* look up, insert, remove */
+    SNCE_ACCESS_ADMIN /* also change limits and timeouts */
+} snceAccess;
+
+/* snceRegion_Attach attaches this process to the region behind |fd|, which it
+ * takes over on SNCE_OK only. Nothing in the region is believed before it is
+ * checked: the seals, the size, the layout's signature.
+ *
+ * Returns SNCE_OK; SNCE_BAD_DESCRIPTOR; SNCE_FOREIGN (another build's layout,
+ * or no region at all); SNCE_CORRUPT (torn); SNCE_NO_MEMORY. The caller owns
+ * |*out| and ends with snceRegion_Close. Makes system calls. */
+snceResult snceRegion_Attach(snceRegion **out, int fd, snceAccess access);
+
+/* snceRegion_Export writes the inheritance string for a child made by fork and
+ * exec into |buf|: the descriptor's number, the size, the layout's signature
+ * and the random id of the region, in ASCII, ended by a NUL. Any child that
+ * keeps the descriptor open can snceRegion_Inherit it.
+ *
+ * Returns SNCE_OK; SNCE_TOO_LARGE (give SNCE_STRING_MAX bytes);
+ * SNCE_BAD_DESCRIPTOR (the descriptor was closed or is not inheritable). */
+snceResult snceRegion_Export(const snceRegion *region, char *buf,
+                             size_t bufLen);
+
+/* snceRegion_Inherit attaches to the region that |string| names, for work and
+ * administration. The string is foreign input: it must be of the exact form.
+ *
+ * Returns what snceRegion_Attach does, or SNCE_BAD_STRING; SNCE_FOREIGN also
+ * when the descriptor holds another region than the string names. */
+snceResult snceRegion_Inherit(snceRegion **out, const char *string);
+
+/* snceRegion_Close detaches this process. When no other process was ever
+ * attached or forked off, the contents are dropped first, so that no secret
+ * outlives the call; otherwise the kernel drops them with the last process.
+ * Closing NULL is a no-op. No other thread may be using |region|. */
+void snceRegion_Close(snceRegion *region);
+
+/* snceRegion_Descriptor returns the number of the region's descriptor, which
+ * the region owns, or -1 if the application closed it. System calls: one. */
+int snceRegion_Descriptor(const snceRegion *region);
+
+/* snceRegion_Bytes returns the address space that the region takes. */
+uint64_t snceRegion_Bytes(const snceRegion *region);
+
+/* snceRegion_ResidentBytes returns the memory that the region takes now, which
+ * all its processes share; 0 if it cannot be found out. System calls: one. */
+uint64_t snceRegion_ResidentBytes(const snceRegion *region);
+
+/* snceRegion_DefaultCache returns the region's default cache, which lives as
+ * long as |region| and is owned by it. Never NULL. */
+snceCache *snceRegion_DefaultCache(snceRegion *region);
+
+/* ---- sessions ------------------------------------------------------------ */
+
+/* snceKey says which session is meant. */
+typedef struct {
+    const uint8_t *id;
+    size_t idLen;                        /* 1 to SNCE_ID_MAX */
+    uint8_t address[SNCE_ADDRESS_BYTES]; /* ignored without matchAddress */
+    const uint8_t *name;                 /* NULL: under any server name; */
+    size_t nameLen;                      /* else this one (0: made without) */
+} snceKey;
+
+/* snceSession is one session on its way into a cache or out of one. It holds
+ * key material: the caller ends with snceSession_Wipe.
+ *
+ * The two buffers are the caller's. To insert, data and len say what to store
+ * (len 0: none). To look up, data and capacity say where to put it, and len is
+ * written; |data| may be NULL where the length or capacity is 0. */
+typedef struct {
+    uint8_t *data;
+    size_t len;
+    size_t capacity;
+} snceBuffer;
+
+typedef struct {
+    uint8_t id[SNCE_ID_MAX];
+    size_t idLen;
+    uint8_t address[SNCE_ADDRESS_BYTES];
+    snceClass sessionClass;
+    snceTime created;
+    snceTime lastAccess; /* in: as given; out: of the lookup before this one */
+    snceTime expires;    /* out: created + the timeout of its class */
+    uint8_t state[SNCE_STATE_BYTES]; /* the caller's own, never looked into */
+    snceBuffer certificate;
+    snceBuffer name;
+} snceSession;
+
+/* snceSession_Wipe overwrites |*session| and what its two buffers hold. The
+ * buffers stay the caller's. */
+void snceSession_Wipe(snceSession *session);
+
+/* snceCache_Insert stores |*session|. A session with the same ID (and address,
+ * where that counts) is replaced. When a set is full, an expired session goes
+ * first, then the one least worth keeping. |now| is the clock of the socket.
+ *
+ * Returns SNCE_OK; SNCE_INVALID (ID of length zero or above SNCE_ID_MAX, a
+ * class that does not exist); SNCE_TOO_LARGE (certificate or name);
+ * SNCE_DROPPED (a race was lost: this entry is not there); SNCE_FULL (the
+ * certificate or name found no place); SNCE_READ_ONLY; SNCE_CORRUPT. Unless
+ * SNCE_OK, nothing of the session is in the cache. */
+snceResult snceCache_Insert(snceCache *cache, const snceSession *session,
+                            snceTime now);
+
+/* snceCache_Lookup copies the live session for |key| into |*out|.
+ *
+ * A session is live while |now| is before created + timeout of its class, by
+ * the timeout that the cache has now. An expired one is wiped when met. A
+ * session that had a certificate is returned with all of it or not at all.
+ *
+ * Returns SNCE_OK; SNCE_MISS; SNCE_INVALID (ID length); SNCE_TOO_LARGE (a
+ * buffer of |*out| is too small: its len is what it takes, nothing else is
+ * written); SNCE_CORRUPT (the region failed a check). The certificate's and
+ * name's data and capacity must be set before. */
+snceResult snceCache_Lookup(snceCache *cache, const snceKey *key, snceTime now,
+                            snceSession *out);
+
+/* snceCache_Remove removes every session under |key|, whatever its name, wiped.
+ * After it returns, no process gets a session that was inserted before the
+ * call, not even one that was stored twice at once or is half stored.
+ *
+ * Returns SNCE_OK (removed), SNCE_MISS, SNCE_INVALID, SNCE_READ_ONLY or
+ * SNCE_CORRUPT. */
+snceResult snceCache_Remove(snceCache *cache, const snceKey *key);
+
+/* snceCache_Expiry returns when a session of |sessionClass| created at
+ * |created| expires by the timeouts that the cache has now; the largest time
+ * there is if the sum overflows. */
+snceTime snceCache_Expiry(const snceCache *cache, snceClass sessionClass,
+                          snceTime created);
+
+/* snceCache_Configure gives a live cache new limits: timeouts and matchAddress
+ * count at once, for the sessions that are already there too; more entries
+ * grow it, and live sessions are carried over; fewer leave it as large as it
+ * is, as do changed certificates and names.
+ *
+ * Takes turns with other processes' rare changes: waits up to two seconds for
+ * a turn. A process that dies in it leaves the old state or the new one.
+ * Lookups, inserts and removals go on meanwhile.
+ *
+ * Returns SNCE_OK; SNCE_INVALID; SNCE_NO_MEMORY (no room to grow: the timeouts
+ * are set, the size is the old one); SNCE_BUSY; SNCE_READ_ONLY;
+ * SNCE_BAD_DESCRIPTOR (the region's descriptor was closed, so no turn can be
+ * taken); SNCE_CORRUPT. */
+snceResult snceCache_Configure(snceCache *cache,
+                               const snceCacheOptions *options);
+
+/* snceCache_GetOptions writes what the cache has now, for display. */
+void snceCache_GetOptions(const snceCache *cache, snceCacheOptions *out);
+
+/* snceFigures are a cache's counts since it was made, over all processes. Each
+ * is exact once the processes rest; together they are no snapshot. */
+typedef struct {
+    uint64_t slots; /* places for sessions */
+    uint64_t live;  /* sessions now, expired ones not yet met too */
+    uint64_t hits;
+    uint64_t missesUnknown; /* no such session */
+    uint64_t missesExpired;
+    uint64_t missesAddress;     /* there, but for another client address */
+    uint64_t missesName;        /* there, but under another server name */
+    uint64_t missesCertificate; /* there, but its certificate was evicted */
+    uint64_t inserts;
+    uint64_t replacedExpired; /* inserts that took an expired one's place */
+    uint64_t replacedLive;    /* ... that evicted a live one */
+    uint64_t dropped;         /* inserts that lost a race */
+    uint64_t refused;         /* inserts out of range or too large */
+    uint64_t removals;
+    uint64_t reclaimed;    /* slots taken back from writers that died */
+    uint64_t corrupt;      /* entries that failed their checksum */
+    uint64_t certificates; /* certificates stored now */
+} snceFigures;
+
+/* snceCache_GetFigures sums them into |*out|. A process that died in the middle
+ * of an operation may leave |live| and |certificates| off by one. Returns
+ * SNCE_OK or SNCE_CORRUPT. */
+snceResult snceCache_GetFigures(const snceCache *cache, snceFigures *out);
+
+/* ---- keys ---------------------------------------------------------------- */
+
+/* snceKeyLog_Get copies the value recorded under |name| into |buf|.
+ *
+ * Returns SNCE_OK (|*len| bytes written); SNCE_MISS; SNCE_TOO_LARGE (|*len| is
+ * what it takes); SNCE_CORRUPT. */
+snceResult snceKeyLog_Get(snceRegion *region,
+                          const uint8_t name[SNCE_KEY_NAME_BYTES], uint8_t *buf,
+                          size_t bufLen, size_t *len);
+
+/* snceKeyLog_Put records |value| under |name| unless that name is taken; of any
+ * number of processes that do so at once, one wins and all others learn its
+ * value. A record is never changed or freed while the region lives.
+ *
+ * Returns SNCE_OK (this value is recorded); SNCE_EXISTS (|buf| and |*len| have
+ * the recorded one); SNCE_TOO_LARGE (|valueLen|, or |bufLen| for the recorded
+ * value); SNCE_FULL; SNCE_READ_ONLY; SNCE_CORRUPT. |buf| may be |value|. */
+snceResult snceKeyLog_Put(snceRegion *region,
+                          const uint8_t name[SNCE_KEY_NAME_BYTES],
+                          const uint8_t *value, size_t valueLen, uint8_t *buf,
+                          size_t bufLen, size_t *len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SSLSNCE_SNCE_H */

@@ -1,0 +1,510 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#include "snceblob.h"
+
+#include <string.h>
+
+#include "sncecount.h"
+#include "snceslot.h"
+
+/* Tries at a count that other processes are changing too. Each failure means
+ * that one of them succeeded. */
+#define COUNT_TRIES 64
+
+/* ---- where things lie ---------------------------------------------------- */
+
+#define CLASSES_MAX 6
+
+typedef struct {
+    uint32_t dataBytes; /* the longest blob of this class */
+    uint32_t share;     /* cells of this class in 32nds of the store's */
+} sizeClass;
+
+/* Twice the cells that were asked for in the ordinary sizes, because a set
+ * that overflows evicts while others have room; address space is free. */
+static const sizeClass certificateClasses[CLASSES_MAX] = {
+    { 1024, 64 }, { 2048, 64 }, { 4096, 64 },
+    { 8192, 16 }, { 16384, 4 }, { 65536, 1 },
+};
+static const sizeClass nameClasses[CLASSES_MAX] = {
+    { 64, 64 }, { 256, 64 }, { 1024, 64 }, { 0, 0 }, { 0, 0 }, { 0, 0 },
+};
+
+static const sizeClass *
+Classes(snceBlobKind kind)
+{
+    return kind == SNCE_BLOB_CERTIFICATES ? certificateClasses : nameClasses;
+}
+
+static uint64_t
+CellBytes(const sizeClass *sized)
+{
+    return SNCE_CELL_HEAD * sizeof(uint64_t) + sized->dataBytes;
+}
+
+static uint64_t
+SetBytes(const sizeClass *sized)
+{
+    return sizeof(snceCellSet) + SNCE_WAYS * CellBytes(sized);
+}
+
+static uint64_t
+SetCount(const sizeClass *sized, uint64_t cells)
+{
+    uint64_t sets = (cells * sized->share / 32 + SNCE_WAYS - 1) / SNCE_WAYS;
+
+    return sets ? sets : 1;
+}
+
+static uint64_t
+ClassBytes(const sizeClass *sized, uint64_t cells)
+{
+    uint64_t bytes = SetCount(sized, cells) * SetBytes(sized);
+
+    return (bytes + SNCE_PAGE - 1) / SNCE_PAGE * SNCE_PAGE;
+}
+
+/* Where the sets of one class begin, counted from the store. */
+static uint64_t
+ClassOffset(const sizeClass *classes, unsigned which, uint64_t cells)
+{
+    uint64_t offset = sizeof(snceBlobHead);
+
+    for (unsigned i = 0; i < which; i++) {
+        offset += ClassBytes(&classes[i], cells);
+    }
+    return offset;
+}
+
+static unsigned
+ClassCount(const sizeClass *classes)
+{
+    unsigned count = 0;
+
+    while (count < CLASSES_MAX && classes[count].dataBytes) {
+        count++;
+    }
+    return count;
+}
+
+/* A cell and what belongs to it. */
+typedef struct {
+    snceCellSet *set;
+    unsigned way;
+    unsigned class;
+    uint64_t index; /* in its class */
+    uint64_t place; /* of its words in the region, for the checksum */
+    snceWord *word;
+    size_t dataBytes;
+} cell;
+
+static void
+FindCell(const snceBlob *store, unsigned class, uint64_t index, cell *out)
+{
+    const sizeClass *classes = Classes(store->kind);
+    const sizeClass *sized = &classes[class];
+    uint64_t set = store->offset + ClassOffset(classes, class, store->cells) +
+                   index / SNCE_WAYS * SetBytes(sized);
+
+    out->set = (snceCellSet *)(store->region->base + set);
+    out->way = (unsigned)(index % SNCE_WAYS);
+    out->class = class;
+    out->index = index;
+    out->place = set + sizeof(snceCellSet) + out->way * CellBytes(sized);
+    out->word = (snceWord *)(store->region->base + out->place);
+    out->dataBytes = sized->dataBytes;
+}
+
+static snceBlobRef
+MakeRef(const cell *at, snceVersion v)
+{
+    return (uint64_t)snceVersion_Generation(v) << 32 | at->index << 3 |
+           (at->class + 1);
+}
+
+/* References come out of shared memory: bounded before use (rule 1). */
+static bool
+FollowRef(const snceBlob *store, snceBlobRef ref, cell *out)
+{
+    const sizeClass *classes = Classes(store->kind);
+    unsigned class = (unsigned)(ref & 7);
+    uint64_t index = (uint32_t)ref >> 3;
+
+    if (class == 0 || class > ClassCount(classes) ||
+        index >= SetCount(&classes[class - 1], store->cells) * SNCE_WAYS) {
+        return false;
+    }
+    FindCell(store, class - 1, index, out);
+    return true;
+}
+
+uint64_t
+snceBlob_Bytes(snceBlobKind kind, uint64_t cells)
+{
+    const sizeClass *classes = Classes(kind);
+
+    return ClassOffset(classes, ClassCount(classes), cells);
+}
+
+void
+snceBlob_Init(const snceRegion *region, uint64_t offset, uint64_t cells)
+{
+    snceBlobHead *head = (snceBlobHead *)(region->base + offset);
+
+    atomic_store_explicit(&head->cells, cells, memory_order_relaxed);
+}
+
+snceResult
+snceBlob_At(snceBlob *out, const snceRegion *region, uint32_t server,
+            snceBlobKind kind, uint64_t offset)
+{
+    snceBlobHead *head = snceRegion_At(region, offset, sizeof(*head));
+
+    if (!head) {
+        return SNCE_CORRUPT;
+    }
+    out->cells = atomic_load_explicit(&head->cells, memory_order_relaxed);
+    if (out->cells == 0 || out->cells > SNCE_ENTRIES_MAX ||
+        !snceRegion_At(region, offset, snceBlob_Bytes(kind, out->cells))) {
+        return SNCE_CORRUPT;
+    }
+    out->region = region;
+    out->kind = kind;
+    out->offset = offset;
+    out->server = server;
+    return SNCE_OK;
+}
+
+static void
+CountStored(const snceBlob *store, uint64_t n)
+{
+    if (store->kind == SNCE_BLOB_CERTIFICATES) {
+        snceCount_Add(store->region, store->server, SNCE_N_STORED, n);
+    }
+}
+
+/* ---- counts -------------------------------------------------------------- */
+
+/* Adds |step|, 1 or -1, to the count of the generation |generation|. Returns
+ * false if the cell holds another, or nobody refers to it any more: then it is
+ * about to be wiped. |*left| is what the count is now. */
+static bool
+Count(const cell *at, uint32_t generation, int step, uint32_t *left)
+{
+    snceWord *word = &at->set->count[at->way];
+    uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+
+    for (unsigned try = 0; try < COUNT_TRIES; try++) {
+        uint32_t count = (uint32_t)old;
+
+        if (old >> 32 != generation || count == 0 ||
+            (step > 0 && count == UINT32_MAX)) {
+            return false;
+        }
+        count += (uint32_t)step;
+        if (atomic_compare_exchange_weak_explicit(
+                word, &old, (uint64_t)generation << 32 | count,
+                memory_order_relaxed, memory_order_relaxed)) {
+            *left = count;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- reading ------------------------------------------------------------- */
+
+/* Copies the blob under |seen| if it is whole and fits. */
+static snceResult
+ReadCell(const snceBlob *store, const cell *at, snceVersion seen, uint8_t *buf,
+         size_t bufLen, size_t *len)
+{
+    const snceHash *hash = &store->region->hash;
+    uint64_t head[SNCE_CELL_HEAD];
+    uint64_t sum;
+    size_t length;
+
+    snceSlot_Load(head, at->word, SNCE_CELL_HEAD);
+    if (!snceSlot_Unchanged(&at->set->version[at->way], seen) ||
+        head[SNCE_C_LENGTH] == 0 || head[SNCE_C_LENGTH] > at->dataBytes) {
+        return SNCE_MISS;
+    }
+    length = (size_t)head[SNCE_C_LENGTH];
+    if (length > bufLen) {
+        *len = length;
+        return SNCE_TOO_LARGE;
+    }
+
+    /* In blocks, so that no buffer of 64 KiB is needed beside the caller's;
+     * each block's sum is the next one's tweak. */
+    sum = length;
+    for (size_t done = 0; done < length;) {
+        uint64_t block[SNCE_HASH_KEYS];
+        size_t bytes =
+            length - done < sizeof(block) ? length - done : sizeof(block);
+        size_t words = (bytes + 7) / 8;
+
+        snceSlot_Load(block, at->word + SNCE_CELL_HEAD + done / 8, words);
+        sum = snceHash_Words(hash, sum, block, words);
+        memcpy(buf + done, block, bytes);
+        done += bytes;
+    }
+    sum = snceSlot_Sum(hash, at->place, seen, &sum, 1);
+    if (!snceSlot_Unchanged(&at->set->version[at->way], seen) ||
+        sum != head[SNCE_C_SUM]) {
+        return SNCE_MISS;
+    }
+    *len = length;
+    return SNCE_OK;
+}
+
+snceResult
+snceBlob_Read(const snceBlob *store, snceBlobRef ref, uint8_t *buf,
+              size_t bufLen, size_t *len)
+{
+    snceVersion seen;
+    snceResult result;
+    cell at;
+
+    if (!FollowRef(store, ref, &at)) {
+        return SNCE_MISS;
+    }
+    seen = snceSlot_Version(&at.set->version[at.way]);
+    if (snceVersion_State(seen) != SNCE_STATE_FULL ||
+        snceVersion_Generation(seen) != ref >> 32) {
+        return SNCE_MISS;
+    }
+    result = ReadCell(store, &at, seen, buf, bufLen, len);
+    if (result == SNCE_OK && store->region->access != SNCE_ACCESS_READ) {
+        snceSlot_Visit(&at.set->version[at.way], seen);
+    }
+    return result;
+}
+
+/* ---- writing ------------------------------------------------------------- */
+
+/* Stores |data| in a claimed cell, and its sum. The sum is over blocks as
+ * ReadCell takes them. */
+static void
+WriteCell(const snceBlob *store, const cell *at, snceVersion claim,
+          const uint8_t *data, size_t len)
+{
+    const snceHash *hash = &store->region->hash;
+    uint64_t head[SNCE_CELL_HEAD];
+    uint64_t sum = len;
+
+    for (size_t done = 0; done < len;) {
+        uint64_t block[SNCE_HASH_KEYS] = { 0 };
+        size_t bytes = len - done < sizeof(block) ? len - done : sizeof(block);
+        size_t words = (bytes + 7) / 8;
+
+        memcpy(block, data + done, bytes);
+        snceSlot_Store(at->word + SNCE_CELL_HEAD + done / 8, block, words);
+        sum = snceHash_Words(hash, sum, block, words);
+        done += bytes;
+    }
+    head[SNCE_C_SUM] = snceSlot_Sum(hash, at->place, claim, &sum, 1);
+    head[SNCE_C_LENGTH] = len;
+    snceSlot_Store(at->word, head, SNCE_CELL_HEAD);
+}
+
+/* Wipes a claimed cell and gives it back. Only what the length says was used,
+ * unless that is nonsense, which a dead writer can leave. */
+static void
+VacateCell(const cell *at, snceVersion claim)
+{
+    uint64_t length;
+
+    snceSlot_Load(&length, &at->word[SNCE_C_LENGTH], 1);
+    if (length > at->dataBytes) {
+        length = at->dataBytes;
+    }
+    snceSlot_Wipe(at->word, SNCE_CELL_HEAD + (size_t)(length + 7) / 8);
+    (void)snceSlot_Vacate(&at->set->version[at->way], claim);
+}
+
+/* Chooses the cell of the set to give up: an empty one, one whose writer died,
+ * one that nobody refers to, else the next one round the clock that was not
+ * used since it was last passed. Returns the way, or -1: all being written. */
+static int
+ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_WAYS], uint8_t clock)
+{
+    int unused = -1, first = -1;
+
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        if (snceVersion_State(seen[way]) == SNCE_STATE_EMPTY ||
+            snceSlot_Abandoned(seen[way], clock)) {
+            return (int)way;
+        }
+    }
+    for (unsigned step = 0; step < SNCE_WAYS; step++) {
+        unsigned way = (clock + step) % SNCE_WAYS;
+        uint64_t count;
+
+        if (snceVersion_State(seen[way]) != SNCE_STATE_FULL) {
+            continue;
+        }
+        count = atomic_load_explicit(&set->count[way], memory_order_relaxed);
+        if ((uint32_t)count == 0) {
+            return (int)way;
+        }
+        if (first < 0) {
+            first = (int)way;
+        }
+        if (unused < 0 && !(seen[way] & SNCE_VISITED)) {
+            unused = (int)way;
+        }
+    }
+    if (unused >= 0) {
+        return unused;
+    }
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        snceSlot_Forget(&set->version[way], seen[way]);
+    }
+    return first;
+}
+
+/* Finds a blob equal to |data| in its set and counts one session more. */
+static bool
+FindEqual(const snceBlob *store, unsigned class, uint64_t set,
+          const snceVersion seen[SNCE_WAYS], uint64_t tag, const uint8_t *data,
+          size_t len, snceBlobRef *ref)
+{
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        uint64_t head[SNCE_CELL_HEAD];
+        snceVersion v;
+        uint32_t left;
+        bool equal;
+        cell at;
+
+        if (!snceVersion_Matches(seen[way], SNCE_STATE_FULL, tag)) {
+            continue;
+        }
+        FindCell(store, class, set * SNCE_WAYS + way, &at);
+        v = snceSlot_Version(&at.set->version[way]);
+        if (!snceVersion_Matches(v, SNCE_STATE_FULL, tag)) {
+            continue;
+        }
+        snceSlot_Load(head, at.word, SNCE_CELL_HEAD);
+        equal = head[SNCE_C_LENGTH] == len;
+        for (size_t done = 0; equal && done < len; done += 8) {
+            size_t bytes = len - done < 8 ? len - done : 8;
+            uint64_t word, mine = 0;
+
+            memcpy(&mine, data + done, bytes);
+            snceSlot_Load(&word, at.word + SNCE_CELL_HEAD + done / 8, 1);
+            equal = word == mine;
+        }
+        if (equal && Count(&at, snceVersion_Generation(v), 1, &left)) {
+            /* Was it evicted before it was counted? Then a new one is due;
+             * the count belonged to a generation that is gone. */
+            if (snceSlot_Unchanged(&at.set->version[way], v)) {
+                *ref = MakeRef(&at, v);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+snceResult
+snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
+              snceBlobRef *ref)
+{
+    const sizeClass *classes = Classes(store->kind);
+    const snceHash *hash = &store->region->hash;
+    unsigned classCount = ClassCount(classes);
+    unsigned class = 0;
+    uint64_t digest = len, tag, set;
+    cell at;
+
+    while (class < classCount && classes[class].dataBytes < len) {
+        class ++;
+    }
+    if (class == classCount || len == 0) {
+        return SNCE_TOO_LARGE;
+    }
+    for (size_t done = 0; done < len;) {
+        uint64_t block[SNCE_HASH_KEYS] = { 0 };
+        size_t bytes = len - done < sizeof(block) ? len - done : sizeof(block);
+
+        memcpy(block, data + done, bytes);
+        digest = snceHash_Words(hash, digest, block, (bytes + 7) / 8);
+        done += bytes;
+    }
+    tag = snceVersion_Tag(digest);
+    set = snceHash_Range(digest, SetCount(&classes[class], store->cells));
+    FindCell(store, class, set * SNCE_WAYS, &at);
+
+    for (unsigned try = 0; try < SNCE_WAYS; try++) {
+        snceVersion seen[SNCE_WAYS];
+        uint8_t clock = snceSlot_Look(seen, at.set->version);
+        snceVersion claim;
+        int way;
+
+        if (FindEqual(store, class, set, seen, tag, data, len, ref)) {
+            return SNCE_OK;
+        }
+        way = ChooseVictim(at.set, seen, clock);
+        if (way < 0) {
+            return SNCE_FULL;
+        }
+        if (!snceSlot_Claim(&at.set->version[way], seen[way], tag, clock,
+                            &claim)) {
+            continue;
+        }
+        SNCE_STEP("blob-claimed");
+        if (snceVersion_State(seen[way]) == SNCE_STATE_FULL) {
+            CountStored(store, (uint64_t)-1);
+        }
+        FindCell(store, class, set * SNCE_WAYS + (unsigned)way, &at);
+        if (snceVersion_State(seen[way]) != SNCE_STATE_EMPTY) {
+            /* The old blob may be longer than the new one. */
+            snceSlot_Wipe(at.word, SNCE_CELL_HEAD + at.dataBytes / 8);
+        }
+        WriteCell(store, &at, claim, data, len);
+        atomic_store_explicit(&at.set->count[way],
+                              (uint64_t)snceVersion_Generation(claim) << 32 | 1,
+                              memory_order_relaxed);
+        SNCE_STEP("blob-written");
+        if (snceSlot_Publish(&at.set->version[way], claim)) {
+            CountStored(store, 1);
+            *ref = MakeRef(&at, claim);
+            return SNCE_OK;
+        }
+    }
+    return SNCE_FULL;
+}
+
+void
+snceBlob_Release(const snceBlob *store, snceBlobRef ref)
+{
+    snceVersion seen, claim;
+    uint32_t left;
+    cell at;
+
+    if (!FollowRef(store, ref, &at) ||
+        !Count(&at, (uint32_t)(ref >> 32), -1, &left) || left > 0) {
+        return;
+    }
+    /* From count 0 it never rises again (Count), so nobody can come to refer
+     * to it while it is wiped. */
+    for (unsigned try = 0; try < 2; try++) { /* a reader may set visited */
+        snceVersion all[SNCE_WAYS];
+        uint8_t clock = snceSlot_Look(all, at.set->version);
+
+        seen = snceSlot_Version(&at.set->version[at.way]);
+        if (snceVersion_State(seen) != SNCE_STATE_FULL ||
+            snceVersion_Generation(seen) != ref >> 32) {
+            return;
+        }
+        if (snceSlot_Claim(&at.set->version[at.way], seen, 0, clock, &claim)) {
+            SNCE_STEP("blob-released");
+            CountStored(store, (uint64_t)-1);
+            VacateCell(&at, claim);
+            return;
+        }
+    }
+}

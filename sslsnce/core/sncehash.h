@@ -1,0 +1,94 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncehash.h: the keyed hash behind set choice, tags and checksums.
+ *
+ * Pairs of words are added to secret keys and multiplied (the NH family: Black
+ * and others, "UMAC: Fast and Secure Message Authentication", CRYPTO 1999), so
+ * that the products do not wait for each other: a checksum over a session
+ * costs a dozen multiplications side by side. The keys come from the region's
+ * random seed. It guards against torn entries and chosen session IDs, not
+ * against a process that can write the region. */
+#ifndef SNCEHASH_H
+#define SNCEHASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SNCE_HASH_KEYS 24 /* words hashed in one block; even */
+
+typedef struct {
+    uint64_t key[SNCE_HASH_KEYS];
+} snceHash;
+
+/* snceHash_Init derives the keys from the region's |seed|. */
+void snceHash_Init(snceHash *hash, uint64_t seed);
+
+/* snceHash_Mix spreads every bit of |x| over the result (a bijection). */
+static inline uint64_t
+snceHash_Mix(uint64_t x)
+{
+    /* Finalizer of splitmix64 (Steele and others, OOPSLA 2014). */
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+/* snceHash_Multiply adds the 128-bit product of |a| and |b| to |sum|. */
+static inline void
+snceHash_Multiply(uint64_t sum[2], uint64_t a, uint64_t b)
+{
+#ifdef __SIZEOF_INT128__
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)a * b;
+
+    sum[0] += (uint64_t)product;
+    sum[1] += (uint64_t)(product >> 64);
+#else
+    uint64_t aLow = (uint32_t)a, aHigh = a >> 32;
+    uint64_t bLow = (uint32_t)b, bHigh = b >> 32;
+    uint64_t middle = aHigh * bLow + (aLow * bLow >> 32);
+
+    sum[0] += a * b;
+    sum[1] += aHigh * bHigh + (middle >> 32) +
+              ((aLow * bHigh + (uint32_t)middle) >> 32);
+#endif
+}
+
+/* snceHash_Words hashes |count| words; different |tweak|s give unrelated
+ * results. */
+static inline uint64_t
+snceHash_Words(const snceHash *hash, uint64_t tweak, const uint64_t *words,
+               size_t count)
+{
+    uint64_t sum[2] = { tweak, count };
+    size_t i = 0;
+
+    while (count - i > SNCE_HASH_KEYS) {
+        for (size_t k = 0; k < SNCE_HASH_KEYS; k += 2, i += 2) {
+            snceHash_Multiply(sum, words[i] + hash->key[k],
+                              words[i + 1] + hash->key[k + 1]);
+        }
+        sum[0] = snceHash_Mix(sum[0] ^ sum[1]);
+    }
+    for (size_t k = 0; i + 1 < count; k += 2, i += 2) {
+        snceHash_Multiply(sum, words[i] + hash->key[k],
+                          words[i + 1] + hash->key[k + 1]);
+    }
+    if (i < count) {
+        snceHash_Multiply(sum, words[i] + hash->key[SNCE_HASH_KEYS - 2],
+                          hash->key[SNCE_HASH_KEYS - 1]);
+    }
+    return snceHash_Mix(sum[0] + snceHash_Mix(sum[1]));
+}
+
+/* snceHash_Range maps |hash| evenly onto 0 .. |count| - 1, |count| below 2^32.
+ */
+static inline uint64_t
+snceHash_Range(uint64_t hash, uint64_t count)
+{
+    return (hash >> 32) * count >> 32;
+}
+
+#endif /* SNCEHASH_H */

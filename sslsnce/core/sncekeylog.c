@@ -1,0 +1,197 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* The key log (rule 10): write-once records, found by name.
+ *
+ * A writer fills a cell that nobody else touches and enters it in the log with
+ * one compare-and-swap on the first free place. Before each try it looks
+ * through all the records in front of that place, so a name cannot come to
+ * stand in the log twice, and a writer that died or was stopped on the way
+ * holds nobody up and spoils nothing. */
+#include <string.h>
+
+#include "snceregion.h"
+#include "snceslot.h"
+
+static uint64_t
+SumOf(const snceRegion *region, const uint64_t *words)
+{
+    size_t count = SNCE_K_VALUE + (size_t)(words[SNCE_K_LENGTH] + 7) / 8;
+
+    return snceHash_Words(&region->hash, SNCE_AT_KEYS, words + 1, count - 1);
+}
+
+/* Reads the record in the cell |index|. Returns SNCE_OK, SNCE_MISS (it has
+ * another name) or SNCE_CORRUPT. */
+static snceResult
+ReadCell(const snceRegion *region, uint64_t index, const uint8_t *name,
+         uint64_t words[SNCE_KEY_WORDS])
+{
+    const snceKeyCell *cell;
+
+    if (index >= SNCE_KEY_CELLS) {
+        return SNCE_CORRUPT;
+    }
+    cell = &snceRegion_Keys(region)->cell[index];
+    snceSlot_Load(words, cell->word, SNCE_K_VALUE);
+    if (memcmp(&words[SNCE_K_NAME], name, SNCE_KEY_NAME_BYTES) != 0) {
+        return SNCE_MISS;
+    }
+    if (words[SNCE_K_LENGTH] > SNCE_KEY_VALUE_MAX) {
+        return SNCE_CORRUPT;
+    }
+    snceSlot_Load(words + SNCE_K_VALUE, cell->word + SNCE_K_VALUE,
+                  (size_t)(words[SNCE_K_LENGTH] + 7) / 8);
+    return words[SNCE_K_SUM] == SumOf(region, words) ? SNCE_OK : SNCE_CORRUPT;
+}
+
+static snceResult
+CopyValue(const uint64_t *words, uint8_t *buf, size_t bufLen, size_t *len)
+{
+    *len = (size_t)words[SNCE_K_LENGTH];
+    if (*len > bufLen) {
+        return SNCE_TOO_LARGE;
+    }
+    memcpy(buf, &words[SNCE_K_VALUE], *len);
+    return SNCE_OK;
+}
+
+/* Looks for |name| in the log from |*place| on. Returns SNCE_OK, SNCE_CORRUPT,
+ * or SNCE_MISS: |*place| is then the first free place, or SNCE_KEY_RECORDS. */
+static snceResult
+Search(const snceRegion *region, const uint8_t *name,
+       uint64_t words[SNCE_KEY_WORDS], unsigned *place)
+{
+    for (; *place < SNCE_KEY_RECORDS; (*place)++) {
+        /* Acquire: pairs with the release in Enter; the cell is whole. */
+        uint64_t entry = atomic_load_explicit(
+            &snceRegion_Keys(region)->log[*place], memory_order_acquire);
+        snceResult result;
+
+        if (entry == 0) {
+            return SNCE_MISS;
+        }
+        result = ReadCell(region, entry - 1, name, words);
+        if (result != SNCE_MISS) {
+            return result;
+        }
+    }
+    return SNCE_MISS;
+}
+
+static bool
+Enter(const snceRegion *region, unsigned place, unsigned cell)
+{
+    uint64_t none = 0;
+
+    return atomic_compare_exchange_strong_explicit(
+        &snceRegion_Keys(region)->log[place], &none, (uint64_t)cell + 1,
+        memory_order_release, memory_order_relaxed);
+}
+
+/* Takes a free cell; SNCE_KEY_CELLS if there is none. Acquire: pairs with the
+ * release in GiveCell, so that the wiping there is over. */
+static unsigned
+TakeCell(const snceRegion *region)
+{
+    snceKeyRecords *keys = snceRegion_Keys(region);
+    unsigned cell;
+
+    for (cell = 0; cell < SNCE_KEY_CELLS; cell++) {
+        uint64_t none = 0;
+
+        if (atomic_compare_exchange_strong_explicit(&keys->taken[cell], &none,
+                                                    1, memory_order_acquire,
+                                                    memory_order_relaxed)) {
+            break;
+        }
+    }
+    return cell;
+}
+
+static void
+GiveCell(const snceRegion *region, unsigned cell)
+{
+    snceKeyRecords *keys = snceRegion_Keys(region);
+
+    snceSlot_Wipe(keys->cell[cell].word, SNCE_KEY_WORDS);
+    atomic_store_explicit(&keys->taken[cell], 0, memory_order_release);
+}
+
+static unsigned
+WriteCell(const snceRegion *region, const uint8_t *name, const uint8_t *value,
+          size_t valueLen)
+{
+    unsigned cell = TakeCell(region);
+    uint64_t words[SNCE_KEY_WORDS] = { 0 };
+
+    if (cell < SNCE_KEY_CELLS) {
+        SNCE_STEP("key-taken");
+        words[SNCE_K_LENGTH] = valueLen;
+        memcpy(&words[SNCE_K_NAME], name, SNCE_KEY_NAME_BYTES);
+        memcpy(&words[SNCE_K_VALUE], value, valueLen);
+        words[SNCE_K_SUM] = SumOf(region, words);
+        snceSlot_Store(snceRegion_Keys(region)->cell[cell].word, words,
+                       SNCE_KEY_WORDS);
+        explicit_bzero(words, sizeof(words));
+    }
+    return cell;
+}
+
+snceResult
+snceKeyLog_Get(snceRegion *region, const uint8_t name[SNCE_KEY_NAME_BYTES],
+               uint8_t *buf, size_t bufLen, size_t *len)
+{
+    uint64_t words[SNCE_KEY_WORDS];
+    unsigned place = 0;
+    snceResult result = Search(region, name, words, &place);
+
+    if (result == SNCE_OK) {
+        result = CopyValue(words, buf, bufLen, len);
+    }
+    explicit_bzero(words, sizeof(words));
+    return result;
+}
+
+snceResult
+snceKeyLog_Put(snceRegion *region, const uint8_t name[SNCE_KEY_NAME_BYTES],
+               const uint8_t *value, size_t valueLen, uint8_t *buf,
+               size_t bufLen, size_t *len)
+{
+    uint64_t words[SNCE_KEY_WORDS];
+    unsigned cell = SNCE_KEY_CELLS;
+    unsigned place = 0;
+    snceResult result;
+
+    if (valueLen > SNCE_KEY_VALUE_MAX) {
+        return SNCE_TOO_LARGE;
+    }
+    if (region->access == SNCE_ACCESS_READ) {
+        return SNCE_READ_ONLY;
+    }
+    /* Each turn but the last goes one place further, so it ends. */
+    while ((result = Search(region, name, words, &place)) == SNCE_MISS) {
+        if (cell == SNCE_KEY_CELLS) {
+            cell = WriteCell(region, name, value, valueLen);
+        }
+        if (place == SNCE_KEY_RECORDS || cell == SNCE_KEY_CELLS) {
+            result = SNCE_FULL;
+            break;
+        }
+        SNCE_STEP("key-written");
+        if (Enter(region, place, cell)) {
+            SNCE_STEP("key-entered");
+            return SNCE_OK;
+        }
+    }
+    if (cell < SNCE_KEY_CELLS) {
+        GiveCell(region, cell);
+    }
+    if (result == SNCE_OK) {
+        result = CopyValue(words, buf, bufLen, len);
+        result = result == SNCE_OK ? SNCE_EXISTS : result;
+    }
+    explicit_bzero(words, sizeof(words));
+    return result;
+}

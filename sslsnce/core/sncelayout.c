@@ -1,0 +1,47 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#include "sncelayout.h"
+
+#include "sncehash.h"
+#include "snceversion.h"
+
+/* Counted up when the meaning of the region changes but no size does. */
+#define LAYOUT_REVISION 1
+
+uint64_t
+snceLayout_Signature(void)
+{
+    const uint64_t shape[] = {
+        LAYOUT_REVISION,
+        sizeof(snceHeader),
+        sizeof(snceServer),
+        sizeof(snceTableHead),
+        sizeof(snceSet),
+        sizeof(snceSlot),
+        sizeof(snceCellSet),
+        sizeof(snceBlobHead),
+        sizeof(snceCounters),
+        sizeof(snceKeyRecords),
+        offsetof(snceHeader, heap),
+        offsetof(snceServer, table),
+        offsetof(snceSet, stamp),
+        offsetof(snceSet, slot),
+        SNCE_AT_DIRECTORY,
+        SNCE_AT_COUNTERS,
+        SNCE_AT_KEYS,
+        SNCE_AT_JOURNAL,
+        SNCE_AT_HEAP,
+        SNCE_WAYS,
+        SNCE_FIGURES,
+        SNCE_KEY_VALUE_MAX,
+        SNCE_STATE_BYTES,
+        SNCE_TAG_BITS,
+    };
+    snceHash hash;
+
+    /* A byte order that differs reads this seed differently. */
+    snceHash_Init(&hash, SNCE_MAGIC);
+    return snceHash_Words(&hash, 0, shape, sizeof(shape) / sizeof(shape[0]));
+}

@@ -1,0 +1,22 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncelock.h: the turn for rare changes (rule 9).
+ *
+ * A record lock (fcntl) on the region's own file: the kernel takes it from a
+ * process that dies, at once, in whatever PID namespace it lived. Lookups,
+ * inserts and removals never take it. */
+#ifndef SNCELOCK_H
+#define SNCELOCK_H
+
+#include "snceregion.h"
+
+/* snceLock_Take waits up to two seconds for the turn. Returns SNCE_OK,
+ * SNCE_BUSY, SNCE_READ_ONLY or SNCE_BAD_DESCRIPTOR. Makes system calls. */
+snceResult snceLock_Take(snceRegion *region);
+
+/* snceLock_Give gives the turn back. */
+void snceLock_Give(snceRegion *region);
+
+#endif /* SNCELOCK_H */

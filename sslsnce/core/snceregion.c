@@ -1,0 +1,565 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#define _GNU_SOURCE /* memfd_create, sched_getcpu, F_ADD_SEALS */
+
+#include "snceregion.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "snceserver.h"
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 warns when it is left out */
+#endif
+
+/* ---- forks ---------------------------------------------------------------
+ *
+ * snceRegion_Close may drop a region's contents only if no other process sees
+ * them. Attaching is counted; a fork is noted here, by the child, in every
+ * region of this process. The table is written at creation and closing only;
+ * a region that finds no place in it counts as forked. */
+
+#define REGIONS_WATCHED 16
+
+static _Atomic(snceRegion *) watched[REGIONS_WATCHED];
+static pthread_once_t watchOnce = PTHREAD_ONCE_INIT;
+static _Atomic bool watching;
+
+static void
+NoteForked(snceRegion *region)
+{
+    if (region->access != SNCE_ACCESS_READ) {
+        atomic_store_explicit(&snceRegion_Header(region)->forked, 1,
+                              memory_order_relaxed);
+    }
+}
+
+static void
+ChildAfterFork(void)
+{
+    for (unsigned i = 0; i < REGIONS_WATCHED; i++) {
+        snceRegion *region = atomic_load(&watched[i]);
+
+        if (region) {
+            NoteForked(region);
+        }
+    }
+}
+
+static void
+StartWatching(void)
+{
+    atomic_store(&watching, pthread_atfork(NULL, NULL, ChildAfterFork) == 0);
+}
+
+static void
+Watch(snceRegion *region)
+{
+    (void)pthread_once(&watchOnce, StartWatching);
+    for (unsigned i = 0; atomic_load(&watching) && i < REGIONS_WATCHED; i++) {
+        snceRegion *none = NULL;
+
+        if (atomic_compare_exchange_strong(&watched[i], &none, region)) {
+            return;
+        }
+    }
+    NoteForked(region);
+}
+
+static void
+Unwatch(snceRegion *region)
+{
+    for (unsigned i = 0; i < REGIONS_WATCHED; i++) {
+        snceRegion *same = region;
+
+        if (atomic_compare_exchange_strong(&watched[i], &same, NULL)) {
+            return;
+        }
+    }
+}
+
+/* ---- the file ------------------------------------------------------------ */
+
+static snceResult
+ResultOfErrno(int error)
+{
+    switch (error) {
+        case EMFILE:
+        case ENFILE:
+            return SNCE_NO_DESCRIPTOR;
+        case EFBIG:
+            return SNCE_LIMIT;
+        case ENOSYS:
+        case EINVAL:
+        case EPERM:
+            return SNCE_UNSUPPORTED;
+        default:
+            return SNCE_NO_MEMORY;
+    }
+}
+
+/* Growing a file past RLIMIT_FSIZE raises SIGXFSZ, so look before. */
+static bool
+SizeIsAllowed(uint64_t bytes)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 ||
+           limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur;
+}
+
+static snceResult
+MakeFile(int *out, uint64_t bytes, bool inheritable)
+{
+    unsigned flags = MFD_ALLOW_SEALING | MFD_CLOEXEC;
+    snceResult result;
+    int fd;
+
+    if (!SizeIsAllowed(bytes)) {
+        return SNCE_LIMIT;
+    }
+    fd = memfd_create("sslsnce", flags | MFD_NOEXEC_SEAL);
+    if (fd < 0 && errno == EINVAL) {
+        fd = memfd_create("sslsnce", flags);
+    }
+    if (fd < 0) {
+        return ResultOfErrno(errno);
+    }
+    if (ftruncate(fd, (off_t)bytes) != 0 || fcntl(fd, F_ADD_SEALS, SEALS) ||
+        (inheritable && fcntl(fd, F_SETFD, 0) != 0)) {
+        result = ResultOfErrno(errno);
+        (void)close(fd);
+        return result;
+    }
+    *out = fd;
+    return SNCE_OK;
+}
+
+/* Maps the file. A process that asked for all its future memory to be locked
+ * (mlockall) would have the whole reservation made resident by mmap; a mapping
+ * without access is spared, and unlocked before access is given. */
+static snceResult
+MapFile(snceRegion *region)
+{
+    int protection =
+        region->access == SNCE_ACCESS_READ ? PROT_READ : PROT_READ | PROT_WRITE;
+    void *base = mmap(NULL, region->bytes, PROT_NONE,
+                      MAP_SHARED | MAP_NORESERVE, region->fd, 0);
+
+    if (base == MAP_FAILED) {
+        return SNCE_NO_MEMORY;
+    }
+    (void)munlock(base, region->bytes);
+    if (mprotect(base, region->bytes, protection) != 0) {
+        (void)munmap(base, region->bytes);
+        return SNCE_NO_MEMORY;
+    }
+    (void)madvise(base, region->bytes, MADV_DONTDUMP);
+    region->base = base;
+    return SNCE_OK;
+}
+
+static uint64_t
+HeaderSum(const snceHeader *header)
+{
+    const uint64_t fields[] = { header->signature, header->bytes, header->id[0],
+                                header->id[1], header->seed };
+    snceHash hash;
+
+    snceHash_Init(&hash, SNCE_MAGIC);
+    return snceHash_Words(&hash, 1, fields, sizeof(fields) / 8);
+}
+
+static snceResult
+Remember(snceRegion *region)
+{
+    struct stat status;
+
+    if (fstat(region->fd, &status) != 0) {
+        return SNCE_BAD_DESCRIPTOR;
+    }
+    region->device = status.st_dev;
+    region->inode = status.st_ino;
+    region->defaultCache.region = region;
+    region->defaultCache.server = 0;
+    snceHash_Init(&region->hash, snceRegion_Header(region)->seed);
+    if (region->access != SNCE_ACCESS_READ) {
+        atomic_fetch_add_explicit(&snceRegion_Header(region)->attached, 1,
+                                  memory_order_relaxed);
+    }
+    Watch(region);
+    return SNCE_OK;
+}
+
+static void
+Discharge(snceRegion *region)
+{
+    if (region->base) {
+        (void)munmap(region->base, region->bytes);
+    }
+    if (region->fd >= 0) {
+        (void)close(region->fd);
+    }
+    free(region);
+}
+
+static snceResult
+Create(snceRegion **out, const snceCacheOptions *options, uint64_t bytes,
+       bool inheritable)
+{
+    snceRegion *region = calloc(1, sizeof(*region));
+    snceResult result;
+    snceHeader *header;
+    uint64_t random[3];
+
+    if (!region) {
+        return SNCE_NO_MEMORY;
+    }
+    region->fd = -1;
+    region->bytes = bytes;
+    region->access = SNCE_ACCESS_ADMIN;
+    result = MakeFile(&region->fd, bytes, inheritable);
+    if (result == SNCE_OK) {
+        result = MapFile(region);
+    }
+    if (result != SNCE_OK) {
+        goto loser;
+    }
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+        result = SNCE_UNSUPPORTED;
+        goto loser;
+    }
+
+    header = snceRegion_Header(region);
+    header->signature = snceLayout_Signature();
+    header->bytes = bytes;
+    header->id[0] = random[0];
+    header->id[1] = random[1];
+    header->seed = random[2];
+    header->sum = HeaderSum(header);
+    atomic_store_explicit(&header->heap, SNCE_AT_HEAP, memory_order_relaxed);
+    snceHash_Init(&region->hash, header->seed);
+
+    result = snceServer_Init(region, 0, options);
+    if (result != SNCE_OK) {
+        goto loser;
+    }
+    /* Release: pairs with the acquire load in CheckHeader. */
+    atomic_store_explicit(&header->magic, SNCE_MAGIC, memory_order_release);
+    result = Remember(region);
+    if (result != SNCE_OK) {
+        goto loser;
+    }
+    *out = region;
+    return SNCE_OK;
+
+loser:
+    Discharge(region);
+    return result;
+}
+
+snceResult
+snceRegion_Create(snceRegion **out, const snceCacheOptions *options,
+                  bool inheritable)
+{
+    uint64_t least, room;
+    snceResult result = snceServer_CheckOptions(options);
+
+    if (result != SNCE_OK) {
+        return result;
+    }
+    least = SNCE_AT_HEAP + snceServer_Bytes(options);
+
+    /* Address space for growth and for virtual servers to come costs nothing
+     * until it is touched; a process whose address space is limited gets by
+     * with less. */
+    room = least > UINT64_C(8) << 30 ? least : UINT64_C(8) << 30;
+    for (; room >= UINT64_C(64) << 20; room /= 8) {
+        uint64_t bytes = least + room / SNCE_PAGE * SNCE_PAGE;
+
+        if (SizeIsAllowed(bytes)) {
+            result = Create(out, options, bytes, inheritable);
+            if (result != SNCE_NO_MEMORY) {
+                return result;
+            }
+        }
+    }
+    return Create(out, options, least, inheritable);
+}
+
+/* ---- attaching ----------------------------------------------------------- */
+
+static snceResult
+CheckHeader(const snceRegion *region)
+{
+    const snceHeader *header = snceRegion_Header(region);
+
+    if (atomic_load_explicit(&header->magic, memory_order_acquire) !=
+            SNCE_MAGIC ||
+        header->signature != snceLayout_Signature()) {
+        return SNCE_FOREIGN;
+    }
+    if (header->sum != HeaderSum(header) || header->bytes != region->bytes) {
+        return SNCE_CORRUPT;
+    }
+    return SNCE_OK;
+}
+
+snceResult
+snceRegion_Attach(snceRegion **out, int fd, snceAccess access)
+{
+    snceRegion *region;
+    struct stat status;
+    snceResult result;
+    int seals;
+
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        return SNCE_BAD_DESCRIPTOR;
+    }
+    seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0) {
+        return SNCE_BAD_DESCRIPTOR;
+    }
+    /* Without the seals another process could cut the file under us. */
+    if ((seals & SEALS) != SEALS || status.st_size % SNCE_PAGE != 0 ||
+        (uint64_t)status.st_size < SNCE_AT_HEAP) {
+        return SNCE_FOREIGN;
+    }
+
+    region = calloc(1, sizeof(*region));
+    if (!region) {
+        return SNCE_NO_MEMORY;
+    }
+    region->fd = fd;
+    region->bytes = (uint64_t)status.st_size;
+    region->access = access;
+    result = MapFile(region);
+    if (result == SNCE_OK) {
+        result = CheckHeader(region);
+    }
+    if (result == SNCE_OK) {
+        result = Remember(region);
+    }
+    if (result != SNCE_OK) {
+        region->fd = -1; /* still the caller's */
+        Discharge(region);
+        return result;
+    }
+    *out = region;
+    return SNCE_OK;
+}
+
+/* ---- the inheritance string ----------------------------------------------
+ *
+ * "snce1:FD:BYTES:SIGNATURE:ID0:ID1", FD decimal, the others 16 hexadecimal
+ * digits. Fixed widths leave one spelling for each region. */
+
+#define STRING_FORM                                                            \
+    "snce1:%d:%016" PRIx64 ":%016" PRIx64 ":%016" PRIx64 ":%016" PRIx64
+
+static int
+FormString(char *buf, size_t bufLen, int fd, uint64_t bytes, uint64_t signature,
+           const uint64_t id[2])
+{
+    return snprintf(buf, bufLen, STRING_FORM, fd, bytes, signature, id[0],
+                    id[1]);
+}
+
+snceResult
+snceRegion_Export(const snceRegion *region, char *buf, size_t bufLen)
+{
+    const snceHeader *header = snceRegion_Header(region);
+    int flags, len;
+
+    if (!snceRegion_CheckDescriptor(region)) {
+        return SNCE_BAD_DESCRIPTOR;
+    }
+    flags = fcntl(region->fd, F_GETFD);
+    if (flags < 0 || (flags & FD_CLOEXEC)) {
+        return SNCE_BAD_DESCRIPTOR;
+    }
+    len = FormString(buf, bufLen, region->fd, region->bytes, header->signature,
+                     header->id);
+    return len > 0 && (size_t)len < bufLen ? SNCE_OK : SNCE_TOO_LARGE;
+}
+
+/* Reads what FormString writes; anything that would not be written the same
+ * way again is refused, which rules out signs, spaces and overflows. */
+static bool
+ParseString(const char *string, int *fd, uint64_t *bytes, uint64_t *signature,
+            uint64_t id[2])
+{
+    char again[SNCE_STRING_MAX];
+    int len;
+
+    if (strnlen(string, SNCE_STRING_MAX) == SNCE_STRING_MAX ||
+        sscanf(string,
+               "snce1:%9d:%16" SCNx64 ":%16" SCNx64 ":%16" SCNx64 ":%16" SCNx64,
+               fd, bytes, signature, &id[0], &id[1]) != 5 ||
+        *fd < 0) {
+        return false;
+    }
+    len = FormString(again, sizeof(again), *fd, *bytes, *signature, id);
+    return len > 0 && strcmp(again, string) == 0;
+}
+
+snceResult
+snceRegion_Inherit(snceRegion **out, const char *string)
+{
+    uint64_t bytes, signature, id[2];
+    const snceHeader *header;
+    snceRegion *region;
+    snceResult result;
+    int fd;
+
+    if (!string || !ParseString(string, &fd, &bytes, &signature, id)) {
+        return SNCE_BAD_STRING;
+    }
+    if (signature != snceLayout_Signature()) {
+        return SNCE_FOREIGN;
+    }
+    result = snceRegion_Attach(&region, fd, SNCE_ACCESS_ADMIN);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    header = snceRegion_Header(region);
+    if (region->bytes != bytes || header->id[0] != id[0] ||
+        header->id[1] != id[1]) {
+        atomic_fetch_sub_explicit(&snceRegion_Header(region)->attached, 1,
+                                  memory_order_relaxed);
+        Unwatch(region);
+        region->fd = -1; /* not ours to close: it is something else's */
+        Discharge(region);
+        return SNCE_FOREIGN;
+    }
+    *out = region;
+    return SNCE_OK;
+}
+
+/* ---- the rest ------------------------------------------------------------ */
+
+void
+snceRegion_Close(snceRegion *region)
+{
+    if (!region) {
+        return;
+    }
+    Unwatch(region);
+    if (region->access != SNCE_ACCESS_READ) {
+        snceHeader *header = snceRegion_Header(region);
+        uint32_t before = atomic_fetch_sub_explicit(&header->attached, 1,
+                                                    memory_order_relaxed);
+
+        if (before == 1 &&
+            !atomic_load_explicit(&header->forked, memory_order_relaxed)) {
+            snceRegion_Discard(region, 0, region->bytes);
+        }
+    }
+    if (!snceRegion_CheckDescriptor(region)) {
+        region->fd = -1; /* the application closed it, perhaps reused it */
+    }
+    Discharge(region);
+}
+
+bool
+snceRegion_CheckDescriptor(const snceRegion *region)
+{
+    struct stat status;
+
+    return region->fd >= 0 && fstat(region->fd, &status) == 0 &&
+           status.st_dev == region->device && status.st_ino == region->inode;
+}
+
+int
+snceRegion_Descriptor(const snceRegion *region)
+{
+    return snceRegion_CheckDescriptor(region) ? region->fd : -1;
+}
+
+uint64_t
+snceRegion_Bytes(const snceRegion *region)
+{
+    return region->bytes;
+}
+
+uint64_t
+snceRegion_ResidentBytes(const snceRegion *region)
+{
+    struct stat status;
+
+    if (region->fd < 0 || fstat(region->fd, &status) != 0 ||
+        status.st_ino != region->inode || status.st_dev != region->device) {
+        return 0;
+    }
+    return (uint64_t)status.st_blocks * 512;
+}
+
+snceCache *
+snceRegion_DefaultCache(snceRegion *region)
+{
+    return &region->defaultCache;
+}
+
+uint64_t
+snceRegion_Allocate(snceRegion *region, uint64_t bytes)
+{
+    snceHeader *header = snceRegion_Header(region);
+    uint64_t at = atomic_load_explicit(&header->heap, memory_order_relaxed);
+
+    bytes = (bytes + SNCE_PAGE - 1) / SNCE_PAGE * SNCE_PAGE;
+    if (!snceRegion_At(region, at, bytes)) {
+        return 0;
+    }
+    atomic_store_explicit(&header->heap, at + bytes, memory_order_relaxed);
+    return at;
+}
+
+void
+snceRegion_Discard(snceRegion *region, uint64_t offset, uint64_t bytes)
+{
+    bytes = (bytes + SNCE_PAGE - 1) / SNCE_PAGE * SNCE_PAGE;
+    (void)madvise(region->base + offset, bytes, MADV_REMOVE);
+}
+
+const char *
+snceResult_Text(snceResult result)
+{
+    static const char *const text[] = {
+        [SNCE_OK] = "success",
+        [SNCE_MISS] = "no such session",
+        [SNCE_EXISTS] = "that name is taken",
+        [SNCE_DROPPED] = "another writer was faster",
+        [SNCE_INVALID] = "an argument is out of range",
+        [SNCE_TOO_LARGE] = "it does not fit",
+        [SNCE_FULL] = "the table is full",
+        [SNCE_NO_MEMORY] = "out of memory or address space",
+        [SNCE_NO_DESCRIPTOR] = "out of file descriptors",
+        [SNCE_LIMIT] = "the limit on file size (RLIMIT_FSIZE) forbids it",
+        [SNCE_UNSUPPORTED] = "this kernel has no sealed memory files",
+        [SNCE_BAD_STRING] = "the inheritance string is not of its form",
+        [SNCE_BAD_DESCRIPTOR] = "the cache's file descriptor is not open",
+        [SNCE_FOREIGN] = "the cache is of another build or another server",
+        [SNCE_CORRUPT] = "the cache failed a check",
+        [SNCE_READ_ONLY] = "the cache was attached for reading",
+        [SNCE_BUSY] = "another process is changing the cache",
+    };
+
+    return (unsigned)result < sizeof(text) / sizeof(text[0]) ? text[result]
+                                                             : "unknown result";
+}

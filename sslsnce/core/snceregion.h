@@ -1,0 +1,87 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* snceregion.h: the shared memory as this process sees it.
+ *
+ * Private to the core. What lies in the region is in sncelayout.h; what is
+ * here belongs to one process and holds what must never be read from shared
+ * memory again: the address, the size, the keys of the hash. */
+#ifndef SNCEREGION_H
+#define SNCEREGION_H
+
+#include <sys/types.h>
+
+#include "sncehash.h"
+#include "sncelayout.h"
+
+struct snceCacheStr {
+    snceRegion *region;
+    uint32_t server; /* index in the directory, below SNCE_SERVERS_MAX */
+};
+
+struct snceRegionStr {
+    uint8_t *base;
+    uint64_t bytes;
+    snceHash hash;
+    snceAccess access;
+    int fd;       /* owned; -1 once it was found closed */
+    dev_t device; /* what fd must still be */
+    ino_t inode;
+    _Atomic int turnHolder; /* pid of the process whose thread has the turn
+                             * in this process (sncelock.c), or 0 */
+    snceCache defaultCache;
+};
+
+/* snceRegion_At returns where |bytes| bytes at |offset| lie, or NULL if they
+ * do not all lie in the heap, on a page's beginning. The only way from an
+ * offset read in shared memory to an address (rule 1). */
+static inline void *
+snceRegion_At(const snceRegion *region, uint64_t offset, uint64_t bytes)
+{
+    if (offset < SNCE_AT_HEAP || offset % SNCE_PAGE != 0 ||
+        offset > region->bytes || bytes > region->bytes - offset) {
+        return NULL;
+    }
+    return region->base + offset;
+}
+
+static inline snceHeader *
+snceRegion_Header(const snceRegion *region)
+{
+    return (snceHeader *)region->base;
+}
+
+static inline snceServer *
+snceRegion_Server(const snceRegion *region, uint32_t server)
+{
+    return (snceServer *)(region->base + SNCE_AT_DIRECTORY) + server;
+}
+
+static inline snceCounters *
+snceRegion_Counters(const snceRegion *region, uint32_t server)
+{
+    return (snceCounters *)(region->base + SNCE_AT_COUNTERS) + server;
+}
+
+static inline snceKeyRecords *
+snceRegion_Keys(const snceRegion *region)
+{
+    return (snceKeyRecords *)(region->base + SNCE_AT_KEYS);
+}
+
+/* snceRegion_CheckDescriptor tells whether the region's descriptor is still
+ * open on the region's file. One system call. */
+bool snceRegion_CheckDescriptor(const snceRegion *region);
+
+/* snceRegion_Allocate takes |bytes|, rounded up to pages, from the heap. The
+ * caller has the turn for rare changes. Returns the offset, or 0 if the
+ * address space reserved for the region is used up. A holder that dies after
+ * it leaves pages that nobody touches. */
+uint64_t snceRegion_Allocate(snceRegion *region, uint64_t bytes);
+
+/* snceRegion_Discard gives the pages of a range back to the system; it then
+ * reads as zeros, which is: empty. */
+void snceRegion_Discard(snceRegion *region, uint64_t offset, uint64_t bytes);
+
+#endif /* SNCEREGION_H */

@@ -1,0 +1,181 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* snceslot.h: the protocol by which slots are read and written (rules 2 to 5).
+ *
+ * Tables, blob stores and the key log keep their words under it. A writer
+ * claims a slot by its version word, stores the words, and publishes; a reader
+ * copies the words between two loads of the version and checks their sum.
+ *
+ * A claim may be overridden by anybody at any time: the holder then fails to
+ * publish, and whatever it still stores spoils a checksum, never an entry. So
+ * nobody waits for a holder and nobody asks whether it lives. */
+#ifndef SNCESLOT_H
+#define SNCESLOT_H
+
+#include "snceversion.h"
+#include "sncehash.h"
+#include "sncelayout.h"
+
+/* SNCE_STEP names a step at which tests may stop or kill the process; it is
+ * nothing in a product's build. */
+#ifdef SNCE_STEPS
+void snceStep(const char *name);
+#define SNCE_STEP(name) snceStep(name)
+#else
+#define SNCE_STEP(name) ((void)0)
+#endif
+
+/* A claim that has seen this many writes to its set without being published
+ * is taken for dead and its slot taken back (rule 5). */
+#define SNCE_PATIENCE 16
+
+/* snceSlot_Claim claims the slot whose version was seen to be |old|, for an
+ * entry of |tag|. On true |*claim| is what to publish or vacate.
+ *
+ * Sequentially consistent: it pairs with the loads of snceTable_Remove, which
+ * must see a claim that went before the check in snceTable_Carry. */
+static inline bool
+snceSlot_Claim(snceWord *version, snceVersion old, uint64_t tag, uint8_t ticket,
+               snceVersion *claim)
+{
+    *claim = snceVersion_Claimed(old, tag, ticket);
+    return atomic_compare_exchange_strong_explicit(
+        version, &old, *claim, memory_order_seq_cst, memory_order_relaxed);
+}
+
+/* snceSlot_Publish makes the words stored under |claim| visible; false if the
+ * claim was overridden, and then they never were.
+ *
+ * Release: pairs with the acquire load that begins snceSlot_Read. */
+static inline bool
+snceSlot_Publish(snceWord *version, snceVersion claim)
+{
+    return atomic_compare_exchange_strong_explicit(
+        version, &claim, snceVersion_Published(claim), memory_order_release,
+        memory_order_relaxed);
+}
+
+/* snceSlot_Vacate empties a claimed slot. The caller wiped its words. */
+static inline bool
+snceSlot_Vacate(snceWord *version, snceVersion claim)
+{
+    return atomic_compare_exchange_strong_explicit(
+        version, &claim, snceVersion_Vacated(claim), memory_order_release,
+        memory_order_relaxed);
+}
+
+/* snceSlot_Store stores |count| words under a claim.
+ *
+ * Release: a reader that sees one of these words (snceSlot_Load) sees the
+ * claim too, and so finds the version changed. */
+static inline void
+snceSlot_Store(snceWord *to, const uint64_t *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        atomic_store_explicit(&to[i], from[i], memory_order_release);
+    }
+}
+
+/* snceSlot_Wipe overwrites |count| words under a claim, as snceSlot_Store. */
+static inline void
+snceSlot_Wipe(snceWord *to, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        atomic_store_explicit(&to[i], 0, memory_order_release);
+    }
+}
+
+/* snceSlot_Load copies |count| words, which may change meanwhile.
+ *
+ * Acquire: pairs with snceSlot_Store, so that the load of the version in
+ * snceSlot_Unchanged cannot come before these. */
+static inline void
+snceSlot_Load(uint64_t *to, const snceWord *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        to[i] = atomic_load_explicit(&from[i], memory_order_acquire);
+    }
+}
+
+/* snceSlot_Version begins a read. Acquire: pairs with snceSlot_Publish. */
+static inline snceVersion
+snceSlot_Version(const snceWord *version)
+{
+    return atomic_load_explicit(version, memory_order_acquire);
+}
+
+/* snceSlot_Unchanged ends a read that began at |seen|. Relaxed: the words were
+ * loaded with acquire before it. */
+static inline bool
+snceSlot_Unchanged(const snceWord *version, snceVersion seen)
+{
+    return snceVersion_Same(atomic_load_explicit(version, memory_order_relaxed),
+                            seen);
+}
+
+/* snceSlot_Visit notes that an entry was used. Losing the race is harmless:
+ * it is a hint to the replacement. */
+static inline void
+snceSlot_Visit(snceWord *version, snceVersion seen)
+{
+    if (!(seen & SNCE_VISITED)) {
+        (void)atomic_compare_exchange_strong_explicit(
+            version, &seen, seen | SNCE_VISITED, memory_order_relaxed,
+            memory_order_relaxed);
+    }
+}
+
+/* snceSlot_Forget takes the note of snceSlot_Visit back. */
+static inline void
+snceSlot_Forget(snceWord *version, snceVersion seen)
+{
+    if (seen & SNCE_VISITED) {
+        (void)atomic_compare_exchange_strong_explicit(
+            version, &seen, seen & ~(uint64_t)SNCE_VISITED,
+            memory_order_relaxed, memory_order_relaxed);
+    }
+}
+
+/* snceSlot_Sum is the checksum of |count| words that lie at the slot |place|
+ * under the version |v|. The generation and the tag are part of it, the state
+ * and the hints are not. */
+static inline uint64_t
+snceSlot_Sum(const snceHash *hash, uint64_t place, snceVersion v,
+             const uint64_t *words, size_t count)
+{
+    uint64_t generation = v >> SNCE_GENERATION_SHIFT;
+    uint64_t tweak =
+        (generation << SNCE_GENERATION_SHIFT | (v & SNCE_TAG_MASK)) ^
+        snceHash_Mix(place);
+
+    return snceHash_Words(hash, tweak, words, count);
+}
+
+/* snceSlot_Look copies the version words of a set and returns its clock: the
+ * sum of the generations, which every claim in the set counts up (rule 5).
+ * Relaxed: snceSlot_Version loads again what is then used. */
+static inline uint8_t
+snceSlot_Look(snceVersion seen[SNCE_WAYS], const snceWord version[SNCE_WAYS])
+{
+    uint32_t clock = 0;
+
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        seen[way] = atomic_load_explicit(&version[way], memory_order_relaxed);
+        clock += snceVersion_Generation(seen[way]);
+    }
+    return (uint8_t)clock;
+}
+
+/* snceSlot_Abandoned tells whether a claim has outlived the patience of its
+ * set, whose clock stands at |clock|. A live holder that is robbed by mistake
+ * loses its entry and nothing else. */
+static inline bool
+snceSlot_Abandoned(snceVersion v, uint8_t clock)
+{
+    return snceVersion_State(v) == SNCE_STATE_BUSY &&
+           (uint8_t)(clock - snceVersion_Ticket(v)) > SNCE_PATIENCE;
+}
+
+#endif /* SNCESLOT_H */

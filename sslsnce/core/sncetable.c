@@ -1,0 +1,582 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#include "sncetable.h"
+
+#include <string.h>
+
+#include "snceslot.h"
+
+#define USEC_PER_SEC 1000000
+
+/* Tries at a slot that other processes are changing too. Each failure means
+ * that one of them succeeded. */
+#define PLACE_TRIES 4
+#define REMOVE_TRIES 64
+
+/* More sets than entries / 16, in 32nds: with two sets to choose from, one
+ * slot in eight to spare keeps a full cache from evicting early (G10). */
+#define SPARE_32NDS 3
+
+/* ---- where things lie ---------------------------------------------------- */
+
+uint64_t
+snceTable_SetsFor(uint64_t entries)
+{
+    uint64_t slots = entries + entries * SPARE_32NDS / 32;
+    uint64_t sets = (slots + SNCE_WAYS - 1) / SNCE_WAYS;
+
+    return sets + 1; /* two at least, and small caches get relatively more */
+}
+
+uint64_t
+snceTable_Bytes(uint64_t setCount)
+{
+    return sizeof(snceTableHead) + setCount * sizeof(snceSet);
+}
+
+void
+snceTable_Init(const snceRegion *region, uint64_t offset, uint64_t setCount)
+{
+    snceTableHead *head = (snceTableHead *)(region->base + offset);
+
+    atomic_store_explicit(&head->setCount, setCount, memory_order_relaxed);
+}
+
+snceResult
+snceTable_At(snceTable *out, const snceRegion *region, uint64_t offset)
+{
+    snceTableHead *head = snceRegion_At(region, offset, sizeof(*head));
+
+    if (!head) {
+        return SNCE_CORRUPT;
+    }
+    out->setCount = atomic_load_explicit(&head->setCount, memory_order_relaxed);
+    if (out->setCount < 2 || out->setCount > SNCE_ENTRIES_MAX ||
+        !snceRegion_At(region, offset, snceTable_Bytes(out->setCount))) {
+        return SNCE_CORRUPT;
+    }
+    out->region = region;
+    out->head = head;
+    out->sets = (snceSet *)(head + 1);
+    return SNCE_OK;
+}
+
+/* The two sets that an ID's hash names; never the same one twice. */
+static void
+SetsOf(const snceTable *table, uint64_t hash, snceSet *sets[2])
+{
+    uint64_t first = snceHash_Range(hash, table->setCount);
+    uint64_t step = snceHash_Range(snceHash_Mix(hash), table->setCount - 1);
+    uint64_t second = first + 1 + step;
+
+    if (second >= table->setCount) {
+        second -= table->setCount;
+    }
+    sets[0] = &table->sets[first];
+    sets[1] = &table->sets[second];
+    for (unsigned i = 0; i < 2; i++) {
+        __builtin_prefetch(&sets[i]->version[0]);
+        __builtin_prefetch(&sets[i]->version[SNCE_WAYS / 2]);
+    }
+}
+
+static uint64_t
+PlaceOf(const snceTable *table, const snceSpot *spot)
+{
+    return (uint64_t)((uint8_t *)&spot->set->slot[spot->way] -
+                      table->region->base);
+}
+
+static uint64_t
+Sum(const snceTable *table, const snceSpot *spot, snceVersion v,
+    const uint64_t words[SNCE_ENTRY_WORDS])
+{
+    return snceSlot_Sum(&table->region->hash, PlaceOf(table, spot), v,
+                        words + SNCE_W_SUM + 1,
+                        SNCE_W_SUMMED - (SNCE_W_SUM + 1));
+}
+
+/* ---- keys and times ------------------------------------------------------ */
+
+static bool
+SameId(const snceProbe *probe, const uint64_t *words)
+{
+    return (((words[SNCE_W_SHAPE] & 0xff) ^ probe->shape) |
+            (words[SNCE_W_ID] ^ probe->id[0]) |
+            (words[SNCE_W_ID + 1] ^ probe->id[1]) |
+            (words[SNCE_W_ID + 2] ^ probe->id[2]) |
+            (words[SNCE_W_ID + 3] ^ probe->id[3])) == 0;
+}
+
+static bool
+SameAddress(const snceProbe *probe, const uint64_t *words)
+{
+    return !probe->matchAddress ||
+           (words[SNCE_W_ADDRESS] == probe->address[0] &&
+            words[SNCE_W_ADDRESS + 1] == probe->address[1]);
+}
+
+static unsigned
+ClassOf(const uint64_t *words)
+{
+    return (unsigned)(words[SNCE_W_SHAPE] >> 8) & 1;
+}
+
+bool
+snceRule_Expired(const snceRule *rule, unsigned sessionClass, int64_t created)
+{
+    int64_t age;
+
+    if (__builtin_sub_overflow(rule->now.usec, created, &age)) {
+        return rule->now.usec > created;
+    }
+    return age >= (int64_t)rule->timeoutSec[sessionClass] * USEC_PER_SEC;
+}
+
+static uint32_t
+Seconds(int64_t usec)
+{
+    int64_t sec = usec / USEC_PER_SEC - (usec % USEC_PER_SEC < 0);
+
+    return (uint32_t)(uint64_t)sec & 0x7fffffff;
+}
+
+static uint32_t
+StampOf(const uint64_t *words)
+{
+    return Seconds((int64_t)words[SNCE_W_CREATED]) | (uint32_t)ClassOf(words)
+                                                         << 31;
+}
+
+/* The age of a stamp in seconds, off by less than one; negative if it lies
+ * ahead. Stamps wrap after 68 years, so a younger one may seem older then:
+ * it is a hint (rule 7). */
+static int32_t
+AgeOf(uint32_t stamp, uint32_t nowSec)
+{
+    uint32_t age = (nowSec - stamp) & 0x7fffffff;
+
+    return age > 0x3fffffff ? (int32_t)age - 0x7fffffff - 1 : (int32_t)age;
+}
+
+static bool
+StampExpired(const snceRule *rule, uint32_t stamp, uint32_t nowSec)
+{
+    return AgeOf(stamp, nowSec) > (int64_t)rule->timeoutSec[stamp >> 31];
+}
+
+/* ---- finding ------------------------------------------------------------- */
+
+/* Copies what is at |spot| if it is whole; |spot->seen| must be a FULL one.
+ * Returns SNCE_OK, SNCE_MISS (it changed meanwhile) or SNCE_CORRUPT. */
+static snceResult
+ReadSpot(const snceTable *table, const snceSpot *spot,
+         uint64_t words[SNCE_ENTRY_WORDS])
+{
+    snceSlot_Load(words, spot->set->slot[spot->way].word, SNCE_ENTRY_WORDS);
+    if (!snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen)) {
+        return SNCE_MISS;
+    }
+    return words[SNCE_W_SUM] == Sum(table, spot, spot->seen, words)
+               ? SNCE_OK
+               : SNCE_CORRUPT;
+}
+
+snceResult
+snceTable_Find(const snceTable *table, const snceProbe *probe,
+               uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
+               bool *otherAddress)
+{
+    uint64_t tag = snceVersion_Tag(probe->hash);
+    snceSet *sets[2];
+    snceResult result;
+
+    *otherAddress = false;
+    SetsOf(table, probe->hash, sets);
+    for (unsigned way = 0; way < 2 * SNCE_WAYS; way++) {
+        spot->set = sets[way / SNCE_WAYS];
+        spot->way = way % SNCE_WAYS;
+        /* Relaxed: a candidate is loaded again, with acquire. */
+        spot->seen = atomic_load_explicit(&spot->set->version[spot->way],
+                                          memory_order_relaxed);
+        if (!snceVersion_Matches(spot->seen, SNCE_STATE_FULL, tag)) {
+            continue;
+        }
+        spot->seen = snceSlot_Version(&spot->set->version[spot->way]);
+        if (!snceVersion_Matches(spot->seen, SNCE_STATE_FULL, tag)) {
+            continue;
+        }
+        result = ReadSpot(table, spot, words);
+        if (result == SNCE_MISS || !SameId(probe, words)) {
+            continue;
+        }
+        if (result == SNCE_OK && !SameAddress(probe, words)) {
+            *otherAddress = true;
+            continue;
+        }
+        return result;
+    }
+    return SNCE_MISS;
+}
+
+bool
+snceTable_Entry(const snceTable *table, uint64_t index, snceSpot *spot,
+                uint64_t words[SNCE_ENTRY_WORDS])
+{
+    spot->set = &table->sets[index / SNCE_WAYS];
+    spot->way = (unsigned)(index % SNCE_WAYS);
+    spot->seen = snceSlot_Version(&spot->set->version[spot->way]);
+    return snceVersion_State(spot->seen) == SNCE_STATE_FULL &&
+           ReadSpot(table, spot, words) == SNCE_OK;
+}
+
+/* ---- taking out ---------------------------------------------------------- */
+
+/* Wipes a claimed slot and gives it back. */
+static void
+Vacate(snceSet *set, unsigned way, snceVersion claim)
+{
+    SNCE_STEP("vacate");
+    snceSlot_Wipe(set->slot[way].word, SNCE_ENTRY_WORDS);
+    atomic_store_explicit(&set->stamp[way], 0, memory_order_relaxed);
+    SNCE_STEP("vacate-wiped");
+    (void)snceSlot_Vacate(&set->version[way], claim);
+}
+
+/* The clock of a set, for a claim made outside of snceTable_Place. */
+static uint8_t
+ClockOf(const snceSet *set)
+{
+    snceVersion seen[SNCE_WAYS];
+
+    return snceSlot_Look(seen, set->version);
+}
+
+bool
+snceTable_Take(const snceSpot *spot)
+{
+    snceWord *version = &spot->set->version[spot->way];
+    snceVersion seen = spot->seen, claim;
+
+    for (unsigned try = 0; try < 3; try++) { /* readers may set visited */
+        if (snceSlot_Claim(version, seen, 0, ClockOf(spot->set), &claim)) {
+            Vacate(spot->set, spot->way, claim);
+            return true;
+        }
+        seen = snceSlot_Version(version);
+        if (!snceVersion_Same(seen, spot->seen)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* Empties one slot if it holds the key, or may come to hold it. */
+static bool
+RemoveFrom(snceSet *set, unsigned way, const snceProbe *probe, uint64_t tag,
+           snceTable_Gone gone, void *context)
+{
+    snceWord *version = &set->version[way];
+    snceVersion claim;
+
+    for (unsigned try = 0;; try++) {
+        uint64_t words[SNCE_ENTRY_WORDS];
+        /* Sequentially consistent: pairs with snceSlot_Claim and the check of
+         * |source| in snceTable_Place. */
+        snceVersion v = atomic_load_explicit(version, memory_order_seq_cst);
+        bool full = snceVersion_Matches(v, SNCE_STATE_FULL, tag);
+
+        if (!full && !snceVersion_Matches(v, SNCE_STATE_BUSY, tag)) {
+            return false;
+        }
+        if (try == REMOVE_TRIES) {
+            /* The slot changed under every try. Its key must be gone when
+             * this returns, so take it whatever it holds now. */
+            claim =
+                snceVersion_Claimed(v + (UINT64_C(1) << 63), 0, ClockOf(set));
+            (void)atomic_exchange_explicit(version, claim,
+                                           memory_order_seq_cst);
+            Vacate(set, way, claim);
+            return full;
+        }
+        if (full) {
+            snceSlot_Load(words, set->slot[way].word, SNCE_ENTRY_WORDS);
+            if (!snceSlot_Unchanged(version, v)) {
+                continue;
+            }
+            if (!SameId(probe, words) || !SameAddress(probe, words)) {
+                return false;
+            }
+        }
+        if (snceSlot_Claim(version, v, 0, ClockOf(set), &claim)) {
+            SNCE_STEP("remove-claimed");
+            Vacate(set, way, claim);
+            if (full) {
+                gone(context, words);
+            }
+            return full;
+        }
+    }
+}
+
+unsigned
+snceTable_Remove(const snceTable *table, const snceProbe *probe,
+                 snceTable_Gone gone, void *context)
+{
+    uint64_t tag = snceVersion_Tag(probe->hash);
+    unsigned removed = 0;
+    snceSet *sets[2];
+
+    SetsOf(table, probe->hash, sets);
+    for (unsigned way = 0; way < 2 * SNCE_WAYS; way++) {
+        removed += RemoveFrom(sets[way / SNCE_WAYS], way % SNCE_WAYS, probe,
+                              tag, gone, context);
+    }
+    return removed;
+}
+
+void
+snceTable_Sweep(const snceTable *table, const snceProbe *probe,
+                const snceRule *rule, snceTable_Gone gone, void *context)
+{
+    uint32_t nowSec = Seconds(rule->now.usec);
+    snceSet *sets[2];
+
+    SetsOf(table, probe->hash, sets);
+    for (unsigned way = 0; way < 2 * SNCE_WAYS; way++) {
+        snceSet *set = sets[way / SNCE_WAYS];
+        unsigned slot = way % SNCE_WAYS;
+        uint64_t words[SNCE_ENTRY_WORDS];
+        snceSpot spot = { set, slot, snceSlot_Version(&set->version[slot]) };
+        uint32_t stamp;
+
+        if (snceVersion_State(spot.seen) != SNCE_STATE_FULL) {
+            continue;
+        }
+        stamp = atomic_load_explicit(&set->stamp[slot], memory_order_relaxed);
+        if (StampExpired(rule, stamp, nowSec) &&
+            ReadSpot(table, &spot, words) == SNCE_OK &&
+            snceRule_Expired(rule, ClassOf(words),
+                             (int64_t)words[SNCE_W_CREATED]) &&
+            snceTable_Take(&spot)) {
+            gone(context, words);
+        }
+    }
+}
+
+/* ---- putting in ---------------------------------------------------------- */
+
+/* The two sets as an insert saw them. */
+typedef struct {
+    snceSet *set[2];
+    snceVersion seen[2][SNCE_WAYS];
+    uint8_t clock[2];
+} view;
+
+static void
+LookAt(view *v)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        v->clock[i] = snceSlot_Look(v->seen[i], v->set[i]->version);
+    }
+}
+
+static snceSpot
+SpotOf(const view *v, unsigned which, unsigned way)
+{
+    snceSpot spot = { v->set[which], way, v->seen[which][way] };
+
+    return spot;
+}
+
+/* Finds the slot that has the key already. */
+static bool
+FindSame(const view *v, const snceProbe *probe, uint64_t tag, snceSpot *out)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned way = 0; way < SNCE_WAYS; way++) {
+            uint64_t words[SNCE_ENTRY_WORDS];
+
+            if (!snceVersion_Matches(v->seen[i][way], SNCE_STATE_FULL, tag)) {
+                continue;
+            }
+            /* Torn words at worst hide it, and then there are two, which
+             * snceTable_Remove expects. */
+            snceSlot_Load(words, v->set[i]->slot[way].word, SNCE_ENTRY_WORDS);
+            if (SameId(probe, words) && SameAddress(probe, words)) {
+                *out = SpotOf(v, i, way);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Finds a slot whose writer died; else an empty one, in the set that has more
+ * of them. */
+static bool
+FindFree(const view *v, snceSpot *out, bool *reclaimed)
+{
+    unsigned count[2] = { 0, 0 };
+    unsigned last[2] = { 0, 0 };
+    unsigned better;
+
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned way = 0; way < SNCE_WAYS; way++) {
+            if (snceSlot_Abandoned(v->seen[i][way], v->clock[i])) {
+                *out = SpotOf(v, i, way);
+                *reclaimed = true;
+                return true;
+            }
+            if (snceVersion_State(v->seen[i][way]) == SNCE_STATE_EMPTY) {
+                count[i]++;
+                last[i] = way;
+            }
+        }
+    }
+    better = count[1] > count[0];
+    *out = SpotOf(v, better, last[better]);
+    return count[better] > 0;
+}
+
+/* Chooses the entry to give up: one that expired, else the oldest that was not
+ * looked up since it was stored, else the oldest; then all begin anew. */
+static bool
+FindVictim(const view *v, const snceRule *rule, snceSpot *out)
+{
+    uint32_t nowSec = Seconds(rule->now.usec);
+    int64_t bestAge = INT64_MIN;
+    bool found = false, bestVisited = true;
+
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned way = 0; way < SNCE_WAYS; way++) {
+            snceVersion seen = v->seen[i][way];
+            bool visited = (seen & SNCE_VISITED) != 0;
+            uint32_t stamp;
+            int64_t age;
+
+            if (snceVersion_State(seen) != SNCE_STATE_FULL) {
+                continue;
+            }
+            stamp = atomic_load_explicit(&v->set[i]->stamp[way],
+                                         memory_order_relaxed);
+            if (StampExpired(rule, stamp, nowSec)) {
+                *out = SpotOf(v, i, way);
+                return true;
+            }
+            age = AgeOf(stamp, nowSec);
+            if (!found || (bestVisited && !visited) ||
+                (bestVisited == visited && age > bestAge)) {
+                found = true;
+                bestVisited = visited;
+                bestAge = age;
+                *out = SpotOf(v, i, way);
+            }
+        }
+    }
+    if (found && bestVisited) {
+        for (unsigned way = 0; way < SNCE_WAYS; way++) {
+            snceSlot_Forget(&out->set->version[way], out->set == v->set[0]
+                                                         ? v->seen[0][way]
+                                                         : v->seen[1][way]);
+        }
+        out->seen &= ~(uint64_t)SNCE_VISITED;
+    }
+    return found;
+}
+
+/* Notes what a claim overwrites. A slot left by a dead writer counts for
+ * nothing: its references may be anything. */
+static void
+NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
+          const snceProbe *probe, const snceRule *rule)
+{
+    uint64_t words[SNCE_ENTRY_WORDS];
+
+    snceSlot_Load(words, spot->set->slot[spot->way].word, SNCE_ENTRY_WORDS);
+    taken->full = true;
+    if (words[SNCE_W_SUM] != Sum(table, spot, spot->seen, words)) {
+        return;
+    }
+    taken->sameKey = SameId(probe, words) && SameAddress(probe, words);
+    taken->expired =
+        snceRule_Expired(rule, ClassOf(words), (int64_t)words[SNCE_W_CREATED]);
+    taken->certificate = words[SNCE_W_CERTIFICATE];
+    taken->name = words[SNCE_W_NAME];
+}
+
+/* A writer whose claim was overridden may have stored secrets into a slot that
+ * was emptied since: nobody else would wipe them. */
+static void
+CleanUp(snceSet *set, unsigned way)
+{
+    snceSpot spot = { set, way, snceSlot_Version(&set->version[way]) };
+
+    if (snceVersion_State(spot.seen) == SNCE_STATE_EMPTY) {
+        (void)snceTable_Take(&spot);
+    }
+}
+
+snceResult
+snceTable_Place(const snceTable *table, const snceProbe *probe,
+                const snceRule *rule, uint64_t words[SNCE_ENTRY_WORDS],
+                const snceSpot *source, snceSpot *spot, snceTaken *taken)
+{
+    uint64_t tag = snceVersion_Tag(probe->hash);
+    snceVersion claim = 0;
+    bool claimed = false;
+    view v;
+
+    memset(taken, 0, sizeof(*taken));
+    SetsOf(table, probe->hash, v.set);
+    for (unsigned try = 0; !claimed; try++) {
+        bool reclaimed = false;
+
+        if (try == PLACE_TRIES) {
+            return SNCE_DROPPED;
+        }
+        LookAt(&v);
+        if (FindSame(&v, probe, tag, spot)) {
+            if (source) {
+                return SNCE_EXISTS;
+            }
+        } else if (!FindFree(&v, spot, &reclaimed) &&
+                   !FindVictim(&v, rule, spot)) {
+            return SNCE_DROPPED; /* every slot is being written */
+        }
+        claimed = snceSlot_Claim(&spot->set->version[spot->way], spot->seen,
+                                 tag, v.clock[spot->set == v.set[1]], &claim);
+        taken->reclaimed = claimed && reclaimed;
+    }
+    SNCE_STEP("place-claimed");
+    if (snceVersion_State(spot->seen) == SNCE_STATE_FULL) {
+        NoteTaken(taken, table, spot, probe, rule);
+    }
+
+    /* Carrying an entry from one table to another: somebody may be removing
+     * it. Either this load sees that, or the remover, who looks through this
+     * table after the other one, sees the claim and overrides it: both loads
+     * and both claims are sequentially consistent. */
+    if (source && !snceVersion_Same(
+                      atomic_load_explicit(&source->set->version[source->way],
+                                           memory_order_seq_cst),
+                      source->seen)) {
+        Vacate(spot->set, spot->way, claim);
+        return SNCE_DROPPED;
+    }
+
+    words[SNCE_W_SUM] = Sum(table, spot, claim, words);
+    snceSlot_Store(spot->set->slot[spot->way].word, words, SNCE_ENTRY_WORDS);
+    atomic_store_explicit(&spot->set->stamp[spot->way], StampOf(words),
+                          memory_order_relaxed);
+    SNCE_STEP("place-written");
+    if (!snceSlot_Publish(&spot->set->version[spot->way], claim)) {
+        CleanUp(spot->set, spot->way);
+        return SNCE_DROPPED;
+    }
+    SNCE_STEP("place-published");
+    spot->seen = snceVersion_Published(claim);
+    return SNCE_OK;
+}

@@ -1,0 +1,117 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncetable.h: the session table of one virtual server.
+ *
+ * Sets of sixteen slots; a session lies in one of the two sets that its ID's
+ * hash names. Works on entries, which are words (sncelayout.h); what they mean
+ * to a session is sncecache.c's business. */
+#ifndef SNCETABLE_H
+#define SNCETABLE_H
+
+#include "snceregion.h"
+#include "snceversion.h"
+
+/* snceTable is this process's view of one table: a bounded place (rule 1). */
+typedef struct {
+    const snceRegion *region;
+    snceTableHead *head;
+    snceSet *sets;
+    uint64_t setCount; /* at least 2 */
+} snceTable;
+
+/* snceSpot is where an entry was seen: its slot, and its version then. */
+typedef struct {
+    snceSet *set;
+    unsigned way;
+    snceVersion seen;
+} snceSpot;
+
+/* snceProbe is a session ID on its way through a table. */
+typedef struct {
+    uint64_t id[4]; /* zero-filled */
+    uint64_t shape; /* ID length; the class is not part of the key */
+    uint64_t address[2];
+    bool matchAddress;
+    uint64_t hash;
+} snceProbe;
+
+/* snceRule says when entries expire, for the entries of one cache. */
+typedef struct {
+    snceTime now;
+    uint32_t timeoutSec[SNCE_CLASSES];
+} snceRule;
+
+/* snceRule_Expired tells whether an entry created at |created| is dead. */
+bool snceRule_Expired(const snceRule *rule, unsigned sessionClass,
+                      int64_t created);
+
+/* snceTable_SetsFor returns how many sets hold |entries| sessions (G10). */
+uint64_t snceTable_SetsFor(uint64_t entries);
+
+/* snceTable_Bytes returns the size of a table of |setCount| sets. */
+uint64_t snceTable_Bytes(uint64_t setCount);
+
+/* snceTable_Init makes a table in |offset|, all zeros so far. */
+void snceTable_Init(const snceRegion *region, uint64_t offset,
+                    uint64_t setCount);
+
+/* snceTable_At opens the table at |offset|. Returns SNCE_OK or SNCE_CORRUPT.
+ */
+snceResult snceTable_At(snceTable *out, const snceRegion *region,
+                        uint64_t offset);
+
+/* snceTable_Find copies the entry for |probe| to |words|, where it was to
+ * |*spot|. Returns SNCE_OK; SNCE_MISS (and |*otherAddress| tells whether the
+ * ID is there for another client address); SNCE_CORRUPT (an entry that may be
+ * meant fails its checksum). */
+snceResult snceTable_Find(const snceTable *table, const snceProbe *probe,
+                          uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
+                          bool *otherAddress);
+
+/* snceTaken is what an insert found in the slot that it took. */
+typedef struct {
+    bool full;      /* an entry; its references must be released */
+    bool sameKey;   /* it had the key that is inserted */
+    bool expired;   /* it was dead by the rule */
+    bool reclaimed; /* its writer died */
+    uint64_t certificate;
+    uint64_t name;
+} snceTaken;
+
+/* snceTable_Place stores |words| (the sum is computed here) in the slot worth
+ * least, or in that of the same key. With |source|, only if that entry still
+ * stands there and the key is not here already. Returns SNCE_OK (|*spot| is
+ * where it lies now), SNCE_DROPPED or, with |source|, SNCE_EXISTS. |*taken| is
+ * written in every case: even a lost race may have emptied the slot. */
+snceResult snceTable_Place(const snceTable *table, const snceProbe *probe,
+                           const snceRule *rule,
+                           uint64_t words[SNCE_ENTRY_WORDS],
+                           const snceSpot *source, snceSpot *spot,
+                           snceTaken *taken);
+
+/* snceTable_Take empties the slot at |spot| if it still holds what was seen
+ * there, wiped. True if it did. */
+bool snceTable_Take(const snceSpot *spot);
+
+/* snceTable_Gone is told the words of an entry that was taken out. */
+typedef void (*snceTable_Gone)(void *context, const uint64_t *words);
+
+/* snceTable_Remove empties every slot that holds |probe|'s key, and overrides
+ * every unfinished insert that may be of that key (G5). Returns the number of
+ * entries removed. */
+unsigned snceTable_Remove(const snceTable *table, const snceProbe *probe,
+                          snceTable_Gone gone, void *context);
+
+/* snceTable_Entry copies the |index|th slot's entry, whatever its key, and
+ * notes where it was. False if there is none that is whole. */
+bool snceTable_Entry(const snceTable *table, uint64_t index, snceSpot *spot,
+                     uint64_t words[SNCE_ENTRY_WORDS]);
+
+/* snceTable_Sweep wipes the expired entries in the two sets of |probe|, which
+ * an insert has just had in hand, so that no memory is touched for it. */
+void snceTable_Sweep(const snceTable *table, const snceProbe *probe,
+                     const snceRule *rule, snceTable_Gone gone, void *context);
+
+#endif /* SNCETABLE_H */

@@ -1,0 +1,106 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* snceversion.h: the version word, one 64-bit word that says all about a slot.
+ *
+ *   63            32 31    24 23          3   2     1 0
+ *  +----------------+--------+-------------+-------+-----+
+ *  |   generation   | ticket |     tag     |visited|state|
+ *  +----------------+--------+-------------+-------+-----+
+ *
+ * It changes by compare-and-swap only, so state, tag and generation change
+ * together and no late store of a dead writer can touch them (rule 2). Every
+ * claim of a slot counts the generation up by one; a claim and the entry
+ * published from it share their generation.
+ *
+ * This header is pure arithmetic on a value; nothing here touches memory. */
+#ifndef SNCEVERSION_H
+#define SNCEVERSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef uint64_t snceVersion;
+
+#define SNCE_STATE_EMPTY 0u /* all-zero memory is an empty slot */
+#define SNCE_STATE_FULL 1u  /* an entry may be read */
+#define SNCE_STATE_BUSY 2u  /* a writer claimed it, or died claiming it */
+#define SNCE_STATE_MASK 3u
+
+#define SNCE_VISITED 4u /* looked up since it was stored; readers set it */
+
+#define SNCE_TAG_SHIFT 3
+#define SNCE_TAG_BITS 21
+#define SNCE_TAG_MASK (((UINT64_C(1) << SNCE_TAG_BITS) - 1) << SNCE_TAG_SHIFT)
+
+#define SNCE_TICKET_SHIFT 24
+#define SNCE_GENERATION_SHIFT 32
+
+static inline unsigned
+snceVersion_State(snceVersion v)
+{
+    return (unsigned)(v & SNCE_STATE_MASK);
+}
+
+static inline uint32_t
+snceVersion_Generation(snceVersion v)
+{
+    return (uint32_t)(v >> SNCE_GENERATION_SHIFT);
+}
+
+static inline uint8_t
+snceVersion_Ticket(snceVersion v)
+{
+    return (uint8_t)(v >> SNCE_TICKET_SHIFT);
+}
+
+/* snceVersion_Tag picks a tag, in place, out of a hash. */
+static inline uint64_t
+snceVersion_Tag(uint64_t hash)
+{
+    return hash & SNCE_TAG_MASK;
+}
+
+/* snceVersion_Matches tells whether |v| is in |state| with |tag|. */
+static inline bool
+snceVersion_Matches(snceVersion v, unsigned state, uint64_t tag)
+{
+    return (v & (SNCE_TAG_MASK | SNCE_STATE_MASK)) == (tag | state);
+}
+
+/* snceVersion_Same compares two versions but for the visited bit, which does
+ * not change what a slot holds. */
+static inline bool
+snceVersion_Same(snceVersion a, snceVersion b)
+{
+    return ((a ^ b) & ~(uint64_t)SNCE_VISITED) == 0;
+}
+
+/* snceVersion_Claimed returns the word with which a writer claims a slot that
+ * holds |old|, for an entry of |tag|, at the set's clock |ticket|. */
+static inline snceVersion
+snceVersion_Claimed(snceVersion old, uint64_t tag, uint8_t ticket)
+{
+    uint64_t generation = (uint32_t)(snceVersion_Generation(old) + 1);
+
+    return generation << SNCE_GENERATION_SHIFT |
+           (uint64_t)ticket << SNCE_TICKET_SHIFT | tag | SNCE_STATE_BUSY;
+}
+
+/* snceVersion_Published returns what a claim becomes when its entry is whole.
+ */
+static inline snceVersion
+snceVersion_Published(snceVersion claim)
+{
+    return (claim & ~(uint64_t)SNCE_STATE_MASK) | SNCE_STATE_FULL;
+}
+
+/* snceVersion_Vacated returns what a claim becomes when its slot is wiped. */
+static inline snceVersion
+snceVersion_Vacated(snceVersion claim)
+{
+    return claim & ~(uint64_t)(SNCE_TAG_MASK | SNCE_STATE_MASK);
+}
+
+#endif /* SNCEVERSION_H */

@@ -1,0 +1,168 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#include "sncegate.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+/* A thread keeps the line that it got first, whatever CPU it runs on. 64 lines
+ * are enough that threads which share one rarely run at the same time, and
+ * looking all of them over takes a closer no time. */
+#define GATE_LINES 64
+#define GATE_LINE_BYTES 64
+
+#define GATE_WAIT_NSEC 1000000000L /* of a closer, altogether */
+#define GATE_NAP_NSEC 100000L      /* between two looks */
+
+/* Written by the threads that have this line, read by a closer. */
+typedef struct {
+    _Alignas(GATE_LINE_BYTES) _Atomic PRInt32 inside;
+} gateLine;
+
+static gateLine lines[GATE_LINES];
+
+/* Written with the turn, read by all. */
+static _Atomic(snceRegion *) current;
+
+/* Line + 1 of this thread; 0 before its first visit. */
+static __thread PRUint32 myLine;
+static _Atomic PRUint32 nextLine;
+
+/* A pthread lock, because Config is allowed before NSPR is initialized. */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t forkOnce = PTHREAD_ONCE_INIT;
+
+static void
+gate_BeforeFork(void)
+{
+    pthread_mutex_lock(&turn);
+}
+
+static void
+gate_InParent(void)
+{
+    pthread_mutex_unlock(&turn);
+}
+
+/* The threads that were inside are the parent's. The one that forked was not:
+ * nothing that a visitor calls forks. */
+static void
+gate_InChild(void)
+{
+    unsigned int i;
+
+    for (i = 0; i < GATE_LINES; ++i) {
+        /* relaxed: a new process has one thread */
+        atomic_store_explicit(&lines[i].inside, 0, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&turn);
+}
+
+static void
+gate_WatchForks(void)
+{
+    /* Without memory for the handlers, a child counts threads that it does not
+     * have; its Shutdown then waits its second and leaves the region mapped. */
+    (void)pthread_atfork(gate_BeforeFork, gate_InParent, gate_InChild);
+}
+
+snceRegion *
+snceGate_Enter(PRUint32 *pass)
+{
+    PRUint32 line = myLine;
+    snceRegion *region;
+
+    if (!line) {
+        /* relaxed: any number will do */
+        line =
+            1 + atomic_fetch_add_explicit(&nextLine, 1, memory_order_relaxed) %
+                    GATE_LINES;
+        myLine = line;
+    }
+    --line;
+
+    /* seq_cst, both: pairs with the store and the loads in snceGate_Close. Of
+     * "count in, read the region" here and "take the region away, read the
+     * count" there, at least one sees the other's first half: either we find
+     * no region, or the closer finds us. The load is also the acquire to the
+     * release in snceGate_Open. */
+    atomic_fetch_add_explicit(&lines[line].inside, 1, memory_order_seq_cst);
+    region = atomic_load_explicit(&current, memory_order_seq_cst);
+    if (!region) {
+        snceGate_Leave(line);
+        return NULL;
+    }
+    *pass = line;
+    return region;
+}
+
+void
+snceGate_Leave(PRUint32 pass)
+{
+    /* release: what was done inside is done before the closer, which loads
+     * this in snceGate_Close, unmaps. */
+    atomic_fetch_sub_explicit(&lines[pass].inside, 1, memory_order_release);
+}
+
+snceRegion *
+snceGate_Lock(void)
+{
+    pthread_once(&forkOnce, gate_WatchForks);
+    pthread_mutex_lock(&turn);
+    /* relaxed: written with the turn only, which we have */
+    return atomic_load_explicit(&current, memory_order_relaxed);
+}
+
+void
+snceGate_Unlock(void)
+{
+    pthread_mutex_unlock(&turn);
+}
+
+void
+snceGate_Open(snceRegion *region)
+{
+    /* release: pairs with the load in snceGate_Enter; who gets the pointer
+     * gets what it points to. */
+    atomic_store_explicit(&current, region, memory_order_release);
+}
+
+static PRBool
+gate_Expired(const struct timespec *start)
+{
+    struct timespec now;
+
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
+        return PR_TRUE;
+    }
+    return (now.tv_sec - start->tv_sec) * 1000000000L +
+               (now.tv_nsec - start->tv_nsec) >=
+           GATE_WAIT_NSEC;
+}
+
+PRBool
+snceGate_Close(void)
+{
+    const struct timespec nap = { 0, GATE_NAP_NSEC };
+    struct timespec start = { 0, 0 };
+    unsigned int i;
+
+    /* seq_cst, the store and the loads: pairs with snceGate_Enter. */
+    atomic_store_explicit(&current, NULL, memory_order_seq_cst);
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &start);
+    for (i = 0; i < GATE_LINES; ++i) {
+        /* One look at zero is enough for a line: whoever counts himself in on
+         * it later finds no region. */
+        while (atomic_load_explicit(&lines[i].inside, memory_order_seq_cst)) {
+            if (gate_Expired(&start)) {
+                return PR_FALSE;
+            }
+            (void)nanosleep(&nap, NULL);
+        }
+    }
+    return PR_TRUE;
+}

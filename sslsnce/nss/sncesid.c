@@ -1,0 +1,495 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncesid.c: a server's sslSessionID into the cache, out of it, and away. */
+
+#include "sncesid.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "cert.h"
+#include "secerr.h"
+#include "secitem.h"
+#include "secport.h"
+#include "ssl.h"
+#include "sslerr.h"
+#include "sslimpl.h"
+#include "sslproto.h"
+
+#include "snceerror.h"
+#include "sncegate.h"
+#include "snceint.h"
+
+/* What libssl needs of a session beside what the core knows of it, packed into
+ * the core's |state|. Every field is as wide as in sslSessionID; enumerations
+ * have 32 bits. Processes of one build share it: the core's signature covers
+ * the size, and a changed meaning must change SNCE_STATE_BYTES or the core's
+ * version with it. */
+typedef struct {
+    PRUint64 masterWrapMech;
+    PRUint8 wrappedMasterSecret[WRAPPED_MASTER_SECRET_SIZE];
+    PRUint8 wrappedMasterSecretLen;
+    PRUint8 resumable;
+    PRUint8 extendedMasterSecretUsed;
+    PRUint8 policy;
+    PRUint16 version;
+    PRUint16 cipherSuite;
+    PRUint32 authType;
+    PRUint32 authKeyBits;
+    PRUint32 keaType;
+    PRUint32 keaKeyBits;
+    PRUint32 keaGroup;
+    PRUint32 sigScheme;
+    PRUint32 namedCurve; /* its SSLNamedGroup; ssl_grp_none for none */
+    PRUint16 port;
+    PRUint8 srvNameType; /* SECItemType */
+    PRUint8 hasPeerCert; /* so that a session never loses its client */
+} sidState;
+
+PR_STATIC_ASSERT(sizeof(sidState) <= SNCE_STATE_BYTES);
+PR_STATIC_ASSERT(sizeof(PRIPv6Addr) == SNCE_ADDRESS_BYTES);
+PR_STATIC_ASSERT(SSL3_SESSIONID_BYTES == SNCE_ID_MAX);
+PR_STATIC_ASSERT(sizeof(CK_MECHANISM_TYPE) <= sizeof(PRUint64));
+
+/* Most certificates and every DNS name fit these; the others cost a lookup an
+ * allocation. */
+#define SID_CERT_BYTES 4096
+#define SID_NAME_BYTES 256
+
+/* Whether a lookup that found a larger certificate or name tries again: both
+ * may grow between two tries, if the session is replaced meanwhile. */
+#define SID_LOOKUP_TRIES 4
+
+snceCache *
+ssl_ServerCacheByIndex(snceRegion *region, PRUint32 number)
+{
+    return number == 0 ? snceRegion_DefaultCache(region) : NULL;
+}
+
+static snceClass
+sid_Class(const sslSessionID *sid)
+{
+    return sid->version < SSL_LIBRARY_VERSION_3_0 ? SNCE_CLASS_SSL2
+                                                  : SNCE_CLASS_SSL3;
+}
+
+static void
+sid_PackState(const sslSessionID *sid, PRUint8 out[SNCE_STATE_BYTES])
+{
+    sidState state;
+
+    PORT_Memset(&state, 0, sizeof state);
+    state.masterWrapMech = sid->u.ssl3.masterWrapMech;
+    PORT_Memcpy(state.wrappedMasterSecret,
+                sid->u.ssl3.keys.wrapped_master_secret,
+                sizeof state.wrappedMasterSecret);
+    state.wrappedMasterSecretLen = sid->u.ssl3.keys.wrapped_master_secret_len;
+    state.resumable = sid->u.ssl3.keys.resumable;
+    state.extendedMasterSecretUsed = sid->u.ssl3.keys.extendedMasterSecretUsed;
+    state.policy = sid->u.ssl3.policy;
+    state.version = sid->version;
+    state.cipherSuite = sid->u.ssl3.cipherSuite;
+    state.authType = sid->authType;
+    state.authKeyBits = sid->authKeyBits;
+    state.keaType = sid->keaType;
+    state.keaKeyBits = sid->keaKeyBits;
+    state.keaGroup = sid->keaGroup;
+    state.sigScheme = sid->sigScheme;
+    state.namedCurve = sid->namedCurve ? sid->namedCurve->name : ssl_grp_none;
+    state.port = sid->port;
+    state.srvNameType = sid->u.ssl3.srvName.type;
+    state.hasPeerCert = sid->peerCert != NULL;
+
+    PORT_Memset(out, 0, SNCE_STATE_BYTES);
+    PORT_Memcpy(out, &state, sizeof state);
+    explicit_bzero(&state, sizeof state);
+}
+
+/* Fails on what no sidState written by sid_PackState can be: what comes out of
+ * shared memory is bounded before it is used (G8). */
+static SECStatus
+sid_UnpackState(sslSessionID *sid, const PRUint8 in[SNCE_STATE_BYTES],
+                PRBool hasCertificate)
+{
+    sidState state;
+    SECStatus rv = SECFailure;
+
+    PORT_Memcpy(&state, in, sizeof state);
+    if (state.wrappedMasterSecretLen > sizeof state.wrappedMasterSecret ||
+        !state.hasPeerCert != !hasCertificate) {
+        PORT_SetError(SEC_ERROR_BAD_DATABASE);
+        goto loser;
+    }
+
+    sid->u.ssl3.masterWrapMech = (CK_MECHANISM_TYPE)state.masterWrapMech;
+    PORT_Memcpy(sid->u.ssl3.keys.wrapped_master_secret,
+                state.wrappedMasterSecret, sizeof state.wrappedMasterSecret);
+    sid->u.ssl3.keys.wrapped_master_secret_len = state.wrappedMasterSecretLen;
+    sid->u.ssl3.keys.resumable = state.resumable;
+    sid->u.ssl3.keys.extendedMasterSecretUsed = state.extendedMasterSecretUsed;
+    sid->u.ssl3.policy = state.policy;
+    sid->version = state.version;
+    sid->u.ssl3.cipherSuite = state.cipherSuite;
+    sid->authType = (SSLAuthType)state.authType;
+    sid->authKeyBits = state.authKeyBits;
+    sid->keaType = (SSLKEAType)state.keaType;
+    sid->keaKeyBits = state.keaKeyBits;
+    sid->keaGroup = (SSLNamedGroup)state.keaGroup;
+    sid->sigScheme = (SSLSignatureScheme)state.sigScheme;
+    if (state.namedCurve != ssl_grp_none) {
+        sid->namedCurve = ssl_LookupNamedGroup((SSLNamedGroup)state.namedCurve);
+    }
+    sid->port = state.port;
+    rv = SECSuccess;
+
+loser:
+    explicit_bzero(&state, sizeof state);
+    return rv;
+}
+
+/* Two host names, which RFC 6066 section 3 has in ASCII and RFC 4343 compares
+ * without regard to case. */
+static PRBool
+sid_SameHostName(const PRUint8 *a, size_t aLen, const PRUint8 *b, size_t bLen)
+{
+    size_t i;
+
+    if (aLen != bLen) {
+        return PR_FALSE;
+    }
+    for (i = 0; i < aLen; ++i) {
+        PRUint8 x = a[i];
+        PRUint8 y = b[i];
+
+        if (x >= 'A' && x <= 'Z') {
+            x += 'a' - 'A';
+        }
+        if (y >= 'A' && y <= 'Z') {
+            y += 'a' - 'A';
+        }
+        if (x != y) {
+            return PR_FALSE;
+        }
+    }
+    return PR_TRUE;
+}
+
+/* G7: the server name of a session must be one that the client asks for now.
+ *
+ * libssl reads the server_name extension only where the application has an SNI
+ * callback, and records a name only when that callback chose one. So a session
+ * without a name, or a socket without a callback, is left as NSS has it. */
+static PRBool
+sid_NameAllowed(const sslSocket *ss, const PRUint8 *name, size_t nameLen)
+{
+    PRUint32 i;
+
+    if (!ss || !ss->sniSocketConfig || nameLen == 0) {
+        return PR_TRUE;
+    }
+    for (i = 0; i < ss->xtnData.sniNameArrSize; ++i) {
+        const SECItem *offered = &ss->xtnData.sniNameArr[i];
+
+        if (sid_SameHostName(name, nameLen, offered->data, offered->len)) {
+            return PR_TRUE;
+        }
+    }
+    return PR_FALSE;
+}
+
+/* Makes the sid that libssl gets. |found| is complete, its buffers too. */
+static sslSessionID *
+sid_FromSession(const snceSession *found, PRUint32 cacheIndex, PRTime now,
+                CERTCertDBHandle *dbHandle)
+{
+    sslSessionID *sid;
+
+    sid = PORT_ZNew(sslSessionID);
+    if (!sid) {
+        return NULL;
+    }
+    sid->references = 1;
+
+    if (sid_UnpackState(sid, found->state, found->certificate.len != 0) !=
+        SECSuccess) {
+        goto loser;
+    }
+    PORT_Memcpy(sid->u.ssl3.sessionID, found->id, found->idLen);
+    sid->u.ssl3.sessionIDLength = (PRUint8)found->idLen;
+    PORT_Memcpy(&sid->addr, found->address, sizeof sid->addr);
+    sid->creationTime = found->created.usec;
+    sid->lastAccessTime = now;
+    sid->expirationTime = found->expires.usec;
+    sid->serverCache = cacheIndex;
+    sid->cached = in_server_cache;
+
+    /* No token has these yet, and 0 would name one. */
+    sid->u.ssl3.masterModuleID = (SECMODModuleID)-1;
+    sid->u.ssl3.masterSlotID = (CK_SLOT_ID)-1;
+    sid->u.ssl3.clAuthModuleID = (SECMODModuleID)-1;
+    sid->u.ssl3.clAuthSlotID = (CK_SLOT_ID)-1;
+
+    if (found->name.len) {
+        SECItem name = { siBuffer, found->name.data,
+                         (unsigned int)found->name.len };
+
+        name.type = (SECItemType)found->state[offsetof(sidState, srvNameType)];
+        if (SECITEM_CopyItem(NULL, &sid->u.ssl3.srvName, &name) != SECSuccess) {
+            goto loser;
+        }
+    }
+    if (found->certificate.len) {
+        SECItem der = { siDERCertBuffer, found->certificate.data,
+                        (unsigned int)found->certificate.len };
+
+        /* Without its client's certificate the session is nobody's. */
+        sid->peerCert =
+            CERT_NewTempCertificate(dbHandle, &der, NULL, PR_FALSE, PR_TRUE);
+        if (!sid->peerCert) {
+            goto loser;
+        }
+    }
+    return sid;
+
+loser:
+    SECITEM_FreeItem(&sid->u.ssl3.srvName, PR_FALSE);
+    PORT_ZFree(sid, sizeof *sid);
+    return NULL;
+}
+
+/* Gives |buf| room for the |len| bytes that the core asks for. */
+static SECStatus
+sid_GrowBuffer(snceBuffer *buf, PRUint8 **allocated, size_t max)
+{
+    if (buf->len <= buf->capacity) {
+        return SECSuccess;
+    }
+    if (buf->len > max) {
+        PORT_SetError(SEC_ERROR_BAD_DATABASE);
+        return SECFailure;
+    }
+    PORT_Free(*allocated);
+    *allocated = PORT_Alloc(buf->len);
+    if (!*allocated) {
+        buf->capacity = 0;
+        return SECFailure;
+    }
+    buf->data = *allocated;
+    buf->capacity = buf->len;
+    return SECSuccess;
+}
+
+sslSessionID *
+ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
+                      const PRIPv6Addr *addr, const PRUint8 *id,
+                      unsigned int idLen, CERTCertDBHandle *dbHandle)
+{
+    PRUint8 certBuf[SID_CERT_BYTES];
+    PRUint8 nameBuf[SID_NAME_BYTES];
+    PRUint8 *bigCert = NULL;
+    PRUint8 *bigName = NULL;
+    sslSessionID *sid = NULL;
+    snceResult result = SNCE_TOO_LARGE;
+    snceSession found;
+    snceKey key;
+    int tries;
+
+    if (idLen == 0 || idLen > SNCE_ID_MAX) {
+        PORT_SetError(SSL_ERROR_SESSION_NOT_FOUND);
+        return NULL;
+    }
+    key.id = id;
+    key.idLen = idLen;
+    PORT_Memcpy(key.address, addr, sizeof key.address);
+    key.name = NULL; /* any; sid_NameAllowed judges it */
+    key.nameLen = 0;
+
+    found.certificate.data = certBuf;
+    found.certificate.capacity = sizeof certBuf;
+    found.certificate.len = 0;
+    found.name.data = nameBuf;
+    found.name.capacity = sizeof nameBuf;
+    found.name.len = 0;
+
+    for (tries = 0; result == SNCE_TOO_LARGE && tries < SID_LOOKUP_TRIES;
+         ++tries) {
+        PRUint32 pass;
+        snceRegion *region;
+        snceCache *cache;
+
+        /* Sizes of the try before this one, outside the gate. */
+        if (sid_GrowBuffer(&found.certificate, &bigCert,
+                           SNCE_CERTIFICATE_MAX) != SECSuccess ||
+            sid_GrowBuffer(&found.name, &bigName, SNCE_NAME_MAX) !=
+                SECSuccess) {
+            goto done;
+        }
+        region = snceGate_Enter(&pass);
+        if (!region) {
+            PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
+            goto done;
+        }
+        cache = ssl_ServerCacheByIndex(region, cacheIndex);
+        result =
+            cache ? snceCache_Lookup(cache, &key, ssl_TimeForCache(now), &found)
+                  : SNCE_MISS;
+        snceGate_Leave(pass);
+    }
+    if (result != SNCE_OK) {
+        (void)snceError_Status(result);
+        goto done;
+    }
+
+    if (sid_NameAllowed(ss, found.name.data, found.name.len)) {
+        sid = sid_FromSession(&found, cacheIndex, now, dbHandle);
+    } else {
+        PORT_SetError(SSL_ERROR_SESSION_NOT_FOUND);
+    }
+    snceSession_Wipe(&found);
+
+done:
+    PORT_Free(bigCert);
+    PORT_Free(bigName);
+    return sid;
+}
+
+sslSessionID *
+ssl_LookupServerSession(sslSocket *ss, const SECItem *id)
+{
+    return ssl_FindServerSession(ss, ss->sec.serverCache, ssl_Time(ss),
+                                 &ss->sec.ci.peer, id->data, id->len,
+                                 ss->dbHandle);
+}
+
+/* The type of ssl_sid_lookup, for code that has no socket. */
+sslSessionID *
+ssl_LookupInDefaultCache(PRTime now, const PRIPv6Addr *addr, unsigned char *id,
+                         unsigned int idLen, CERTCertDBHandle *dbHandle)
+{
+    return ssl_FindServerSession(NULL, 0, now, addr, id, idLen, dbHandle);
+}
+
+/* A sid goes in once; a certificate that cannot be kept keeps it out, because a
+ * session that comes back without its client would pass for an anonymous one.
+ */
+static PRBool
+sid_Cacheable(const sslSessionID *sid)
+{
+    const SECItem *der = sid->peerCert ? &sid->peerCert->derCert : NULL;
+    const SECItem *name = &sid->u.ssl3.srvName;
+
+    if (sid->cached != never_cached && sid->cached != invalid_cache) {
+        return PR_FALSE;
+    }
+    if (sid->u.ssl3.sessionIDLength == 0 ||
+        sid->u.ssl3.sessionIDLength > SNCE_ID_MAX) {
+        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+        return PR_FALSE;
+    }
+    if (der && (!der->data || !der->len || der->len > SNCE_CERTIFICATE_MAX)) {
+        PORT_SetError(SEC_ERROR_INPUT_LEN);
+        return PR_FALSE;
+    }
+    if (name->data && name->len > SNCE_NAME_MAX) {
+        PORT_SetError(SEC_ERROR_INPUT_LEN);
+        return PR_FALSE;
+    }
+    return PR_TRUE;
+}
+
+void
+ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
+{
+    snceSession session;
+    snceRegion *region;
+    snceCache *cache;
+    snceResult result;
+    PRUint32 pass;
+    PRTime now;
+
+    PORT_Assert(sid);
+    if (!sid || !sid_Cacheable(sid)) {
+        return;
+    }
+    if (!sid->creationTime) {
+        sid->lastAccessTime = sid->creationTime = creationTime;
+    }
+    /* The socket's clock is out of reach, but not its last reading. */
+    now = PR_MAX(sid->creationTime, sid->lastAccessTime);
+
+    PORT_Memset(&session, 0, sizeof session);
+    PORT_Memcpy(session.id, sid->u.ssl3.sessionID, sid->u.ssl3.sessionIDLength);
+    session.idLen = sid->u.ssl3.sessionIDLength;
+    PORT_Memcpy(session.address, &sid->addr, sizeof session.address);
+    session.sessionClass = sid_Class(sid);
+    session.created = ssl_TimeForCache(sid->creationTime);
+    sid_PackState(sid, session.state);
+    if (sid->peerCert) {
+        session.certificate.data = sid->peerCert->derCert.data;
+        session.certificate.len = sid->peerCert->derCert.len;
+    }
+    if (sid->u.ssl3.srvName.data && sid->u.ssl3.srvName.len) {
+        session.name.data = sid->u.ssl3.srvName.data;
+        session.name.len = sid->u.ssl3.srvName.len;
+    }
+
+    region = snceGate_Enter(&pass);
+    if (!region) {
+        PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
+        goto done;
+    }
+    cache = ssl_ServerCacheByIndex(region, sid->serverCache);
+    if (cache) {
+        /* What the caller put there comes from the client's lifetimes. */
+        sid->expirationTime =
+            snceCache_Expiry(cache, session.sessionClass, session.created).usec;
+        result = snceCache_Insert(cache, &session, ssl_TimeForCache(now));
+    } else {
+        result = SNCE_INVALID;
+    }
+    snceGate_Leave(pass);
+
+    if (snceError_Status(result) == SECSuccess) {
+        sid->cached = in_server_cache;
+    }
+
+done:
+    /* Not snceSession_Wipe, which would wipe the sid's own certificate. */
+    explicit_bzero(session.state, sizeof session.state);
+}
+
+void
+ssl_ServerUncacheSessionID(sslSessionID *sid)
+{
+    PRErrorCode err;
+    snceRegion *region;
+    snceCache *cache;
+    snceKey key;
+    PRUint32 pass;
+
+    if (!sid) {
+        return;
+    }
+    /* An error that led here is the one that counts. */
+    err = PR_GetError();
+
+    key.id = sid->u.ssl3.sessionID;
+    key.idLen = sid->u.ssl3.sessionIDLength;
+    PORT_Memcpy(key.address, &sid->addr, sizeof key.address);
+    key.name = NULL;
+    key.nameLen = 0;
+    if (key.idLen >= 1 && key.idLen <= SNCE_ID_MAX) {
+        region = snceGate_Enter(&pass);
+        if (region) {
+            cache = ssl_ServerCacheByIndex(region, sid->serverCache);
+            if (cache) {
+                (void)snceCache_Remove(cache, &key);
+            }
+            snceGate_Leave(pass);
+        }
+    }
+    sid->cached = invalid_cache;
+    PORT_SetError(err);
+}

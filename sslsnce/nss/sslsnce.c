@@ -1,0 +1,319 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sslsnce.c: the server session cache's calls of ssl.h. What they promise is
+ * said in sslsnce/sslsnce.h; what a cache is, in sslsnce/snce.h. */
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "prenv.h"
+#include "secerr.h"
+#include "secport.h"
+#include "ssl.h"
+#include "sslerr.h"
+#include "sslimpl.h"
+
+#include "snceerror.h"
+#include "sncegate.h"
+#include "snceint.h"
+#include "sncesid.h"
+
+/* The ...Instance functions are global, so that they are linked, but declared
+ * in no header of NSS's, and no caller has ever had a cacheDesc to give them.
+ * Here it stays an incomplete type: there is one default cache, and they act on
+ * that, as every path in NSS's own file did. */
+typedef struct cacheDescStr cacheDesc;
+
+SECStatus SSL_ConfigServerSessionIDCacheInstance(
+    cacheDesc *cache, int maxCacheEntries, PRUint32 ssl2_timeout,
+    PRUint32 ssl3_timeout, const char *directory, PRBool shared);
+SECStatus SSL_InheritMPServerSIDCacheInstance(cacheDesc *cache,
+                                              const char *envString);
+SECStatus SSL_ShutdownServerSessionIDCacheInstance(cacheDesc *cache);
+
+/* ssl.h states these; 0 asks for the default. */
+#define DEFAULT_ENTRIES 10000
+#define MIN_TIMEOUT_SEC 5
+#define MAX_SSL2_TIMEOUT_SEC 100
+#define MAX_SSL3_TIMEOUT_SEC 86400
+
+/* NSS's default on Linux: eight locks of sets, one of certificates and one of
+ * wrapping keys. Nothing here has a lock; the number is kept for who asks. */
+#define DEFAULT_MAX_LOCKS 10
+#define MIN_MAX_LOCKS 3
+
+static PRUint32 maxLocks = DEFAULT_MAX_LOCKS;
+
+/* The string under which this process exported or inherited its region, "" for
+ * none. Guarded by the gate's turn. */
+static char regionString[SNCE_STRING_MAX];
+
+static PRUint32
+ssl_ClampTimeout(PRUint32 seconds, PRUint32 max)
+{
+    if (seconds == 0 || seconds > max) {
+        return max;
+    }
+    return PR_MAX(seconds, MIN_TIMEOUT_SEC);
+}
+
+/* Exports |region| to children by exec. The caller has the turn. */
+static SECStatus
+ssl_ExportServerCache(const snceRegion *region)
+{
+    char string[SNCE_STRING_MAX];
+    int fd = snceRegion_Descriptor(region);
+    int flags;
+    SECStatus rv;
+
+    /* A region that began as one process's does not survive exec yet. */
+    flags = fd < 0 ? -1 : fcntl(fd, F_GETFD);
+    if (flags < 0 || fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC) < 0) {
+        return snceError_Status(SNCE_BAD_DESCRIPTOR);
+    }
+    rv = snceError_Status(snceRegion_Export(region, string, sizeof string));
+    if (rv != SECSuccess) {
+        return SECFailure;
+    }
+    if (NSS_PutEnv(SSL_ENV_VAR_NAME, string) != 0) {
+        PORT_SetError(SEC_ERROR_NO_MEMORY);
+        return SECFailure;
+    }
+    PORT_Memcpy(regionString, string, sizeof regionString);
+    return SECSuccess;
+}
+
+/* All four ways to configure. |maxCertEntries| and |maxNameEntries| of zero or
+ * less ask for the default. */
+static SECStatus
+ssl_ConfigServerCache(PRUint32 ssl2Timeout, PRUint32 ssl3Timeout,
+                      int maxEntries, int maxCertEntries, int maxNameEntries,
+                      PRBool shared)
+{
+    snceCacheOptions options;
+    snceRegion *region;
+    snceRegion *created = NULL;
+    SECStatus rv;
+
+    /* A server may configure its cache before NSS_Init, and wants to read the
+     * error then too. */
+    rv = ssl_InitializePRErrorTable();
+    if (rv != SECSuccess) {
+        return rv;
+    }
+    if (maxEntries < 0) {
+        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+        return SECFailure;
+    }
+
+    PORT_Memset(&options, 0, sizeof options);
+    options.entries = maxEntries ? maxEntries : DEFAULT_ENTRIES;
+    /* More certificates than sessions have no use. */
+    options.certificates = PR_MAX(maxCertEntries, 0);
+    options.certificates = PR_MIN(options.certificates, options.entries);
+    options.names = PR_MAX(maxNameEntries, 0);
+    options.timeoutSec[SNCE_CLASS_SSL2] =
+        ssl_ClampTimeout(ssl2Timeout, MAX_SSL2_TIMEOUT_SEC);
+    options.timeoutSec[SNCE_CLASS_SSL3] =
+        ssl_ClampTimeout(ssl3Timeout, MAX_SSL3_TIMEOUT_SEC);
+    options.matchAddress = true; /* as NSS has it */
+
+    region = snceGate_Lock();
+    if (region) {
+        rv = snceError_Status(
+            snceCache_Configure(ssl_ServerCacheByIndex(region, 0), &options));
+    } else {
+        rv = snceError_Status(
+            snceRegion_Create(&created, &options, shared != PR_FALSE));
+        region = created;
+    }
+    if (rv == SECSuccess && shared) {
+        rv = ssl_ExportServerCache(region);
+    }
+    if (created) {
+        if (rv == SECSuccess) {
+            /* Wrapping keys that were made while there was no region are in no
+             * record: other processes could not unwrap what they wrap. */
+            SSL3_ShutdownServerCache();
+            snceGate_Open(created);
+            ssl_sid_lookup = ssl_LookupInDefaultCache;
+        } else {
+            PRErrorCode err = PORT_GetError();
+
+            snceRegion_Close(created);
+            PORT_SetError(err);
+        }
+    }
+    snceGate_Unlock();
+    return rv;
+}
+
+SECStatus
+SSL_ConfigServerSessionIDCache(int maxCacheEntries, PRUint32 ssl2_timeout,
+                               PRUint32 ssl3_timeout, const char *directory)
+{
+    return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries, 0,
+                                 0, PR_FALSE);
+}
+
+SECStatus
+SSL_ConfigMPServerSIDCache(int maxCacheEntries, PRUint32 ssl2_timeout,
+                           PRUint32 ssl3_timeout, const char *directory)
+{
+    return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries, 0,
+                                 0, PR_TRUE);
+}
+
+SECStatus
+SSL_ConfigServerSessionIDCacheWithOpt(
+    PRUint32 ssl2_timeout, PRUint32 ssl3_timeout, const char *directory,
+    int maxCacheEntries, int maxCertCacheEntries, int maxSrvNameCacheEntries,
+    PRBool enableMPCache)
+{
+    return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries,
+                                 maxCertCacheEntries, maxSrvNameCacheEntries,
+                                 enableMPCache);
+}
+
+SECStatus
+SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
+                                       PRUint32 ssl2_timeout,
+                                       PRUint32 ssl3_timeout,
+                                       const char *directory, PRBool shared)
+{
+    return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries, 0,
+                                 0, shared);
+}
+
+static PRBool
+ssl_SameRegion(const snceRegion *a, const snceRegion *b)
+{
+    struct stat aStat;
+    struct stat bStat;
+
+    return fstat(snceRegion_Descriptor(a), &aStat) == 0 &&
+           fstat(snceRegion_Descriptor(b), &bStat) == 0 &&
+           aStat.st_dev == bStat.st_dev && aStat.st_ino == bStat.st_ino;
+}
+
+/* A process that has a region keeps it. It may ask again for that one, and is
+ * told of any string that is not its region's. The caller has the turn. */
+static SECStatus
+ssl_InheritAgain(const snceRegion *region, const char *string)
+{
+    snceRegion *other = NULL;
+
+    if (strcmp(string, regionString) == 0) {
+        return SECSuccess;
+    }
+    if (snceError_Status(snceRegion_Inherit(&other, string)) != SECSuccess) {
+        return SECFailure;
+    }
+    if (ssl_SameRegion(region, other)) {
+        /* By another descriptor, or by a string that this process did not
+         * keep. The second handle stays: to close it could close our own
+         * descriptor, or wipe what is in use. */
+        return SECSuccess;
+    }
+    snceRegion_Close(other);
+    PORT_SetError(PR_INVALID_STATE_ERROR);
+    return SECFailure;
+}
+
+SECStatus
+SSL_InheritMPServerSIDCacheInstance(cacheDesc *cache, const char *envString)
+{
+    snceRegion *region;
+    SECStatus rv;
+
+    rv = ssl_InitializePRErrorTable();
+    if (rv != SECSuccess) {
+        return rv;
+    }
+
+    region = snceGate_Lock();
+    if (region && !envString) {
+        goto done; /* by fork, or a second time */
+    }
+    if (!envString) {
+        envString = PR_GetEnvSecure(SSL_ENV_VAR_NAME);
+        if (!envString) {
+            PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
+            rv = SECFailure;
+            goto done;
+        }
+    }
+    if (region) {
+        rv = ssl_InheritAgain(region, envString);
+        goto done;
+    }
+
+    rv = snceError_Status(snceRegion_Inherit(&region, envString));
+    if (rv != SECSuccess) {
+        goto done;
+    }
+    /* The core took it, so it is shorter than SNCE_STRING_MAX. */
+    PORT_Assert(strlen(envString) < sizeof regionString);
+    strncpy(regionString, envString, sizeof regionString - 1);
+    SSL3_ShutdownServerCache(); /* as in ssl_ConfigServerCache */
+    snceGate_Open(region);
+    ssl_sid_lookup = ssl_LookupInDefaultCache;
+
+done:
+    snceGate_Unlock();
+    return rv;
+}
+
+SECStatus
+SSL_InheritMPServerSIDCache(const char *envString)
+{
+    return SSL_InheritMPServerSIDCacheInstance(NULL, envString);
+}
+
+SECStatus
+SSL_ShutdownServerSessionIDCacheInstance(cacheDesc *cache)
+{
+    snceRegion *region;
+
+    region = snceGate_Lock();
+    if (region) {
+        /* A thread that does not come out keeps the region mapped: memory
+         * lost, but no server. */
+        if (snceGate_Close()) {
+            snceRegion_Close(region);
+        }
+        PORT_Memset(regionString, 0, sizeof regionString);
+    }
+    snceGate_Unlock();
+    return SECSuccess;
+}
+
+SECStatus
+SSL_ShutdownServerSessionIDCache(void)
+{
+    SECStatus rv = SSL_ShutdownServerSessionIDCacheInstance(NULL);
+
+    /* After the region, so that no handshake brings a key of it back. */
+    SSL3_ShutdownServerCache();
+    return rv;
+}
+
+PRUint32
+SSL_GetMaxServerCacheLocks(void)
+{
+    return maxLocks;
+}
+
+SECStatus
+SSL_SetMaxServerCacheLocks(PRUint32 newMaxLocks)
+{
+    if (newMaxLocks < MIN_MAX_LOCKS) {
+        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+        return SECFailure;
+    }
+    maxLocks = newMaxLocks;
+    return SECSuccess;
+}
