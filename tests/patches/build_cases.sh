@@ -51,7 +51,7 @@ case_GypBuildsOursOnLinuxAndNssOwnElsewhere() {
         "$(ls whole/lib/ssl/snce/core/*.c | wc -l)" ]
     not grep -qx 'sslsnce\.c' sources
     [ "$(grep '^-std' sources)" = -std=gnu11 ]
-    for system in mac win freebsd; do
+    for system in mac win; do
         gyp_sources $system >sources
         grep -qx 'sslsnce\.c' sources
         not grep -q '^snce/' sources
