@@ -1,0 +1,267 @@
+# What patches/apply promises. Sourced by run; in a case, $PWD has a fresh
+# tree/ (the files of NSS that matter), the same as stock/, and ours/.
+
+setup() {
+    {
+        printf '%s\n' lib/nss/nss.h lib/ssl/ssl.h lib/ssl/sslsnce.c lib/ssl/sslimpl.h
+        sed -n 's,^+++ b/\([^	]*\).*,\1,p' "$root/patches/$release"/*.patch
+    } | sort -u >files
+    mkdir tree
+    (cd "$source" && tar -cf - -T -) <files | tar -xf - -C tree
+    cp -a tree stock
+    mkdir ours
+    cp -a "$root/patches" "$root/sslsnce" "$root/include" ours/
+    apply=ours/patches/apply
+}
+
+same() { diff -r "$1" "$2"; }
+snce=tree/lib/ssl/snce
+
+# fails_with STATUS TEXT COMMAND...: the command fails so and says TEXT.
+fails_with() {
+    local want=$1 text=$2 status=0
+    shift 2
+    "$@" >said 2>&1 || status=$?
+    cat said
+    [ $status -eq "$want" ]
+    grep -qF -- "$text" said
+}
+
+# says TEXT COMMAND...: the command succeeds and says TEXT.
+says() { fails_with 0 "$@"; }
+
+# The shell's own ! would not end a case.
+not() { ! "$@"; }
+
+case_ApplyThenUndoGivesTheTreeBackByteForByte() {
+    $apply tree
+    not diff -rq stock tree
+    $apply --undo tree
+    same stock tree
+}
+
+case_CheckTellsAStockTreeFromAPatchedOne() {
+    fails_with 1 "without sslsnce" $apply --check tree
+    $apply tree
+    says "with this sslsnce" $apply --check tree
+}
+
+case_DryRunChangesNothing() {
+    says "would patch lib/ssl/Makefile" $apply --dry-run tree
+    same stock tree
+    $apply tree
+    cp -a tree before
+    $apply --dry-run tree
+    same before tree
+}
+
+case_ApplyingTwiceTouchesNoFile() {
+    $apply tree
+    touch mark
+    sleep 0.02
+    says "nothing to do" $apply tree
+    [ -z "$(find tree -type f -newer mark)" ]
+}
+
+case_NssOwnFileIsLeftAlone() {
+    $apply tree
+    cmp stock/lib/ssl/sslsnce.c tree/lib/ssl/sslsnce.c
+}
+
+case_TheParentOfNssWillDoToo() {
+    mkdir up
+    mv tree up/nss
+    $apply up
+    [ -f up/nss/lib/ssl/snce/APPLIED ]
+}
+
+case_ReleaseIsReadFromTheTree() {
+    [ "$($apply --release tree)" = "$release" ]
+}
+
+case_UnknownReleaseIsRefusedByName() {
+    sed -i 's/define NSS_VERSION "[^"]*"/define NSS_VERSION "3.99.9"/' \
+        tree/lib/nss/nss.h
+    cp -a tree before
+    fails_with 2 "this tree is NSS 3.99.9; there are patches for: " $apply tree
+    grep -q "$release" said
+    same before tree
+}
+
+case_ADirectoryThatIsNoNssIsRefused() {
+    mkdir other
+    fails_with 2 "no NSS source tree" $apply other
+    fails_with 2 "no such directory" $apply absent
+    fails_with 2 usage $apply
+    fails_with 2 usage $apply --frobnicate tree
+}
+
+case_AHunkThatDoesNotFitChangesNothing() {
+    # The last file of the last patch, so that all the others would fit.
+    local f
+    f=$(sed -n 's,^+++ b/\([^	]*\).*,\1,p' ours/patches/$release/*.patch | tail -n 1)
+    sed -i 's/^/x/' "tree/$f"
+    cp -a tree before
+    fails_with 2 "Nothing was changed" $apply tree
+    same before tree
+}
+
+case_AnEditedSourceIsCopiedAloneAndOthersKeepTheirTime() {
+    $apply tree
+    touch mark
+    sleep 0.02
+    local f
+    f=$(cd ours/sslsnce && find core nss -name '*.c' | sort | head -n 1)
+    echo '/* edited */' >>"ours/sslsnce/$f"
+    fails_with 3 "other sources" $apply --check tree
+    $apply tree
+    [ "$(find tree -type f -newer mark)" = "$snce/$f" ]
+}
+
+case_SourcesThatComeAndGoComeAndGoInBothLists() {
+    $apply tree
+    echo 'extern int sncenew;' >ours/sslsnce/core/sncenew.c
+    $apply tree
+    grep -q 'snce/core/sncenew.c' $snce/sources.mn
+    grep -q "'core/sncenew.c'" $snce/sources.gypi
+    rm ours/sslsnce/core/sncenew.c
+    $apply tree
+    [ ! -e $snce/core/sncenew.c ]
+    not grep -q sncenew $snce/sources.mn $snce/sources.gypi
+    $apply --undo tree
+    same stock tree
+}
+
+case_BothListsNameEverySource() {
+    $apply tree
+    (cd $snce && find core nss -name '*.c' | sort) >want
+    sed -n 's,^ *snce/\(.*\.c\) .*,\1,p' $snce/sources.mn | sort >mn
+    sed -n "s,^ *'\(.*\.c\)'.*,\1,p" $snce/sources.gypi | sort >gypi
+    [ -s want ]
+    cmp want mn
+    cmp want gypi
+}
+
+case_OtherPatchesTakeThePlaceOfThoseBefore() {
+    $apply tree
+    sed -i 's/NSS_SSL_SNCE=1/NSS_SSL_SNCE=2/' ours/patches/$release/10-build.patch
+    fails_with 3 "other patches" $apply --check tree
+    $apply tree
+    grep -q NSS_SSL_SNCE=2 tree/lib/ssl/Makefile
+    not grep -q NSS_SSL_SNCE=1 tree/lib/ssl/Makefile
+}
+
+case_UndoTakesOffWhatWasAppliedEvenIfPatchesChangedSince() {
+    $apply tree
+    sed -i 's/NSS_SSL_SNCE=1/NSS_SSL_SNCE=2/' ours/patches/$release/10-build.patch
+    $apply --undo tree
+    same stock tree
+}
+
+case_UndoKeepsWhatTheUserChangedElsewhere() {
+    echo '# mine' >>stock/lib/ssl/Makefile
+    $apply tree
+    echo '# mine' >>tree/lib/ssl/Makefile
+    $apply --undo tree
+    same stock tree
+}
+
+case_UndoRefusesWhereTheUserChangedThePatchedLines() {
+    $apply tree
+    sed -i 's/-DNSS_SSL_SNCE=1/-DMINE=1/' tree/lib/ssl/Makefile
+    cp -a tree before
+    fails_with 2 "Nothing was changed" $apply --undo tree
+    same before tree
+}
+
+case_UndoOfAStockTreeDoesNothing() {
+    says "nothing to undo" $apply --undo tree
+    same stock tree
+}
+
+case_APathWithSpacesIsNoObstacle() {
+    mkdir "a b"
+    mv tree "a b/t r"
+    mv ours "a b/o u"
+    "a b/o u/patches/apply" "a b/t r"
+    "a b/o u/patches/apply" --check "a b/t r"
+    "a b/o u/patches/apply" --undo "a b/t r"
+    same stock "a b/t r"
+}
+
+# Puts commands in front of the real ones that kill the caller, as SIGKILL
+# would, when file operation number $1 is about to happen.
+killer() {
+    mkdir -p bin
+    local c
+    for c in mv cp rm rmdir mkdir patch; do
+        printf '%s\n' '#!/bin/sh' \
+            "n=\$(cat '$PWD/count'); n=\$((n + 1)); echo \$n >'$PWD/count'" \
+            "[ \$n -ne $1 ] || { kill -9 \$PPID; exit 1; }" \
+            "exec $(command -v $c) \"\$@\"" >bin/$c
+        chmod +x bin/$c
+    done
+    echo 0 >count
+}
+
+# One file of each kind is enough to be killed at, and keeps this short.
+few_sources() {
+    local d
+    for d in ours/sslsnce/core ours/sslsnce/nss ours/include/sslsnce; do
+        find $d -name '*.[ch]' | sort | tail -n +2 | xargs -r rm
+    done
+}
+
+# kill_everywhere MODE FROM: kills `apply MODE` at each of its file operations
+# on a copy of FROM. After that, apply must give patched/ and undo stock/.
+kill_everywhere() {
+    local n=0 status
+    while :; do
+        n=$((n + 1))
+        rm -rf one two
+        cp -a "$2" one
+        killer $n
+        status=0
+        PATH=$PWD/bin:$PATH $apply $1 one >/dev/null 2>&1 || status=$?
+        [ $status -ne 0 ] || break
+        cp -a one two
+        $apply one >/dev/null
+        same patched one
+        $apply --undo two >/dev/null
+        same stock two
+    done
+    echo "killed at $((n - 1)) places"
+    [ $n -gt 5 ]
+}
+
+case_KilledAtAnyStepOfApplyTheTreeCanGoOnOrBack() {
+    few_sources
+    cp -a tree patched
+    $apply patched
+    kill_everywhere "" tree
+}
+
+case_KilledAtAnyStepOfUndoTheTreeCanGoOnOrBack() {
+    few_sources
+    cp -a tree patched
+    $apply patched
+    kill_everywhere --undo patched
+}
+
+case_KilledWhileChangingPatchesTheTreeCanGoOnOrBack() {
+    few_sources
+    $apply tree
+    sed -i 's/NSS_SSL_SNCE=1/NSS_SSL_SNCE=2/' ours/patches/$release/10-build.patch
+    cp -a stock patched
+    $apply patched
+    kill_everywhere "" tree
+}
+
+case_AHalfDoneTreeIsReportedAndNotTouchedByCheck() {
+    mkdir -p $snce/journal
+    echo apply >$snce/journal/ready
+    cp -a tree before
+    fails_with 3 "half done" $apply --check tree
+    fails_with 2 "interrupted" $apply --dry-run tree
+    same before tree
+}
