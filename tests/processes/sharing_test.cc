@@ -261,12 +261,12 @@ TEST(SnceExec, AChildWhoseDescriptorIsClosedIsToldSo) {
 TEST(SnceExec, AChildWithARegionMadeSinceIsToldSo) {
   Region region(1000, /*inheritable=*/true);
   const std::string string = Exported(region);
+  const int fd = region.fd();
   Region other(1000, /*inheritable=*/true);
-  ASSERT_GE(dup2(other.fd(), region.fd()), 0);
-  Child child =
-      Child::Exec("/proc/self/exe", {"--inherit=" + string}, region.fd());
-  // The number is region's, which it no longer owns.
-  EXPECT_NE(0, child.Wait(kPatience));
+  ASSERT_EQ(fd, dup2(other.fd(), fd));
+  Child child = Child::Exec("/proc/self/exe", {"--inherit=" + string}, fd);
+  EXPECT_EQ(10 + SNCE_FOREIGN, child.Wait(kPatience));
+  close(fd);
 }
 
 TEST(SnceExec, TheSessionsOutliveTheProcessThatMadeThem) {

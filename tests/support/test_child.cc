@@ -88,7 +88,10 @@ int Child::Wait(int milliseconds) {
 void Child::End() {
   if (pid_ <= 0) return;
   kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
+  // A traced child may report a stop before its end.
+  int status = 0;
+  while (waitpid(pid_, &status, __WALL) == pid_ && WIFSTOPPED(status)) {
+  }
   pid_ = -1;
 }
 
