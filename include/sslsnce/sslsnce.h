@@ -117,7 +117,7 @@ typedef struct SSLServerCacheFiguresStr {
     PRUint64 residentBytes; /* memory; 0 if that cannot be found out */
 
     PRUint64 hits;
-    PRUint64 missesUnknown;     /* no such session */
+    PRUint64 missesUnknown; /* no such session */
     PRUint64 missesExpired;
     PRUint64 missesAddress;     /* made from another client address */
     PRUint64 missesName;        /* made for another server name */
@@ -142,10 +142,9 @@ typedef struct SSLServerCacheFiguresStr {
  * without sslsnce, SSL_ERROR_UNSUPPORTED_EXPERIMENTAL_API. Any thread; does not
  * block. Looks the whole cache over, a millisecond for a hundred thousand
  * sessions. */
-#define SSL_GetServerCacheFigures(figures, len)                       \
-    SSL_EXPERIMENTAL_API("SSL_GetServerCacheFigures",                 \
-                         (SSLServerCacheFigures * _figures,           \
-                          PRUintn _len),                              \
+#define SSL_GetServerCacheFigures(figures, len)                                \
+    SSL_EXPERIMENTAL_API("SSL_GetServerCacheFigures",                          \
+                         (SSLServerCacheFigures * _figures, PRUintn _len),     \
                          (figures, len))
 
 #ifdef __cplusplus

@@ -35,38 +35,32 @@ static _Atomic PRUint32 nextLine;
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t forkOnce = PTHREAD_ONCE_INIT;
 
-static void
-gate_BeforeFork(void)
-{
-    pthread_mutex_lock(&turn);
-}
-
-static void
-gate_InParent(void)
-{
-    pthread_mutex_unlock(&turn);
-}
-
-/* The threads that were inside are the parent's. The one that forked was not:
- * nothing that a visitor calls forks. */
+/* In a new child, which has one thread. The others that were inside are its
+ * parent's; the one that forked was not, because nothing that a visitor calls
+ * forks. So may be the turn: whoever had it is not here to give it back. He had
+ * published his region or not, and either is a cache to go on with.
+ *
+ * No handler before the fork takes the turn instead: the core's own handlers
+ * take a lock that a thread with the turn may be waiting for. */
 static void
 gate_InChild(void)
 {
+    static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
     unsigned int i;
 
     for (i = 0; i < GATE_LINES; ++i) {
-        /* relaxed: a new process has one thread */
+        /* relaxed: no other thread */
         atomic_store_explicit(&lines[i].inside, 0, memory_order_relaxed);
     }
-    pthread_mutex_unlock(&turn);
+    turn = fresh;
 }
 
 static void
 gate_WatchForks(void)
 {
-    /* Without memory for the handlers, a child counts threads that it does not
+    /* Without memory for the handler, a child counts threads that it does not
      * have; its Shutdown then waits its second and leaves the region mapped. */
-    (void)pthread_atfork(gate_BeforeFork, gate_InParent, gate_InChild);
+    (void)pthread_atfork(NULL, NULL, gate_InChild);
 }
 
 snceRegion *

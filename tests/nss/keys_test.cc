@@ -1,0 +1,259 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// keys_test.cc: the wrapping keys and the ticket keys that processes share.
+
+#include <unistd.h>
+
+#include <cstring>
+
+#include "nss.h"
+#include "prerror.h"
+#include "secerr.h"
+#include "sslerr.h"
+#include "test_nss.h"
+
+namespace nss_test {
+namespace {
+
+constexpr unsigned int kRsaKey = 1;  // ssl_auth_rsa_sign
+constexpr unsigned int kEcKey = 3;   // ssl_auth_ecdsa
+constexpr unsigned int kMechs = 15;  // SSL_NUM_WRAP_MECHS
+constexpr unsigned int kKeys = 6;    // SSL_NUM_WRAP_KEYS
+constexpr unsigned int kMax = 1024;  // of a wrapped key
+
+struct Value {
+  PRUint8 bytes[kMax];
+  unsigned int len;
+};
+
+// An EC-wrapped key begins with four 16-bit numbers, the last three of them
+// lengths.
+Value MakeValue(uint8_t fill, unsigned int len, bool ec = false) {
+  Value value;
+  memset(value.bytes, fill, sizeof(value.bytes));
+  value.len = len;
+  if (ec) {
+    const uint16_t lengths[4] = {256, 10, 65, 24};
+    memcpy(value.bytes, lengths, sizeof(lengths));
+  }
+  return value;
+}
+
+SECStatus Set(unsigned int mech, unsigned int key, Value* value) {
+  return ShimSetWrappingKey(mech, key, value->bytes, &value->len);
+}
+SECStatus Get(unsigned int mech, unsigned int key, Value* value) {
+  return ShimGetWrappingKey(mech, key, value->bytes, &value->len);
+}
+
+class WrapKeyTest : public NssTest {};
+
+TEST_F(WrapKeyTest, WithoutACacheTheErrorSaysSo) {
+  Value value = MakeValue(1, 256);
+  PR_SetError(0, 0);
+  EXPECT_EQ(SECFailure, Get(0, 0, &value));
+  EXPECT_EQ(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, PR_GetError());
+  PR_SetError(0, 0);
+  EXPECT_EQ(SECFailure, Set(0, 0, &value));
+  EXPECT_EQ(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, PR_GetError());
+}
+
+TEST_F(WrapKeyTest, TheFirstOneWinsAndTheSecondIsToldIt) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
+  Value first = MakeValue(1, 256);
+  Value second = MakeValue(2, 512);
+  Value found = MakeValue(0, 0);
+  EXPECT_EQ(SECFailure, Get(4, kRsaKey, &found));
+  EXPECT_EQ(SECFailure, Set(4, kRsaKey, &first));   // ours is stored
+  EXPECT_EQ(SECSuccess, Set(4, kRsaKey, &second));  // there already
+  EXPECT_EQ(256u, second.len);
+  EXPECT_EQ(0, memcmp(first.bytes, second.bytes, 256));
+  EXPECT_EQ(SECSuccess, Get(4, kRsaKey, &found));
+  EXPECT_EQ(256u, found.len);
+  EXPECT_EQ(0, memcmp(first.bytes, found.bytes, 256));
+}
+
+TEST_F(WrapKeyTest, EveryKindAndMechanismHasAPlaceOfItsOwn) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
+  for (unsigned int mech = 0; mech < kMechs; ++mech) {
+    for (unsigned int key = 0; key < kKeys; ++key) {
+      Value value = MakeValue(mech * kKeys + key + 1, 100, key >= kEcKey);
+      EXPECT_EQ(SECFailure, Set(mech, key, &value)) << mech << " " << key;
+    }
+  }
+  for (unsigned int mech = 0; mech < kMechs; ++mech) {
+    for (unsigned int key = 0; key < kKeys; ++key) {
+      Value value = MakeValue(0, 0);
+      ASSERT_EQ(SECSuccess, Get(mech, key, &value)) << mech << " " << key;
+      EXPECT_EQ(mech * kKeys + key + 1, value.bytes[99]);
+    }
+  }
+}
+
+TEST_F(WrapKeyTest, IndexesOutOfRangeAreInvalid) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
+  Value value = MakeValue(1, 100);
+  EXPECT_EQ(SECFailure, Get(kMechs, 0, &value));
+  EXPECT_EQ(SEC_ERROR_INVALID_ARGS, PR_GetError());
+  EXPECT_EQ(SECFailure, Get(0, kKeys, &value));
+  EXPECT_EQ(SEC_ERROR_INVALID_ARGS, PR_GetError());
+  EXPECT_EQ(SECFailure, Set(kMechs, 0, &value));
+  EXPECT_EQ(SECFailure, Set(0, kKeys, &value));
+}
+
+TEST_F(WrapKeyTest, ARecordWhoseLengthsDoNotFitIsNotBelieved) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
+  Value value = MakeValue(0xff, 600);  // lengths of 65,535
+  EXPECT_EQ(SECFailure, Set(0, kEcKey, &value));
+  EXPECT_EQ(SECFailure, Get(0, kEcKey, &value));
+  EXPECT_EQ(SEC_ERROR_BAD_DATABASE, PR_GetError());
+  value = MakeValue(1, 0);  // no key at all
+  EXPECT_EQ(SECFailure, Set(1, kRsaKey, &value));
+  EXPECT_EQ(SECFailure, Get(1, kRsaKey, &value));
+}
+
+TEST_F(WrapKeyTest, AChildFindsItsParentsKey) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(10, 0, 0, nullptr));
+  Value value = MakeValue(9, 256);
+  ASSERT_EQ(SECFailure, Set(2, kRsaKey, &value));
+  EXPECT_EQ(0, InFork([] {
+              Value found = MakeValue(0, 0);
+              STAGE_CHECK(Get(2, kRsaKey, &found) == SECSuccess);
+              STAGE_CHECK(found.len == 256 && found.bytes[255] == 9);
+              return 0;
+            }));
+}
+
+// ---- ticket keys ----------------------------------------------------------
+
+constexpr size_t kTicketBytes = 16 + 32 + 32;
+
+// A server socket with the certificate |nickname|; its process's ticket keys.
+SECStatus TicketKeys(const std::string& nickname, PRUint8* out) {
+  LoneSocket server(true);
+  Identity identity = FindIdentity(nickname);
+  if (!identity.cert || !identity.key) return SECFailure;
+  SECStatus rv = SSL_ConfigServerCert(server.fd(), identity.cert, identity.key,
+                                      nullptr, 0);
+  CERT_DestroyCertificate(identity.cert);
+  SECKEY_DestroyPrivateKey(identity.key);
+  return rv == SECSuccess ? ShimTicketKeys(server.fd(), out) : rv;
+}
+
+// Two children, forked before NSS is initialized in either; whether their
+// ticket keys are the same. Negative: a child failed.
+int ChildrenShare(const std::string& first, const std::string& second) {
+  PRUint8 keys[2][kTicketBytes];
+  const std::string* names[2] = {&first, &second};
+  int fds[2];
+  for (int i = 0; i < 2; ++i) {
+    if (pipe(fds) != 0) return -1;
+    int status = InFork([&] {
+      STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
+      StartNss();
+      PRUint8 out[kTicketBytes];
+      STAGE_CHECK(TicketKeys(*names[i], out) == SECSuccess);
+      STAGE_CHECK(write(fds[1], out, sizeof(out)) == kTicketBytes);
+      return 0;
+    });
+    bool ok = status == 0 && read(fds[0], keys[i], kTicketBytes) ==
+                                 static_cast<ssize_t>(kTicketBytes);
+    close(fds[0]);
+    close(fds[1]);
+    if (!ok) return -1;
+  }
+  return memcmp(keys[0], keys[1], kTicketBytes) == 0;
+}
+
+// arguments: the two children's certificates, "yes" or "no"
+STAGE(ShareTicketKeys) {
+  STAGE_CHECK(!NSS_IsInitialized());
+  STAGE_CHECK(SSL_ConfigMPServerSIDCache(10, 0, 0, nullptr) == SECSuccess);
+  STAGE_CHECK(ChildrenShare(args[0], args[1]) == (args[2] == "yes"));
+  return 0;
+}
+
+class TicketKeyTest : public NssTest {};
+
+TEST_F(TicketKeyTest, ProcessesWithOneRsaKeyShareThem) {
+  EXPECT_EQ(0, InExec("ShareTicketKeys", {"rsa", "rsa", "yes"}));
+}
+
+TEST_F(TicketKeyTest, AnRsaKeyOver4096BitsIsReallyShared) {
+  ASSERT_TRUE(StoreRsaIdentity("large", 4608));
+  EXPECT_EQ(0, InExec("ShareTicketKeys", {"large", "large", "yes"}));
+}
+
+TEST_F(TicketKeyTest, ProcessesWithDifferentRsaKeysHaveTheirOwn) {
+  EXPECT_EQ(0, InExec("ShareTicketKeys", {"rsa", "rsa-b", "no"}));
+}
+
+TEST_F(TicketKeyTest, WithoutAnRsaKeyEachProcessHasItsOwn) {
+  EXPECT_EQ(0, InExec("ShareTicketKeys", {"ecdsa", "ecdsa", "no"}));
+}
+
+TEST_F(TicketKeyTest, WithoutACacheAProcessHasItsOwn) {
+  PRUint8 first[kTicketBytes];
+  PRUint8 again[kTicketBytes];
+  ASSERT_EQ(SECSuccess, TicketKeys("rsa", first));
+  EXPECT_EQ(0, memcmp(first, "NSS!", 4));
+  ASSERT_EQ(SECSuccess, TicketKeys("rsa", again));
+  EXPECT_EQ(0, memcmp(first, again, kTicketBytes));
+  ShimResetTicketKeys();
+  ASSERT_EQ(SECSuccess, TicketKeys("rsa", again));
+  EXPECT_NE(0, memcmp(first, again, kTicketBytes));
+}
+
+TEST_F(TicketKeyTest, AProcessThatLostItsKeysGetsTheRecordedOnes) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
+  PRUint8 first[kTicketBytes];
+  PRUint8 again[kTicketBytes];
+  ASSERT_EQ(SECSuccess, TicketKeys("rsa", first));
+  ShimResetTicketKeys();
+  ASSERT_EQ(SECSuccess, TicketKeys("rsa", again));
+  EXPECT_EQ(0, memcmp(first, again, kTicketBytes));
+}
+
+TEST_F(TicketKeyTest, ThePairForTicketsIsRsaOrNothing) {
+  Identity rsa = FindIdentity("rsa");
+  Identity ecdsa = FindIdentity("ecdsa");
+  SECKEYPublicKey* rsa_pub = CERT_ExtractPublicKey(rsa.cert);
+  SECKEYPublicKey* ecdsa_pub = CERT_ExtractPublicKey(ecdsa.cert);
+  for (auto pair : {std::make_pair(ecdsa_pub, ecdsa.key),
+                    std::make_pair(rsa_pub, ecdsa.key),
+                    std::make_pair(ecdsa_pub, rsa.key)}) {
+    EXPECT_EQ(SECFailure, SSL_SetSessionTicketKeyPair(pair.first, pair.second));
+    EXPECT_EQ(SEC_ERROR_INVALID_ARGS, PR_GetError());
+  }
+  SECKEY_DestroyPublicKey(rsa_pub);
+  SECKEY_DestroyPublicKey(ecdsa_pub);
+  for (Identity* identity : {&rsa, &ecdsa}) {
+    CERT_DestroyCertificate(identity->cert);
+    SECKEY_DestroyPrivateKey(identity->key);
+  }
+}
+
+// The pair that is set explicitly wraps, whatever certificates come later.
+STAGE(ExplicitPair) {
+  StartNss();
+  STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) == SECSuccess);
+  PRUint8 first[kTicketBytes];
+  PRUint8 again[kTicketBytes];
+  Identity b = FindIdentity("rsa-b");
+  SECKEYPublicKey* pub = CERT_ExtractPublicKey(b.cert);
+  STAGE_CHECK(SSL_SetSessionTicketKeyPair(pub, b.key) == SECSuccess);
+  STAGE_CHECK(TicketKeys("rsa", first) == SECSuccess);
+  ShimResetTicketKeys();
+  STAGE_CHECK(TicketKeys("rsa-b", again) == SECSuccess);
+  STAGE_CHECK(memcmp(first, again, kTicketBytes) == 0);
+  return 0;
+}
+
+TEST_F(TicketKeyTest, AnExplicitPairOutranksCertificates) {
+  EXPECT_EQ(0, InExec("ExplicitPair", {}));
+}
+
+}  // namespace
+}  // namespace nss_test

@@ -1,0 +1,85 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncetestshim.h: libssl's insides for tests in C++, which cannot include
+ * sslimpl.h. Every function is called by tests only. */
+#ifndef SSLSNCE_TESTS_NSS_SNCETESTSHIM_H_
+#define SSLSNCE_TESTS_NSS_SNCETESTSHIM_H_
+
+#include "cert.h"
+#include "prio.h"
+#include "prtime.h"
+#include "seccomon.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sslSessionIDStr ShimSid;
+
+/* ShimFields is what a test sees of a sid. */
+typedef struct {
+  PRUint8 id[64];
+  unsigned int idLen;
+  PRUint8 address[16];
+  PRUint16 version;
+  PRTime creationTime;
+  PRTime lastAccessTime;
+  PRTime expirationTime;
+  PRUint8 masterSecret[48];
+  PRUint8 masterSecretLen;
+  PRUint8 resumable;
+  PRUint8 extendedMasterSecret;
+  PRUint16 cipherSuite;
+  unsigned long masterWrapMech;
+  unsigned int authType, authKeyBits, keaType, keaKeyBits, keaGroup, sigScheme;
+  unsigned int namedCurve; /* 0: none */
+  char name[300];          /* "": none */
+  const SECItem *certificate;
+} ShimFields;
+
+/* A sid with every field of |fields|, not cached yet. |certificate| may be
+ * NULL. The caller ends with ShimFreeSid. */
+ShimSid *ShimNewSid(const ShimFields *fields, CERTCertificate *certificate);
+void ShimFreeSid(ShimSid *sid);
+void ShimGetFields(const ShimSid *sid, ShimFields *fields);
+void ShimSetIdLength(ShimSid *sid, unsigned int len);
+void ShimSetName(ShimSid *sid, const char *name, unsigned int len);
+
+/* The states of a sid, as in sslimpl.h. */
+int ShimIsInServerCache(const ShimSid *sid);
+int ShimIsInClientCache(const ShimSid *sid);
+int ShimIsNeverCached(const ShimSid *sid);
+int ShimIsInvalid(const ShimSid *sid);
+
+/* The socket's two pointers. */
+void ShimCache(PRFileDesc *fd, ShimSid *sid);
+void ShimUncache(PRFileDesc *fd, ShimSid *sid);
+int ShimHasPointers(PRFileDesc *fd);
+int ShimSamePointers(PRFileDesc *a, PRFileDesc *b);
+
+/* The lookup of a socket, for its peer; the default cache's. */
+ShimSid *ShimLookup(PRFileDesc *fd, const PRUint8 *id, unsigned int len);
+ShimSid *ShimLookupDefault(PRTime now, const PRUint8 address[16],
+                           const PRUint8 *id, unsigned int len);
+void ShimSetPeer(PRFileDesc *fd, const PRUint8 address[16]);
+/* The session of a socket, or NULL; the socket's own. */
+ShimSid *ShimSocketSid(PRFileDesc *fd);
+
+/* The wrapping keys: |value| has |len| bytes, at most 1024. */
+SECStatus ShimGetWrappingKey(unsigned int mech, unsigned int key,
+                             PRUint8 *value, unsigned int *len);
+SECStatus ShimSetWrappingKey(unsigned int mech, unsigned int key,
+                             PRUint8 *value, unsigned int *len);
+
+/* The self-encrypt keys of this process: name, AES key and HMAC key, one after
+ * the other. */
+SECStatus ShimTicketKeys(PRFileDesc *fd, PRUint8 out[16 + 32 + 32]);
+void ShimResetTicketKeys(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SSLSNCE_TESTS_NSS_SNCETESTSHIM_H_ */

@@ -1,0 +1,168 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// test_nss.h: NSS, certificates, connections and child processes for the
+// adapter's tests.
+#ifndef SSLSNCE_TESTS_NSS_TEST_NSS_H_
+#define SSLSNCE_TESTS_NSS_TEST_NSS_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cert.h"
+#include "gtest/gtest.h"
+#include "keyhi.h"
+#include "prio.h"
+#include "prtime.h"
+#include "sncetestshim.h"
+#include "ssl.h"
+#include "sslproto.h"
+
+namespace nss_test {
+
+// The directory of a scratch database with the certificates below. It is made
+// by the first process that asks and removed when that process ends.
+const std::string& Database();
+
+// NSS_Init on it, once; SSL policy set.
+void StartNss();
+// NSS_Shutdown; false if something is still in use.
+bool StopNss();
+
+struct Identity {
+  CERTCertificate* cert = nullptr;
+  SECKEYPrivateKey* key = nullptr;
+};
+// By nickname: "rsa", "rsa-b" (RSA 2048, two names), "ecdsa" (P-256), "client".
+Identity FindIdentity(const std::string& nickname);
+
+// A self-signed certificate that is in no database; |padding| bytes of an
+// extension make it larger.
+CERTCertificate* MakeCertificate(const std::string& name, size_t padding);
+// An RSA key pair and its certificate, put under |nickname|.
+bool StoreRsaIdentity(const std::string& nickname, int bits);
+
+// What a connection is like.
+struct ConnectOptions {
+  std::string server = "rsa";     // nickname
+  std::string url = "a.example";  // the client's server name
+  uint16_t version = SSL_LIBRARY_VERSION_TLS_1_2;
+  bool tickets = false;
+  bool sni_callback = false;         // accepts any name
+  bool request_certificate = false;  // and the client has one
+  bool require_certificate = false;
+  bool client_has_certificate = false;
+  bool server_no_cache = false;
+  const PRTime* server_clock = nullptr;
+};
+
+// A server at a fixed port of the loopback interface, so that the client finds
+// its session again, and one connection to it.
+class Listener {
+ public:
+  Listener();
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  // A TCP connection, both ends.
+  bool Pair(PRFileDesc** client, PRFileDesc** server);
+
+ private:
+  PRFileDesc* fd_;
+  PRNetAddr addr_;
+};
+
+class Connection {
+ public:
+  Connection(Listener* listener, const ConnectOptions& options);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Runs the handshake; true if both ends completed it.
+  bool Handshake();
+  bool resumed() const;
+  SSLChannelInfo Info(PRFileDesc* fd) const;
+  std::vector<uint8_t> PeerCertificate() const;  // as the server has it
+  PRErrorCode client_error() const { return client_error_; }
+  PRErrorCode server_error() const { return server_error_; }
+  PRFileDesc* client() const { return client_; }
+  PRFileDesc* server() const { return server_; }
+
+ private:
+  PRFileDesc* client_ = nullptr;
+  PRFileDesc* server_ = nullptr;
+  Identity identity_;
+  Identity client_identity_;
+  PRErrorCode client_error_ = 0;
+  PRErrorCode server_error_ = 0;
+};
+
+// A socket that is a server (or client) and connected to nothing.
+class LoneSocket {
+ public:
+  explicit LoneSocket(bool as_server, const PRTime* clock = nullptr);
+  ~LoneSocket();
+  LoneSocket(const LoneSocket&) = delete;
+  LoneSocket& operator=(const LoneSocket&) = delete;
+  PRFileDesc* fd() const { return fd_; }
+
+ private:
+  PRFileDesc* fd_;
+};
+
+// Fields that are all different, for session number |n|, created at |created|.
+ShimFields SampleFields(uint32_t n, PRTime created);
+
+struct SidDeleter {
+  void operator()(ShimSid* sid) const { ShimFreeSid(sid); }
+};
+using Sid = std::unique_ptr<ShimSid, SidDeleter>;
+
+// Runs |body| in a forked child; its exit status, or -1 if it was killed or
+// took longer than a minute.
+int InFork(const std::function<int()>& body);
+
+// A stage is a function that a test runs in a fresh process (fork and exec),
+// before NSS is initialized there. Its arguments are strings.
+using Stage = int (*)(const std::vector<std::string>& arguments);
+struct StageRegistration {
+  StageRegistration(const char* name, Stage stage);
+};
+#define STAGE(name)                                                            \
+  static int Stage##name(const std::vector<std::string>& args);                \
+  static const ::nss_test::StageRegistration kStage##name(#name, Stage##name); \
+  static int Stage##name(const std::vector<std::string>& args)
+// In a stage: returns 1, and says where, unless |condition|.
+#define STAGE_CHECK(condition)                                      \
+  do {                                                              \
+    if (!(condition)) {                                             \
+      fprintf(stderr, "%s:%d: %s (error %d)\n", __FILE__, __LINE__, \
+              #condition, static_cast<int>(PR_GetError()));         \
+      return 1;                                                     \
+    }                                                               \
+  } while (0)
+
+enum class Descriptors { kKeep, kOnlyMemory, kNone };
+// The stage's exit status. kOnlyMemory closes every descriptor above 2 that is
+// no memory file, kNone all of them.
+int InExec(const std::string& stage, const std::vector<std::string>& arguments,
+           Descriptors descriptors = Descriptors::kKeep);
+
+// The numbers of this process's descriptors that are memory files.
+std::vector<int> MemoryDescriptors();
+
+// The fixture that most tests use: NSS is there, the cache is not.
+class NssTest : public ::testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+};
+
+}  // namespace nss_test
+
+#endif  // SSLSNCE_TESTS_NSS_TEST_NSS_H_
