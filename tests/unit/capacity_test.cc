@@ -139,7 +139,8 @@ TEST(SnceCapacity, ExpiredSessionsAreReplacedBeforeLiveOnes) {
       int(figures.replacedLive));
   EXPECT_GE(before, 498u);
   EXPECT_GE(after + 5, before);
-  EXPECT_GE(fresh, 448u);
+  // A few pairs of sets hold nothing but live ones by then.
+  EXPECT_GE(fresh, 440u);
   EXPECT_LE(figures.replacedLive, 10u);
   EXPECT_GE(figures.replacedExpired, 1u);
 }
