@@ -58,7 +58,7 @@ Gone(void *context, const uint64_t *words)
 {
     const snceCache *cache = context;
 
-    snceCount_Add(cache->region, cache->server, SNCE_N_LIVE, (uint64_t)-1);
+    Count(cache, SNCE_N_OUT);
     ReleaseRefs(cache, words[SNCE_W_CERTIFICATE], words[SNCE_W_NAME]);
 }
 
@@ -122,7 +122,6 @@ CountTaken(snceCache *cache, const snceTaken *taken)
         Count(cache, SNCE_N_RECLAIMED);
     }
     if (taken->full) {
-        snceCount_Add(cache->region, cache->server, SNCE_N_LIVE, (uint64_t)-1);
         Count(cache,
               taken->expired ? SNCE_N_REPLACED_EXPIRED : SNCE_N_REPLACED_LIVE);
         ReleaseRefs(cache, taken->certificate, taken->name);
@@ -214,7 +213,6 @@ snceCache_Insert(snceCache *cache, const snceSession *session, snceTime now)
     result = Store(cache, &probe, &rule, words);
     explicit_bzero(words, sizeof(words));
     if (result == SNCE_OK) {
-        snceCount_Add(cache->region, cache->server, SNCE_N_LIVE, 1);
         Count(cache, SNCE_N_INSERT);
     } else {
         ReleaseRefs(cache, certificate, name);
@@ -482,11 +480,12 @@ snceCache_GetOptions(const snceCache *cache, snceCacheOptions *out)
 snceResult
 snceCache_GetFigures(const snceCache *cache, snceFigures *out)
 {
+    uint64_t takenOut;
     const struct {
         unsigned figure;
         uint64_t *to;
     } all[] = {
-        { SNCE_N_LIVE, &out->live },
+        { SNCE_N_OUT, &takenOut },
         { SNCE_N_HIT, &out->hits },
         { SNCE_N_UNKNOWN, &out->missesUnknown },
         { SNCE_N_EXPIRED, &out->missesExpired },
@@ -511,6 +510,11 @@ snceCache_GetFigures(const snceCache *cache, snceFigures *out)
     out->slots = tables.now.setCount * SNCE_WAYS;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         *all[i].to = snceCount_Sum(cache->region, cache->server, all[i].figure);
+    }
+    out->live = out->inserts - out->replacedExpired - out->replacedLive -
+                takenOut;
+    if (out->live > out->inserts) { /* below zero: others went on meanwhile */
+        out->live = 0;
     }
     return SNCE_OK;
 }

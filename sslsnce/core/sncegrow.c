@@ -39,10 +39,10 @@ Carry(const snceTables *tables, const snceRegion *region, uint32_t server,
         return;
     }
     if (result != SNCE_OK) {
-        snceCount_Add(region, server, SNCE_N_LIVE, (uint64_t)-1);
+        snceCount_Add(region, server, SNCE_N_OUT, 1);
     }
     if (taken.full) {
-        snceCount_Add(region, server, SNCE_N_LIVE, (uint64_t)-1);
+        snceCount_Add(region, server, SNCE_N_OUT, 1);
     }
 }
 

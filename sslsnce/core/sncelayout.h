@@ -130,7 +130,7 @@ static_assert(sizeof(snceServer) == 512, "no gaps");
 /* ---- figures ------------------------------------------------------------- */
 
 enum {
-    SNCE_N_LIVE = 0, /* entries stored less entries taken out */
+    SNCE_N_OUT = 0, /* entries taken out, but not replaced by an insert */
     SNCE_N_HIT,
     SNCE_N_UNKNOWN,
     SNCE_N_EXPIRED,
