@@ -196,7 +196,7 @@ killer() {
     local c
     for c in mv cp rm rmdir mkdir patch; do
         printf '%s\n' '#!/bin/sh' \
-            "n=\$(cat '$PWD/count'); n=\$((n + 1)); echo \$n >'$PWD/count'" \
+            "read n <'$PWD/count'; n=\$((n + 1)); echo \$n >'$PWD/count'" \
             "[ \$n -ne $1 ] || { kill -9 \$PPID; exit 1; }" \
             "exec $(command -v $c) \"\$@\"" >bin/$c
         chmod +x bin/$c
