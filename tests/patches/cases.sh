@@ -265,3 +265,11 @@ case_AHalfDoneTreeIsReportedAndNotTouchedByCheck() {
     fails_with 2 "interrupted" $apply --dry-run tree
     same before tree
 }
+
+case_ATreeThatIsPatchedButLostItsMarkIsRefused() {
+    $apply tree
+    rm -r $snce
+    cp -a tree before
+    fails_with 2 "Nothing was changed" $apply tree
+    same before tree
+}
