@@ -196,7 +196,7 @@ killer() {
     local c
     for c in mv cp rm rmdir mkdir patch; do
         printf '%s\n' '#!/bin/sh' \
-            "n=\$(cat '$PWD/count'); n=\$((n + 1)); echo \$n >'$PWD/count'" \
+            "read n <'$PWD/count'; n=\$((n + 1)); echo \$n >'$PWD/count'" \
             "[ \$n -ne $1 ] || { kill -9 \$PPID; exit 1; }" \
             "exec $(command -v $c) \"\$@\"" >bin/$c
         chmod +x bin/$c
@@ -263,5 +263,13 @@ case_AHalfDoneTreeIsReportedAndNotTouchedByCheck() {
     cp -a tree before
     fails_with 3 "half done" $apply --check tree
     fails_with 2 "interrupted" $apply --dry-run tree
+    same before tree
+}
+
+case_ATreeThatIsPatchedButLostItsMarkIsRefused() {
+    $apply tree
+    rm -r $snce
+    cp -a tree before
+    fails_with 2 "Nothing was changed" $apply tree
     same before tree
 }

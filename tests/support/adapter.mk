@@ -27,6 +27,7 @@ run: program
 	    $(OUT)/adapter $(GTEST_ARGS)
 
 $(OUT)/libsupport.a: $(SUPPORT_OBJECTS)
+	@mkdir -p $(@D)
 	@rm -f $@
 	ar rcs $@ $^
 
