@@ -514,5 +514,31 @@ TEST_F(SnceStep, SessionsComeAndGoAtEveryStageOfGrowth) {
          int(stored));
 }
 
+TEST_F(SnceStep, AReplacementAtAnyStageOfGrowthStaysOne) {
+  const snceCacheOptions larger = Options(256);
+  const Session older(1, 1), younger(1, 2);
+  uint64_t steps = 1, tried = 0;
+  for (uint64_t point = 0; point < steps; point += Stride(steps)) {
+    Region counted(Small()), other(Small());
+    ASSERT_EQ(SNCE_OK, older.Insert(counted.cache(), now_));
+    ASSERT_EQ(SNCE_OK, older.Insert(other.cache(), now_));
+    if (point == 0)
+      steps = CountSteps(
+          [&] { return snceCache_Configure(counted.cache(), &larger); });
+    Stepper grower([&] { return snceCache_Configure(other.cache(), &larger); });
+    grower.Step(point);
+    if (younger.Insert(other.cache(), now_) != SNCE_OK) continue;
+    ASSERT_EQ(SNCE_OK, answer_.Lookup(other.cache(), younger.Key(), now_));
+    EXPECT_EQ(2u, answer_.variant()) << "while it grew, at " << point;
+    ASSERT_EQ(SNCE_OK, grower.Finish());
+    ASSERT_EQ(SNCE_OK, answer_.Lookup(other.cache(), younger.Key(), now_))
+        << point;
+    EXPECT_EQ(2u, answer_.variant()) << "when it had grown, at " << point;
+    ++tried;
+  }
+  printf("replaced at %d of %d instructions of a growth\n", int(tried),
+         int(steps));
+}
+
 }  // namespace
 }  // namespace snce_test
