@@ -87,10 +87,11 @@ extern "C" {
  *                                          the one that this process has
  *
  * SSL_ShutdownServerSessionIDCache detaches this process. The cache lives on in
- * others; the last one to go takes it along. Handshakes under way in other
- * threads are waited for, at most a second; from then on nothing is cached and
- * every handshake is a full one, until the next Config. Always succeeds, a
- * second time too.
+ * others; the last one to go takes it along. Threads in the middle of a lookup
+ * or a store are waited for, at most a second (if one is still there, say under
+ * a debugger, the memory stays mapped). From then on nothing is cached, and
+ * every handshake that asks the cache is a full one, until the next Config; the
+ * environment keeps its string. Always succeeds, a second time too.
  *
  * SSL_GetMaxServerCacheLocks and SSL_SetMaxServerCacheLocks keep a number (at
  * first 10, at least 3) for callers that ask. The cache has no locks.

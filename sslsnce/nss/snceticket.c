@@ -30,8 +30,6 @@
 #define TICKET_AES_BYTES 32
 #define TICKET_HMAC_BYTES 32
 
-#define TICKET_PUT_TRIES 16
-
 /* The RSA key pair that wraps. Set by SSL_SetSessionTicketKeyPair, or else the
  * last RSA certificate that was configured. |lock| guards the other three; it
  * exists once |setup| has run. */
@@ -362,17 +360,14 @@ ticket_Put(const PRUint8 name[SNCE_KEY_NAME_BYTES], const ticketRecord *record,
     snceRegion *region;
     snceResult result;
     PRUint32 pass;
-    int tries = 0;
 
     region = snceGate_Enter(&pass);
     if (!region) {
         return SNCE_OK;
     }
-    do {
-        result = snceKeyLog_Put(region, name, (const PRUint8 *)record,
-                                TICKET_RECORD_BYTES(record), (PRUint8 *)winner,
-                                sizeof *winner, winnerLen);
-    } while (result == SNCE_DROPPED && ++tries < TICKET_PUT_TRIES);
+    result = snceKeyLog_Put(region, name, (const PRUint8 *)record,
+                            TICKET_RECORD_BYTES(record), (PRUint8 *)winner,
+                            sizeof *winner, winnerLen);
     snceGate_Leave(pass);
     return result;
 }

@@ -21,9 +21,6 @@
 
 PR_STATIC_ASSERT(sizeof(SSLWrappedSymWrappingKey) <= SNCE_KEY_VALUE_MAX);
 
-/* How often a record is tried again that other writers got in the way of. */
-#define WRAP_PUT_TRIES 16
-
 /* ssl3con.c lays an EC-wrapped key out as four 16-bit lengths and 504 bytes:
  * the curve's parameters, the ephemeral public value and the wrapped key. */
 #define WRAP_EC_LENGTHS_BYTES 8
@@ -79,11 +76,27 @@ wrap_Valid(const SSLWrappedSymWrappingKey *wswk, size_t len,
     return PR_TRUE;
 }
 
-static PRBool
-wrap_InRange(unsigned int wrapMechIndex, unsigned int wrapKeyIndex)
+/* What both calls begin with: the record's name, and the region. Returns NULL,
+ * with an error set, or the region, which the caller leaves. */
+static snceRegion *
+wrap_Enter(unsigned int wrapMechIndex, unsigned int wrapKeyIndex,
+           PRUint8 name[SNCE_KEY_NAME_BYTES], PRUint32 *pass)
 {
-    return wrapMechIndex < SSL_NUM_WRAP_MECHS &&
-           wrapKeyIndex < SSL_NUM_WRAP_KEYS;
+    snceRegion *region;
+
+    PORT_Assert(wrapMechIndex < SSL_NUM_WRAP_MECHS &&
+                wrapKeyIndex < SSL_NUM_WRAP_KEYS);
+    if (wrapMechIndex >= SSL_NUM_WRAP_MECHS ||
+        wrapKeyIndex >= SSL_NUM_WRAP_KEYS) {
+        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+        return NULL;
+    }
+    wrap_Name(name, wrapMechIndex, wrapKeyIndex);
+    region = snceGate_Enter(pass);
+    if (!region) {
+        PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
+    }
+    return region;
 }
 
 SECStatus
@@ -97,16 +110,8 @@ ssl_GetWrappingKey(unsigned int wrapMechIndex, unsigned int wrapKeyIndex,
     size_t len = 0;
     PRUint32 pass;
 
-    PORT_Assert(wrap_InRange(wrapMechIndex, wrapKeyIndex));
-    if (!wrap_InRange(wrapMechIndex, wrapKeyIndex)) {
-        PORT_SetError(SEC_ERROR_INVALID_ARGS);
-        return SECFailure;
-    }
-    wrap_Name(name, wrapMechIndex, wrapKeyIndex);
-
-    region = snceGate_Enter(&pass);
+    region = wrap_Enter(wrapMechIndex, wrapKeyIndex, name, &pass);
     if (!region) {
-        PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         return SECFailure;
     }
     result =
@@ -135,26 +140,14 @@ ssl_SetWrappingKey(SSLWrappedSymWrappingKey *wswk)
     unsigned int wrapMechIndex = (unsigned int)wswk->wrapMechIndex;
     unsigned int wrapKeyIndex = wswk->wrapKeyIndex;
     size_t len = 0;
-    int tries = 0;
     PRUint32 pass;
 
-    PORT_Assert(wrap_InRange(wrapMechIndex, wrapKeyIndex));
-    if (!wrap_InRange(wrapMechIndex, wrapKeyIndex)) {
-        PORT_SetError(SEC_ERROR_INVALID_ARGS);
-        return SECFailure;
-    }
-    wrap_Name(name, wrapMechIndex, wrapKeyIndex);
-
-    region = snceGate_Enter(&pass);
+    region = wrap_Enter(wrapMechIndex, wrapKeyIndex, name, &pass);
     if (!region) {
-        PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         return SECFailure;
     }
-    do {
-        result =
-            snceKeyLog_Put(region, name, (const PRUint8 *)wswk, sizeof *wswk,
-                           (PRUint8 *)&found, sizeof found, &len);
-    } while (result == SNCE_DROPPED && ++tries < WRAP_PUT_TRIES);
+    result = snceKeyLog_Put(region, name, (const PRUint8 *)wswk, sizeof *wswk,
+                            (PRUint8 *)&found, sizeof found, &len);
     snceGate_Leave(pass);
 
     if (result == SNCE_EXISTS) {

@@ -192,27 +192,26 @@ figuresPage(char *page, size_t len)
         snprintf(page, len, "%s\n", PR_ErrorToName(PR_GetError()));
         return;
     }
-    snprintf(page, len,
-             "sessions       %llu live, room for %llu\n"
-             "stored         %llu, over expired ones %llu, over live ones %llu\n"
-             "found          %llu\n"
-             "not found      %llu unknown, %llu expired, %llu of another "
-             "address\n"
-             "lost races     %llu\n"
-             "taken back     %llu from processes that died\n"
-             "failed a check %llu\n"
-             "memory         %llu KiB of %llu MiB reserved\n",
-             (unsigned long long)f.live, (unsigned long long)f.slots,
-             (unsigned long long)f.inserts,
-             (unsigned long long)f.replacedExpired,
-             (unsigned long long)f.replacedLive, (unsigned long long)f.hits,
-             (unsigned long long)f.missesUnknown,
-             (unsigned long long)f.missesExpired,
-             (unsigned long long)f.missesAddress,
-             (unsigned long long)f.dropped, (unsigned long long)f.reclaimed,
-             (unsigned long long)f.corrupt,
-             (unsigned long long)f.residentBytes >> 10,
-             (unsigned long long)f.regionBytes >> 20);
+    snprintf(
+        page, len,
+        "sessions       %llu live, room for %llu\n"
+        "stored         %llu, over expired ones %llu, over live ones %llu\n"
+        "found          %llu\n"
+        "not found      %llu unknown, %llu expired, %llu of another "
+        "address\n"
+        "lost races     %llu\n"
+        "taken back     %llu from processes that died\n"
+        "failed a check %llu\n"
+        "memory         %llu KiB of %llu MiB reserved\n",
+        (unsigned long long)f.live, (unsigned long long)f.slots,
+        (unsigned long long)f.inserts, (unsigned long long)f.replacedExpired,
+        (unsigned long long)f.replacedLive, (unsigned long long)f.hits,
+        (unsigned long long)f.missesUnknown,
+        (unsigned long long)f.missesExpired,
+        (unsigned long long)f.missesAddress, (unsigned long long)f.dropped,
+        (unsigned long long)f.reclaimed, (unsigned long long)f.corrupt,
+        (unsigned long long)f.residentBytes >> 10,
+        (unsigned long long)f.regionBytes >> 20);
 }
 
 /* Shakes hands on |ssl|, reads one request and answers it. A client that is

@@ -420,5 +420,57 @@ TEST_F(ConfigTest, ShutdownWaitsForThreadsInTheCache) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST_F(ConfigTest, AThreadThatDoesNotComeOutKeepsItsRegionMapped) {
+  // In a child, because a region stays behind.
+  EXPECT_EQ(0, InFork([] {
+              STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) ==
+                          SECSuccess);
+              PRUint32 pass;
+              STAGE_CHECK(ShimEnterGate(&pass));
+              STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
+              STAGE_CHECK(MemoryDescriptors().size() == 1);
+              PRUint32 later;
+              STAGE_CHECK(!ShimEnterGate(&later));
+              ShimLeaveGate(pass);
+              STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) ==
+                          SECSuccess);
+              STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
+              STAGE_CHECK(MemoryDescriptors().size() == 1);
+              return 0;
+            }));
+}
+
+TEST_F(ConfigTest, AForkedChildDoesNotWaitForItsParentsThreads) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
+  PRUint32 pass;
+  ASSERT_TRUE(ShimEnterGate(&pass));
+  EXPECT_EQ(0, InFork([] {
+              STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
+              STAGE_CHECK(MemoryDescriptors().empty());
+              return 0;
+            }));
+  ShimLeaveGate(pass);
+}
+
+TEST_F(ConfigTest, AChildMayBeForkedWhileAThreadConfigures) {
+  std::atomic<bool> stop{false};
+  std::thread configures([&] {
+    while (!stop) {
+      SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr);
+      SSL_ShutdownServerSessionIDCache();
+    }
+  });
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(0, InFork([] {
+                STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) ==
+                            SECSuccess);
+                STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
+                return 0;
+              }));
+  }
+  stop = true;
+  configures.join();
+}
+
 }  // namespace
 }  // namespace nss_test

@@ -276,7 +276,20 @@ TEST_F(InheritTest, AForkedChildThatClosedAllDescriptorsGoesOn) {
   EXPECT_TRUE(Has(2));
 }
 
-// The region of |parent| is in the environment; makes its own and refuses it.
+TEST_F(InheritTest, AProcessWithoutTheDescriptorCannotConfigureAgain) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
+  Put(1);
+  EXPECT_EQ(0, InFork([] {
+              for (int fd : MemoryDescriptors()) close(fd);
+              STAGE_CHECK(SSL_ConfigMPServerSIDCache(100, 0, 9, nullptr) ==
+                          SECFailure);
+              STAGE_CHECK(PR_GetError() == PR_BAD_DESCRIPTOR_ERROR);
+              STAGE_CHECK(Has(1));
+              return 0;
+            }));
+}
+
+// The region of its parent is in the environment; it makes its own.
 STAGE(InheritWithOwnCache) {
   const std::string parents = Inheritance();
   STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) == SECSuccess);

@@ -4,6 +4,7 @@
 
 // keys_test.cc: the wrapping keys and the ticket keys that processes share.
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -142,56 +143,76 @@ SECStatus TicketKeys(const std::string& nickname, PRUint8* out) {
   return rv == SECSuccess ? ShimTicketKeys(server.fd(), out) : rv;
 }
 
-// Two children, forked before NSS is initialized in either; whether their
-// ticket keys are the same. Negative: a child failed.
-int ChildrenShare(const std::string& first, const std::string& second) {
-  PRUint8 keys[2][kTicketBytes];
-  const std::string* names[2] = {&first, &second};
-  int fds[2];
-  for (int i = 0; i < 2; ++i) {
-    if (pipe(fds) != 0) return -1;
-    int status = InFork([&] {
-      STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
+// Children forked before NSS is initialized in any, which then make or take
+// their ticket keys at once; whether all of them have the same. Negative: a
+// child failed.
+int ChildrenShare(const std::vector<std::string>& nicknames) {
+  int start[2];
+  int out[2];
+  if (pipe(start) != 0 || pipe(out) != 0) return -1;
+  std::vector<pid_t> children;
+  for (const std::string& nickname : nicknames) {
+    pid_t pid = fork();
+    if (pid == 0) {
+      char c;
+      PRUint8 keys[kTicketBytes];
+      close(start[1]);
+      bool ok = SSL_InheritMPServerSIDCache(nullptr) == SECSuccess;
       StartNss();
-      PRUint8 out[kTicketBytes];
-      STAGE_CHECK(TicketKeys(*names[i], out) == SECSuccess);
-      STAGE_CHECK(write(fds[1], out, sizeof(out)) == kTicketBytes);
-      return 0;
-    });
-    bool ok = status == 0 && read(fds[0], keys[i], kTicketBytes) ==
-                                 static_cast<ssize_t>(kTicketBytes);
-    close(fds[0]);
-    close(fds[1]);
-    if (!ok) return -1;
+      (void)!read(start[0], &c, 1);  // ends when the parent closes its end
+      ok = ok && TicketKeys(nickname, keys) == SECSuccess &&
+           write(out[1], keys, sizeof(keys)) == sizeof(keys);
+      _exit(ok ? 0 : 1);
+    }
+    children.push_back(pid);
   }
-  return memcmp(keys[0], keys[1], kTicketBytes) == 0;
+  close(start[0]);
+  close(start[1]);
+  close(out[1]);
+  bool ok = true;
+  bool same = true;
+  PRUint8 first[kTicketBytes];
+  for (size_t i = 0; i < children.size(); ++i) {
+    PRUint8 keys[kTicketBytes];
+    ok = ok && read(out[0], keys, sizeof(keys)) == sizeof(keys);
+    if (i == 0) memcpy(first, keys, sizeof(first));
+    same = same && memcmp(first, keys, sizeof(first)) == 0;
+  }
+  for (pid_t pid : children) {
+    int status = -1;
+    ok = waitpid(pid, &status, 0) == pid && status == 0 && ok;
+  }
+  close(out[0]);
+  return ok ? same : -1;
 }
 
-// arguments: the two children's certificates, "yes" or "no"
+// arguments: "yes" or "no", the children's certificates
 STAGE(ShareTicketKeys) {
   STAGE_CHECK(!NSS_IsInitialized());
   STAGE_CHECK(SSL_ConfigMPServerSIDCache(10, 0, 0, nullptr) == SECSuccess);
-  STAGE_CHECK(ChildrenShare(args[0], args[1]) == (args[2] == "yes"));
+  STAGE_CHECK(ChildrenShare({args.begin() + 1, args.end()}) ==
+              (args[0] == "yes"));
   return 0;
 }
 
 class TicketKeyTest : public NssTest {};
 
 TEST_F(TicketKeyTest, ProcessesWithOneRsaKeyShareThem) {
-  EXPECT_EQ(0, InExec("ShareTicketKeys", {"rsa", "rsa", "yes"}));
+  EXPECT_EQ(0, InExec("ShareTicketKeys", {"yes", "rsa", "rsa", "rsa", "rsa"}));
 }
 
 TEST_F(TicketKeyTest, AnRsaKeyOver4096BitsIsReallyShared) {
   ASSERT_TRUE(StoreRsaIdentity("large", 4608));
-  EXPECT_EQ(0, InExec("ShareTicketKeys", {"large", "large", "yes"}));
+  EXPECT_EQ(0, InExec("ShareTicketKeys",
+                      {"yes", "large", "large", "large", "large"}));
 }
 
 TEST_F(TicketKeyTest, ProcessesWithDifferentRsaKeysHaveTheirOwn) {
-  EXPECT_EQ(0, InExec("ShareTicketKeys", {"rsa", "rsa-b", "no"}));
+  EXPECT_EQ(0, InExec("ShareTicketKeys", {"no", "rsa", "rsa-b"}));
 }
 
 TEST_F(TicketKeyTest, WithoutAnRsaKeyEachProcessHasItsOwn) {
-  EXPECT_EQ(0, InExec("ShareTicketKeys", {"ecdsa", "ecdsa", "no"}));
+  EXPECT_EQ(0, InExec("ShareTicketKeys", {"no", "ecdsa", "ecdsa"}));
 }
 
 TEST_F(TicketKeyTest, WithoutACacheAProcessHasItsOwn) {

@@ -9,6 +9,7 @@
 #include "nss.h"
 #include "pk11pub.h"
 #include "secitem.h"
+#include "snce/nss/sncegate.h"
 #include "ssl.h"
 #include "sslimpl.h"
 
@@ -134,6 +135,9 @@ void ShimSetPeer(PRFileDesc *fd, const PRUint8 address[16]) {
 ShimSid *ShimSocketSid(PRFileDesc *fd) {
   return ssl_FindSocket(fd)->sec.ci.sid;
 }
+
+int ShimEnterGate(PRUint32 *pass) { return snceGate_Enter(pass) != NULL; }
+void ShimLeaveGate(PRUint32 pass) { snceGate_Leave(pass); }
 
 SECStatus ShimGetWrappingKey(unsigned int mech, unsigned int key,
                              PRUint8 *value, unsigned int *len) {

@@ -67,6 +67,10 @@ void ShimSetPeer(PRFileDesc *fd, const PRUint8 address[16]);
 /* The session of a socket, or NULL; the socket's own. */
 ShimSid *ShimSocketSid(PRFileDesc *fd);
 
+/* A thread that is inside the region, as a lookup is while it lasts. */
+int ShimEnterGate(PRUint32 *pass);
+void ShimLeaveGate(PRUint32 pass);
+
 /* The wrapping keys: |value| has |len| bytes, at most 1024. */
 SECStatus ShimGetWrappingKey(unsigned int mech, unsigned int key,
                              PRUint8 *value, unsigned int *len);
