@@ -433,10 +433,19 @@ TEST_F(SnceStep, AWriterWokenAfterItsSlotWasTakenDoesNoHarm) {
   }
   printf("%d woken writers kept their session, %d lost it\n", int(kept),
          int(dropped));
+  // Emptied, it holds what a new one does. (Full, its certificates would
+  // compete with those of the sessions that Holds stores.)
+  for (uint64_t serial = 0; serial < 96; ++serial) {
+    const Session other(100 + serial);
+    const snceKey key = other.Key();
+    snceCache_Remove(cache_, &key);
+  }
+  const snceKey key = mine.Key();
+  snceCache_Remove(cache_, &key);
+  EXPECT_EQ(0u, region_.Figures().live);
+  printf("%d certificates are left without a session\n",
+         int(region_.Figures().certificates));
   const Region fresh(Small());
-  for (uint64_t serial = 0; serial < 96; ++serial)
-    Session(100 + serial, steps * 100 + serial, kEverything)
-        .Insert(fresh.cache(), now_);
   EXPECT_GE(Holds(region_) + 1, Holds(fresh));
 }
 
@@ -512,6 +521,32 @@ TEST_F(SnceStep, SessionsComeAndGoAtEveryStageOfGrowth) {
   }
   printf("%d rounds during one growth, %d sessions stored\n", int(round),
          int(stored));
+}
+
+TEST_F(SnceStep, AReplacementAtAnyStageOfGrowthStaysOne) {
+  const snceCacheOptions larger = Options(256);
+  const Session older(1, 1), younger(1, 2);
+  uint64_t steps = 1, tried = 0;
+  for (uint64_t point = 0; point < steps; point += Stride(steps)) {
+    Region counted(Small()), other(Small());
+    ASSERT_EQ(SNCE_OK, older.Insert(counted.cache(), now_));
+    ASSERT_EQ(SNCE_OK, older.Insert(other.cache(), now_));
+    if (point == 0)
+      steps = CountSteps(
+          [&] { return snceCache_Configure(counted.cache(), &larger); });
+    Stepper grower([&] { return snceCache_Configure(other.cache(), &larger); });
+    grower.Step(point);
+    if (younger.Insert(other.cache(), now_) != SNCE_OK) continue;
+    ASSERT_EQ(SNCE_OK, answer_.Lookup(other.cache(), younger.Key(), now_));
+    EXPECT_EQ(2u, answer_.variant()) << "while it grew, at " << point;
+    ASSERT_EQ(SNCE_OK, grower.Finish());
+    ASSERT_EQ(SNCE_OK, answer_.Lookup(other.cache(), younger.Key(), now_))
+        << point;
+    EXPECT_EQ(2u, answer_.variant()) << "when it had grown, at " << point;
+    ++tried;
+  }
+  printf("replaced at %d of %d instructions of a growth\n", int(tried),
+         int(steps));
 }
 
 }  // namespace
