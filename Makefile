@@ -26,7 +26,7 @@ help:
 	@echo 'make adapter       the tests of the adapter, inside the patched libssl'
 	@echo 'make ssl_gtest     NSS'"'"'s own ssl_gtest on the patched tree'
 	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
-	@echo 'make install       headers and the patch tool, under DESTDIR and PREFIX'
+	@echo 'make install       headers, man page and patch tool, under DESTDIR and PREFIX'
 	@echo 'make format-check  does the code keep to .clang-format?'
 	@echo 'make clean         remove what was built, keep what was downloaded'
 	@echo
@@ -112,6 +112,10 @@ install:
 	install -m 644 LICENSE $(SHARE)
 	chmod -R u=rwX,go=rX $(SHARE)
 	chmod 755 $(SHARE)/patches/apply
+	rm -f $(SHARE)/sslsnce/sslsnce.7
+	install -d $(DESTDIR)$(PREFIX)/share/man/man7
+	sed 's,@SHARE@,$(PREFIX)/share/sslsnce,' sslsnce/sslsnce.7 \
+	    >$(DESTDIR)$(PREFIX)/share/man/man7/sslsnce.7
 	@echo 'To patch an NSS tree: $(PREFIX)/share/sslsnce/patches/apply NSS_TREE'
 
 .PHONY: format-check
