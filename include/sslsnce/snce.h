@@ -92,7 +92,8 @@ typedef struct {
     uint64_t entries;      /* sessions it holds: 1 to SNCE_ENTRIES_MAX */
     uint64_t certificates; /* client certificates; 0: one for each session */
     uint64_t names;        /* server names; 0: 1024 */
-    uint32_t timeoutSec[SNCE_CLASSES]; /* by snceClass; 0 expires at once */
+    uint32_t timeoutSec[SNCE_CLASSES]; /* by snceClass; 0 expires at once, at
+                                        * most 100 years of 365 days */
     bool matchAddress; /* the client's address is part of the key */
 } snceCacheOptions;
 
@@ -280,8 +281,12 @@ typedef struct {
     uint64_t refused;         /* inserts out of range or too large */
     uint64_t removals;
     uint64_t reclaimed;    /* slots taken back from writers that died */
-    uint64_t corrupt;      /* entries that failed their checksum */
+    uint64_t corrupt;      /* entries that failed their checksum, spoiled by a
+                            * writer that was stopped and woke up too late */
     uint64_t certificates; /* certificates stored now */
+    uint64_t wiped;        /* taken out because they had expired or lost their
+                            * certificate: when all rests, inserts = live +
+                            * replaced... + removals + wiped */
 } snceFigures;
 
 /* snceCache_GetFigures sums them into |*out|. A process that died in the middle

@@ -478,6 +478,16 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
     return SNCE_FULL;
 }
 
+bool
+snceBlob_Retain(const snceBlob *store, snceBlobRef ref)
+{
+    uint32_t left;
+    cell at;
+
+    return FollowRef(store, ref, &at) &&
+           Count(&at, (uint32_t)(ref >> 32), 1, &left);
+}
+
 void
 snceBlob_Release(const snceBlob *store, snceBlobRef ref)
 {

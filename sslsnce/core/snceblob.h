@@ -44,6 +44,10 @@ snceResult snceBlob_At(snceBlob *out, const snceRegion *region, uint32_t server,
 snceResult snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
                          snceBlobRef *ref);
 
+/* snceBlob_Retain counts one session more that refers to a blob which is held
+ * already. False if it was evicted. */
+bool snceBlob_Retain(const snceBlob *store, snceBlobRef ref);
+
 /* snceBlob_Release counts one session less; the last one wipes the blob. */
 void snceBlob_Release(const snceBlob *store, snceBlobRef ref);
 

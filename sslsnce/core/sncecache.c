@@ -38,18 +38,11 @@ MakeProbe(const snceCache *cache, const uint8_t *id, size_t idLen,
 
 /* Releases what an entry that was taken out referred to. */
 static void
-ReleaseRefs(const snceCache *cache, uint64_t certificate, uint64_t name)
+ReleaseRefs(const snceCache *cache, snceBlobRef certificate, snceBlobRef name)
 {
-    snceBlob store;
+    const snceRefs refs = { certificate, name };
 
-    if (certificate && snceServer_Store(&store, cache->region, cache->server,
-                                        SNCE_BLOB_CERTIFICATES) == SNCE_OK) {
-        snceBlob_Release(&store, certificate);
-    }
-    if (name && snceServer_Store(&store, cache->region, cache->server,
-                                 SNCE_BLOB_NAMES) == SNCE_OK) {
-        snceBlob_Release(&store, name);
-    }
+    snceServer_Release(cache->region, cache->server, &refs);
 }
 
 /* A snceTable_Gone; the context is the cache. */
@@ -151,8 +144,10 @@ Store(snceCache *cache, const snceProbe *probe, const snceRule *rule,
             return result;
         }
         if (tables.growing) {
-            /* The same key may still wait in the old table. */
-            (void)snceTable_Remove(&tables.old, probe, Gone, cache);
+            /* The same key may wait in the old table, or be on its way from
+             * there: then either it is seen here or Carry sees it gone. */
+            (void)snceTable_Remove(&tables.old, probe, NULL, Gone, cache);
+            (void)snceTable_Remove(&tables.now, probe, &spot, Gone, cache);
         }
         if (!snceServer_Moved(&tables, cache->region, cache->server)) {
             if ((probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
@@ -403,9 +398,9 @@ snceCache_Remove(snceCache *cache, const snceKey *key)
             return result;
         }
         if (tables.growing) {
-            removed += snceTable_Remove(&tables.old, &probe, Gone, cache);
+            removed += snceTable_Remove(&tables.old, &probe, NULL, Gone, cache);
         }
-        removed += snceTable_Remove(&tables.now, &probe, Gone, cache);
+        removed += snceTable_Remove(&tables.now, &probe, NULL, Gone, cache);
         if (!snceServer_Moved(&tables, cache->region, cache->server)) {
             break;
         }
@@ -511,8 +506,9 @@ snceCache_GetFigures(const snceCache *cache, snceFigures *out)
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         *all[i].to = snceCount_Sum(cache->region, cache->server, all[i].figure);
     }
-    out->live = out->inserts - out->replacedExpired - out->replacedLive -
-                takenOut;
+    out->live =
+        out->inserts - out->replacedExpired - out->replacedLive - takenOut;
+    out->wiped = takenOut > out->removals ? takenOut - out->removals : 0;
     if (out->live > out->inserts) { /* below zero: others went on meanwhile */
         out->live = 0;
     }

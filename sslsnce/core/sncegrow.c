@@ -9,16 +9,27 @@
 #include "sncecount.h"
 #include "snceslot.h"
 
-/* Carries one entry over. The probe is made from the entry itself. */
+static void
+TookOut(const snceRegion *region, uint32_t server, const snceRefs *refs)
+{
+    snceCount_Add(region, server, SNCE_N_OUT, 1);
+    snceServer_Release(region, server, refs);
+}
+
+/* Carries one entry over. The probe is made from the entry itself. While both
+ * copies stand, each counts, in the figures and for its certificate and name:
+ * whoever takes one of them out, here or by a removal, counts it off (rule 8).
+ */
 static void
 Carry(const snceTables *tables, const snceRegion *region, uint32_t server,
       const snceRule *rule, const snceSpot *from,
       uint64_t words[SNCE_ENTRY_WORDS])
 {
-    snceTaken taken;
+    const snceRefs refs = { words[SNCE_W_CERTIFICATE], words[SNCE_W_NAME] };
+    snceResult result = SNCE_DROPPED;
+    snceTaken taken = { 0 };
     snceProbe probe;
     snceSpot to;
-    snceResult result;
 
     memcpy(probe.id, &words[SNCE_W_ID], sizeof(probe.id));
     memcpy(probe.address, &words[SNCE_W_ADDRESS], sizeof(probe.address));
@@ -26,23 +37,27 @@ Carry(const snceTables *tables, const snceRegion *region, uint32_t server,
     probe.matchAddress = true;
     probe.hash = snceHash_Words(&region->hash, probe.shape, probe.id, 4);
 
-    result =
-        snceTable_Place(&tables->now, &probe, rule, words, from, &to, &taken);
-    SNCE_STEP("grow-copied");
-    if (!snceTable_Take(from)) {
-        /* Removed or replaced since: the copy must not stay. Whoever removed
-         * it looks through the new table too, so this is for the case of an
-         * entry that was replaced in its slot. */
+    if (snceServer_Retain(region, server, &refs)) {
+        result = snceTable_Place(&tables->now, &probe, rule, words, from, &to,
+                                 &taken);
         if (result == SNCE_OK) {
-            (void)snceTable_Take(&to);
+            snceCount_Add(region, server, SNCE_N_OUT, (uint64_t)-1);
+        } else {
+            snceServer_Release(region, server, &refs);
         }
-        return;
     }
-    if (result != SNCE_OK) {
-        snceCount_Add(region, server, SNCE_N_OUT, 1);
-    }
+    SNCE_STEP("grow-copied");
     if (taken.full) {
-        snceCount_Add(region, server, SNCE_N_OUT, 1);
+        const snceRefs gone = { taken.certificate, taken.name };
+
+        TookOut(region, server, &gone);
+    }
+    if (snceTable_Take(from)) {
+        TookOut(region, server, &refs);
+    } else if (result == SNCE_OK && snceTable_Take(&to)) {
+        /* The old one was removed or replaced since; its copy must not stay.
+         */
+        TookOut(region, server, &refs);
     }
 }
 

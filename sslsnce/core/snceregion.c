@@ -348,8 +348,10 @@ snceRegion_Attach(snceRegion **out, int fd, snceAccess access)
     if (seals < 0) {
         return SNCE_BAD_DESCRIPTOR;
     }
-    /* Without the seals another process could cut the file under us. */
-    if ((seals & SEALS) != SEALS || status.st_size % SNCE_PAGE != 0 ||
+    /* Without the seals another process could cut the file under us; one that
+     * cannot be written is not of snceRegion_Create. */
+    if ((seals & (SEALS | F_SEAL_WRITE)) != SEALS ||
+        status.st_size % SNCE_PAGE != 0 ||
         (uint64_t)status.st_size < SNCE_AT_HEAP) {
         return SNCE_FOREIGN;
     }

@@ -168,3 +168,47 @@ snceServer_Store(snceBlob *out, const snceRegion *region, uint32_t server,
 
     return snceBlob_At(out, region, server, kind, offset);
 }
+
+static bool
+RetainOne(const snceRegion *region, uint32_t server, snceBlobKind kind,
+          snceBlobRef ref)
+{
+    snceBlob store;
+
+    return ref == 0 ||
+           (snceServer_Store(&store, region, server, kind) == SNCE_OK &&
+            snceBlob_Retain(&store, ref));
+}
+
+static void
+ReleaseOne(const snceRegion *region, uint32_t server, snceBlobKind kind,
+           snceBlobRef ref)
+{
+    snceBlob store;
+
+    if (ref && snceServer_Store(&store, region, server, kind) == SNCE_OK) {
+        snceBlob_Release(&store, ref);
+    }
+}
+
+bool
+snceServer_Retain(const snceRegion *region, uint32_t server,
+                  const snceRefs *refs)
+{
+    if (!RetainOne(region, server, SNCE_BLOB_CERTIFICATES, refs->certificate)) {
+        return false;
+    }
+    if (!RetainOne(region, server, SNCE_BLOB_NAMES, refs->name)) {
+        ReleaseOne(region, server, SNCE_BLOB_CERTIFICATES, refs->certificate);
+        return false;
+    }
+    return true;
+}
+
+void
+snceServer_Release(const snceRegion *region, uint32_t server,
+                   const snceRefs *refs)
+{
+    ReleaseOne(region, server, SNCE_BLOB_CERTIFICATES, refs->certificate);
+    ReleaseOne(region, server, SNCE_BLOB_NAMES, refs->name);
+}

@@ -60,4 +60,19 @@ bool snceServer_MatchesAddress(const snceRegion *region, uint32_t server);
 snceResult snceServer_Store(snceBlob *out, const snceRegion *region,
                             uint32_t server, snceBlobKind kind);
 
+/* snceRefs is what an entry refers to; 0 for nothing. */
+typedef struct {
+    snceBlobRef certificate;
+    snceBlobRef name;
+} snceRefs;
+
+/* snceServer_Retain counts one entry more with |refs|. False, and nothing is
+ * counted, if one of them was evicted. */
+bool snceServer_Retain(const snceRegion *region, uint32_t server,
+                       const snceRefs *refs);
+
+/* snceServer_Release counts one entry less. */
+void snceServer_Release(const snceRegion *region, uint32_t server,
+                        const snceRefs *refs);
+
 #endif /* SNCESERVER_H */

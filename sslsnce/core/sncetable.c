@@ -199,12 +199,8 @@ snceTable_Find(const snceTable *table, const snceProbe *probe,
     for (unsigned way = 0; way < 2 * SNCE_WAYS; way++) {
         spot->set = sets[way / SNCE_WAYS];
         spot->way = way % SNCE_WAYS;
-        /* Relaxed: a candidate is loaded again, with acquire. */
-        spot->seen = atomic_load_explicit(&spot->set->version[spot->way],
-                                          memory_order_relaxed);
-        if (!snceVersion_Matches(spot->seen, SNCE_STATE_FULL, tag)) {
-            continue;
-        }
+        /* Acquire also for a slot that is passed over: an entry that growth
+         * took out here is then seen in the table that is looked in next. */
         spot->seen = snceSlot_Version(&spot->set->version[spot->way]);
         if (!snceVersion_Matches(spot->seen, SNCE_STATE_FULL, tag)) {
             continue;
@@ -324,16 +320,20 @@ RemoveFrom(snceSet *set, unsigned way, const snceProbe *probe, uint64_t tag,
 
 unsigned
 snceTable_Remove(const snceTable *table, const snceProbe *probe,
-                 snceTable_Gone gone, void *context)
+                 const snceSpot *except, snceTable_Gone gone, void *context)
 {
     uint64_t tag = snceVersion_Tag(probe->hash);
     unsigned removed = 0;
     snceSet *sets[2];
 
     SetsOf(table, probe->hash, sets);
-    for (unsigned way = 0; way < 2 * SNCE_WAYS; way++) {
-        removed += RemoveFrom(sets[way / SNCE_WAYS], way % SNCE_WAYS, probe,
-                              tag, gone, context);
+    for (unsigned i = 0; i < 2 * SNCE_WAYS; i++) {
+        snceSet *set = sets[i / SNCE_WAYS];
+        unsigned way = i % SNCE_WAYS;
+
+        if (!except || except->set != set || except->way != way) {
+            removed += RemoveFrom(set, way, probe, tag, gone, context);
+        }
     }
     return removed;
 }

@@ -99,10 +99,11 @@ bool snceTable_Take(const snceSpot *spot);
 typedef void (*snceTable_Gone)(void *context, const uint64_t *words);
 
 /* snceTable_Remove empties every slot that holds |probe|'s key, and overrides
- * every unfinished insert that may be of that key (G5). Returns the number of
- * entries removed. */
+ * every unfinished insert that may be of that key (G5); all but |except|, if
+ * that is not NULL. Returns the number of entries removed. */
 unsigned snceTable_Remove(const snceTable *table, const snceProbe *probe,
-                          snceTable_Gone gone, void *context);
+                          const snceSpot *except, snceTable_Gone gone,
+                          void *context);
 
 /* snceTable_Entry copies the |index|th slot's entry, whatever its key, and
  * notes where it was. False if there is none that is whole. */
