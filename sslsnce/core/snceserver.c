@@ -119,7 +119,13 @@ snceServer_Tables(snceTables *out, const snceRegion *region, uint32_t server)
     previous = atomic_load_explicit(&entry->previous, memory_order_seq_cst);
     out->growing = previous != 0 && previous != out->stamp;
     if (out->growing && snceTable_At(&out->old, region, previous) != SNCE_OK) {
-        return SNCE_CORRUPT;
+        /* Its pages may have been given back since: then it is empty, and no
+         * longer entered. */
+        if (atomic_load_explicit(&entry->previous, memory_order_seq_cst) ==
+            previous) {
+            return SNCE_CORRUPT;
+        }
+        out->growing = false;
     }
     return snceTable_At(&out->now, region, out->stamp);
 }

@@ -380,6 +380,60 @@ TEST_F(SnceStepKill, GrowthLeavesEverySessionInTheOldOrTheNewTable) {
          int(looked));
 }
 
+// While an entry stands in both tables, each copy refers to its certificate.
+TEST_F(SnceStepKill, RemovingAtAnyStageOfGrowthLeavesOthersTheirCertificate) {
+  const snceCacheOptions larger = Options(256);
+  const Session removed = Session(1).Certificate(Bytes(3, 40));
+  const Session other = Session(2).Certificate(Bytes(3, 40));
+  ASSERT_EQ(SNCE_OK, removed.Insert(cache_, now_));
+  ASSERT_EQ(SNCE_OK, other.Insert(cache_, now_));
+  Stepper victim([&] { return snceCache_Configure(cache_, &larger); });
+  const snceKey key = removed.Key();
+  uint64_t looked = 0;
+  for (; victim.Step(9); ++looked) {
+    snceRegion* attached = nullptr;
+    ASSERT_EQ(SNCE_OK, snceRegion_Attach(&attached, CopyOf(region_.fd()),
+                                         SNCE_ACCESS_ADMIN));
+    Region copy(attached);
+    ASSERT_EQ(SNCE_OK, snceCache_Remove(copy.cache(), &key));
+    ASSERT_EQ(SNCE_OK, answer_.Lookup(copy.cache(), other.Key(), now_))
+        << victim.steps();
+    ASSERT_EQ(other.certificate(), answer_.certificate()) << victim.steps();
+  }
+  EXPECT_EQ(SNCE_OK, victim.Finish());
+  printf("removed at %d stages of a growth of %d instructions\n", int(looked),
+         int(victim.steps()));
+}
+
+TEST_F(SnceStepKill, ALookupThatTheEndOfGrowthOvertakesFinds) {
+  const snceCacheOptions larger = Options(256);
+  const Session session(1);
+  ASSERT_EQ(SNCE_OK, session.Insert(cache_, now_));
+  // A region in which growth stands still: both tables are there.
+  Region growing(Small());
+  ASSERT_EQ(SNCE_OK, session.Insert(growing.cache(), now_));
+  Stepper grower([&] { return snceCache_Configure(growing.cache(), &larger); });
+  bool both = false;
+  while (!both && grower.Step(50)) both = growing.Figures().slots >= 256;
+  ASSERT_TRUE(both);
+  grower.Kill();
+  const snceKey key = session.Key();
+  uint64_t tried = 0;
+  for (uint64_t point = 0;; point += 20) {
+    snceRegion* attached = nullptr;
+    ASSERT_EQ(SNCE_OK, snceRegion_Attach(&attached, CopyOf(growing.fd()),
+                                         SNCE_ACCESS_ADMIN));
+    Region copy(attached);
+    Stepper reader([&] { return answer_.Lookup(copy.cache(), key, now_); });
+    if (!reader.Step(point)) break;
+    ASSERT_EQ(SNCE_OK, snceCache_Configure(copy.cache(), &larger));
+    ASSERT_EQ(SNCE_OK, reader.Finish()) << point;
+    ++tried;
+  }
+  EXPECT_GE(tried, 10u);
+  printf("growth ended in %d lookups\n", int(tried));
+}
+
 TEST_F(SnceStepKill, GrowthLeavesTheTurnToTheNext) {
   const snceCacheOptions larger = Options(256);
   const uint64_t steps =
