@@ -131,7 +131,10 @@ typedef struct SSLServerCacheFiguresStr {
     PRUint64 refused;         /* inserts that were too large */
     PRUint64 removals;
     PRUint64 reclaimed; /* places taken back from processes that died */
-    PRUint64 corrupt;   /* sessions that failed their check */
+    PRUint64 corrupt;   /* sessions spoiled by a process that was stopped while
+                         * it stored one, and went on too late */
+    PRUint64 wiped;     /* taken out because expired, or their certificate was
+                         * evicted */
 } SSLServerCacheFigures;
 
 /* SSL_GetServerCacheFigures writes the default cache's figures into |*figures|,
@@ -141,8 +144,9 @@ typedef struct SSLServerCacheFiguresStr {
  * Returns SECSuccess, or SECFailure with SEC_ERROR_INVALID_ARGS,
  * SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, SEC_ERROR_BAD_DATABASE or, on an NSS
  * without sslsnce, SSL_ERROR_UNSUPPORTED_EXPERIMENTAL_API. Any thread; does not
- * block. Looks the whole cache over, a millisecond for a hundred thousand
- * sessions. */
+ * block; makes one system call. Each figure is exact when the processes rest,
+ * but that a process which died in the middle of an operation may leave |live|
+ * and |certificates| off by one. */
 #define SSL_GetServerCacheFigures(figures, len)                                \
     SSL_EXPERIMENTAL_API("SSL_GetServerCacheFigures",                          \
                          (SSLServerCacheFigures * _figures, PRUintn _len),     \

@@ -70,6 +70,7 @@ SSLExp_GetServerCacheFigures(SSLServerCacheFigures *figures, PRUintn len)
     out.removals = counts.removals;
     out.reclaimed = counts.reclaimed;
     out.corrupt = counts.corrupt;
+    out.wiped = counts.wiped;
     PORT_Memcpy(figures, &out, out.length);
     return SECSuccess;
 }
