@@ -35,7 +35,7 @@ void snceStep(const char *name);
  * entry of |tag|. On true |*claim| is what to publish or vacate.
  *
  * Sequentially consistent: it pairs with the loads of snceTable_Remove, which
- * must see a claim that went before the check in snceTable_Carry. */
+ * must see a claim that went before the check of |source| in snceTable_Place. */
 static inline bool
 snceSlot_Claim(snceWord *version, snceVersion old, uint64_t tag, uint8_t ticket,
                snceVersion *claim)
@@ -155,7 +155,7 @@ snceSlot_Sum(const snceHash *hash, uint64_t place, snceVersion v,
 
 /* snceSlot_Look copies the version words of a set and returns its clock: the
  * sum of the generations, which every claim in the set counts up (rule 5).
- * Relaxed: snceSlot_Version loads again what is then used. */
+ * Relaxed: what is then used is loaded again or compared by the claim. */
 static inline uint8_t
 snceSlot_Look(snceVersion seen[SNCE_WAYS], const snceWord version[SNCE_WAYS])
 {
