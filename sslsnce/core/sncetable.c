@@ -151,21 +151,21 @@ StampOf(const uint64_t *words)
                                                          << 31;
 }
 
-/* The age of a stamp in seconds, off by less than one; negative if it lies
- * ahead. Stamps wrap after 68 years, so a younger one may seem older then:
- * it is a hint (rule 7). */
-static int32_t
+/* The age of a stamp in seconds, off by less than one; 0 if it lies ahead.
+ * Stamps wrap after 68 years, and ages are told up to half of that: it is a
+ * hint (rule 7). */
+static uint32_t
 AgeOf(uint32_t stamp, uint32_t nowSec)
 {
     uint32_t age = (nowSec - stamp) & 0x7fffffff;
 
-    return age > 0x3fffffff ? (int32_t)age - 0x7fffffff - 1 : (int32_t)age;
+    return age > 0x3fffffff ? 0 : age;
 }
 
 static bool
 StampExpired(const snceRule *rule, uint32_t stamp, uint32_t nowSec)
 {
-    return AgeOf(stamp, nowSec) > (int64_t)rule->timeoutSec[stamp >> 31];
+    return AgeOf(stamp, nowSec) > rule->timeoutSec[stamp >> 31];
 }
 
 /* ---- finding ------------------------------------------------------------- */
@@ -369,18 +369,34 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
 
 /* ---- putting in ---------------------------------------------------------- */
 
-/* The two sets as an insert saw them. */
+/* The two sets as an insert saw them; a bit for each way in the masks. */
 typedef struct {
     snceSet *set[2];
     snceVersion seen[2][SNCE_WAYS];
     uint8_t clock[2];
+    uint32_t full[2];
+    uint32_t busy[2];
+    uint32_t tagged[2]; /* full, with the tag that is inserted */
 } view;
 
+#define ALL_WAYS ((UINT32_C(1) << SNCE_WAYS) - 1)
+
 static void
-LookAt(view *v)
+LookAt(view *v, uint64_t tag)
 {
     for (unsigned i = 0; i < 2; i++) {
         v->clock[i] = snceSlot_Look(v->seen[i], v->set[i]->version);
+        v->full[i] = v->busy[i] = v->tagged[i] = 0;
+        for (unsigned way = 0; way < SNCE_WAYS; way++) {
+            snceVersion seen = v->seen[i][way];
+            unsigned state = snceVersion_State(seen);
+
+            v->full[i] |= (uint32_t)(state == SNCE_STATE_FULL) << way;
+            v->busy[i] |= (uint32_t)(state == SNCE_STATE_BUSY) << way;
+            v->tagged[i] |=
+                (uint32_t)snceVersion_Matches(seen, SNCE_STATE_FULL, tag)
+                << way;
+        }
     }
 }
 
@@ -392,17 +408,25 @@ SpotOf(const view *v, unsigned which, unsigned way)
     return spot;
 }
 
+/* Takes the lowest way out of a mask that is not empty. */
+static unsigned
+NextWay(uint32_t *mask)
+{
+    unsigned way = (unsigned)__builtin_ctz(*mask);
+
+    *mask &= *mask - 1;
+    return way;
+}
+
 /* Finds the slot that has the key already. */
 static bool
-FindSame(const view *v, const snceProbe *probe, uint64_t tag, snceSpot *out)
+FindSame(const view *v, const snceProbe *probe, snceSpot *out)
 {
     for (unsigned i = 0; i < 2; i++) {
-        for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        for (uint32_t left = v->tagged[i]; left;) {
             uint64_t words[SNCE_ENTRY_WORDS];
+            unsigned way = NextWay(&left);
 
-            if (!snceVersion_Matches(v->seen[i][way], SNCE_STATE_FULL, tag)) {
-                continue;
-            }
             /* Torn words at worst hide it, and then there are two, which
              * snceTable_Remove expects. */
             snceSlot_Load(words, v->set[i]->slot[way].word, SNCE_ENTRY_WORDS);
@@ -420,26 +444,27 @@ FindSame(const view *v, const snceProbe *probe, uint64_t tag, snceSpot *out)
 static bool
 FindFree(const view *v, snceSpot *out, bool *reclaimed)
 {
-    unsigned count[2] = { 0, 0 };
-    unsigned last[2] = { 0, 0 };
+    uint32_t empty[2];
     unsigned better;
 
     for (unsigned i = 0; i < 2; i++) {
-        for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        for (uint32_t left = v->busy[i]; left;) {
+            unsigned way = NextWay(&left);
+
             if (snceSlot_Abandoned(v->seen[i][way], v->clock[i])) {
                 *out = SpotOf(v, i, way);
                 *reclaimed = true;
                 return true;
             }
-            if (snceVersion_State(v->seen[i][way]) == SNCE_STATE_EMPTY) {
-                count[i]++;
-                last[i] = way;
-            }
         }
+        empty[i] = ALL_WAYS & ~(v->full[i] | v->busy[i]);
     }
-    better = count[1] > count[0];
-    *out = SpotOf(v, better, last[better]);
-    return count[better] > 0;
+    better = __builtin_popcount(empty[1]) > __builtin_popcount(empty[0]);
+    if (!empty[better]) {
+        return false;
+    }
+    *out = SpotOf(v, better, NextWay(&empty[better]));
+    return true;
 }
 
 /* Chooses the entry to give up: one that expired, else the oldest that was not
@@ -451,20 +476,18 @@ FindFree(const view *v, snceSpot *out, bool *reclaimed)
 static bool
 FindVictim(const view *v, const snceRule *rule, uint64_t hash, snceSpot *out)
 {
+    const uint32_t unvisited = UINT32_C(1) << 31;
     uint32_t nowSec = Seconds(rule->now.usec);
     unsigned begin = hash >> (SNCE_TICKET_SHIFT + 2) & 1;
-    int64_t bestAge = INT64_MIN;
-    bool found = false, bestVisited = true;
+    unsigned best = 2 * SNCE_WAYS, bestSet;
+    uint32_t bestRank = 0;
 
     for (unsigned step = 0; step < 2 * SNCE_WAYS; step++) {
         unsigned i = begin ^ (step / SNCE_WAYS);
         unsigned way = (v->clock[i] + step) % SNCE_WAYS;
-        snceVersion seen = v->seen[i][way];
-        bool visited = (seen & SNCE_VISITED) != 0;
-        uint32_t stamp;
-        int64_t age;
+        uint32_t stamp, rank;
 
-        if (snceVersion_State(seen) != SNCE_STATE_FULL) {
+        if (!(v->full[i] >> way & 1)) {
             continue;
         }
         stamp =
@@ -473,44 +496,44 @@ FindVictim(const view *v, const snceRule *rule, uint64_t hash, snceSpot *out)
             *out = SpotOf(v, i, way);
             return true;
         }
-        age = AgeOf(stamp, nowSec);
-        if (!found || (bestVisited && !visited) ||
-            (bestVisited == visited && age > bestAge)) {
-            found = true;
-            bestVisited = visited;
-            bestAge = age;
-            *out = SpotOf(v, i, way);
+        rank = AgeOf(stamp, nowSec) |
+               (v->seen[i][way] & SNCE_VISITED ? 0 : unvisited);
+        if (best == 2 * SNCE_WAYS || rank > bestRank) {
+            best = i * SNCE_WAYS + way;
+            bestRank = rank;
         }
     }
-    if (found && bestVisited) {
-        const snceVersion *seen = v->seen[out->set == v->set[1]];
-
+    if (best == 2 * SNCE_WAYS) {
+        return false;
+    }
+    bestSet = best / SNCE_WAYS;
+    *out = SpotOf(v, bestSet, best % SNCE_WAYS);
+    if (!(bestRank & unvisited)) {
         for (unsigned way = 0; way < SNCE_WAYS; way++) {
-            snceSlot_Forget(&out->set->version[way], seen[way]);
+            snceSlot_Forget(&out->set->version[way], v->seen[bestSet][way]);
         }
         out->seen &= ~(uint64_t)SNCE_VISITED;
     }
-    return found;
+    return true;
 }
 
-/* Notes what a claim overwrites. A slot left by a dead writer counts for
- * nothing: its references may be anything. */
+/* Notes what a claim overwrites. Words that fail their sum were spoiled by a
+ * late writer, and refer to nothing that counts. */
 static void
 NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
-          const snceProbe *probe, const snceRule *rule)
+          const snceRule *rule)
 {
     uint64_t words[SNCE_ENTRY_WORDS];
 
     snceSlot_Load(words, spot->set->slot[spot->way].word, SNCE_ENTRY_WORDS);
     taken->full = true;
-    if (words[SNCE_W_SUM] != Sum(table, spot, spot->seen, words)) {
-        return;
-    }
-    taken->sameKey = SameId(probe, words) && SameAddress(probe, words);
     taken->expired =
         snceRule_Expired(rule, ClassOf(words), (int64_t)words[SNCE_W_CREATED]);
-    taken->certificate = words[SNCE_W_CERTIFICATE];
-    taken->name = words[SNCE_W_NAME];
+    if ((words[SNCE_W_CERTIFICATE] || words[SNCE_W_NAME]) &&
+        words[SNCE_W_SUM] == Sum(table, spot, spot->seen, words)) {
+        taken->certificate = words[SNCE_W_CERTIFICATE];
+        taken->name = words[SNCE_W_NAME];
+    }
 }
 
 /* A writer whose claim was overridden may have stored secrets into a slot that
@@ -543,8 +566,8 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
         if (try == PLACE_TRIES) {
             return SNCE_DROPPED;
         }
-        LookAt(&v);
-        if (FindSame(&v, probe, tag, spot)) {
+        LookAt(&v, tag);
+        if (FindSame(&v, probe, spot)) {
             if (source) {
                 return SNCE_EXISTS;
             }
@@ -558,7 +581,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
     }
     SNCE_STEP("place-claimed");
     if (snceVersion_State(spot->seen) == SNCE_STATE_FULL) {
-        NoteTaken(taken, table, spot, probe, rule);
+        NoteTaken(taken, table, spot, rule);
     }
 
     /* Carrying an entry from one table to another: somebody may be removing

@@ -73,7 +73,6 @@ snceResult snceTable_Find(const snceTable *table, const snceProbe *probe,
 /* snceTaken is what an insert found in the slot that it took. */
 typedef struct {
     bool full;      /* an entry; its references must be released */
-    bool sameKey;   /* it had the key that is inserted */
     bool expired;   /* it was dead by the rule */
     bool reclaimed; /* its writer died */
     uint64_t certificate;
