@@ -106,6 +106,29 @@ TEST(SnceFork, AParentsCloseLeavesAChildThatNeverUsedTheRegionItsSessions) {
   EXPECT_EQ(0, child.Wait(kPatience));
 }
 
+// The turn is a record lock on the region's file (rule 9 of sslsnce/README.md).
+TEST(SnceTurn, AHolderThatStandsStillHoldsUpConfigureAlone) {
+  Region region(1000);
+  Gate held, done;
+  Child holder([&] {
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    EXPECT_EQ(0, fcntl(region.fd(), F_SETLK, &lock));
+    held.Open();
+    EXPECT_TRUE(done.Wait(kPatience));
+    return 0;
+  });
+  ASSERT_TRUE(held.Wait(kPatience));
+  const snceCacheOptions larger = Options(5000);
+  EXPECT_EQ(SNCE_BUSY, snceCache_Configure(region.cache(), &larger));
+  EXPECT_EQ(SNCE_OK, Session(1).Insert(region.cache(), At(kStart)));
+  EXPECT_EQ(SNCE_OK, Find(region.cache(), Session(1), At(kStart)));
+  // It dies, and its turn with it.
+  holder.End();
+  EXPECT_EQ(SNCE_OK, snceCache_Configure(region.cache(), &larger));
+  EXPECT_EQ(SNCE_OK, Find(region.cache(), Session(1), At(kStart)));
+}
+
 TEST(SnceFork, AGrandchildSharesIt) {
   Region region(1000);
   Child child([&] {
