@@ -61,9 +61,7 @@ SetCount(const sizeClass *sized, uint64_t cells)
 static uint64_t
 ClassBytes(const sizeClass *sized, uint64_t cells)
 {
-    uint64_t bytes = SetCount(sized, cells) * SetBytes(sized);
-
-    return (bytes + SNCE_PAGE - 1) / SNCE_PAGE * SNCE_PAGE;
+    return snceLayout_InPages(SetCount(sized, cells) * SetBytes(sized));
 }
 
 /* Where the sets of one class begin, counted from the store. */
@@ -285,27 +283,48 @@ snceBlob_Read(const snceBlob *store, snceBlobRef ref, uint8_t *buf,
 
 /* ---- writing ------------------------------------------------------------- */
 
-/* Stores |data| in a claimed cell, and its sum. The sum is over blocks as
- * ReadCell takes them. */
-static void
-WriteCell(const snceBlob *store, const cell *at, snceVersion claim,
-          const uint8_t *data, size_t len)
+/* The digest of a blob, from which its set, tag and checksum come; in blocks,
+ * each one's hash the next one's tweak, as ReadCell takes them. */
+static uint64_t
+Digest(const snceHash *hash, const uint8_t *data, size_t len)
 {
-    const snceHash *hash = &store->region->hash;
-    uint64_t head[SNCE_CELL_HEAD];
-    uint64_t sum = len;
+    uint64_t digest = len;
 
     for (size_t done = 0; done < len;) {
         uint64_t block[SNCE_HASH_KEYS] = { 0 };
         size_t bytes = len - done < sizeof(block) ? len - done : sizeof(block);
-        size_t words = (bytes + 7) / 8;
 
         memcpy(block, data + done, bytes);
-        snceSlot_Store(at->word + SNCE_CELL_HEAD + done / 8, block, words);
-        sum = snceHash_Words(hash, sum, block, words);
+        digest = snceHash_Words(hash, digest, block, (bytes + 7) / 8);
         done += bytes;
     }
-    head[SNCE_C_SUM] = snceSlot_Sum(hash, at->place, claim, &sum, 1);
+    return digest;
+}
+
+/* The word of |data| that begins at |at|, zero-filled. */
+static uint64_t
+WordAt(const uint8_t *data, size_t len, size_t at)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, data + at, len - at < sizeof(word) ? len - at : sizeof(word));
+    return word;
+}
+
+/* Stores |data|, which has |digest|, in a claimed cell. */
+static void
+WriteCell(const snceBlob *store, const cell *at, snceVersion claim,
+          const uint8_t *data, size_t len, uint64_t digest)
+{
+    uint64_t head[SNCE_CELL_HEAD];
+
+    for (size_t done = 0; done < len; done += sizeof(uint64_t)) {
+        uint64_t word = WordAt(data, len, done);
+
+        snceSlot_Store(at->word + SNCE_CELL_HEAD + done / 8, &word, 1);
+    }
+    head[SNCE_C_SUM] =
+        snceSlot_Sum(&store->region->hash, at->place, claim, &digest, 1);
     head[SNCE_C_LENGTH] = len;
     snceSlot_Store(at->word, head, SNCE_CELL_HEAD);
 }
@@ -390,12 +409,10 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
         snceSlot_Load(head, at.word, SNCE_CELL_HEAD);
         equal = head[SNCE_C_LENGTH] == len;
         for (size_t done = 0; equal && done < len; done += 8) {
-            size_t bytes = len - done < 8 ? len - done : 8;
-            uint64_t word, mine = 0;
+            uint64_t word;
 
-            memcpy(&mine, data + done, bytes);
             snceSlot_Load(&word, at.word + SNCE_CELL_HEAD + done / 8, 1);
-            equal = word == mine;
+            equal = word == WordAt(data, len, done);
         }
         if (equal && Count(&at, snceVersion_Generation(v), 1, &left)) {
             /* Was it evicted before it was counted? Then a new one is due;
@@ -414,10 +431,9 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
               snceBlobRef *ref)
 {
     const sizeClass *classes = Classes(store->kind);
-    const snceHash *hash = &store->region->hash;
     unsigned classCount = ClassCount(classes);
     unsigned which = 0;
-    uint64_t digest = len, tag, set;
+    uint64_t digest, tag, set;
     cell at;
 
     while (which < classCount && classes[which].dataBytes < len) {
@@ -426,14 +442,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
     if (which == classCount || len == 0) {
         return SNCE_TOO_LARGE;
     }
-    for (size_t done = 0; done < len;) {
-        uint64_t block[SNCE_HASH_KEYS] = { 0 };
-        size_t bytes = len - done < sizeof(block) ? len - done : sizeof(block);
-
-        memcpy(block, data + done, bytes);
-        digest = snceHash_Words(hash, digest, block, (bytes + 7) / 8);
-        done += bytes;
-    }
+    digest = Digest(&store->region->hash, data, len);
     tag = snceVersion_Tag(digest);
     set = snceHash_Range(digest, SetCount(&classes[which], store->cells));
     FindCell(store, which, set * SNCE_WAYS, &at);
@@ -464,7 +473,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
             /* The old blob may be longer than the new one. */
             snceSlot_Wipe(at.word, SNCE_CELL_HEAD + at.dataBytes / 8);
         }
-        WriteCell(store, &at, claim, data, len);
+        WriteCell(store, &at, claim, data, len, digest);
         atomic_store_explicit(&at.set->count[way],
                               (uint64_t)snceVersion_Generation(claim) << 32 | 1,
                               memory_order_relaxed);

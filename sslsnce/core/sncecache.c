@@ -32,7 +32,7 @@ MakeProbe(const snceCache *cache, const uint8_t *id, size_t idLen,
     memcpy(out->address, address, sizeof(out->address));
     out->shape = idLen;
     out->matchAddress = snceServer_MatchesAddress(cache->region, cache->server);
-    out->hash = snceHash_Words(&cache->region->hash, idLen, out->id, 4);
+    snceProbe_Hash(out, cache->region);
     return true;
 }
 
@@ -268,17 +268,12 @@ Find(const snceCache *cache, const snceProbe *probe,
 }
 
 /* Does the session belong to the server name that is asked for? */
-static snceResult
-CheckName(const snceKey *key, const snceBuffer *name)
+static bool
+NameFits(const snceKey *key, const snceBuffer *name)
 {
-    if (!key->name) {
-        return SNCE_OK;
-    }
-    return key->nameLen == name->len &&
-                   (name->len == 0 ||
-                    memcmp(key->name, name->data, name->len) == 0)
-               ? SNCE_OK
-               : SNCE_MISS;
+    return !key->name ||
+           (key->nameLen == name->len &&
+            (name->len == 0 || memcmp(key->name, name->data, name->len) == 0));
 }
 
 /* Reads what the entry refers to: all of it, or the session is not there. */
@@ -299,7 +294,7 @@ ReadBlobs(snceCache *cache, const snceKey *key, const snceSpot *spot,
     if (certificate != SNCE_OK || name != SNCE_OK) {
         return certificate != SNCE_OK ? certificate : name;
     }
-    if (CheckName(key, &out->name) != SNCE_OK) {
+    if (!NameFits(key, &out->name)) {
         Count(cache, SNCE_N_NAME);
         return SNCE_MISS;
     }
@@ -346,7 +341,7 @@ snceCache_Lookup(snceCache *cache, const snceKey *key, snceTime now,
     }
 
     rule = snceServer_Rule(cache->region, cache->server, now);
-    sessionClass = (unsigned)(words[SNCE_W_SHAPE] >> 8) & 1;
+    sessionClass = snceTable_ClassOf(words);
     if (snceRule_Expired(&rule, sessionClass, (int64_t)words[SNCE_W_CREATED])) {
         TakeOut(cache, &spot, words);
         Count(cache, SNCE_N_EXPIRED);

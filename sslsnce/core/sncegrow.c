@@ -35,7 +35,7 @@ Carry(const snceTables *tables, const snceRegion *region, uint32_t server,
     memcpy(probe.address, &words[SNCE_W_ADDRESS], sizeof(probe.address));
     probe.shape = words[SNCE_W_SHAPE] & 0xff;
     probe.matchAddress = true;
-    probe.hash = snceHash_Words(&region->hash, probe.shape, probe.id, 4);
+    snceProbe_Hash(&probe, region);
 
     if (snceServer_Retain(region, server, &refs)) {
         result = snceTable_Place(&tables->now, &probe, rule, words, from, &to,

@@ -28,6 +28,13 @@ typedef _Atomic uint64_t snceWord;
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
               "sslsnce needs lock-free 64-bit atomics");
 
+/* snceLayout_InPages rounds |bytes| up to whole pages. */
+static inline uint64_t
+snceLayout_InPages(uint64_t bytes)
+{
+    return (bytes + SNCE_PAGE - 1) / SNCE_PAGE * SNCE_PAGE;
+}
+
 /* ---- a session table ----------------------------------------------------- */
 
 /* An entry's words, as they lie in a slot. Written by the claim's holder

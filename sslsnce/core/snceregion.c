@@ -536,7 +536,7 @@ snceRegion_Allocate(snceRegion *region, uint64_t bytes)
     snceHeader *header = snceRegion_Header(region);
     uint64_t at = atomic_load_explicit(&header->heap, memory_order_relaxed);
 
-    bytes = (bytes + SNCE_PAGE - 1) / SNCE_PAGE * SNCE_PAGE;
+    bytes = snceLayout_InPages(bytes);
     if (!snceRegion_At(region, at, bytes)) {
         return 0;
     }
@@ -547,7 +547,7 @@ snceRegion_Allocate(snceRegion *region, uint64_t bytes)
 void
 snceRegion_Discard(snceRegion *region, uint64_t offset, uint64_t bytes)
 {
-    bytes = (bytes + SNCE_PAGE - 1) / SNCE_PAGE * SNCE_PAGE;
+    bytes = snceLayout_InPages(bytes);
     (void)madvise(region->base + offset, bytes, MADV_REMOVE);
 }
 

@@ -39,19 +39,15 @@ snceServer_CheckOptions(const snceCacheOptions *options)
     return SNCE_OK;
 }
 
-static uint64_t
-InPages(uint64_t bytes)
-{
-    return (bytes + SNCE_PAGE - 1) / SNCE_PAGE * SNCE_PAGE;
-}
-
 uint64_t
 snceServer_Bytes(const snceCacheOptions *options)
 {
-    return InPages(snceTable_Bytes(snceTable_SetsFor(options->entries))) +
-           InPages(snceBlob_Bytes(SNCE_BLOB_CERTIFICATES,
-                                  CertificatesFor(options))) +
-           InPages(snceBlob_Bytes(SNCE_BLOB_NAMES, NamesFor(options)));
+    return snceLayout_InPages(
+               snceTable_Bytes(snceTable_SetsFor(options->entries))) +
+           snceLayout_InPages(snceBlob_Bytes(SNCE_BLOB_CERTIFICATES,
+                                             CertificatesFor(options))) +
+           snceLayout_InPages(
+               snceBlob_Bytes(SNCE_BLOB_NAMES, NamesFor(options)));
 }
 
 void
@@ -99,8 +95,8 @@ snceServer_Init(snceRegion *region, uint32_t server,
                           memory_order_relaxed);
     atomic_store_explicit(&entry->names, nameStore, memory_order_relaxed);
     atomic_store_explicit(&entry->table, table, memory_order_relaxed);
-    /* Release: pairs with the acquire loads below; all of it is there first.
-     */
+    /* Release: whoever comes to look for virtual servers sees a live one whole.
+     * The default cache is published by the region's magic word instead. */
     atomic_store_explicit(&entry->state, SNCE_SERVER_LIVE,
                           memory_order_release);
     return SNCE_OK;

@@ -4,9 +4,10 @@
 
 /* snceslot.h: the protocol by which slots are read and written (rules 2 to 5).
  *
- * Tables, blob stores and the key log keep their words under it. A writer
- * claims a slot by its version word, stores the words, and publishes; a reader
- * copies the words between two loads of the version and checks their sum.
+ * Tables and blob stores keep their words under it; the key log, whose cells
+ * have one writer each, uses its loads and stores alone. A writer claims a slot
+ * by its version word, stores the words, and publishes; a reader copies the
+ * words between two loads of the version and checks their sum.
  *
  * A claim may be overridden by anybody at any time: the holder then fails to
  * publish, and whatever it still stores spoils a checksum, never an entry. So
@@ -48,7 +49,7 @@ snceSlot_Claim(snceWord *version, snceVersion old, uint64_t tag, uint8_t ticket,
 /* snceSlot_Publish makes the words stored under |claim| visible; false if the
  * claim was overridden, and then they never were.
  *
- * Release: pairs with the acquire load that begins snceSlot_Read. */
+ * Release: pairs with the acquire load in snceSlot_Version. */
 static inline bool
 snceSlot_Publish(snceWord *version, snceVersion claim)
 {

@@ -119,12 +119,6 @@ SameAddress(const snceProbe *probe, const uint64_t *words)
             words[SNCE_W_ADDRESS + 1] == probe->address[1]);
 }
 
-static unsigned
-ClassOf(const uint64_t *words)
-{
-    return (unsigned)(words[SNCE_W_SHAPE] >> 8) & 1;
-}
-
 bool
 snceRule_Expired(const snceRule *rule, unsigned sessionClass, int64_t created)
 {
@@ -147,8 +141,8 @@ Seconds(int64_t usec)
 static uint32_t
 StampOf(const uint64_t *words)
 {
-    return Seconds((int64_t)words[SNCE_W_CREATED]) | (uint32_t)ClassOf(words)
-                                                         << 31;
+    return Seconds((int64_t)words[SNCE_W_CREATED]) |
+           (uint32_t)snceTable_ClassOf(words) << 31;
 }
 
 /* The age of a stamp in seconds, off by less than one; 0 if it lies ahead.
@@ -359,7 +353,7 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
         stamp = atomic_load_explicit(&set->stamp[slot], memory_order_relaxed);
         if (StampExpired(rule, stamp, nowSec) &&
             ReadSpot(table, &spot, words) == SNCE_OK &&
-            snceRule_Expired(rule, ClassOf(words),
+            snceRule_Expired(rule, snceTable_ClassOf(words),
                              (int64_t)words[SNCE_W_CREATED]) &&
             snceTable_Take(&spot)) {
             gone(context, words);
@@ -527,8 +521,8 @@ NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
 
     snceSlot_Load(words, spot->set->slot[spot->way].word, SNCE_ENTRY_WORDS);
     taken->full = true;
-    taken->expired =
-        snceRule_Expired(rule, ClassOf(words), (int64_t)words[SNCE_W_CREATED]);
+    taken->expired = snceRule_Expired(rule, snceTable_ClassOf(words),
+                                      (int64_t)words[SNCE_W_CREATED]);
     if ((words[SNCE_W_CERTIFICATE] || words[SNCE_W_NAME]) &&
         words[SNCE_W_SUM] == Sum(table, spot, spot->seen, words)) {
         taken->certificate = words[SNCE_W_CERTIFICATE];

@@ -37,6 +37,22 @@ typedef struct {
     uint64_t hash;
 } snceProbe;
 
+/* snceProbe_Hash fills in |probe->hash| from the ID: which sets and which tag a
+ * session has is decided here alone. */
+static inline void
+snceProbe_Hash(snceProbe *probe, const snceRegion *region)
+{
+    probe->hash = snceHash_Words(&region->hash, probe->shape, probe->id,
+                                 sizeof(probe->id) / sizeof(probe->id[0]));
+}
+
+/* snceTable_ClassOf returns the class of an entry's session. */
+static inline unsigned
+snceTable_ClassOf(const uint64_t *words)
+{
+    return (unsigned)(words[SNCE_W_SHAPE] >> 8) & 1;
+}
+
 /* snceRule says when entries expire, for the entries of one cache. */
 typedef struct {
     snceTime now;
