@@ -8,6 +8,7 @@ OUT := $(BASE)/tests
 
 FLAGS := -O2 -g -fPIC -MMD -MP -Wall -Wextra -Wno-unused-parameter -Werror \
     -I$(BASE)/nss/lib/ssl -I$(BASE)/nss/lib/ssl/snce/include -Itests/support \
+    -Itests/support/nss \
     -I$(BASE)/dist/public/nss -I$(BASE)/dist/private/nss \
     $(shell pkg-config --cflags nspr)
 # What NSS itself defines for lib/ssl, so that both see the same structures.
@@ -18,7 +19,7 @@ OBJECTS := $(patsubst tests/%,$(OUT)/%.o,$(basename \
     $(wildcard tests/nss/*.cc tests/nss/*.c)))
 # What tests share; an archive, so that a test takes only what it uses.
 SUPPORT_OBJECTS := $(patsubst tests/%,$(OUT)/%.o,$(basename \
-    $(wildcard tests/support/*.cc tests/support/*.c)))
+    $(wildcard $(addprefix tests/support/,*.cc *.c nss/*.cc nss/*.c))))
 
 .PHONY: program run
 program: $(OUT)/adapter

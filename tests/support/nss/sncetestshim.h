@@ -4,8 +4,8 @@
 
 /* sncetestshim.h: libssl's insides for tests in C++, which cannot include
  * sslimpl.h. Every function is called by tests only. */
-#ifndef SSLSNCE_TESTS_NSS_SNCETESTSHIM_H_
-#define SSLSNCE_TESTS_NSS_SNCETESTSHIM_H_
+#ifndef SSLSNCE_TESTS_SUPPORT_NSS_SNCETESTSHIM_H_
+#define SSLSNCE_TESTS_SUPPORT_NSS_SNCETESTSHIM_H_
 
 #include "cert.h"
 #include "prio.h"
@@ -86,4 +86,4 @@ void ShimResetTicketKeys(void);
 }
 #endif
 
-#endif /* SSLSNCE_TESTS_NSS_SNCETESTSHIM_H_ */
+#endif /* SSLSNCE_TESTS_SUPPORT_NSS_SNCETESTSHIM_H_ */

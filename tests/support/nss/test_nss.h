@@ -2,10 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// test_nss.h: NSS, certificates, connections and child processes for the
-// adapter's tests.
-#ifndef SSLSNCE_TESTS_NSS_TEST_NSS_H_
-#define SSLSNCE_TESTS_NSS_TEST_NSS_H_
+// test_nss.h: NSS, certificates, connections, sessions and child processes for
+// the tests that are linked with the patched libssl.
+#ifndef SSLSNCE_TESTS_SUPPORT_NSS_TEST_NSS_H_
+#define SSLSNCE_TESTS_SUPPORT_NSS_TEST_NSS_H_
 
 #include <functional>
 #include <map>
@@ -165,4 +165,4 @@ class NssTest : public ::testing::Test {
 
 }  // namespace nss_test
 
-#endif  // SSLSNCE_TESTS_NSS_TEST_NSS_H_
+#endif  // SSLSNCE_TESTS_SUPPORT_NSS_TEST_NSS_H_
