@@ -21,6 +21,7 @@
 #include "snceerror.h"
 #include "sncegate.h"
 #include "snceint.h"
+#include "snceorigin.h"
 
 /* What libssl needs of a session beside what the core knows of it, packed into
  * the core's |state|. Every field is as wide as in sslSessionID; enumerations
@@ -44,7 +45,7 @@ typedef struct {
     PRUint32 sigScheme;
     PRUint32 namedCurve; /* its SSLNamedGroup; ssl_grp_none for none */
     PRUint16 port;
-    PRUint8 srvNameType; /* SECItemType */
+    PRUint8 srvName;     /* the SNI callback chose the name */
     PRUint8 hasPeerCert; /* so that a session never loses its client */
 } sidState;
 
@@ -53,13 +54,11 @@ PR_STATIC_ASSERT(sizeof(PRIPv6Addr) == SNCE_ADDRESS_BYTES);
 PR_STATIC_ASSERT(SSL3_SESSIONID_BYTES == SNCE_ID_MAX);
 PR_STATIC_ASSERT(sizeof(CK_MECHANISM_TYPE) <= sizeof(PRUint64));
 
-/* Most certificates and every DNS name fit these; the others cost a lookup an
- * allocation. */
+/* Most certificates fit this; the others cost a lookup an allocation. */
 #define SID_CERT_BYTES 4096
-#define SID_NAME_BYTES 256
 
-/* Whether a lookup that found a larger certificate or name tries again: both
- * may grow between two tries, if the session is replaced meanwhile. */
+/* How often a lookup that found a larger certificate tries again: it may have
+ * grown between two tries, if the session was replaced meanwhile. */
 #define SID_LOOKUP_TRIES 4
 
 snceCache *
@@ -99,7 +98,7 @@ sid_PackState(const sslSessionID *sid, PRUint8 out[SNCE_STATE_BYTES])
     state.sigScheme = sid->sigScheme;
     state.namedCurve = sid->namedCurve ? sid->namedCurve->name : ssl_grp_none;
     state.port = sid->port;
-    state.srvNameType = sid->u.ssl3.srvName.type;
+    state.srvName = sid->u.ssl3.srvName.len != 0;
     state.hasPeerCert = sid->peerCert != NULL;
 
     PORT_Memset(out, 0, SNCE_STATE_BYTES);
@@ -149,60 +148,10 @@ loser:
     return rv;
 }
 
-/* Two host names, which RFC 6066 section 3 has in ASCII and RFC 4343 compares
- * without regard to case. */
-static PRBool
-sid_SameHostName(const PRUint8 *a, size_t aLen, const PRUint8 *b, size_t bLen)
-{
-    size_t i;
-
-    if (aLen != bLen) {
-        return PR_FALSE;
-    }
-    for (i = 0; i < aLen; ++i) {
-        PRUint8 x = a[i];
-        PRUint8 y = b[i];
-
-        if (x >= 'A' && x <= 'Z') {
-            x += 'a' - 'A';
-        }
-        if (y >= 'A' && y <= 'Z') {
-            y += 'a' - 'A';
-        }
-        if (x != y) {
-            return PR_FALSE;
-        }
-    }
-    return PR_TRUE;
-}
-
-/* G7: the server name of a session must be one that the client asks for now.
- *
- * libssl reads the server_name extension only where the application has an SNI
- * callback, and records a name only when that callback chose one. So a session
- * without a name, or a socket without a callback, is left as NSS has it. */
-static PRBool
-sid_NameAllowed(const sslSocket *ss, const PRUint8 *name, size_t nameLen)
-{
-    PRUint32 i;
-
-    if (!ss || !ss->sniSocketConfig || nameLen == 0) {
-        return PR_TRUE;
-    }
-    for (i = 0; i < ss->xtnData.sniNameArrSize; ++i) {
-        const SECItem *offered = &ss->xtnData.sniNameArr[i];
-
-        if (sid_SameHostName(name, nameLen, offered->data, offered->len)) {
-            return PR_TRUE;
-        }
-    }
-    return PR_FALSE;
-}
-
 /* Makes the sid that libssl gets. |found| is complete, its buffers too. */
 static sslSessionID *
-sid_FromSession(const snceSession *found, PRUint32 cacheIndex, PRTime now,
-                CERTCertDBHandle *dbHandle)
+sid_FromSession(const sslSocket *ss, const snceSession *found,
+                PRUint32 cacheIndex, PRTime now, CERTCertDBHandle *dbHandle)
 {
     sslSessionID *sid;
 
@@ -222,7 +171,7 @@ sid_FromSession(const snceSession *found, PRUint32 cacheIndex, PRTime now,
     sid->creationTime = found->created.usec;
     sid->lastAccessTime = now;
     sid->expirationTime = found->expires.usec;
-    sid->serverCache = cacheIndex;
+    sid->origin.cache = cacheIndex;
     sid->cached = in_server_cache;
 
     /* No token has these yet, and 0 would name one. */
@@ -231,14 +180,17 @@ sid_FromSession(const snceSession *found, PRUint32 cacheIndex, PRTime now,
     sid->u.ssl3.clAuthModuleID = (SECMODModuleID)-1;
     sid->u.ssl3.clAuthSlotID = (CK_SLOT_ID)-1;
 
+    if (found->name.len > sizeof sid->origin.name) {
+        PORT_SetError(SEC_ERROR_BAD_DATABASE);
+        goto loser;
+    }
     if (found->name.len) {
-        SECItem name = { siBuffer, found->name.data,
-                         (unsigned int)found->name.len };
-
-        name.type = (SECItemType)found->state[offsetof(sidState, srvNameType)];
-        if (SECITEM_CopyItem(NULL, &sid->u.ssl3.srvName, &name) != SECSuccess) {
-            goto loser;
-        }
+        PORT_Memcpy(sid->origin.name, found->name.data, found->name.len);
+        sid->origin.nameLen = (PRUint8)found->name.len;
+    }
+    if (found->state[offsetof(sidState, srvName)] &&
+        ssl_RestoreServerName(ss, sid) != SECSuccess) {
+        goto loser;
     }
     if (found->certificate.len) {
         SECItem der = { siDERCertBuffer, found->certificate.data,
@@ -287,9 +239,9 @@ ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
                       unsigned int idLen, CERTCertDBHandle *dbHandle)
 {
     PRUint8 certBuf[SID_CERT_BYTES];
-    PRUint8 nameBuf[SID_NAME_BYTES];
+    PRUint8 nameBuf[sizeof((sslServerOrigin *)NULL)->name];
+    PRUint8 asked[sizeof nameBuf];
     PRUint8 *bigCert = NULL;
-    PRUint8 *bigName = NULL;
     sslSessionID *sid = NULL;
     snceResult result = SNCE_TOO_LARGE;
     snceSession found;
@@ -303,8 +255,9 @@ ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
     key.id = id;
     key.idLen = idLen;
     PORT_Memcpy(key.address, addr, sizeof key.address);
-    key.name = NULL; /* any; sid_NameAllowed judges it */
-    key.nameLen = 0;
+    /* G7. Without a socket nobody asks under a name: then any. */
+    key.name = ss ? asked : NULL;
+    key.nameLen = ss ? ssl_FoldServerName(&ss->sec.origin, asked) : 0;
 
     found.certificate.data = certBuf;
     found.certificate.capacity = sizeof certBuf;
@@ -321,9 +274,7 @@ ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
 
         /* Sizes of the try before this one, outside the gate. */
         if (sid_GrowBuffer(&found.certificate, &bigCert,
-                           SNCE_CERTIFICATE_MAX) != SECSuccess ||
-            sid_GrowBuffer(&found.name, &bigName, SNCE_NAME_MAX) !=
-                SECSuccess) {
+                           SNCE_CERTIFICATE_MAX) != SECSuccess) {
             goto done;
         }
         region = snceGate_Enter(&pass);
@@ -342,23 +293,18 @@ ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
         goto done;
     }
 
-    if (sid_NameAllowed(ss, found.name.data, found.name.len)) {
-        sid = sid_FromSession(&found, cacheIndex, now, dbHandle);
-    } else {
-        PORT_SetError(SSL_ERROR_SESSION_NOT_FOUND);
-    }
+    sid = sid_FromSession(ss, &found, cacheIndex, now, dbHandle);
     snceSession_Wipe(&found);
 
 done:
     PORT_Free(bigCert);
-    PORT_Free(bigName);
     return sid;
 }
 
 sslSessionID *
 ssl_LookupServerSession(sslSocket *ss, const SECItem *id)
 {
-    return ssl_FindServerSession(ss, ss->sec.serverCache, ssl_Time(ss),
+    return ssl_FindServerSession(ss, ss->sec.origin.cache, ssl_Time(ss),
                                  &ss->sec.ci.peer, id->data, id->len,
                                  ss->dbHandle);
 }
@@ -378,7 +324,6 @@ static PRBool
 sid_Cacheable(const sslSessionID *sid)
 {
     const SECItem *der = sid->peerCert ? &sid->peerCert->derCert : NULL;
-    const SECItem *name = &sid->u.ssl3.srvName;
 
     if (sid->cached != never_cached && sid->cached != invalid_cache) {
         return PR_FALSE;
@@ -392,16 +337,13 @@ sid_Cacheable(const sslSessionID *sid)
         PORT_SetError(SEC_ERROR_INPUT_LEN);
         return PR_FALSE;
     }
-    if (name->data && name->len > SNCE_NAME_MAX) {
-        PORT_SetError(SEC_ERROR_INPUT_LEN);
-        return PR_FALSE;
-    }
     return PR_TRUE;
 }
 
 void
 ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
 {
+    PRUint8 name[sizeof sid->origin.name];
     snceSession session;
     snceRegion *region;
     snceCache *cache;
@@ -430,17 +372,15 @@ ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
         session.certificate.data = sid->peerCert->derCert.data;
         session.certificate.len = sid->peerCert->derCert.len;
     }
-    if (sid->u.ssl3.srvName.data && sid->u.ssl3.srvName.len) {
-        session.name.data = sid->u.ssl3.srvName.data;
-        session.name.len = sid->u.ssl3.srvName.len;
-    }
+    session.name.data = name;
+    session.name.len = ssl_FoldServerName(&sid->origin, name);
 
     region = snceGate_Enter(&pass);
     if (!region) {
         PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         goto done;
     }
-    cache = ssl_ServerCacheByIndex(region, sid->serverCache);
+    cache = ssl_ServerCacheByIndex(region, sid->origin.cache);
     if (cache) {
         /* What the caller put there comes from the client's lifetimes. */
         sid->expirationTime =
@@ -483,7 +423,7 @@ ssl_ServerUncacheSessionID(sslSessionID *sid)
     if (key.idLen >= 1 && key.idLen <= SNCE_ID_MAX) {
         region = snceGate_Enter(&pass);
         if (region) {
-            cache = ssl_ServerCacheByIndex(region, sid->serverCache);
+            cache = ssl_ServerCacheByIndex(region, sid->origin.cache);
             if (cache) {
                 (void)snceCache_Remove(cache, &key);
             }

@@ -4,8 +4,6 @@
 
 // handshake_test.cc: real TLS handshakes over the loopback interface.
 
-#include <cstring>
-
 #include "prerror.h"
 #include "sslerr.h"
 #include "sslexp.h"
@@ -109,68 +107,6 @@ TEST_F(HandshakeTest, NoCacheOnTheSocketCachesNothing) {
   options_.server_no_cache = true;
   EXPECT_FALSE(Resumes(options_));
   EXPECT_FALSE(Resumes(options_));
-}
-
-// A client that keeps its session, offered under another name: what a client
-// under attack, or a careless proxy, does.
-TEST_F(HandshakeTest, ASessionOfOneServerNameIsAMissUnderAnother) {
-  Configure();
-  options_.sni_callback = true;
-  ShimFields f;
-  {
-    Connection connection(&listener_, options_);
-    ASSERT_TRUE(connection.Handshake());
-    ShimGetFields(ShimSocketSid(connection.server()), &f);
-    EXPECT_STREQ("a.example", f.name);
-  }
-  EXPECT_TRUE(Resumes(options_));
-  // The session of "a.example", put under the ID that the client will offer to
-  // "b.example".
-  options_.url = "b.example";
-  ShimFields g;
-  {
-    Connection connection(&listener_, options_);
-    ASSERT_TRUE(connection.Handshake());
-    EXPECT_FALSE(connection.resumed());
-    ShimGetFields(ShimSocketSid(connection.server()), &g);
-    memcpy(f.id, g.id, sizeof(f.id));
-    Sid sid(ShimNewSid(&f, nullptr));
-    ShimUncache(connection.server(), ShimSocketSid(connection.server()));
-    ShimCache(connection.server(), sid.get());
-    ASSERT_TRUE(ShimIsInServerCache(sid.get()));
-  }
-  EXPECT_FALSE(Resumes(options_));
-  EXPECT_TRUE(Resumes(options_));  // the one made just now
-}
-
-TEST_F(HandshakeTest, AServerNameIsComparedWithoutCase) {
-  Configure();
-  options_.sni_callback = true;
-  options_.url = "b.example";
-  ShimFields f;
-  Connection connection(&listener_, options_);
-  ASSERT_TRUE(connection.Handshake());
-  ShimGetFields(ShimSocketSid(connection.server()), &f);
-  strcpy(f.name, "B.eXample");
-  Sid sid(ShimNewSid(&f, nullptr));
-  ShimUncache(connection.server(), ShimSocketSid(connection.server()));
-  ShimCache(connection.server(), sid.get());
-  EXPECT_TRUE(Resumes(options_));
-}
-
-TEST_F(HandshakeTest, WithoutAnSniCallbackNamesDoNotMatter) {
-  Configure();
-  options_.url = "b.example";
-  ShimFields f;
-  Connection connection(&listener_, options_);
-  ASSERT_TRUE(connection.Handshake());
-  ShimGetFields(ShimSocketSid(connection.server()), &f);
-  EXPECT_STREQ("", f.name);
-  strcpy(f.name, "a.example");
-  Sid sid(ShimNewSid(&f, nullptr));
-  ShimUncache(connection.server(), ShimSocketSid(connection.server()));
-  ShimCache(connection.server(), sid.get());
-  EXPECT_TRUE(Resumes(options_));
 }
 
 TEST_F(HandshakeTest, WithACacheNeverConfiguredHandshakesComplete) {

@@ -43,7 +43,10 @@ ShimSid *ShimNewSid(const ShimFields *fields, CERTCertificate *certificate) {
   if (fields->name[0]) {
     SECItem name = {siBuffer, (unsigned char *)fields->name,
                     (unsigned int)strlen(fields->name)};
-    if (SECITEM_CopyItem(NULL, &sid->u.ssl3.srvName, &name) != SECSuccess) {
+    sid->origin.nameLen = (PRUint8)name.len;
+    memcpy(sid->origin.name, name.data, sid->origin.nameLen);
+    if (fields->nameChosen &&
+        SECITEM_CopyItem(NULL, &sid->u.ssl3.srvName, &name) != SECSuccess) {
       PORT_Free(sid);
       return NULL;
     }
@@ -96,9 +99,8 @@ void ShimGetFields(const ShimSid *sid, ShimFields *fields) {
   fields->keaGroup = sid->keaGroup;
   fields->sigScheme = sid->sigScheme;
   fields->namedCurve = sid->namedCurve ? sid->namedCurve->name : 0;
-  if (sid->u.ssl3.srvName.len < sizeof(fields->name)) {
-    memcpy(fields->name, sid->u.ssl3.srvName.data, sid->u.ssl3.srvName.len);
-  }
+  memcpy(fields->name, sid->origin.name, sid->origin.nameLen);
+  fields->nameChosen = sid->u.ssl3.srvName.len != 0;
   fields->certificate = sid->peerCert ? &sid->peerCert->derCert : NULL;
 }
 
@@ -110,11 +112,6 @@ void ShimSetTimes(ShimSid *sid, PRTime creation, PRTime lastAccess,
 }
 void ShimSetIdLength(ShimSid *sid, unsigned int len) {
   sid->u.ssl3.sessionIDLength = (PRUint8)len;
-}
-void ShimSetName(ShimSid *sid, const char *name, unsigned int len) {
-  SECItem item = {siBuffer, (unsigned char *)name, len};
-  SECITEM_FreeItem(&sid->u.ssl3.srvName, PR_FALSE);
-  (void)SECITEM_CopyItem(NULL, &sid->u.ssl3.srvName, &item);
 }
 
 int ShimIsInServerCache(const ShimSid *sid) {
@@ -163,8 +160,25 @@ ShimSid *ShimLookupClient(PRFileDesc *fd) {
 void ShimSetPeer(PRFileDesc *fd, const PRUint8 address[16]) {
   memcpy(&ssl_FindSocket(fd)->sec.ci.peer, address, 16);
 }
+void ShimSetServerName(PRFileDesc *fd, const char *name) {
+  sslServerOrigin *origin = &ssl_FindSocket(fd)->sec.origin;
+  origin->nameLen = (PRUint8)strlen(name);
+  memcpy(origin->name, name, origin->nameLen);
+}
 ShimSid *ShimSocketSid(PRFileDesc *fd) {
   return ssl_FindSocket(fd)->sec.ci.sid;
+}
+
+void ShimRename(PRFileDesc *fd, const char *url) {
+  sslSessionID *sid = ssl_FindSocket(fd)->sec.ci.sid;
+  PORT_Free((void *)sid->urlSvrName);
+  sid->urlSvrName = PORT_Strdup(url);
+}
+void ShimNegotiatedName(PRFileDesc *fd, char name[300]) {
+  SECItem *item = SSL_GetNegotiatedHostInfo(fd);
+  memset(name, 0, 300);
+  if (item && item->data && item->len < 300) memcpy(name, item->data, item->len);
+  SECITEM_FreeItem(item, PR_TRUE);
 }
 
 int ShimEnterGate(PRUint32 *pass) { return snceGate_Enter(pass) != NULL; }

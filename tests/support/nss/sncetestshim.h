@@ -35,7 +35,8 @@ typedef struct {
   unsigned long masterWrapMech;
   unsigned int authType, authKeyBits, keaType, keaKeyBits, keaGroup, sigScheme;
   unsigned int namedCurve; /* 0: none */
-  char name[300];          /* "": none */
+  char name[300];          /* of its origin; "": none */
+  PRUint8 nameChosen;      /* by an SNI callback: it is the srvName too */
   const SECItem *certificate;
 } ShimFields;
 
@@ -51,7 +52,6 @@ void ShimGetFields(const ShimSid *sid, ShimFields *fields);
 void ShimSetTimes(ShimSid *sid, PRTime creation, PRTime lastAccess,
                   PRTime expiration);
 void ShimSetIdLength(ShimSid *sid, unsigned int len);
-void ShimSetName(ShimSid *sid, const char *name, unsigned int len);
 
 /* The states of a sid, as in sslimpl.h. */
 int ShimIsInServerCache(const ShimSid *sid);
@@ -72,8 +72,15 @@ ShimSid *ShimLookupDefault(PRTime now, const PRUint8 address[16],
 /* The client cache's lookup, for the peer and the server name of |fd|. */
 ShimSid *ShimLookupClient(PRFileDesc *fd);
 void ShimSetPeer(PRFileDesc *fd, const PRUint8 address[16]);
+/* The server name that |fd|'s client asked for. */
+void ShimSetServerName(PRFileDesc *fd, const char *name);
 /* The session of a socket, or NULL; the socket's own. */
 ShimSid *ShimSocketSid(PRFileDesc *fd);
+
+/* Has a client offer the session of its socket |fd| where it goes by |url|. */
+void ShimRename(PRFileDesc *fd, const char *url);
+/* The server name that |fd|, a server, tells its application; "" for none. */
+void ShimNegotiatedName(PRFileDesc *fd, char name[300]);
 
 /* A thread that is inside the region, as a lookup is while it lasts. */
 int ShimEnterGate(PRUint32 *pass);

@@ -114,6 +114,10 @@ PRInt32 AcceptAnyName(PRFileDesc*, const SECItem*, PRUint32, void*) {
   return 0;  // the first name of the ClientHello
 }
 
+PRInt32 KeepConfig(PRFileDesc*, const SECItem*, PRUint32, void*) {
+  return SSL_SNI_CURRENT_CONFIG_IS_USED;
+}
+
 PRTime ReadClock(void* arg) { return *static_cast<const PRTime*>(arg); }
 
 void DestroyIdentity(Identity* identity) {
@@ -330,6 +334,8 @@ Connection::Connection(Listener* listener, const ConnectOptions& options) {
       options.require_certificate ? SSL_REQUIRE_ALWAYS : SSL_REQUIRE_NEVER);
   if (options.sni_callback) {
     SSL_SNISocketConfigHook(server_, AcceptAnyName, nullptr);
+  } else if (options.sni_keeps_config) {
+    SSL_SNISocketConfigHook(server_, KeepConfig, nullptr);
   }
   if (options.server_clock) {
     SSL_SetTimeFunc(server_, ReadClock,
@@ -356,6 +362,19 @@ bool Connection::Handshake() {
     if (!client_done) client_done = Step(client_, &client_ok, &client_error_);
     if (!server_done) server_done = Step(server_, &server_ok, &server_error_);
     if ((client_done && !client_ok) || (server_done && !server_ok)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Connection::Talk() {
+  char byte = '!';
+  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  if (PR_Send(server_, &byte, 1, 0, PR_INTERVAL_NO_TIMEOUT) != 1) return false;
+  while (PR_Recv(client_, &byte, 1, 0, PR_INTERVAL_NO_TIMEOUT) != 1) {
+    if (PR_GetError() != PR_WOULD_BLOCK_ERROR ||
+        std::chrono::steady_clock::now() > end) {
       return false;
     }
   }

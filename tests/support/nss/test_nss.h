@@ -53,6 +53,7 @@ struct ConnectOptions {
   uint16_t version = SSL_LIBRARY_VERSION_TLS_1_2;
   bool tickets = false;
   bool sni_callback = false;         // accepts any name
+  bool sni_keeps_config = false;     // a callback that says "as I am"
   bool request_certificate = false;  // and the client has one
   bool require_certificate = false;
   bool client_has_certificate = false;
@@ -85,6 +86,8 @@ class Connection {
 
   // Runs the handshake; true if both ends completed it.
   bool Handshake();
+  // A byte from the server to the client, which reads the tickets before it.
+  bool Talk();
   bool resumed() const;
   SSLChannelInfo Info(PRFileDesc* fd) const;
   std::vector<uint8_t> PeerCertificate() const;  // as the server has it

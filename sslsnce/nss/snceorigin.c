@@ -1,0 +1,179 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* snceorigin.c: the server name of a ClientHello, of a session, of a ticket. */
+
+#include "snceorigin.h"
+
+#include "secitem.h"
+#include "secport.h"
+#include "ssl3ext.h"
+#include "sslencode.h"
+#include "sslexp.h"
+
+/* The origin of a ClientHello whose name is longer than any host's: sessions
+ * made there are found nowhere, not even there. */
+#define ORIGIN_NOWHERE 0xffffffffu
+
+unsigned int
+ssl_FoldServerName(const sslServerOrigin *origin,
+                   PRUint8 out[sizeof origin->name])
+{
+    unsigned int len = origin->nameLen;
+    unsigned int i;
+
+    if (len > 1 && origin->name[len - 1] == '.') {
+        --len;
+    }
+    for (i = 0; i < len; ++i) {
+        PRUint8 c = origin->name[i];
+
+        out[i] = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+    }
+    return len;
+}
+
+static PRBool
+origin_SameName(const sslServerOrigin *a, const sslServerOrigin *b)
+{
+    PRUint8 foldedA[sizeof a->name];
+    PRUint8 foldedB[sizeof b->name];
+    unsigned int len = ssl_FoldServerName(a, foldedA);
+
+    return len == ssl_FoldServerName(b, foldedB) &&
+           PORT_Memcmp(foldedA, foldedB, len) == 0;
+}
+
+/* The first host_name of a ServerNameList (RFC 6066 section 3); libssl refuses
+ * a second one, where it reads them. SECFailure for what is no such list. */
+static SECStatus
+origin_FindHostName(const SECItem *extension, sslReadBuffer *name)
+{
+    sslReader reader = SSL_READER(extension->data, extension->len);
+    sslReadBuffer list;
+
+    name->len = 0;
+    if (sslRead_ReadVariable(&reader, 2, &list) != SECSuccess ||
+        SSL_READER_REMAINING(&reader) != 0) {
+        return SECFailure;
+    }
+    reader = (sslReader)SSL_READER(list.buf, list.len);
+    while (SSL_READER_REMAINING(&reader) != 0) {
+        sslReadBuffer entry;
+        PRUint64 type;
+
+        if (sslRead_ReadNumber(&reader, 1, &type) != SECSuccess ||
+            sslRead_ReadVariable(&reader, 2, &entry) != SECSuccess) {
+            return SECFailure;
+        }
+        if (type == sni_nametype_hostname && name->len == 0) {
+            *name = entry;
+        }
+    }
+    return SECSuccess;
+}
+
+void
+ssl_NoteServerOrigin(sslSocket *ss)
+{
+    const TLSExtension *extension =
+        ssl3_FindExtension(ss, ssl_server_name_xtn);
+    sslServerOrigin *origin = &ss->sec.origin;
+    sslReadBuffer name = { 0 };
+
+    PORT_Memset(origin, 0, sizeof *origin);
+    origin->cache = ss->sec.serverCache;
+    /* Without an SNI callback libssl lets a malformed extension pass. */
+    if (extension &&
+        origin_FindHostName(&extension->data, &name) != SECSuccess) {
+        origin->cache = ORIGIN_NOWHERE;
+        return;
+    }
+    if (name.len > sizeof origin->name) {
+        origin->cache = ORIGIN_NOWHERE;
+        return;
+    }
+    if (name.len) {
+        PORT_Memcpy(origin->name, name.buf, name.len);
+        origin->nameLen = (PRUint8)name.len;
+    }
+}
+
+PRBool
+ssl_IsOfServerOrigin(const sslSocket *ss, const sslSessionID *sid)
+{
+    const sslServerOrigin *now = &ss->sec.origin;
+
+    return now->cache != ORIGIN_NOWHERE && now->cache == sid->origin.cache &&
+           origin_SameName(now, &sid->origin);
+}
+
+SECStatus
+ssl_RestoreServerName(const sslSocket *ss, sslSessionID *sid)
+{
+    const sslServerOrigin *origin = &sid->origin;
+    SECItem name = { siBuffer, NULL, 0 };
+
+    if (ss && ssl_IsOfServerOrigin(ss, sid)) {
+        origin = &ss->sec.origin;
+    }
+    name.data = (unsigned char *)origin->name;
+    name.len = origin->nameLen;
+    return SECITEM_CopyItem(NULL, &sid->u.ssl3.srvName, &name);
+}
+
+/* In a ticket, sealed under this server's own key: the cache's number, whether
+ * the name is also the srvName, and the name. */
+SECStatus
+ssl_AppendServerOrigin(sslBuffer *buf, const sslServerOrigin *origin,
+                       const SECItem *srvName)
+{
+    unsigned int start;
+    SECStatus rv;
+
+    rv = sslBuffer_Skip(buf, 2, &start);
+    if (rv != SECSuccess) {
+        return SECFailure;
+    }
+    rv = sslBuffer_AppendNumber(buf, origin->cache, 4);
+    if (rv != SECSuccess) {
+        return SECFailure;
+    }
+    rv = sslBuffer_AppendNumber(buf, srvName->len != 0, 1);
+    if (rv != SECSuccess) {
+        return SECFailure;
+    }
+    rv = sslBuffer_Append(buf, origin->name, origin->nameLen);
+    if (rv != SECSuccess) {
+        return SECFailure;
+    }
+    return sslBuffer_InsertLength(buf, start, 2);
+}
+
+SECStatus
+ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
+                     const SECItem *item)
+{
+    sslReader reader = SSL_READER(item->data, item->len);
+    sslServerOrigin *origin = &sid->origin;
+    sslReadBuffer name;
+    PRUint64 cache;
+    PRUint64 chosen;
+
+    PORT_Memset(origin, 0, sizeof *origin);
+    if (sslRead_ReadNumber(&reader, 4, &cache) != SECSuccess ||
+        sslRead_ReadNumber(&reader, 1, &chosen) != SECSuccess ||
+        SSL_READER_REMAINING(&reader) > sizeof origin->name ||
+        sslRead_Read(&reader, SSL_READER_REMAINING(&reader), &name) !=
+            SECSuccess) {
+        return SECFailure;
+    }
+    origin->cache = (PRUint32)cache;
+    if (name.len) {
+        PORT_Memcpy(origin->name, name.buf, name.len);
+        origin->nameLen = (PRUint8)name.len;
+    }
+    return chosen ? ssl_RestoreServerName(ss, sid) : SECSuccess;
+}
+

@@ -1,0 +1,33 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* snceorigin.h: where a session was made: which cache, under which server name.
+ *
+ * RFC 6066 section 3: a session is not resumed under another server name than
+ * its own. NSS reads the server_name extension only where the application has
+ * an SNI callback, and knows a session's name only where that callback chose
+ * one; so the name that a ClientHello asks for is noted here, for every server.
+ * Sessions are told apart by that name, whatever the callback makes of it. */
+#ifndef SSLSNCE_NSS_SNCEORIGIN_H
+#define SSLSNCE_NSS_SNCEORIGIN_H
+
+#include "sslimpl.h"
+
+SEC_BEGIN_PROTOS
+
+/* ssl_FoldServerName writes the name of |origin| into |out| as names are
+ * compared: in lower case (RFC 4343), without the dot that may end it. Returns
+ * its length, 0 for a ClientHello without a name. */
+unsigned int ssl_FoldServerName(const sslServerOrigin *origin,
+                                PRUint8 out[sizeof origin->name]);
+
+/* ssl_RestoreServerName gives |sid| the srvName that it had when it was cached,
+ * the name of its origin: spelled as the ClientHello of |ss| spells it now,
+ * where that is the same name, because NSS compares them byte by byte. |ss| may
+ * be NULL. Fails without memory. */
+SECStatus ssl_RestoreServerName(const sslSocket *ss, sslSessionID *sid);
+
+SEC_END_PROTOS
+
+#endif /* SSLSNCE_NSS_SNCEORIGIN_H */
