@@ -44,7 +44,7 @@ extern "C" {
  * A session is refused, and its client makes a full handshake again, if its ID
  * is empty or longer than 32 bytes, or its client's certificate has more than
  * 65,535 bytes. A session never comes back without its client's certificate,
- * nor, where the application has an SNI callback, under another server name.
+ * nor under another server name.
  *
  * Before NSS_Init: allowed. After SSL_ShutdownServerSessionIDCache: makes a new
  * cache. A second time: the timeouts count at once, for the sessions that are
@@ -99,10 +99,141 @@ extern "C" {
  * Any thread may call any of these at any time. A child process may be forked
  * at any time too. */
 
+/* ---- Virtual servers -----------------------------------------------------
+ *
+ * Beside the default cache there may be up to 1,024 others, each for a virtual
+ * server: a cache with a name, a size, timeouts and figures of its own. The load
+ * on one evicts nothing of another. They lie where the default cache lies, so
+ * that all processes that share it share them: what one process changes counts
+ * in all of them at once, and a process that dies while it changes something
+ * leaves what was before or what was to be.
+ *
+ * A connection belongs to the cache that its socket is bound to by
+ * SSL_BindServerCache; else to the one whose name the client asks for (the
+ * host_name of its server_name extension, RFC 6066 section 3), exactly, or as
+ * "*.example.org" for any name of one more label than example.org; else to the
+ * default cache. This is so with or without an SNI callback, which works as it
+ * always did.
+ *
+ * A session is found only in the cache where it was put, and only under the
+ * server name that its first client asked for, or without a name if that client
+ * did; in the default cache too, and by ticket too. Anything else is a full
+ * handshake.
+ *
+ * Names are host names of at most 255 bytes: labels of ASCII letters, digits,
+ * '-' and '_' with a dot between them, compared without regard to case.
+ *
+ * All calls may be made by any thread of any process that has a cache, by
+ * Config or Inherit; they fail with SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED where
+ * there is none. Those that change something take turns: they may wait for
+ * another process's change, for two seconds at most (then SEC_ERROR_BUSY).
+ * Handshakes do not wait. */
+
+/* SSLServerCacheParams is what a cache is to be; all zero is a good beginning.
+ * Fields are only ever added at the end. */
+typedef struct SSLServerCacheParamsStr {
+    PRUint32 length;         /* sizeof(SSLServerCacheParams) */
+    PRUint32 entries;        /* sessions; 0: 10,000 */
+    PRUint32 certificates;   /* client certificates; 0: one for each session */
+    PRUint32 ssl2TimeoutSec; /* as for SSL_ConfigServerSessionIDCache */
+    PRUint32 ssl3TimeoutSec;
+    PRBool anyClientAddress; /* PR_FALSE: a session is found only from the
+                              * client address that it was made from, as in the
+                              * default cache */
+} SSLServerCacheParams;
+
+/* SSL_AddServerCache makes the cache |name| as |params| say; with NULL all is
+ * default. It counts for the handshakes that begin after it.
+ *
+ * Fails with SEC_ERROR_INVALID_ARGS (no such name can be, or a parameter is out
+ * of range), PR_FILE_EXISTS_ERROR (it is there already), SEC_ERROR_NO_MEMORY
+ * (memory, or the address space that the region was made with),
+ * PR_INSUFFICIENT_RESOURCES_ERROR (1,024 are there) or SEC_ERROR_BUSY. */
+#define SSL_AddServerCache(name, params)                                       \
+    SSL_EXPERIMENTAL_API(                                                      \
+        "SSL_AddServerCache",                                                  \
+        (const char *_name, const SSLServerCacheParams *_params),              \
+        (name, params))
+
+/* SSL_ChangeServerCache gives the cache |name|, or with NULL the default one,
+ * the limits in |params|, all of them, while it works. Timeouts count at once,
+ * for the sessions that are there too. A larger cache keeps every live session;
+ * a smaller one the newest, as many as it holds. A changed |certificates| has no
+ * effect.
+ *
+ * Fails with SEC_ERROR_INVALID_ARGS, PR_FILE_NOT_FOUND_ERROR (no such cache),
+ * SEC_ERROR_NO_MEMORY (no room to grow: timeouts are set, the size is kept) or
+ * SEC_ERROR_BUSY. */
+#define SSL_ChangeServerCache(name, params)                                    \
+    SSL_EXPERIMENTAL_API(                                                      \
+        "SSL_ChangeServerCache",                                               \
+        (const char *_name, const SSLServerCacheParams *_params),              \
+        (name, params))
+
+/* SSL_FlushServerCache removes and wipes every session of the cache |name|, or
+ * with NULL of the default one: none that was stored before the call is found
+ * after it. Tickets that clients hold go on working.
+ *
+ * Fails with PR_FILE_NOT_FOUND_ERROR, SEC_ERROR_NO_MEMORY or SEC_ERROR_BUSY. */
+#define SSL_FlushServerCache(name)                                             \
+    SSL_EXPERIMENTAL_API("SSL_FlushServerCache", (const char *_name), (name))
+
+/* SSL_RemoveServerCache removes the cache |name| with its sessions. Sockets that
+ * are bound to it store and find nothing from then on, also if a cache of that
+ * name is added again. The default cache cannot be removed.
+ *
+ * Fails with PR_FILE_NOT_FOUND_ERROR or SEC_ERROR_BUSY. */
+#define SSL_RemoveServerCache(name)                                            \
+    SSL_EXPERIMENTAL_API("SSL_RemoveServerCache", (const char *_name), (name))
+
+/* SSL_BindServerCache binds |fd|, a socket of libssl, to the cache |name|, for
+ * the handshakes that begin after it, whatever name their clients ask for; with
+ * NULL it gives the choice back to the client's name. Connections that are made
+ * with |fd| as their model (SSL_ImportFD, SSL_ReconfigFD) are bound as it is.
+ *
+ * Fails with PR_BAD_DESCRIPTOR_ERROR (no socket of libssl) or
+ * PR_FILE_NOT_FOUND_ERROR. */
+#define SSL_BindServerCache(fd, name)                                          \
+    SSL_EXPERIMENTAL_API("SSL_BindServerCache",                                \
+                         (PRFileDesc * _fd, const char *_name), (fd, name))
+
+/* SSL_ListServerCaches calls |visit| with |arg| for every cache: its name, NULL
+ * for the default cache, and what it is. Both are |visit|'s until it returns;
+ * it may make any call. One that is added or removed meanwhile may be left out
+ * or not. Ends early when |visit| does not return SECSuccess, and returns that.
+ */
+typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
+                                           const SSLServerCacheParams *params);
+#define SSL_ListServerCaches(visit, arg)                                       \
+    SSL_EXPERIMENTAL_API("SSL_ListServerCaches",                               \
+                         (SSLServerCacheVisitor _visit, void *_arg),           \
+                         (visit, arg))
+
+/* ---- For programs that nobody rebuilds -----------------------------------
+ *
+ * The environment variable SSL_SERVER_CACHE_CONFIG names a file that every call
+ * of SSL_Config... reads (not where PR_GetEnvSecure says that the environment
+ * cannot be trusted). Each of its lines is a cache, in NSS's parameter syntax;
+ * empty lines and lines that begin with '#' are none:
+ *
+ *     name=shop.example entries=20000 ssl3Timeout=300 matchClientAddress=no
+ *     name=*            entries=50000 ssl3Timeout=3600
+ *
+ * name=* is the default cache: what is given for it takes the place of what the
+ * application asked for. The other parameters are certificates and ssl2Timeout;
+ * what is not given has its default. A cache that is there already is changed,
+ * one that no line names stays.
+ *
+ * What is wrong in the file is said on stderr with the number of its line, and
+ * is the error's text (PR_GetErrorText). Then the call fails with
+ * SEC_ERROR_INVALID_ARGS, or with NSPR's error if there is no such file, and
+ * nothing has changed. */
+#define SSL_SERVER_CACHE_CONFIG "SSL_SERVER_CACHE_CONFIG"
+
 /* ---- SSL_GetServerCacheFigures ------------------------------------------- */
 
-/* SSLServerCacheFigures is what the default cache has and has done since it was
- * made, in all processes. Fields are only ever added at the end. */
+/* SSLServerCacheFigures is what a cache has and has done since it was made, in
+ * all processes. Fields are only ever added at the end. */
 typedef struct SSLServerCacheFiguresStr {
     PRUint32 length; /* bytes written, |length| included */
 
@@ -137,20 +268,23 @@ typedef struct SSLServerCacheFiguresStr {
                          * evicted */
 } SSLServerCacheFigures;
 
-/* SSL_GetServerCacheFigures writes the default cache's figures into |*figures|,
- * which has |len| bytes: as much as fits of what this libssl knows, and into
- * |figures->length| how much that was. Fields beyond it are not written.
+/* SSL_GetServerCacheFigures writes the figures of the cache |name|, or with NULL
+ * of the default one, into |*figures|, which has |len| bytes: as much as fits of
+ * what this libssl knows, and into |figures->length| how much that was. Fields
+ * beyond it are not written.
  *
  * Returns SECSuccess, or SECFailure with SEC_ERROR_INVALID_ARGS,
- * SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, SEC_ERROR_BAD_DATABASE or, on an NSS
- * without sslsnce, SSL_ERROR_UNSUPPORTED_EXPERIMENTAL_API. Any thread; does not
- * block; makes one system call. Each figure is exact when the processes rest,
- * but that a process which died in the middle of an operation may leave |live|
- * and |certificates| off by one. */
-#define SSL_GetServerCacheFigures(figures, len)                                \
-    SSL_EXPERIMENTAL_API("SSL_GetServerCacheFigures",                          \
-                         (SSLServerCacheFigures * _figures, PRUintn _len),     \
-                         (figures, len))
+ * SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, PR_FILE_NOT_FOUND_ERROR (no such
+ * cache), SEC_ERROR_BAD_DATABASE or, on an NSS without sslsnce,
+ * SSL_ERROR_UNSUPPORTED_EXPERIMENTAL_API. Any thread; does not block; makes one
+ * system call. Each figure is exact when the processes rest, but that a process
+ * which died in the middle of an operation may leave |live| and |certificates|
+ * off by one. |regionBytes| and |residentBytes| are those of all caches. */
+#define SSL_GetServerCacheFigures(name, figures, len)                          \
+    SSL_EXPERIMENTAL_API(                                                      \
+        "SSL_GetServerCacheFigures",                                           \
+        (const char *_name, SSLServerCacheFigures *_figures, PRUintn _len),    \
+        (name, figures, len))
 
 #ifdef __cplusplus
 }
