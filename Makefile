@@ -25,6 +25,7 @@ help:
 	@echo 'make nss-stock     the same unpatched: build/stock-$(NSS)'
 	@echo 'make adapter       the tests of the adapter, inside the patched libssl'
 	@echo 'make pointers      session timeouts at the two pointers of a socket'
+	@echo 'make interop       sessions offered under other names, by OpenSSL, GnuTLS and NSS'
 	@echo 'make ssl_gtest     NSS'"'"'s own ssl_gtest on the patched tree'
 	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
 	@echo 'make install       headers, man page and patch tool, under DESTDIR and PREFIX'
@@ -76,15 +77,18 @@ ssl_gtest-stock: nss-stock-gtest
 
 # --- Demo and check --------------------------------------------------------
 
-# The demo's programs use NSS's public API only and are built once, against the
+# These programs use NSS's public API only and are built once, against the
 # distribution's NSS: the same binary runs on both libraries.
-DEMO_PROGRAMS := $(patsubst tests/demo/%.c,build/demo/%,$(wildcard tests/demo/*.c))
-build/demo/%: tests/demo/%.c
+DEMO_PROGRAMS := $(patsubst tests/%.c,build/%,$(wildcard tests/demo/*.c))
+INTEROP_PROGRAMS := $(patsubst tests/%.c,build/%,$(wildcard tests/interop/*.c))
+CLIENT_LIBRARY := nss
+build/interop/client_gnutls: CLIENT_LIBRARY := gnutls
+$(DEMO_PROGRAMS) $(INTEROP_PROGRAMS): build/%: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -MMD -MP $(CFLAGS) \
-	    -Iinclude $$(pkg-config --cflags nss) -o $@ $< $(LDFLAGS) \
-	    $$(pkg-config --libs nss) -lpthread
--include $(DEMO_PROGRAMS:=.d)
+	    -Iinclude $$(pkg-config --cflags $(CLIENT_LIBRARY)) -o $@ $< \
+	    $(LDFLAGS) $$(pkg-config --libs $(CLIENT_LIBRARY)) -lpthread
+-include $(DEMO_PROGRAMS:=.d) $(INTEROP_PROGRAMS:=.d)
 
 .PHONY: demo demo-programs
 demo-programs: $(DEMO_PROGRAMS)
@@ -93,6 +97,12 @@ demo:
 	@$(MAKE) --no-print-directory nss
 	@$(MAKE) --no-print-directory -s demo-programs
 	@tests/demo/run build/nss-$(NSS)/lib
+
+.PHONY: interop interop-programs
+interop-programs: $(INTEROP_PROGRAMS)
+interop: nss
+	@$(MAKE) --no-print-directory -s interop-programs
+	@tests/interop/run build/nss-$(NSS)/lib
 
 .PHONY: check
 check:
