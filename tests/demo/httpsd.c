@@ -16,7 +16,7 @@
  *   4. each worker calls NSS_Init for itself: a PKCS #11 module does not
  *      survive a fork.
  *
- * Which cache a connection belongs to is libssl's care: it has the name that the
+ * Which cache a connection belongs to is libssl's care, by the name that the
  * client asks for. The SNI callback only serves that name's certificate. On a
  * libssl without sslsnce the virtual servers share the one cache.
  *

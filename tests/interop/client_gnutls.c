@@ -3,7 +3,8 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 /* client_gnutls: offers sessions under other names than they were made under,
- * which gnutls-cli cannot. client_nss does the same with NSS; `run` drives both.
+ * which gnutls-cli cannot. client_nss does the same with NSS; `run` drives
+ * both.
  *
  * Standard input, a line a session, and output, a line in answer:
  *

@@ -19,9 +19,9 @@
  *
  * The page says what the server saw of the client that asks for it:
  *
- *   page full|resumed VERSION NAME    NAME: chosen by the SNI callback, for this
- *                                     connection or with the session, else given
- *                                     to it, or -
+ *   page full|resumed VERSION NAME    NAME: chosen by the SNI callback, for
+ *                                     this connection or with the session, else
+ *                                     given to it, or -
  */
 
 #include <stdio.h>

@@ -4,8 +4,8 @@
 
 """What the programs that start real servers and clients share (demo, interop).
 
-They run in namespaces of their own (processes, network, mounts), so that nothing
-there can meet another server's port, and nothing outlives them.
+They run in namespaces of their own (processes, network, mounts), so that
+nothing there can meet another server's port, and nothing outlives them.
 """
 
 import os
