@@ -17,8 +17,13 @@
 #include "secport.h"
 #include "utilpars.h"
 
+#include "snceerror.h"
+
 /* A line for each cache that fits a region takes a tenth of this. */
 #define CONFIG_BYTES_MAX (1024 * 1024)
+
+/* More than any parameter takes; as many sessions as a cache can hold. */
+#define CONFIG_NUMBER_MAX SNCE_ENTRIES_MAX
 
 /* What is wrong is said in this many bytes at most. */
 #define CONFIG_TEXT_BYTES 512
@@ -73,29 +78,30 @@ config_Number(const configPlace *place, const char *value, PRUint32 *out)
         return config_Fail(place, SEC_ERROR_INVALID_ARGS,
                            "not a decimal number: ", value);
     }
-    /* One digit less than 2^31 has, so that nothing overflows. */
+    /* One digit less than 2^31 has: nothing overflows. */
     number = len <= 9 ? NSSUTIL_ArgDecodeNumber(value) : LONG_MAX;
     if (value[0] == '0' && len > 1) {
         return config_Fail(place, SEC_ERROR_INVALID_ARGS,
                            "a number does not begin with 0: ", value);
     }
-    if (number > 999999999) {
+    if (number > CONFIG_NUMBER_MAX) {
         return config_Fail(place, SEC_ERROR_INVALID_ARGS,
-                           "a number over 999999999: ", value);
+                           "a number over 100000000: ", value);
     }
     *out = (PRUint32)number;
     return SECSuccess;
 }
 
+/* |*out| is true for "no": the file asks the other way round. */
 static SECStatus
-config_Boolean(const configPlace *place, const char *value, PRBool *out)
+config_No(const configPlace *place, const char *value, PRBool *out)
 {
     if (PORT_Strcasecmp(value, "yes") == 0) {
-        *out = PR_TRUE;
+        *out = PR_FALSE;
         return SECSuccess;
     }
     if (PORT_Strcasecmp(value, "no") == 0) {
-        *out = PR_FALSE;
+        *out = PR_TRUE;
         return SECSuccess;
     }
     return config_Fail(place, SEC_ERROR_INVALID_ARGS,
@@ -108,15 +114,15 @@ config_SetField(const configPlace *place, sslCacheConfigLine *line,
 {
     switch (field) {
         case sslCacheConfig_entries:
-            return config_Number(place, value, &line->entries);
+            return config_Number(place, value, &line->wish.entries);
         case sslCacheConfig_certificates:
-            return config_Number(place, value, &line->certificates);
+            return config_Number(place, value, &line->wish.certificates);
         case sslCacheConfig_ssl2Timeout:
-            return config_Number(place, value, &line->ssl2Timeout);
+            return config_Number(place, value, &line->wish.ssl2Timeout);
         case sslCacheConfig_ssl3Timeout:
-            return config_Number(place, value, &line->ssl3Timeout);
+            return config_Number(place, value, &line->wish.ssl3Timeout);
         case sslCacheConfig_matchClientAddress:
-            return config_Boolean(place, value, &line->matchClientAddress);
+            return config_No(place, value, &line->wish.anyAddress);
     }
     PORT_Assert(0);
     return SECFailure;
@@ -134,6 +140,10 @@ config_SetName(const configPlace *place, const sslCacheConfig *config,
     }
     *named = PR_TRUE;
     if (strcmp(value, "*") != 0) {
+        if (!snceServer_IsName((const PRUint8 *)value, strlen(value))) {
+            return config_Fail(place, SEC_ERROR_INVALID_ARGS,
+                               "no host's name: ", value);
+        }
         line->name = PORT_Strdup(value);
         if (!line->name) {
             return SECFailure;
@@ -243,6 +253,7 @@ config_AddLine(const configPlace *place, sslCacheConfig *config,
     sslCacheConfigLine line = { 0 };
     sslCacheConfigLine *lines;
 
+    line.number = place->line;
     if (config_ReadLine(place, config, text, &line) != SECSuccess) {
         goto loser;
     }
@@ -318,6 +329,10 @@ ssl_ReadCacheConfig(const char *path, sslCacheConfig *config)
     char *line;
 
     PORT_Memset(config, 0, sizeof *config);
+    if (!path) {
+        return SECSuccess;
+    }
+    config->path = path;
     text = config_ReadFile(&place);
     if (!text) {
         return SECFailure;
@@ -341,6 +356,66 @@ ssl_ReadCacheConfig(const char *path, sslCacheConfig *config)
         ssl_FreeCacheConfig(config);
     }
     return rv;
+}
+
+void
+ssl_OverrideByConfig(const sslCacheConfig *config, sslServerCacheWish *wish)
+{
+    PRUint32 i;
+
+    for (i = 0; i < config->count; ++i) {
+        const sslCacheConfigLine *line = &config->lines[i];
+
+        if (line->name) {
+            continue;
+        }
+        if (line->given & sslCacheConfig_entries) {
+            wish->entries = line->wish.entries;
+        }
+        if (line->given & sslCacheConfig_certificates) {
+            wish->certificates = line->wish.certificates;
+        }
+        if (line->given & sslCacheConfig_ssl2Timeout) {
+            wish->ssl2Timeout = line->wish.ssl2Timeout;
+        }
+        if (line->given & sslCacheConfig_ssl3Timeout) {
+            wish->ssl3Timeout = line->wish.ssl3Timeout;
+        }
+        if (line->given & sslCacheConfig_matchClientAddress) {
+            wish->anyAddress = line->wish.anyAddress;
+        }
+    }
+}
+
+SECStatus
+ssl_AddByConfig(const sslCacheConfig *config, snceRegion *region)
+{
+    PRUint32 i;
+
+    for (i = 0; i < config->count; ++i) {
+        const sslCacheConfigLine *line = &config->lines[i];
+        snceCacheOptions options = ssl_ServerCacheOptions(&line->wish);
+        snceServerId id;
+        snceResult result;
+
+        if (!line->name) {
+            continue;
+        }
+        result = snceServer_Add(region, (const PRUint8 *)line->name,
+                                strlen(line->name), &options, &id);
+        if (result == SNCE_EXISTS) {
+            result = snceCache_Configure(snceRegion_Cache(region, id),
+                                         &options);
+        }
+        if (result != SNCE_OK) {
+            configPlace place = { config->path, line->number };
+
+            return config_Fail(&place, snceError_Code(result),
+                               "the cache cannot be made: ",
+                               snceResult_Text(result));
+        }
+    }
+    return SECSuccess;
 }
 
 void

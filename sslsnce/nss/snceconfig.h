@@ -10,6 +10,8 @@
 #include "prtypes.h"
 #include "seccomon.h"
 
+#include "snceint.h"
+
 SEC_BEGIN_PROTOS
 
 /* The parameters that a line may have, as bits of |given|. */
@@ -23,27 +25,35 @@ typedef enum {
 
 /* One line: a cache, and what is said of it. */
 typedef struct {
-    char *name;     /* NULL for the default cache */
-    PRUint32 given; /* which of the following, by sslCacheConfigField */
-    PRUint32 entries;
-    PRUint32 certificates;
-    PRUint32 ssl2Timeout; /* seconds, as the file has them */
-    PRUint32 ssl3Timeout;
-    PRBool matchClientAddress;
+    unsigned int number; /* of the line in the file, from 1 */
+    char *name;          /* NULL for the default cache */
+    PRUint32 given;      /* what |wish| has, by sslCacheConfigField */
+    sslServerCacheWish wish;
 } sslCacheConfigLine;
 
 typedef struct {
+    const char *path; /* the caller's */
     sslCacheConfigLine *lines;
     PRUint32 count;
 } sslCacheConfig;
 
 /* ssl_ReadCacheConfig reads the whole file into |*config|, which the caller
- * ends with ssl_FreeCacheConfig.
+ * ends with ssl_FreeCacheConfig; without a |path| it is empty.
  *
  * What is wrong with it is said on stderr, with the line's number, and is the
  * text of the error (PR_GetErrorText): SEC_ERROR_INVALID_ARGS for its contents,
  * NSPR's error for a file that cannot be read. |*config| is empty then. */
 SECStatus ssl_ReadCacheConfig(const char *path, sslCacheConfig *config);
+
+/* ssl_OverrideByConfig puts what the file says of the default cache in the
+ * place of what an application wishes. */
+void ssl_OverrideByConfig(const sslCacheConfig *config,
+                          sslServerCacheWish *wish);
+
+/* ssl_AddByConfig makes the virtual servers of the file in |region|, and gives
+ * those that are there what their lines say. Fails as ssl_ReadCacheConfig does;
+ * what was made by then stays. */
+SECStatus ssl_AddByConfig(const sslCacheConfig *config, snceRegion *region);
 
 void ssl_FreeCacheConfig(sslCacheConfig *config);
 

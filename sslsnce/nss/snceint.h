@@ -11,6 +11,10 @@
  *   sncesid.c     a sslSessionID into the cache and out of it
  *   sncewrap.c    the keys that wrap master secrets
  *   snceticket.c  the self-encrypt (ticket) keys
+ *   snceorigin.c  where a session was made: its cache, its server name
+ *   sncehosts.c   the experimental calls for virtual servers
+ *   snceinstance.c  the ...Instance calls that NSS never exported
+ *   snceconfig.c  the file that SSL_SERVER_CACHE_CONFIG names
  *   sncereport.c  the figures
  *   sncegate.c    who is inside the region, so that Shutdown can wait for them
  *   snceerror.c   a core result as an NSS error
@@ -21,6 +25,7 @@
 #include "prtypes.h"
 #include "prtime.h"
 #include "seccomon.h"
+#include "sslimpl.h"
 
 #include "sslsnce/snce.h"
 
@@ -35,10 +40,43 @@ ssl_TimeForCache(PRTime time)
     return t;
 }
 
-/* ssl_ServerCacheByIndex returns the cache that a socket or a session names as
- * its |serverCache|, or NULL if |region| has none of that number. It lives as
- * long as |region|. */
-snceCache *ssl_ServerCacheByIndex(snceRegion *region, PRUint32 number);
+/* ssl_IdOfServerCache and ssl_ServerCache turn the core's name of a cache into
+ * libssl's and back. The default cache is all zero there, so that a socket that
+ * nobody told anything has it. */
+static inline sslServerCacheId
+ssl_IdOfServerCache(snceServerId id)
+{
+    sslServerCacheId own = { id.number, id.number ? id.generation : 0 };
+    return own;
+}
+
+static inline snceCache
+ssl_ServerCache(snceRegion *region, sslServerCacheId own)
+{
+    snceServerId id = { own.number, own.generation };
+    return own.number ? snceRegion_Cache(region, id)
+                      : snceRegion_DefaultCache(region);
+}
+
+/* What an application asks of a cache, in the terms of sslsnce.h: 0 is a
+ * default, timeouts are in seconds and not clamped. */
+typedef struct {
+    PRUint32 entries;
+    PRUint32 certificates;
+    PRUint32 ssl2Timeout;
+    PRUint32 ssl3Timeout;
+    PRBool anyAddress;
+    PRBool unlisted;
+} sslServerCacheWish;
+
+/* ssl_ServerCacheOptions turns a wish into what the core is to make. */
+snceCacheOptions ssl_ServerCacheOptions(const sslServerCacheWish *wish);
+
+/* The calls of ssl.h below the arguments that only they have; sslsnce.h says
+ * what they do. |shared| exports the region to children by exec. */
+SECStatus ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared);
+SECStatus ssl_InheritServerCache(const char *envString);
+void ssl_ShutdownServerCache(void);
 
 /* The tags that begin the names of the records in a region's key log, eight
  * bytes each. */

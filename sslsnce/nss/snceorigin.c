@@ -12,8 +12,11 @@
 #include "sslencode.h"
 #include "sslexp.h"
 
-/* The origin of a ClientHello whose name is longer than any host's: sessions
- * made there are found nowhere, not even there. */
+#include "sncegate.h"
+#include "snceint.h"
+
+/* The number of the cache of a ClientHello whose name is longer than any host's:
+ * sessions made there are found nowhere, not even there. */
 #define ORIGIN_NOWHERE 0xffffffffu
 
 unsigned int
@@ -74,6 +77,28 @@ origin_FindHostName(const SECItem *extension, sslReadBuffer *name)
     return SECSuccess;
 }
 
+/* The cache that the socket is bound to, or that goes by the name of |origin|,
+ * or the default one. */
+static sslServerCacheId
+origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
+{
+    sslServerCacheId chosen = { 0, 0 };
+    PRUint8 name[sizeof origin->name];
+    snceRegion *region;
+    PRUint32 pass;
+
+    if (ss->sec.boundToCache) {
+        return ss->sec.boundCache;
+    }
+    region = origin->nameLen ? snceGate_Enter(&pass) : NULL;
+    if (region) {
+        chosen = ssl_IdOfServerCache(snceServer_Choose(
+            region, name, ssl_FoldServerName(origin, name)));
+        snceGate_Leave(pass);
+    }
+    return chosen;
+}
+
 void
 ssl_NoteServerOrigin(sslSocket *ss)
 {
@@ -83,21 +108,18 @@ ssl_NoteServerOrigin(sslSocket *ss)
     sslReadBuffer name = { 0 };
 
     PORT_Memset(origin, 0, sizeof *origin);
-    origin->cache = ss->sec.serverCache;
     /* Without an SNI callback libssl lets a malformed extension pass. */
-    if (extension &&
-        origin_FindHostName(&extension->data, &name) != SECSuccess) {
-        origin->cache = ORIGIN_NOWHERE;
-        return;
-    }
-    if (name.len > sizeof origin->name) {
-        origin->cache = ORIGIN_NOWHERE;
+    if ((extension &&
+         origin_FindHostName(&extension->data, &name) != SECSuccess) ||
+        name.len > sizeof origin->name) {
+        origin->cache.number = ORIGIN_NOWHERE;
         return;
     }
     if (name.len) {
         PORT_Memcpy(origin->name, name.buf, name.len);
         origin->nameLen = (PRUint8)name.len;
     }
+    origin->cache = origin_Choose(ss, origin);
 }
 
 PRBool
@@ -105,7 +127,9 @@ ssl_IsOfServerOrigin(const sslSocket *ss, const sslSessionID *sid)
 {
     const sslServerOrigin *now = &ss->sec.origin;
 
-    return now->cache != ORIGIN_NOWHERE && now->cache == sid->origin.cache &&
+    return now->cache.number != ORIGIN_NOWHERE &&
+           now->cache.number == sid->origin.cache.number &&
+           now->cache.generation == sid->origin.cache.generation &&
            origin_SameName(now, &sid->origin);
 }
 
@@ -123,8 +147,8 @@ ssl_RestoreServerName(const sslSocket *ss, sslSessionID *sid)
     return SECITEM_CopyItem(NULL, &sid->u.ssl3.srvName, &name);
 }
 
-/* In a ticket, sealed under this server's own key: the cache's number, whether
- * the name is also the srvName, and the name. */
+/* In a ticket, sealed under this server's own key: the cache, whether the name
+ * is also the srvName, and the name. */
 SECStatus
 ssl_AppendServerOrigin(sslBuffer *buf, const sslServerOrigin *origin,
                        const SECItem *srvName)
@@ -136,7 +160,11 @@ ssl_AppendServerOrigin(sslBuffer *buf, const sslServerOrigin *origin,
     if (rv != SECSuccess) {
         return SECFailure;
     }
-    rv = sslBuffer_AppendNumber(buf, origin->cache, 4);
+    rv = sslBuffer_AppendNumber(buf, origin->cache.number, 4);
+    if (rv != SECSuccess) {
+        return SECFailure;
+    }
+    rv = sslBuffer_AppendNumber(buf, origin->cache.generation, 4);
     if (rv != SECSuccess) {
         return SECFailure;
     }
@@ -158,18 +186,21 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
     sslReader reader = SSL_READER(item->data, item->len);
     sslServerOrigin *origin = &sid->origin;
     sslReadBuffer name;
-    PRUint64 cache;
+    PRUint64 number;
+    PRUint64 generation;
     PRUint64 chosen;
 
     PORT_Memset(origin, 0, sizeof *origin);
-    if (sslRead_ReadNumber(&reader, 4, &cache) != SECSuccess ||
+    if (sslRead_ReadNumber(&reader, 4, &number) != SECSuccess ||
+        sslRead_ReadNumber(&reader, 4, &generation) != SECSuccess ||
         sslRead_ReadNumber(&reader, 1, &chosen) != SECSuccess ||
         SSL_READER_REMAINING(&reader) > sizeof origin->name ||
         sslRead_Read(&reader, SSL_READER_REMAINING(&reader), &name) !=
             SECSuccess) {
         return SECFailure;
     }
-    origin->cache = (PRUint32)cache;
+    origin->cache.number = (PRUint32)number;
+    origin->cache.generation = (PRUint32)generation;
     if (name.len) {
         PORT_Memcpy(origin->name, name.buf, name.len);
         origin->nameLen = (PRUint8)name.len;

@@ -13,20 +13,20 @@
 
 #include "sslsnce/sslsnce.h"
 
-#include "snceerror.h"
 #include "sncegate.h"
-#include "snceint.h"
+#include "sncehosts.h"
 
 SECStatus
-SSLExp_GetServerCacheFigures(SSLServerCacheFigures *figures, PRUintn len)
+SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
+                             PRUintn len)
 {
     SSLServerCacheFigures out;
     snceCacheOptions options;
     snceFigures counts;
     snceRegion *region;
-    snceCache *cache;
-    snceResult result;
+    snceCache cache;
     PRUint32 pass;
+    SECStatus rv;
 
     if (!figures || len < sizeof figures->length) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
@@ -39,14 +39,18 @@ SSLExp_GetServerCacheFigures(SSLServerCacheFigures *figures, PRUintn len)
         PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         return SECFailure;
     }
-    cache = ssl_ServerCacheByIndex(region, 0);
-    result = snceCache_GetFigures(cache, &counts);
-    snceCache_GetOptions(cache, &options);
+    rv = ssl_FindServerCache(region, name, &cache);
+    if (rv == SECSuccess) {
+        rv = ssl_HostStatus(snceCache_GetFigures(cache, &counts));
+    }
+    if (rv == SECSuccess) {
+        rv = ssl_HostStatus(snceCache_GetOptions(cache, &options));
+    }
     out.regionBytes = snceRegion_Bytes(region);
     out.residentBytes = snceRegion_ResidentBytes(region);
     snceGate_Leave(pass);
-    if (snceError_Status(result) != SECSuccess) {
-        return SECFailure;
+    if (rv != SECSuccess) {
+        return rv;
     }
 
     out.length = (PRUint32)PR_MIN(len, sizeof out);

@@ -61,12 +61,6 @@ PR_STATIC_ASSERT(sizeof(CK_MECHANISM_TYPE) <= sizeof(PRUint64));
  * grown between two tries, if the session was replaced meanwhile. */
 #define SID_LOOKUP_TRIES 4
 
-snceCache *
-ssl_ServerCacheByIndex(snceRegion *region, PRUint32 number)
-{
-    return number == 0 ? snceRegion_DefaultCache(region) : NULL;
-}
-
 static snceClass
 sid_Class(const sslSessionID *sid)
 {
@@ -150,8 +144,8 @@ loser:
 
 /* Makes the sid that libssl gets. |found| is complete, its buffers too. */
 static sslSessionID *
-sid_FromSession(const sslSocket *ss, const snceSession *found,
-                PRUint32 cacheIndex, PRTime now, CERTCertDBHandle *dbHandle)
+sid_FromSession(const sslSocket *ss, const snceSession *found, PRTime now,
+                CERTCertDBHandle *dbHandle)
 {
     sslSessionID *sid;
 
@@ -171,7 +165,9 @@ sid_FromSession(const sslSocket *ss, const snceSession *found,
     sid->creationTime = found->created.usec;
     sid->lastAccessTime = now;
     sid->expirationTime = found->expires.usec;
-    sid->origin.cache = cacheIndex;
+    if (ss) {
+        sid->origin = ss->sec.origin; /* what the lookup asked for */
+    }
     sid->cached = in_server_cache;
 
     /* No token has these yet, and 0 would name one. */
@@ -180,14 +176,6 @@ sid_FromSession(const sslSocket *ss, const snceSession *found,
     sid->u.ssl3.clAuthModuleID = (SECMODModuleID)-1;
     sid->u.ssl3.clAuthSlotID = (CK_SLOT_ID)-1;
 
-    if (found->name.len > sizeof sid->origin.name) {
-        PORT_SetError(SEC_ERROR_BAD_DATABASE);
-        goto loser;
-    }
-    if (found->name.len) {
-        PORT_Memcpy(sid->origin.name, found->name.data, found->name.len);
-        sid->origin.nameLen = (PRUint8)found->name.len;
-    }
     if (found->state[offsetof(sidState, srvName)] &&
         ssl_RestoreServerName(ss, sid) != SECSuccess) {
         goto loser;
@@ -234,13 +222,13 @@ sid_GrowBuffer(snceBuffer *buf, PRUint8 **allocated, size_t max)
 }
 
 sslSessionID *
-ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
-                      const PRIPv6Addr *addr, const PRUint8 *id,
-                      unsigned int idLen, CERTCertDBHandle *dbHandle)
+ssl_FindServerSession(const sslSocket *ss, PRTime now, const PRIPv6Addr *addr,
+                      const PRUint8 *id, unsigned int idLen,
+                      CERTCertDBHandle *dbHandle)
 {
+    static const sslServerCacheId defaultCache = { 0, 0 };
     PRUint8 certBuf[SID_CERT_BYTES];
-    PRUint8 nameBuf[sizeof((sslServerOrigin *)NULL)->name];
-    PRUint8 asked[sizeof nameBuf];
+    PRUint8 name[sizeof ss->sec.origin.name];
     PRUint8 *bigCert = NULL;
     sslSessionID *sid = NULL;
     snceResult result = SNCE_TOO_LARGE;
@@ -256,21 +244,17 @@ ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
     key.idLen = idLen;
     PORT_Memcpy(key.address, addr, sizeof key.address);
     /* G7. Without a socket nobody asks under a name: then any. */
-    key.name = ss ? asked : NULL;
-    key.nameLen = ss ? ssl_FoldServerName(&ss->sec.origin, asked) : 0;
+    key.name = ss ? name : NULL;
+    key.nameLen = ss ? ssl_FoldServerName(&ss->sec.origin, name) : 0;
 
     found.certificate.data = certBuf;
     found.certificate.capacity = sizeof certBuf;
     found.certificate.len = 0;
-    found.name.data = nameBuf;
-    found.name.capacity = sizeof nameBuf;
-    found.name.len = 0;
 
     for (tries = 0; result == SNCE_TOO_LARGE && tries < SID_LOOKUP_TRIES;
          ++tries) {
         PRUint32 pass;
         snceRegion *region;
-        snceCache *cache;
 
         /* Sizes of the try before this one, outside the gate. */
         if (sid_GrowBuffer(&found.certificate, &bigCert,
@@ -282,10 +266,9 @@ ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
             PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
             goto done;
         }
-        cache = ssl_ServerCacheByIndex(region, cacheIndex);
-        result =
-            cache ? snceCache_Lookup(cache, &key, ssl_TimeForCache(now), &found)
-                  : SNCE_MISS;
+        result = snceCache_Lookup(
+            ssl_ServerCache(region, ss ? ss->sec.origin.cache : defaultCache),
+            &key, ssl_TimeForCache(now), &found);
         snceGate_Leave(pass);
     }
     if (result != SNCE_OK) {
@@ -293,7 +276,7 @@ ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
         goto done;
     }
 
-    sid = sid_FromSession(ss, &found, cacheIndex, now, dbHandle);
+    sid = sid_FromSession(ss, &found, now, dbHandle);
     snceSession_Wipe(&found);
 
 done:
@@ -304,9 +287,8 @@ done:
 sslSessionID *
 ssl_LookupServerSession(sslSocket *ss, const SECItem *id)
 {
-    return ssl_FindServerSession(ss, ss->sec.origin.cache, ssl_Time(ss),
-                                 &ss->sec.ci.peer, id->data, id->len,
-                                 ss->dbHandle);
+    return ssl_FindServerSession(ss, ssl_Time(ss), &ss->sec.ci.peer, id->data,
+                                 id->len, ss->dbHandle);
 }
 
 /* The type of ssl_sid_lookup, for code that has no socket. */
@@ -314,7 +296,7 @@ sslSessionID *
 ssl_LookupInDefaultCache(PRTime now, const PRIPv6Addr *addr, unsigned char *id,
                          unsigned int idLen, CERTCertDBHandle *dbHandle)
 {
-    return ssl_FindServerSession(NULL, 0, now, addr, id, idLen, dbHandle);
+    return ssl_FindServerSession(NULL, now, addr, id, idLen, dbHandle);
 }
 
 /* A sid goes in once; a certificate that cannot be kept keeps it out, because a
@@ -346,7 +328,7 @@ ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
     PRUint8 name[sizeof sid->origin.name];
     snceSession session;
     snceRegion *region;
-    snceCache *cache;
+    snceCache cache;
     snceResult result;
     PRUint32 pass;
     PRTime now;
@@ -372,23 +354,19 @@ ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
         session.certificate.data = sid->peerCert->derCert.data;
         session.certificate.len = sid->peerCert->derCert.len;
     }
-    session.name.data = name;
-    session.name.len = ssl_FoldServerName(&sid->origin, name);
+    session.name = name;
+    session.nameLen = ssl_FoldServerName(&sid->origin, name);
 
     region = snceGate_Enter(&pass);
     if (!region) {
         PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         goto done;
     }
-    cache = ssl_ServerCacheByIndex(region, sid->origin.cache);
-    if (cache) {
-        /* What the caller put there comes from the client's lifetimes. */
-        sid->expirationTime =
-            snceCache_Expiry(cache, session.sessionClass, session.created).usec;
-        result = snceCache_Insert(cache, &session, ssl_TimeForCache(now));
-    } else {
-        result = SNCE_INVALID;
-    }
+    cache = ssl_ServerCache(region, sid->origin.cache);
+    /* What the caller put there comes from the client's lifetimes. */
+    sid->expirationTime =
+        snceCache_Expiry(cache, session.sessionClass, session.created).usec;
+    result = snceCache_Insert(cache, &session, ssl_TimeForCache(now));
     snceGate_Leave(pass);
 
     if (snceError_Status(result) == SECSuccess) {
@@ -405,7 +383,6 @@ ssl_ServerUncacheSessionID(sslSessionID *sid)
 {
     PRErrorCode err;
     snceRegion *region;
-    snceCache *cache;
     snceKey key;
     PRUint32 pass;
 
@@ -423,10 +400,8 @@ ssl_ServerUncacheSessionID(sslSessionID *sid)
     if (key.idLen >= 1 && key.idLen <= SNCE_ID_MAX) {
         region = snceGate_Enter(&pass);
         if (region) {
-            cache = ssl_ServerCacheByIndex(region, sid->origin.cache);
-            if (cache) {
-                (void)snceCache_Remove(cache, &key);
-            }
+            (void)snceCache_Remove(
+                ssl_ServerCache(region, sid->origin.cache), &key);
             snceGate_Leave(pass);
         }
     }

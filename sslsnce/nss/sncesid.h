@@ -14,16 +14,16 @@
 SEC_BEGIN_PROTOS
 
 /* ssl_FindServerSession returns a sid of its own for the session |id| of the
- * client |addr|, as it is in cache number |cacheIndex| and live at |now|. With
- * |ss| the session's server name must also be one that this ClientHello has.
+ * client |addr| that is live at |now|: of the origin of |ss|, or with NULL of
+ * the default cache, under any server name.
  *
  * The caller ends with ssl_FreeSID. Returns NULL and sets
  * SSL_ERROR_SESSION_NOT_FOUND, SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED or what
  * went wrong. Never returns a session without the certificate that its client
  * had. Takes no lock; allocates what it returns. */
-sslSessionID *ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex,
-                                    PRTime now, const PRIPv6Addr *addr,
-                                    const PRUint8 *id, unsigned int idLen,
+sslSessionID *ssl_FindServerSession(const sslSocket *ss, PRTime now,
+                                    const PRIPv6Addr *addr, const PRUint8 *id,
+                                    unsigned int idLen,
                                     CERTCertDBHandle *dbHandle);
 
 /* ssl_LookupInDefaultCache is what ssl_sid_lookup points to. */

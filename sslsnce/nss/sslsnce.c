@@ -16,23 +16,13 @@
 #include "sslerr.h"
 #include "sslimpl.h"
 
+#include "sslsnce/sslsnce.h"
+
+#include "snceconfig.h"
 #include "snceerror.h"
 #include "sncegate.h"
 #include "snceint.h"
 #include "sncesid.h"
-
-/* The ...Instance functions are global, so that they are linked, but declared
- * in no header of NSS's, and no caller has ever had a cacheDesc to give them.
- * Here it stays an incomplete type: there is one default cache, and they act on
- * that, as every path in NSS's own file did. */
-typedef struct cacheDescStr cacheDesc;
-
-SECStatus SSL_ConfigServerSessionIDCacheInstance(
-    cacheDesc *cache, int maxCacheEntries, PRUint32 ssl2_timeout,
-    PRUint32 ssl3_timeout, const char *directory, PRBool shared);
-SECStatus SSL_InheritMPServerSIDCacheInstance(cacheDesc *cache,
-                                              const char *envString);
-SECStatus SSL_ShutdownServerSessionIDCacheInstance(cacheDesc *cache);
 
 /* ssl.h states these; 0 asks for the default. */
 #define DEFAULT_ENTRIES 10000
@@ -86,14 +76,50 @@ ssl_ExportServerCache(const snceRegion *region)
     return SECSuccess;
 }
 
-/* All four ways to configure. |maxCertEntries| and |maxNameEntries| of zero or
- * less ask for the default. */
-static SECStatus
-ssl_ConfigServerCache(PRUint32 ssl2Timeout, PRUint32 ssl3Timeout,
-                      int maxEntries, int maxCertEntries, int maxNameEntries,
-                      PRBool shared)
+snceCacheOptions
+ssl_ServerCacheOptions(const sslServerCacheWish *wish)
 {
     snceCacheOptions options;
+
+    PORT_Memset(&options, 0, sizeof options);
+    options.entries = wish->entries ? wish->entries : DEFAULT_ENTRIES;
+    /* More certificates than sessions have no use. */
+    options.certificates = PR_MIN(wish->certificates, options.entries);
+    options.timeoutSec[SNCE_CLASS_SSL2] =
+        ssl_ClampTimeout(wish->ssl2Timeout, MAX_SSL2_TIMEOUT_SEC);
+    options.timeoutSec[SNCE_CLASS_SSL3] =
+        ssl_ClampTimeout(wish->ssl3Timeout, MAX_SSL3_TIMEOUT_SEC);
+    options.matchAddress = !wish->anyAddress;
+    options.unlisted = wish->unlisted != PR_FALSE;
+    return options;
+}
+
+/* Gives the default cache of this process's region the limits |options|, but
+ * leaves it as large as it is: a second Config is often one that nobody meant.
+ * The caller has the turn. */
+static SECStatus
+ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options)
+{
+    snceCache cache = snceRegion_DefaultCache(region);
+    snceCacheOptions now;
+    SECStatus rv;
+
+    rv = snceError_Status(snceCache_GetOptions(cache, &now));
+    if (rv != SECSuccess) {
+        return rv;
+    }
+    now.entries = PR_MAX(now.entries, options->entries);
+    PORT_Memcpy(now.timeoutSec, options->timeoutSec, sizeof now.timeoutSec);
+    now.matchAddress = options->matchAddress;
+    return snceError_Status(snceCache_Configure(cache, &now));
+}
+
+SECStatus
+ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
+{
+    sslServerCacheWish wanted = *wish;
+    snceCacheOptions options;
+    sslCacheConfig config;
     snceRegion *region;
     snceRegion *created = NULL;
     SECStatus rv;
@@ -104,31 +130,23 @@ ssl_ConfigServerCache(PRUint32 ssl2Timeout, PRUint32 ssl3Timeout,
     if (rv != SECSuccess) {
         return rv;
     }
-    if (maxEntries < 0) {
-        PORT_SetError(SEC_ERROR_INVALID_ARGS);
-        return SECFailure;
+    rv = ssl_ReadCacheConfig(PR_GetEnvSecure(SSL_SERVER_CACHE_CONFIG), &config);
+    if (rv != SECSuccess) {
+        return rv;
     }
-
-    PORT_Memset(&options, 0, sizeof options);
-    options.entries = maxEntries ? maxEntries : DEFAULT_ENTRIES;
-    /* More certificates than sessions have no use. */
-    options.certificates = PR_MAX(maxCertEntries, 0);
-    options.certificates = PR_MIN(options.certificates, options.entries);
-    options.names = PR_MAX(maxNameEntries, 0);
-    options.timeoutSec[SNCE_CLASS_SSL2] =
-        ssl_ClampTimeout(ssl2Timeout, MAX_SSL2_TIMEOUT_SEC);
-    options.timeoutSec[SNCE_CLASS_SSL3] =
-        ssl_ClampTimeout(ssl3Timeout, MAX_SSL3_TIMEOUT_SEC);
-    options.matchAddress = true; /* as NSS has it */
+    ssl_OverrideByConfig(&config, &wanted);
+    options = ssl_ServerCacheOptions(&wanted);
 
     region = snceGate_Lock();
     if (region) {
-        rv = snceError_Status(
-            snceCache_Configure(ssl_ServerCacheByIndex(region, 0), &options));
+        rv = ssl_ConfigureAgain(region, &options);
     } else {
         rv = snceError_Status(
             snceRegion_Create(&created, &options, shared != PR_FALSE));
         region = created;
+    }
+    if (rv == SECSuccess) {
+        rv = ssl_AddByConfig(&config, region);
     }
     if (rv == SECSuccess && shared) {
         rv = ssl_ExportServerCache(region);
@@ -144,27 +162,49 @@ ssl_ConfigServerCache(PRUint32 ssl2Timeout, PRUint32 ssl3Timeout,
             PRErrorCode err = PORT_GetError();
 
             snceRegion_Close(created);
-            PORT_SetError(err);
+            if (PORT_GetError() != err) {
+                PORT_SetError(err);
+            }
         }
     }
     snceGate_Unlock();
+    ssl_FreeCacheConfig(&config);
     return rv;
+}
+
+/* What ssl.h's calls ask of the default cache. */
+static SECStatus
+ssl_ConfigDefaultCache(int maxCacheEntries, int maxCertCacheEntries,
+                       PRUint32 ssl2_timeout, PRUint32 ssl3_timeout,
+                       PRBool shared)
+{
+    sslServerCacheWish wish = { 0 };
+
+    if (maxCacheEntries < 0) {
+        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+        return SECFailure;
+    }
+    wish.entries = maxCacheEntries;
+    wish.certificates = PR_MAX(maxCertCacheEntries, 0);
+    wish.ssl2Timeout = ssl2_timeout;
+    wish.ssl3Timeout = ssl3_timeout;
+    return ssl_ConfigServerCache(&wish, shared);
 }
 
 SECStatus
 SSL_ConfigServerSessionIDCache(int maxCacheEntries, PRUint32 ssl2_timeout,
                                PRUint32 ssl3_timeout, const char *directory)
 {
-    return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries, 0,
-                                 0, PR_FALSE);
+    return ssl_ConfigDefaultCache(maxCacheEntries, 0, ssl2_timeout,
+                                  ssl3_timeout, PR_FALSE);
 }
 
 SECStatus
 SSL_ConfigMPServerSIDCache(int maxCacheEntries, PRUint32 ssl2_timeout,
                            PRUint32 ssl3_timeout, const char *directory)
 {
-    return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries, 0,
-                                 0, PR_TRUE);
+    return ssl_ConfigDefaultCache(maxCacheEntries, 0, ssl2_timeout,
+                                  ssl3_timeout, PR_TRUE);
 }
 
 SECStatus
@@ -173,19 +213,8 @@ SSL_ConfigServerSessionIDCacheWithOpt(
     int maxCacheEntries, int maxCertCacheEntries, int maxSrvNameCacheEntries,
     PRBool enableMPCache)
 {
-    return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries,
-                                 maxCertCacheEntries, maxSrvNameCacheEntries,
-                                 enableMPCache);
-}
-
-SECStatus
-SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
-                                       PRUint32 ssl2_timeout,
-                                       PRUint32 ssl3_timeout,
-                                       const char *directory, PRBool shared)
-{
-    return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries, 0,
-                                 0, shared);
+    return ssl_ConfigDefaultCache(maxCacheEntries, maxCertCacheEntries,
+                                  ssl2_timeout, ssl3_timeout, enableMPCache);
 }
 
 static PRBool
@@ -224,7 +253,7 @@ ssl_InheritAgain(const snceRegion *region, const char *string)
 }
 
 SECStatus
-SSL_InheritMPServerSIDCacheInstance(cacheDesc *cache, const char *envString)
+ssl_InheritServerCache(const char *envString)
 {
     snceRegion *region;
     SECStatus rv;
@@ -270,11 +299,11 @@ done:
 SECStatus
 SSL_InheritMPServerSIDCache(const char *envString)
 {
-    return SSL_InheritMPServerSIDCacheInstance(NULL, envString);
+    return ssl_InheritServerCache(envString);
 }
 
-SECStatus
-SSL_ShutdownServerSessionIDCacheInstance(cacheDesc *cache)
+void
+ssl_ShutdownServerCache(void)
 {
     snceRegion *region;
 
@@ -288,17 +317,15 @@ SSL_ShutdownServerSessionIDCacheInstance(cacheDesc *cache)
         PORT_Memset(regionString, 0, sizeof regionString);
     }
     snceGate_Unlock();
-    return SECSuccess;
 }
 
 SECStatus
 SSL_ShutdownServerSessionIDCache(void)
 {
-    SECStatus rv = SSL_ShutdownServerSessionIDCacheInstance(NULL);
-
+    ssl_ShutdownServerCache();
     /* After the region, so that no handshake brings a key of it back. */
     SSL3_ShutdownServerCache();
-    return rv;
+    return SECSuccess;
 }
 
 PRUint32

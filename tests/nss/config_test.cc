@@ -30,7 +30,7 @@ constexpr PRTime kStart = 1700000000 * kSecond;
 SSLServerCacheFigures Figures() {
   SSLServerCacheFigures figures;
   memset(&figures, 0, sizeof(figures));
-  EXPECT_EQ(SECSuccess, SSL_GetServerCacheFigures(&figures, sizeof(figures)));
+  EXPECT_EQ(SECSuccess, SSL_GetServerCacheFigures(nullptr, &figures, sizeof(figures)));
   return figures;
 }
 
@@ -263,13 +263,13 @@ TEST_F(ConfigTest, LockCountsAreKeptForWhoAsks) {
 
 TEST_F(ConfigTest, FiguresNeedACacheAndABuffer) {
   SSLServerCacheFigures figures;
-  EXPECT_EQ(SECFailure, SSL_GetServerCacheFigures(&figures, sizeof(figures)));
+  EXPECT_EQ(SECFailure, SSL_GetServerCacheFigures(nullptr, &figures, sizeof(figures)));
   EXPECT_EQ(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, PR_GetError());
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
   SSLServerCacheFigures* none = nullptr;
-  EXPECT_EQ(SECFailure, SSL_GetServerCacheFigures(none, sizeof(figures)));
+  EXPECT_EQ(SECFailure, SSL_GetServerCacheFigures(nullptr, none, sizeof(figures)));
   EXPECT_EQ(SEC_ERROR_INVALID_ARGS, PR_GetError());
-  EXPECT_EQ(SECFailure, SSL_GetServerCacheFigures(&figures, 3));
+  EXPECT_EQ(SECFailure, SSL_GetServerCacheFigures(nullptr, &figures, 3));
   EXPECT_EQ(SEC_ERROR_INVALID_ARGS, PR_GetError());
 }
 
@@ -277,7 +277,7 @@ TEST_F(ConfigTest, FiguresOfAnOlderCallerAreCutOff) {
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
   SSLServerCacheFigures figures;
   memset(&figures, 0xee, sizeof(figures));
-  ASSERT_EQ(SECSuccess, SSL_GetServerCacheFigures(&figures, 12));
+  ASSERT_EQ(SECSuccess, SSL_GetServerCacheFigures(nullptr, &figures, 12));
   EXPECT_EQ(12u, figures.length);
   EXPECT_EQ(86400u, figures.ssl3TimeoutSec);
   EXPECT_EQ(0xeeeeeeeeu, figures.reserved);

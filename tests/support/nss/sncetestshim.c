@@ -10,6 +10,7 @@
 #include "pk11pub.h"
 #include "secitem.h"
 #include "snce/nss/sncegate.h"
+#include "snce/nss/snceinstance.h"
 #include "ssl.h"
 #include "sslimpl.h"
 
@@ -160,6 +161,14 @@ ShimSid *ShimLookupClient(PRFileDesc *fd) {
 void ShimSetPeer(PRFileDesc *fd, const PRUint8 address[16]) {
   memcpy(&ssl_FindSocket(fd)->sec.ci.peer, address, 16);
 }
+PRUint32 ShimBoundCache(PRFileDesc *fd) {
+  sslSocket *ss = ssl_FindSocket(fd);
+  return ss->sec.boundToCache ? ss->sec.boundCache.number : 0;
+}
+void ShimNoteOrigin(PRFileDesc *fd) { ssl_NoteServerOrigin(ssl_FindSocket(fd)); }
+void ShimSetOrigin(ShimSid *sid, PRFileDesc *fd) {
+  sid->origin = ssl_FindSocket(fd)->sec.origin;
+}
 void ShimSetServerName(PRFileDesc *fd, const char *name) {
   sslServerOrigin *origin = &ssl_FindSocket(fd)->sec.origin;
   origin->nameLen = (PRUint8)strlen(name);
@@ -179,6 +188,19 @@ void ShimNegotiatedName(PRFileDesc *fd, char name[300]) {
   memset(name, 0, 300);
   if (item && item->data && item->len < 300) memcpy(name, item->data, item->len);
   SECITEM_FreeItem(item, PR_TRUE);
+}
+
+PR_STATIC_ASSERT(sizeof(cacheDesc) <= sizeof(ShimInstance));
+SECStatus ShimConfigInstance(ShimInstance *instance, int entries, PRUint32 ssl2,
+                             PRUint32 ssl3) {
+  return SSL_ConfigServerSessionIDCacheInstance((cacheDesc *)instance, entries,
+                                                ssl2, ssl3, NULL, PR_FALSE);
+}
+SECStatus ShimShutdownInstance(ShimInstance *instance) {
+  return SSL_ShutdownServerSessionIDCacheInstance((cacheDesc *)instance);
+}
+void ShimBindInstance(PRFileDesc *fd, const ShimInstance *instance) {
+  ssl_BindServerCacheInstance(ssl_FindSocket(fd), (const cacheDesc *)instance);
 }
 
 int ShimEnterGate(PRUint32 *pass) { return snceGate_Enter(pass) != NULL; }

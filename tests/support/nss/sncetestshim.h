@@ -74,6 +74,12 @@ ShimSid *ShimLookupClient(PRFileDesc *fd);
 void ShimSetPeer(PRFileDesc *fd, const PRUint8 address[16]);
 /* The server name that |fd|'s client asked for. */
 void ShimSetServerName(PRFileDesc *fd, const char *name);
+/* The number of the cache that |fd| is bound to, 0 for none or the default. */
+PRUint32 ShimBoundCache(PRFileDesc *fd);
+/* As if |fd| had read a ClientHello without a server name; |sid|, as if it had
+ * been made by that handshake. */
+void ShimNoteOrigin(PRFileDesc *fd);
+void ShimSetOrigin(ShimSid *sid, PRFileDesc *fd);
 /* The session of a socket, or NULL; the socket's own. */
 ShimSid *ShimSocketSid(PRFileDesc *fd);
 
@@ -81,6 +87,15 @@ ShimSid *ShimSocketSid(PRFileDesc *fd);
 void ShimRename(PRFileDesc *fd, const char *url);
 /* The server name that |fd|, a server, tells its application; "" for none. */
 void ShimNegotiatedName(PRFileDesc *fd, char name[300]);
+
+/* The ...Instance calls; all zero before it is configured. */
+typedef struct {
+  unsigned char opaque[16];
+} ShimInstance;
+SECStatus ShimConfigInstance(ShimInstance *instance, int entries, PRUint32 ssl2,
+                             PRUint32 ssl3);
+SECStatus ShimShutdownInstance(ShimInstance *instance);
+void ShimBindInstance(PRFileDesc *fd, const ShimInstance *instance);
 
 /* A thread that is inside the region, as a lookup is while it lasts. */
 int ShimEnterGate(PRUint32 *pass);

@@ -1,0 +1,259 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncehosts.c: the calls for virtual servers, by the experimental API. What they
+ * promise is said in sslsnce/sslsnce.h. */
+
+#include "sncehosts.h"
+
+#include <string.h>
+
+#include "prerror.h"
+#include "secerr.h"
+#include "secport.h"
+#include "ssl.h"
+#include "sslerr.h"
+#include "sslexp.h"
+
+#include "sslsnce/sslsnce.h"
+
+#include "snceerror.h"
+#include "sncegate.h"
+
+SECStatus
+ssl_HostStatus(snceResult result)
+{
+    switch (result) {
+        case SNCE_EXISTS:
+            PORT_SetError(PR_FILE_EXISTS_ERROR);
+            return SECFailure;
+        case SNCE_MISS:
+        case SNCE_GONE:
+            PORT_SetError(PR_FILE_NOT_FOUND_ERROR);
+            return SECFailure;
+        default:
+            return snceError_Status(result);
+    }
+}
+
+SECStatus
+ssl_FindServerCache(snceRegion *region, const char *name, snceCache *cache)
+{
+    snceServerId id;
+    SECStatus rv;
+
+    if (!name) {
+        *cache = snceRegion_DefaultCache(region);
+        return SECSuccess;
+    }
+    rv = ssl_HostStatus(snceServer_Find(region, (const PRUint8 *)name,
+                                        strlen(name), &id));
+    if (rv == SECSuccess) {
+        *cache = snceRegion_Cache(region, id);
+    }
+    return rv;
+}
+
+/* An application built against another release has more fields or fewer. */
+static SECStatus
+hosts_Wish(const SSLServerCacheParams *params, sslServerCacheWish *wish)
+{
+    SSLServerCacheParams own;
+
+    PORT_Memset(&own, 0, sizeof own);
+    if (params) {
+        if (params->length < sizeof params->length) {
+            PORT_SetError(SEC_ERROR_INVALID_ARGS);
+            return SECFailure;
+        }
+        PORT_Memcpy(&own, params, PR_MIN(params->length, sizeof own));
+    }
+    PORT_Memset(wish, 0, sizeof *wish);
+    wish->entries = own.entries;
+    wish->certificates = own.certificates;
+    wish->ssl2Timeout = own.ssl2TimeoutSec;
+    wish->ssl3Timeout = own.ssl3TimeoutSec;
+    wish->anyAddress = own.anyClientAddress;
+    return SECSuccess;
+}
+
+/* The turn for changes and the cache |name|. The caller gives the turn back,
+ * also when this fails. */
+static SECStatus
+hosts_Lock(const char *name, snceCache *cache)
+{
+    snceRegion *region = snceGate_Lock();
+
+    if (!region) {
+        PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
+        return SECFailure;
+    }
+    return ssl_FindServerCache(region, name, cache);
+}
+
+SECStatus
+SSLExp_AddServerCache(const char *name, const SSLServerCacheParams *params)
+{
+    sslServerCacheWish wish;
+    snceCacheOptions options;
+    snceRegion *region;
+    snceServerId id;
+    SECStatus rv;
+
+    if (!name) {
+        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+        return SECFailure;
+    }
+    rv = hosts_Wish(params, &wish);
+    if (rv != SECSuccess) {
+        return rv;
+    }
+    options = ssl_ServerCacheOptions(&wish);
+    region = snceGate_Lock();
+    if (region) {
+        rv = ssl_HostStatus(snceServer_Add(region, (const PRUint8 *)name,
+                                           strlen(name), &options, &id));
+    } else {
+        PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
+        rv = SECFailure;
+    }
+    snceGate_Unlock();
+    return rv;
+}
+
+SECStatus
+SSLExp_ChangeServerCache(const char *name, const SSLServerCacheParams *params)
+{
+    sslServerCacheWish wish;
+    snceCacheOptions options;
+    snceCache cache;
+    SECStatus rv;
+
+    rv = hosts_Wish(params, &wish);
+    if (rv != SECSuccess) {
+        return rv;
+    }
+    options = ssl_ServerCacheOptions(&wish);
+    rv = hosts_Lock(name, &cache);
+    if (rv == SECSuccess) {
+        rv = ssl_HostStatus(snceCache_Configure(cache, &options));
+    }
+    snceGate_Unlock();
+    return rv;
+}
+
+SECStatus
+SSLExp_FlushServerCache(const char *name)
+{
+    snceCache cache;
+    SECStatus rv;
+
+    rv = hosts_Lock(name, &cache);
+    if (rv == SECSuccess) {
+        rv = ssl_HostStatus(snceCache_Flush(cache));
+    }
+    snceGate_Unlock();
+    return rv;
+}
+
+SECStatus
+SSLExp_RemoveServerCache(const char *name)
+{
+    snceCache cache;
+    SECStatus rv;
+
+    if (!name) {
+        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+        return SECFailure;
+    }
+    rv = hosts_Lock(name, &cache);
+    if (rv == SECSuccess) {
+        rv = ssl_HostStatus(snceServer_Remove(cache.region, cache.id));
+    }
+    snceGate_Unlock();
+    return rv;
+}
+
+SECStatus
+SSLExp_BindServerCache(PRFileDesc *fd, const char *name)
+{
+    sslSocket *ss = ssl_FindSocket(fd);
+    sslServerCacheId id = { 0, 0 };
+    SECStatus rv = SECSuccess;
+
+    if (!ss) {
+        return SECFailure; /* its error is set */
+    }
+    if (name) {
+        snceRegion *region;
+        snceCache cache;
+        PRUint32 pass;
+
+        region = snceGate_Enter(&pass);
+        if (!region) {
+            PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
+            return SECFailure;
+        }
+        rv = ssl_FindServerCache(region, name, &cache);
+        snceGate_Leave(pass);
+        if (rv != SECSuccess) {
+            return rv;
+        }
+        id = ssl_IdOfServerCache(cache.id);
+    }
+    ssl_Get1stHandshakeLock(ss);
+    ssl_GetSSL3HandshakeLock(ss);
+    ss->sec.boundToCache = name != NULL;
+    ss->sec.boundCache = id;
+    ssl_ReleaseSSL3HandshakeLock(ss);
+    ssl_Release1stHandshakeLock(ss);
+    return SECSuccess;
+}
+
+SECStatus
+SSLExp_ListServerCaches(SSLServerCacheVisitor visit, void *arg)
+{
+    PRUint32 next = 0;
+    SECStatus rv = SECSuccess;
+
+    if (!visit) {
+        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+        return SECFailure;
+    }
+    while (rv == SECSuccess) {
+        SSLServerCacheParams params;
+        snceServerInfo info;
+        snceRegion *region;
+        snceResult result;
+        PRUint32 pass;
+
+        region = snceGate_Enter(&pass);
+        if (!region) {
+            PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
+            return SECFailure;
+        }
+        result = snceServer_Next(region, next, &info);
+        snceGate_Leave(pass);
+        if (result == SNCE_MISS) {
+            break;
+        }
+        rv = snceError_Status(result);
+        if (rv != SECSuccess) {
+            break;
+        }
+        next = info.id.number + 1;
+        if (info.options.unlisted) {
+            continue;
+        }
+        PORT_Memset(&params, 0, sizeof params);
+        params.length = sizeof params;
+        params.entries = (PRUint32)info.options.entries;
+        params.certificates = (PRUint32)info.options.certificates;
+        params.ssl2TimeoutSec = info.options.timeoutSec[SNCE_CLASS_SSL2];
+        params.ssl3TimeoutSec = info.options.timeoutSec[SNCE_CLASS_SSL3];
+        params.anyClientAddress = !info.options.matchAddress;
+        rv = visit(arg, info.nameLen ? (const char *)info.name : NULL, &params);
+    }
+    return rv;
+}

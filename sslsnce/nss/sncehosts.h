@@ -1,0 +1,24 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncehosts.h: virtual servers by name, within the adapter. */
+#ifndef SSLSNCE_NSS_SNCEHOSTS_H
+#define SSLSNCE_NSS_SNCEHOSTS_H
+
+#include "snceint.h"
+
+SEC_BEGIN_PROTOS
+
+/* ssl_FindServerCache gives the handle of the cache |name| in |region|, with
+ * NULL that of the default cache. Fails with PR_FILE_NOT_FOUND_ERROR. */
+SECStatus ssl_FindServerCache(snceRegion *region, const char *name,
+                              snceCache *cache);
+
+/* ssl_HostStatus sets the error that sslsnce.h promises for what the core says
+ * of a virtual server. */
+SECStatus ssl_HostStatus(snceResult result);
+
+SEC_END_PROTOS
+
+#endif /* SSLSNCE_NSS_SNCEHOSTS_H */

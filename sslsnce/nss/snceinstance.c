@@ -1,0 +1,131 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#include "snceinstance.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "secerr.h"
+#include "secport.h"
+#include "ssl.h"
+#include "sslerr.h"
+#include "sslimpl.h"
+
+#include "snceerror.h"
+#include "sncegate.h"
+#include "sncehosts.h"
+
+/* Makes the virtual server of |cache| under the first name of its kind that is
+ * free. The caller has the turn. */
+static SECStatus
+instance_Add(snceRegion *region, const snceCacheOptions *options,
+             cacheDesc *cache)
+{
+    snceResult result = SNCE_EXISTS;
+    unsigned int number;
+
+    for (number = 0; result == SNCE_EXISTS && number <= SNCE_SERVERS_MAX;
+         ++number) {
+        char name[32];
+        snceServerId id;
+
+        (void)snprintf(name, sizeof name, "instance-%u", number);
+        result = snceServer_Add(region, (const PRUint8 *)name, strlen(name),
+                                options, &id);
+        if (result == SNCE_OK) {
+            cache->id = ssl_IdOfServerCache(id);
+            cache->configured = PR_TRUE;
+        }
+    }
+    return ssl_HostStatus(result);
+}
+
+SECStatus
+SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
+                                       PRUint32 ssl2_timeout,
+                                       PRUint32 ssl3_timeout,
+                                       const char *directory, PRBool shared)
+{
+    sslServerCacheWish wish = { 0 };
+    sslServerCacheWish defaultWish = { 0 };
+    snceCacheOptions options;
+    snceRegion *region;
+    SECStatus rv = SECSuccess;
+    PRBool exists;
+
+    if (maxCacheEntries < 0) {
+        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+        return SECFailure;
+    }
+    wish.entries = maxCacheEntries;
+    wish.ssl2Timeout = ssl2_timeout;
+    wish.ssl3Timeout = ssl3_timeout;
+    if (!cache) {
+        return ssl_ConfigServerCache(&wish, shared);
+    }
+    wish.unlisted = PR_TRUE;
+    options = ssl_ServerCacheOptions(&wish);
+
+    exists = snceGate_Lock() != NULL;
+    snceGate_Unlock();
+    if (!exists) {
+        rv = ssl_ConfigServerCache(&defaultWish, shared);
+        if (rv != SECSuccess) {
+            return rv;
+        }
+    }
+    region = snceGate_Lock();
+    if (!region) {
+        PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
+        rv = SECFailure;
+    } else if (cache->configured) {
+        rv = ssl_HostStatus(snceCache_Configure(
+            ssl_ServerCache(region, cache->id), &options));
+    } else {
+        rv = instance_Add(region, &options, cache);
+    }
+    snceGate_Unlock();
+    return rv;
+}
+
+SECStatus
+SSL_InheritMPServerSIDCacheInstance(cacheDesc *cache, const char *envString)
+{
+    SECStatus rv = ssl_InheritServerCache(envString);
+
+    if (rv == SECSuccess && cache && !cache->configured) {
+        /* By exec only the region comes along, not which cache of it. */
+        PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
+        rv = SECFailure;
+    }
+    return rv;
+}
+
+SECStatus
+SSL_ShutdownServerSessionIDCacheInstance(cacheDesc *cache)
+{
+    snceRegion *region;
+
+    if (!cache) {
+        ssl_ShutdownServerCache();
+        return SECSuccess;
+    }
+    region = snceGate_Lock();
+    if (region && cache->configured && cache->id.number) {
+        snceServerId id = { cache->id.number, cache->id.generation };
+
+        (void)snceServer_Remove(region, id);
+    }
+    snceGate_Unlock();
+    PORT_Memset(cache, 0, sizeof *cache);
+    return SECSuccess;
+}
+
+void
+ssl_BindServerCacheInstance(sslSocket *ss, const cacheDesc *cache)
+{
+    ss->sec.boundToCache = cache->configured;
+    ss->sec.boundCache = cache->id;
+}
