@@ -36,9 +36,9 @@ ssl_TimeForCache(PRTime time)
 }
 
 /* ssl_ServerCacheByIndex returns the cache that a socket or a session names as
- * its |serverCache|, or NULL if |region| has none of that number. It lives as
- * long as |region|. */
-snceCache *ssl_ServerCacheByIndex(snceRegion *region, PRUint32 number);
+ * its |serverCache|; one that takes and finds nothing, if |region| has none of
+ * that number. It is good as long as |region|. */
+snceCache ssl_ServerCacheByIndex(snceRegion *region, PRUint32 number);
 
 /* The tags that begin the names of the records in a region's key log, eight
  * bytes each. */

@@ -24,7 +24,7 @@ SSLExp_GetServerCacheFigures(SSLServerCacheFigures *figures, PRUintn len)
     snceCacheOptions options;
     snceFigures counts;
     snceRegion *region;
-    snceCache *cache;
+    snceCache cache;
     snceResult result;
     PRUint32 pass;
 
@@ -41,7 +41,9 @@ SSLExp_GetServerCacheFigures(SSLServerCacheFigures *figures, PRUintn len)
     }
     cache = ssl_ServerCacheByIndex(region, 0);
     result = snceCache_GetFigures(cache, &counts);
-    snceCache_GetOptions(cache, &options);
+    if (result == SNCE_OK) {
+        result = snceCache_GetOptions(cache, &options);
+    }
     out.regionBytes = snceRegion_Bytes(region);
     out.residentBytes = snceRegion_ResidentBytes(region);
     snceGate_Leave(pass);

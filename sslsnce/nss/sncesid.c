@@ -61,10 +61,13 @@ PR_STATIC_ASSERT(sizeof(CK_MECHANISM_TYPE) <= sizeof(PRUint64));
  * grown between two tries, if the session was replaced meanwhile. */
 #define SID_LOOKUP_TRIES 4
 
-snceCache *
+snceCache
 ssl_ServerCacheByIndex(snceRegion *region, PRUint32 number)
 {
-    return number == 0 ? snceRegion_DefaultCache(region) : NULL;
+    const snceServerId none = { number, 0 };
+
+    return number == 0 ? snceRegion_DefaultCache(region)
+                       : snceRegion_Cache(region, none);
 }
 
 static snceClass
@@ -180,13 +183,13 @@ sid_FromSession(const sslSocket *ss, const snceSession *found,
     sid->u.ssl3.clAuthModuleID = (SECMODModuleID)-1;
     sid->u.ssl3.clAuthSlotID = (CK_SLOT_ID)-1;
 
-    if (found->name.len > sizeof sid->origin.name) {
-        PORT_SetError(SEC_ERROR_BAD_DATABASE);
-        goto loser;
-    }
-    if (found->name.len) {
-        PORT_Memcpy(sid->origin.name, found->name.data, found->name.len);
-        sid->origin.nameLen = (PRUint8)found->name.len;
+    /* The session was made under the name that this socket asks for. Without
+     * a socket nobody knows its name: it was found under any. */
+    if (ss) {
+        PRUint32 cache = sid->origin.cache;
+
+        sid->origin = ss->sec.origin;
+        sid->origin.cache = cache;
     }
     if (found->state[offsetof(sidState, srvName)] &&
         ssl_RestoreServerName(ss, sid) != SECSuccess) {
@@ -239,8 +242,7 @@ ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
                       unsigned int idLen, CERTCertDBHandle *dbHandle)
 {
     PRUint8 certBuf[SID_CERT_BYTES];
-    PRUint8 nameBuf[sizeof((sslServerOrigin *)NULL)->name];
-    PRUint8 asked[sizeof nameBuf];
+    PRUint8 asked[sizeof((sslServerOrigin *)NULL)->name];
     PRUint8 *bigCert = NULL;
     sslSessionID *sid = NULL;
     snceResult result = SNCE_TOO_LARGE;
@@ -262,15 +264,12 @@ ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
     found.certificate.data = certBuf;
     found.certificate.capacity = sizeof certBuf;
     found.certificate.len = 0;
-    found.name.data = nameBuf;
-    found.name.capacity = sizeof nameBuf;
-    found.name.len = 0;
 
     for (tries = 0; result == SNCE_TOO_LARGE && tries < SID_LOOKUP_TRIES;
          ++tries) {
         PRUint32 pass;
         snceRegion *region;
-        snceCache *cache;
+        snceCache cache;
 
         /* Sizes of the try before this one, outside the gate. */
         if (sid_GrowBuffer(&found.certificate, &bigCert,
@@ -283,9 +282,7 @@ ssl_FindServerSession(const sslSocket *ss, PRUint32 cacheIndex, PRTime now,
             goto done;
         }
         cache = ssl_ServerCacheByIndex(region, cacheIndex);
-        result =
-            cache ? snceCache_Lookup(cache, &key, ssl_TimeForCache(now), &found)
-                  : SNCE_MISS;
+        result = snceCache_Lookup(cache, &key, ssl_TimeForCache(now), &found);
         snceGate_Leave(pass);
     }
     if (result != SNCE_OK) {
@@ -346,7 +343,7 @@ ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
     PRUint8 name[sizeof sid->origin.name];
     snceSession session;
     snceRegion *region;
-    snceCache *cache;
+    snceCache cache;
     snceResult result;
     PRUint32 pass;
     PRTime now;
@@ -372,8 +369,8 @@ ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
         session.certificate.data = sid->peerCert->derCert.data;
         session.certificate.len = sid->peerCert->derCert.len;
     }
-    session.name.data = name;
-    session.name.len = ssl_FoldServerName(&sid->origin, name);
+    session.name = name;
+    session.nameLen = ssl_FoldServerName(&sid->origin, name);
 
     region = snceGate_Enter(&pass);
     if (!region) {
@@ -381,14 +378,10 @@ ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
         goto done;
     }
     cache = ssl_ServerCacheByIndex(region, sid->origin.cache);
-    if (cache) {
-        /* What the caller put there comes from the client's lifetimes. */
-        sid->expirationTime =
-            snceCache_Expiry(cache, session.sessionClass, session.created).usec;
-        result = snceCache_Insert(cache, &session, ssl_TimeForCache(now));
-    } else {
-        result = SNCE_INVALID;
-    }
+    /* What the caller put there comes from the client's lifetimes. */
+    sid->expirationTime =
+        snceCache_Expiry(cache, session.sessionClass, session.created).usec;
+    result = snceCache_Insert(cache, &session, ssl_TimeForCache(now));
     snceGate_Leave(pass);
 
     if (snceError_Status(result) == SECSuccess) {
@@ -405,7 +398,7 @@ ssl_ServerUncacheSessionID(sslSessionID *sid)
 {
     PRErrorCode err;
     snceRegion *region;
-    snceCache *cache;
+    snceCache cache;
     snceKey key;
     PRUint32 pass;
 
@@ -424,9 +417,7 @@ ssl_ServerUncacheSessionID(sslSessionID *sid)
         region = snceGate_Enter(&pass);
         if (region) {
             cache = ssl_ServerCacheByIndex(region, sid->origin.cache);
-            if (cache) {
-                (void)snceCache_Remove(cache, &key);
-            }
+            (void)snceCache_Remove(cache, &key);
             snceGate_Leave(pass);
         }
     }

@@ -86,12 +86,30 @@ ssl_ExportServerCache(const snceRegion *region)
     return SECSuccess;
 }
 
-/* All four ways to configure. |maxCertEntries| and |maxNameEntries| of zero or
- * less ask for the default. */
+/* The core shrinks a cache as well; these calls never do. */
+static snceResult
+ssl_GrowServerCache(snceCache cache, snceCacheOptions *options)
+{
+    snceCacheOptions now;
+    snceResult result = snceCache_GetOptions(cache, &now);
+
+    if (result != SNCE_OK) {
+        return result;
+    }
+    options->entries = PR_MAX(options->entries, now.entries);
+    /* 0 is one for each session, the most that there can be. */
+    options->certificates =
+        options->certificates && now.certificates
+            ? PR_MAX(options->certificates, now.certificates)
+            : 0;
+    return snceCache_Configure(cache, options);
+}
+
+/* All four ways to configure. |maxCertEntries| of zero or less asks for the
+ * default. */
 static SECStatus
 ssl_ConfigServerCache(PRUint32 ssl2Timeout, PRUint32 ssl3Timeout,
-                      int maxEntries, int maxCertEntries, int maxNameEntries,
-                      PRBool shared)
+                      int maxEntries, int maxCertEntries, PRBool shared)
 {
     snceCacheOptions options;
     snceRegion *region;
@@ -114,7 +132,6 @@ ssl_ConfigServerCache(PRUint32 ssl2Timeout, PRUint32 ssl3Timeout,
     /* More certificates than sessions have no use. */
     options.certificates = PR_MAX(maxCertEntries, 0);
     options.certificates = PR_MIN(options.certificates, options.entries);
-    options.names = PR_MAX(maxNameEntries, 0);
     options.timeoutSec[SNCE_CLASS_SSL2] =
         ssl_ClampTimeout(ssl2Timeout, MAX_SSL2_TIMEOUT_SEC);
     options.timeoutSec[SNCE_CLASS_SSL3] =
@@ -124,7 +141,7 @@ ssl_ConfigServerCache(PRUint32 ssl2Timeout, PRUint32 ssl3Timeout,
     region = snceGate_Lock();
     if (region) {
         rv = snceError_Status(
-            snceCache_Configure(ssl_ServerCacheByIndex(region, 0), &options));
+            ssl_GrowServerCache(ssl_ServerCacheByIndex(region, 0), &options));
     } else {
         rv = snceError_Status(
             snceRegion_Create(&created, &options, shared != PR_FALSE));
@@ -156,7 +173,7 @@ SSL_ConfigServerSessionIDCache(int maxCacheEntries, PRUint32 ssl2_timeout,
                                PRUint32 ssl3_timeout, const char *directory)
 {
     return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries, 0,
-                                 0, PR_FALSE);
+                                 PR_FALSE);
 }
 
 SECStatus
@@ -164,7 +181,7 @@ SSL_ConfigMPServerSIDCache(int maxCacheEntries, PRUint32 ssl2_timeout,
                            PRUint32 ssl3_timeout, const char *directory)
 {
     return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries, 0,
-                                 0, PR_TRUE);
+                                 PR_TRUE);
 }
 
 SECStatus
@@ -174,8 +191,7 @@ SSL_ConfigServerSessionIDCacheWithOpt(
     PRBool enableMPCache)
 {
     return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries,
-                                 maxCertCacheEntries, maxSrvNameCacheEntries,
-                                 enableMPCache);
+                                 maxCertCacheEntries, enableMPCache);
 }
 
 SECStatus
@@ -185,7 +201,7 @@ SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
                                        const char *directory, PRBool shared)
 {
     return ssl_ConfigServerCache(ssl2_timeout, ssl3_timeout, maxCacheEntries, 0,
-                                 0, shared);
+                                 shared);
 }
 
 static PRBool
