@@ -9,7 +9,8 @@
  *
  *   snceRegion   the shared memory itself: made by one process, attached by
  *                others, closed by each.
- *   snceCache    one virtual server's sessions within a region.
+ *   snceServer   a virtual server within a region: added, found, removed.
+ *   snceCache    the sessions of one virtual server.
  *   snceKeyLog   the write-once records of a region that hold wrapped keys.
  *
  * Unless a comment says otherwise, every function may be called at any time by
@@ -36,7 +37,8 @@ extern "C" {
 typedef enum {
     SNCE_OK = 0,
     SNCE_MISS,      /* nothing live is there under that key */
-    SNCE_EXISTS,    /* a record of that name was there already */
+    SNCE_EXISTS,    /* one of that name was there already */
+    SNCE_GONE,      /* that virtual server was removed */
     SNCE_DROPPED,   /* lost a race against another writer; not cached */
     SNCE_INVALID,   /* an argument is out of its range */
     SNCE_TOO_LARGE, /* a size does not fit the region or the caller's buffer */
@@ -76,8 +78,9 @@ typedef enum {
 #define SNCE_ADDRESS_BYTES 16      /* an IPv6 or mapped IPv4 address */
 #define SNCE_STATE_BYTES 96        /* what a session keeps for its owner */
 #define SNCE_CERTIFICATE_MAX 65535 /* a client's certificate, DER */
-#define SNCE_NAME_MAX 1024         /* a server name; a DNS name has 255 */
+#define SNCE_NAME_MAX 255          /* a server name: RFC 1035 section 2.3.4 */
 #define SNCE_ENTRIES_MAX 100000000 /* sessions in one cache */
+#define SNCE_SERVERS_MAX 1024      /* virtual servers beside the default one */
 #define SNCE_KEY_NAME_BYTES 40     /* the name of a key record */
 #define SNCE_KEY_VALUE_MAX 4032    /* its value */
 #define SNCE_STRING_MAX 160        /* an inheritance string and its NUL */
@@ -85,16 +88,32 @@ typedef enum {
 /* ---- the region ---------------------------------------------------------- */
 
 typedef struct snceRegionStr snceRegion;
-typedef struct snceCacheStr snceCache;
+
+/* snceServerId names one life of one virtual server. Number 0 is the default
+ * cache, which always exists; another number is used again, by another server
+ * with another generation, after its server was removed. So who holds the id
+ * of a removed server never reaches its successor. */
+typedef struct {
+    uint32_t number; /* 0 to SNCE_SERVERS_MAX */
+    uint32_t generation;
+} snceServerId;
+
+/* snceCache is a handle to the sessions of one virtual server: two words,
+ * passed by value, good as long as |region| is open, in this process only.
+ * When its virtual server is removed, it finds nothing any more. */
+typedef struct {
+    snceRegion *region;
+    snceServerId id;
+} snceCache;
 
 /* snceCacheOptions describes one virtual server's cache. */
 typedef struct {
     uint64_t entries;      /* sessions it holds: 1 to SNCE_ENTRIES_MAX */
     uint64_t certificates; /* client certificates; 0: one for each session */
-    uint64_t names;        /* server names; 0: 1024 */
     uint32_t timeoutSec[SNCE_CLASSES]; /* by snceClass; 0 expires at once, at
                                         * most 100 years of 365 days */
     bool matchAddress; /* the client's address is part of the key */
+    bool unlisted;     /* found by its name, never chosen by a client's */
 } snceCacheOptions;
 
 /* snceRegion_Create makes a region with one virtual server, the default cache,
@@ -161,9 +180,80 @@ uint64_t snceRegion_Bytes(const snceRegion *region);
  * all its processes share; 0 if it cannot be found out. System calls: one. */
 uint64_t snceRegion_ResidentBytes(const snceRegion *region);
 
-/* snceRegion_DefaultCache returns the region's default cache, which lives as
- * long as |region| and is owned by it. Never NULL. */
-snceCache *snceRegion_DefaultCache(snceRegion *region);
+/* snceRegion_DefaultCache returns the handle of the region's default cache. */
+snceCache snceRegion_DefaultCache(snceRegion *region);
+
+/* snceRegion_Cache returns the handle of the virtual server |id|, which may be
+ * gone already: then it is the handle of an empty cache that takes nothing. */
+snceCache snceRegion_Cache(snceRegion *region, snceServerId id);
+
+/* ---- virtual servers -----------------------------------------------------
+ *
+ * Beside the default cache a region holds up to SNCE_SERVERS_MAX virtual
+ * servers, each with room, timeouts and figures of its own: one's load evicts
+ * nothing of another's. What one process changes counts in all of them, while
+ * they go on; a process that dies while it changes something leaves what was
+ * or what was to be.
+ *
+ * Names are host names: labels of ASCII letters, digits, '-' and '_' with a dot
+ * between them, together 1 to SNCE_NAME_MAX bytes; they are compared without
+ * regard to case (RFC 4343) and shown in lower case. The first label of several
+ * may be "*": a wildcard for one label.
+ *
+ * The calls that change something take turns with other processes' changes:
+ * they wait up to two seconds for a turn, then return SNCE_BUSY, and they make
+ * system calls. They need an attachment for administration (SNCE_READ_ONLY)
+ * and the region's descriptor (SNCE_BAD_DESCRIPTOR), for the turn. */
+
+/* snceServer_IsName tells whether a virtual server can have that name. */
+bool snceServer_IsName(const uint8_t *name, size_t nameLen);
+
+/* snceServer_Add makes the virtual server |name| as |options| say; it can be
+ * found when this returns.
+ *
+ * Returns SNCE_OK (|*id| is the new one); SNCE_EXISTS (|*id| is the one that
+ * is there, unchanged); SNCE_FULL (there are SNCE_SERVERS_MAX);
+ * SNCE_NO_MEMORY (no room in the region); SNCE_INVALID (the name or an option);
+ * SNCE_BUSY; SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR. */
+snceResult snceServer_Add(snceRegion *region, const uint8_t *name,
+                          size_t nameLen, const snceCacheOptions *options,
+                          snceServerId *id);
+
+/* snceServer_Remove removes a virtual server with all its sessions, wiped.
+ * After it returns, no process gets any of them.
+ *
+ * Returns SNCE_OK; SNCE_GONE (it was removed before); SNCE_INVALID (the
+ * default cache, or no id at all); SNCE_BUSY; SNCE_READ_ONLY;
+ * SNCE_BAD_DESCRIPTOR. */
+snceResult snceServer_Remove(snceRegion *region, snceServerId id);
+
+/* snceServer_Find returns SNCE_OK and the id of the virtual server of exactly
+ * that name, a wildcard's included, or SNCE_MISS. */
+snceResult snceServer_Find(const snceRegion *region, const uint8_t *name,
+                           size_t nameLen, snceServerId *id);
+
+/* snceServer_Choose returns the virtual server for a client that asks for
+ * |name| (RFC 6066 section 3; a dot at its end is ignored): the one of that
+ * name; else the wildcard for it, "*" instead of its first label; else the
+ * default cache, also for a name that can be nobody's, or of length 0. Those
+ * that are unlisted are passed over. */
+snceServerId snceServer_Choose(const snceRegion *region, const uint8_t *name,
+                               size_t nameLen);
+
+/* snceServerInfo is a virtual server as a list shows it. */
+typedef struct {
+    snceServerId id;
+    uint8_t name[SNCE_NAME_MAX + 1]; /* ended by a NUL */
+    size_t nameLen;                  /* 0: the default cache */
+    snceCacheOptions options;        /* as for snceCache_GetOptions */
+} snceServerInfo;
+
+/* snceServer_Next writes the first virtual server whose number is at least
+ * |number| into |*out|. A list begins at 0 and goes on at id.number + 1; what is
+ * added or removed meanwhile may be in it or not. Returns SNCE_OK or SNCE_MISS
+ * (no more). */
+snceResult snceServer_Next(const snceRegion *region, uint32_t number,
+                           snceServerInfo *out);
 
 /* ---- sessions ------------------------------------------------------------ */
 
@@ -173,15 +263,18 @@ typedef struct {
     size_t idLen;                        /* 1 to SNCE_ID_MAX */
     uint8_t address[SNCE_ADDRESS_BYTES]; /* ignored without matchAddress */
     const uint8_t *name;                 /* NULL: under any server name; */
-    size_t nameLen;                      /* else this one (0: made without) */
+    size_t nameLen;                      /* else this one (0: made without), in
+                                          * the spelling that it was made in */
 } snceKey;
 
 /* snceSession is one session on its way into a cache or out of one. It holds
  * key material: the caller ends with snceSession_Wipe.
  *
- * The two buffers are the caller's. To insert, data and len say what to store
- * (len 0: none). To look up, data and capacity say where to put it, and len is
- * written; |data| may be NULL where the length or capacity is 0. */
+ * The certificate's buffer is the caller's. To insert, data and len say what to
+ * store (len 0: none). To look up, data and capacity say where to put it, and
+ * len is written; |data| may be NULL where the length or capacity is 0. The
+ * server name is for inserting only: it is not kept, only a hash of it under
+ * the region's secret keys, by which lookups compare. */
 typedef struct {
     uint8_t *data;
     size_t len;
@@ -198,11 +291,12 @@ typedef struct {
     snceTime expires;    /* out: created + the timeout of its class */
     uint8_t state[SNCE_STATE_BYTES]; /* the caller's own, never looked into */
     snceBuffer certificate;
-    snceBuffer name;
+    const uint8_t *name; /* in: of the server, in the spelling in which keys */
+    size_t nameLen;      /* will have it; 0: none. Out: not written */
 } snceSession;
 
-/* snceSession_Wipe overwrites |*session| and what its two buffers hold. The
- * buffers stay the caller's. */
+/* snceSession_Wipe overwrites |*session| and what its buffer holds. The buffer
+ * stays the caller's. */
 void snceSession_Wipe(snceSession *session);
 
 /* snceCache_Insert stores |*session|. A session with the same ID (and address,
@@ -211,10 +305,11 @@ void snceSession_Wipe(snceSession *session);
  *
  * Returns SNCE_OK; SNCE_INVALID (ID of length zero or above SNCE_ID_MAX, a
  * class that does not exist); SNCE_TOO_LARGE (certificate or name);
- * SNCE_DROPPED (a race was lost: this entry is not there); SNCE_FULL (the
- * certificate or name found no place); SNCE_READ_ONLY; SNCE_CORRUPT. Unless
- * SNCE_OK, nothing of the session is in the cache. */
-snceResult snceCache_Insert(snceCache *cache, const snceSession *session,
+ * SNCE_DROPPED (a race was lost, or the cache was moved or flushed meanwhile:
+ * this entry is not there); SNCE_FULL (the certificate found no place);
+ * SNCE_GONE (the virtual server was removed); SNCE_READ_ONLY; SNCE_CORRUPT.
+ * Unless SNCE_OK, nothing of the session is in the cache. */
+snceResult snceCache_Insert(snceCache cache, const snceSession *session,
                             snceTime now);
 
 /* snceCache_Lookup copies the live session for |key| into |*out|.
@@ -223,45 +318,56 @@ snceResult snceCache_Insert(snceCache *cache, const snceSession *session,
  * the timeout that the cache has now. An expired one is wiped when met. A
  * session that had a certificate is returned with all of it or not at all.
  *
- * Returns SNCE_OK; SNCE_MISS; SNCE_INVALID (ID length); SNCE_TOO_LARGE (a
- * buffer of |*out| is too small: its len is what it takes, nothing else is
- * written); SNCE_CORRUPT (the region failed a check). The certificate's and
- * name's data and capacity must be set before. */
-snceResult snceCache_Lookup(snceCache *cache, const snceKey *key, snceTime now,
+ * Returns SNCE_OK; SNCE_MISS (also when the virtual server is gone);
+ * SNCE_INVALID (ID length); SNCE_TOO_LARGE (the certificate's buffer is too
+ * small: its len is what it takes, nothing else is written); SNCE_CORRUPT (the
+ * region failed a check). The certificate's data and capacity must be set
+ * before. */
+snceResult snceCache_Lookup(snceCache cache, const snceKey *key, snceTime now,
                             snceSession *out);
 
 /* snceCache_Remove removes every session under |key|, whatever its name, wiped.
  * After it returns, no process gets a session that was inserted before the
  * call, not even one that was stored twice at once or is half stored.
  *
- * Returns SNCE_OK (removed), SNCE_MISS, SNCE_INVALID, SNCE_READ_ONLY or
- * SNCE_CORRUPT. */
-snceResult snceCache_Remove(snceCache *cache, const snceKey *key);
+ * Returns SNCE_OK (removed), SNCE_MISS (also when the virtual server is gone),
+ * SNCE_INVALID, SNCE_READ_ONLY or SNCE_CORRUPT. */
+snceResult snceCache_Remove(snceCache cache, const snceKey *key);
 
 /* snceCache_Expiry returns when a session of |sessionClass| created at
  * |created| expires by the timeouts that the cache has now; the largest time
- * there is if the sum overflows. */
-snceTime snceCache_Expiry(const snceCache *cache, snceClass sessionClass,
+ * there is if the sum overflows; |created| if the virtual server is gone. */
+snceTime snceCache_Expiry(snceCache cache, snceClass sessionClass,
                           snceTime created);
 
-/* snceCache_Configure gives a live cache new limits: timeouts and matchAddress
- * count at once, for the sessions that are already there too; more entries
- * grow it, and live sessions are carried over; fewer leave it as large as it
- * is, as do changed certificates and names.
+/* snceCache_Configure makes a live cache what |options| say. Timeouts and flags
+ * count at once, for the sessions that are already there too. With more entries
+ * it grows, and every live session is carried over. With fewer it shrinks: the
+ * sessions that were created last are kept, as many as it is to hold. Other
+ * certificates give it another store for them, with what is in use.
  *
- * Takes turns with other processes' rare changes: waits up to two seconds for
- * a turn. A process that dies in it leaves the old state or the new one.
- * Lookups, inserts and removals go on meanwhile.
+ * Takes a turn (see "virtual servers"). Lookups, inserts and removals go on
+ * meanwhile; an insert that began before may be dropped.
  *
- * Returns SNCE_OK; SNCE_INVALID; SNCE_NO_MEMORY (no room to grow: the timeouts
- * are set, the size is the old one); SNCE_BUSY; SNCE_READ_ONLY;
+ * Returns SNCE_OK; SNCE_INVALID; SNCE_GONE; SNCE_NO_MEMORY (no room: the
+ * timeouts are set, the size is the old one); SNCE_BUSY; SNCE_READ_ONLY;
  * SNCE_BAD_DESCRIPTOR (the region's descriptor was closed, so no turn can be
  * taken); SNCE_CORRUPT. */
-snceResult snceCache_Configure(snceCache *cache,
+snceResult snceCache_Configure(snceCache cache,
                                const snceCacheOptions *options);
 
-/* snceCache_GetOptions writes what the cache has now, for display. */
-void snceCache_GetOptions(const snceCache *cache, snceCacheOptions *out);
+/* snceCache_Flush removes every session of the cache, wiped. After it returns,
+ * no process gets one whose insert had returned before the call. Takes a turn,
+ * but no longer when the cache is large than when it is small.
+ *
+ * Returns SNCE_OK; SNCE_GONE; SNCE_NO_MEMORY (no room for an empty one beside
+ * the full one: nothing was done); SNCE_BUSY; SNCE_READ_ONLY;
+ * SNCE_BAD_DESCRIPTOR; SNCE_CORRUPT. */
+snceResult snceCache_Flush(snceCache cache);
+
+/* snceCache_GetOptions writes what the cache was last configured to be. Returns
+ * SNCE_OK, SNCE_GONE or SNCE_CORRUPT. */
+snceResult snceCache_GetOptions(snceCache cache, snceCacheOptions *out);
 
 /* snceFigures are a cache's counts since it was made, over all processes. Each
  * is exact once the processes rest; together they are no snapshot. */
@@ -285,14 +391,15 @@ typedef struct {
                             * writer that was stopped and woke up too late */
     uint64_t certificates; /* certificates stored now */
     uint64_t wiped;        /* taken out because they had expired or lost their
-                            * certificate: when all rests, inserts = live +
-                            * replaced... + removals + wiped */
+                            * certificate, by a flush, or in shrinking: when
+                            * all rests, inserts = live + replaced... +
+                            * removals + wiped */
 } snceFigures;
 
 /* snceCache_GetFigures sums them into |*out|. A process that died in the middle
  * of an operation may leave |live| and |certificates| off by one. Returns
- * SNCE_OK or SNCE_CORRUPT. */
-snceResult snceCache_GetFigures(const snceCache *cache, snceFigures *out);
+ * SNCE_OK, SNCE_GONE or SNCE_CORRUPT. */
+snceResult snceCache_GetFigures(snceCache cache, snceFigures *out);
 
 /* ---- keys ---------------------------------------------------------------- */
 

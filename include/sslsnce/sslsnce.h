@@ -158,8 +158,7 @@ typedef struct SSLServerCacheParamsStr {
 /* SSL_ChangeServerCache gives the cache |name|, or with NULL the default one,
  * the limits in |params|, all of them, while it works. Timeouts count at once,
  * for the sessions that are there too. A larger cache keeps every live session;
- * a smaller one the newest, as many as it holds. A changed |certificates| has no
- * effect.
+ * a smaller one the newest, as many as it holds.
  *
  * Fails with SEC_ERROR_INVALID_ARGS, PR_FILE_NOT_FOUND_ERROR (no such cache),
  * SEC_ERROR_NO_MEMORY (no room to grow: timeouts are set, the size is kept) or

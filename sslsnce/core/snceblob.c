@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "sncecount.h"
-#include "snceslot.h"
 
 /* Tries at a count that other processes are changing too. Each failure means
  * that one of them succeeded. */
@@ -15,7 +14,7 @@
 
 /* ---- where things lie ---------------------------------------------------- */
 
-#define CLASSES_MAX 6
+#define CLASSES 6
 
 typedef struct {
     uint32_t dataBytes; /* the longest blob of this class */
@@ -24,19 +23,10 @@ typedef struct {
 
 /* Twice the cells that were asked for in the ordinary sizes, because a set
  * that overflows evicts while others have room; address space is free. */
-static const sizeClass certificateClasses[CLASSES_MAX] = {
+static const sizeClass classes[CLASSES] = {
     { 1024, 64 }, { 2048, 64 }, { 4096, 64 },
     { 8192, 16 }, { 16384, 4 }, { 65536, 1 },
 };
-static const sizeClass nameClasses[CLASSES_MAX] = {
-    { 64, 64 }, { 256, 64 }, { 1024, 64 }, { 0, 0 }, { 0, 0 }, { 0, 0 },
-};
-
-static const sizeClass *
-Classes(snceBlobKind kind)
-{
-    return kind == SNCE_BLOB_CERTIFICATES ? certificateClasses : nameClasses;
-}
 
 static uint64_t
 CellBytes(const sizeClass *sized)
@@ -66,25 +56,14 @@ ClassBytes(const sizeClass *sized, uint64_t cells)
 
 /* Where the sets of one class begin, counted from the store. */
 static uint64_t
-ClassOffset(const sizeClass *classes, unsigned which, uint64_t cells)
+ClassOffset(unsigned which, uint64_t cells)
 {
-    uint64_t offset = sizeof(snceBlobHead);
+    uint64_t offset = 0;
 
     for (unsigned i = 0; i < which; i++) {
         offset += ClassBytes(&classes[i], cells);
     }
     return offset;
-}
-
-static unsigned
-ClassCount(const sizeClass *classes)
-{
-    unsigned count = 0;
-
-    while (count < CLASSES_MAX && classes[count].dataBytes) {
-        count++;
-    }
-    return count;
 }
 
 /* A cell and what belongs to it. */
@@ -101,9 +80,8 @@ typedef struct {
 static void
 FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
 {
-    const sizeClass *classes = Classes(store->kind);
     const sizeClass *sized = &classes[which];
-    uint64_t set = store->offset + ClassOffset(classes, which, store->cells) +
+    uint64_t set = store->offset + ClassOffset(which, store->cells) +
                    index / SNCE_WAYS * SetBytes(sized);
 
     out->set = (snceCellSet *)(store->region->base + set);
@@ -126,11 +104,10 @@ MakeRef(const cell *at, snceVersion v)
 static bool
 FollowRef(const snceBlob *store, snceBlobRef ref, cell *out)
 {
-    const sizeClass *classes = Classes(store->kind);
     unsigned which = (unsigned)(ref & 7);
     uint64_t index = (uint32_t)ref >> 3;
 
-    if (which == 0 || which > ClassCount(classes) ||
+    if (which == 0 || which > CLASSES ||
         index >= SetCount(&classes[which - 1], store->cells) * SNCE_WAYS) {
         return false;
     }
@@ -139,48 +116,36 @@ FollowRef(const snceBlob *store, snceBlobRef ref, cell *out)
 }
 
 uint64_t
-snceBlob_Bytes(snceBlobKind kind, uint64_t cells)
+snceBlob_Bytes(uint64_t cells)
 {
-    const sizeClass *classes = Classes(kind);
-
-    return ClassOffset(classes, ClassCount(classes), cells);
-}
-
-void
-snceBlob_Init(const snceRegion *region, uint64_t offset, uint64_t cells)
-{
-    snceBlobHead *head = (snceBlobHead *)(region->base + offset);
-
-    atomic_store_explicit(&head->cells, cells, memory_order_relaxed);
+    return ClassOffset(CLASSES, cells);
 }
 
 snceResult
-snceBlob_At(snceBlob *out, const snceRegion *region, uint32_t server,
-            snceBlobKind kind, uint64_t offset)
+snceBlob_At(snceBlob *out, const snceRegion *region, snceServerId id,
+            uint64_t range, uint64_t cells)
 {
-    snceBlobHead *head = snceRegion_At(region, offset, sizeof(*head));
+    uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;
 
-    if (!head) {
-        return SNCE_CORRUPT;
-    }
-    out->cells = atomic_load_explicit(&head->cells, memory_order_relaxed);
-    if (out->cells == 0 || out->cells > SNCE_ENTRIES_MAX ||
-        !snceRegion_At(region, offset, snceBlob_Bytes(kind, out->cells))) {
+    if (cells == 0 || cells > SNCE_CELLS_MAX ||
+        !snceRegion_At(region, offset, snceBlob_Bytes(cells))) {
         return SNCE_CORRUPT;
     }
     out->region = region;
-    out->kind = kind;
     out->offset = offset;
-    out->server = server;
+    out->cells = cells;
+    out->range = range;
+    out->server = id.number;
+    out->lot = snceLot_Of(range, id);
     return SNCE_OK;
 }
 
 static void
 CountStored(const snceBlob *store, uint64_t n)
 {
-    if (store->kind == SNCE_BLOB_CERTIFICATES) {
-        snceCount_Add(store->region, store->server, SNCE_N_STORED, n);
-    }
+    unsigned side = (unsigned)(store->range >> SNCE_SERIAL_SHIFT) & 1;
+
+    snceCount_Add(store->region, store->server, SNCE_N_STORED + side, n);
 }
 
 /* ---- counts -------------------------------------------------------------- */
@@ -235,8 +200,8 @@ ReadCell(const snceBlob *store, const cell *at, snceVersion seen, uint8_t *buf,
         return SNCE_TOO_LARGE;
     }
 
-    /* In blocks, so that no buffer of 64 KiB is needed beside the caller's;
-     * each block's sum is the next one's tweak. */
+    /* In blocks, as snceHash_Bytes, so that no buffer of 64 KiB is needed
+     * beside the caller's. */
     sum = length;
     for (size_t done = 0; done < length;) {
         uint64_t block[SNCE_HASH_KEYS];
@@ -249,7 +214,7 @@ ReadCell(const snceBlob *store, const cell *at, snceVersion seen, uint8_t *buf,
         memcpy(buf + done, block, bytes);
         done += bytes;
     }
-    sum = snceSlot_Sum(hash, at->place, seen, &sum, 1);
+    sum = snceSlot_Sum(hash, &store->lot, at->place, seen, &sum, 1);
     if (!snceSlot_Unchanged(&at->set->version[at->way], seen) ||
         sum != head[SNCE_C_SUM]) {
         return SNCE_MISS;
@@ -283,24 +248,6 @@ snceBlob_Read(const snceBlob *store, snceBlobRef ref, uint8_t *buf,
 
 /* ---- writing ------------------------------------------------------------- */
 
-/* The digest of a blob, from which its set, tag and checksum come; in blocks,
- * each one's hash the next one's tweak, as ReadCell takes them. */
-static uint64_t
-Digest(const snceHash *hash, const uint8_t *data, size_t len)
-{
-    uint64_t digest = len;
-
-    for (size_t done = 0; done < len;) {
-        uint64_t block[SNCE_HASH_KEYS] = { 0 };
-        size_t bytes = len - done < sizeof(block) ? len - done : sizeof(block);
-
-        memcpy(block, data + done, bytes);
-        digest = snceHash_Words(hash, digest, block, (bytes + 7) / 8);
-        done += bytes;
-    }
-    return digest;
-}
-
 /* The word of |data| that begins at |at|, zero-filled. */
 static uint64_t
 WordAt(const uint8_t *data, size_t len, size_t at)
@@ -323,8 +270,8 @@ WriteCell(const snceBlob *store, const cell *at, snceVersion claim,
 
         snceSlot_Store(at->word + SNCE_CELL_HEAD + done / 8, &word, 1);
     }
-    head[SNCE_C_SUM] =
-        snceSlot_Sum(&store->region->hash, at->place, claim, &digest, 1);
+    head[SNCE_C_SUM] = snceSlot_Sum(&store->region->hash, &store->lot,
+                                    at->place, claim, &digest, 1);
     head[SNCE_C_LENGTH] = len;
     snceSlot_Store(at->word, head, SNCE_CELL_HEAD);
 }
@@ -353,7 +300,10 @@ ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_WAYS], uint8_t clock)
     int unused = -1, first = -1;
 
     for (unsigned way = 0; way < SNCE_WAYS; way++) {
-        if (snceVersion_State(seen[way]) == SNCE_STATE_EMPTY ||
+        unsigned state = snceVersion_State(seen[way]);
+
+        /* What is in no state was spoiled, and is as good as empty. */
+        if ((state != SNCE_STATE_FULL && state != SNCE_STATE_BUSY) ||
             snceSlot_Abandoned(seen[way], clock)) {
             return (int)way;
         }
@@ -430,19 +380,18 @@ snceResult
 snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
               snceBlobRef *ref)
 {
-    const sizeClass *classes = Classes(store->kind);
-    unsigned classCount = ClassCount(classes);
     unsigned which = 0;
     uint64_t digest, tag, set;
     cell at;
 
-    while (which < classCount && classes[which].dataBytes < len) {
+    while (which < CLASSES && classes[which].dataBytes < len) {
         which++;
     }
-    if (which == classCount || len == 0) {
+    if (which == CLASSES || len == 0) {
         return SNCE_TOO_LARGE;
     }
-    digest = Digest(&store->region->hash, data, len);
+    /* From the digest come its set, its tag and its checksum. */
+    digest = snceHash_Bytes(&store->region->hash, 0, data, len);
     tag = snceVersion_Tag(digest);
     set = snceHash_Range(digest, SetCount(&classes[which], store->cells));
     FindCell(store, which, set * SNCE_WAYS, &at);
@@ -460,8 +409,8 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         if (way < 0) {
             return SNCE_FULL;
         }
-        if (!snceSlot_Claim(&at.set->version[way], seen[way], tag, clock,
-                            &claim)) {
+        if (!snceSlot_Claim(&at.set->version[way], &store->lot, seen[way], tag,
+                            clock, &claim)) {
             continue;
         }
         SNCE_STEP("blob-claimed");
@@ -519,7 +468,8 @@ snceBlob_Release(const snceBlob *store, snceBlobRef ref)
             snceVersion_Generation(seen) != ref >> 32) {
             return;
         }
-        if (snceSlot_Claim(&at.set->version[at.way], seen, 0, clock, &claim)) {
+        if (snceSlot_Claim(&at.set->version[at.way], &store->lot, seen, 0,
+                           clock, &claim)) {
             SNCE_STEP("blob-released");
             CountStored(store, (uint64_t)-1);
             VacateCell(&at, claim);

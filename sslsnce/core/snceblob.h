@@ -2,41 +2,39 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* snceblob.h: a store of byte strings, equal ones kept once.
+/* snceblob.h: a store of client certificates, equal ones kept once.
  *
- * Holds client certificates, and in an instance of its own server names. A
- * session refers to a blob by place and generation, so that a blob that was
+ * A session refers to a blob by place and generation, so that a blob that was
  * evicted takes its sessions along: their reference no longer fits (rule 8).
  * Blobs lie in classes of size, each a table of sets of cells. */
 #ifndef SNCEBLOB_H
 #define SNCEBLOB_H
 
 #include "snceregion.h"
+#include "snceslot.h"
 
 /* snceBlobRef names one generation of one cell; 0 names none.
  *   generation << 32 | cell's index in its class << 3 | class + 1 */
 typedef uint64_t snceBlobRef;
 
-typedef enum { SNCE_BLOB_CERTIFICATES, SNCE_BLOB_NAMES } snceBlobKind;
-
 /* snceBlob is this process's view of one store: a bounded place (rule 1). */
 typedef struct {
     const snceRegion *region;
-    snceBlobKind kind;
     uint64_t offset; /* of its range in the region */
     uint64_t cells;  /* bounded */
+    uint64_t range;  /* its word */
     uint32_t server; /* whose figures count */
+    snceLot lot;
 } snceBlob;
 
 /* snceBlob_Bytes returns the size of a store for |cells| blobs. */
-uint64_t snceBlob_Bytes(snceBlobKind kind, uint64_t cells);
+uint64_t snceBlob_Bytes(uint64_t cells);
 
-/* snceBlob_Init makes an empty store in |offset|, all zeros so far. */
-void snceBlob_Init(const snceRegion *region, uint64_t offset, uint64_t cells);
-
-/* snceBlob_At opens the store at |offset|. Returns SNCE_OK or SNCE_CORRUPT. */
-snceResult snceBlob_At(snceBlob *out, const snceRegion *region, uint32_t server,
-                       snceBlobKind kind, uint64_t offset);
+/* snceBlob_At opens the store for |cells| blobs in |range|, which belongs to the
+ * server |id|. A range of zeros is an empty store. Returns SNCE_OK or
+ * SNCE_CORRUPT. */
+snceResult snceBlob_At(snceBlob *out, const snceRegion *region, snceServerId id,
+                       uint64_t range, uint64_t cells);
 
 /* snceBlob_Hold finds or stores |data| and counts one session more that refers
  * to it. Returns SNCE_OK, SNCE_TOO_LARGE or SNCE_FULL (no cell could be had:

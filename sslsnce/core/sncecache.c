@@ -6,22 +6,25 @@
 #include <string.h>
 
 #include "sncecount.h"
-#include "sncegrow.h"
-#include "sncelock.h"
-#include "snceserver.h"
 #include "snceslot.h"
+#include "snceview.h"
 
-/* Tables grow rarely; a lookup that meets growth looks again so often. */
-#define MOVE_TRIES 4
+/* Caches change rarely; an operation that meets a change looks again so often.
+ */
+#define MOVE_TRIES 64
+
+/* A lookup whose session is replaced or carried over, and its certificate with
+ * it, looks again so often. */
+#define LOOKUP_TRIES 4
 
 static void
-Count(const snceCache *cache, unsigned figure)
+Count(const snceView *view, unsigned figure)
 {
-    snceCount_Add(cache->region, cache->server, figure, 1);
+    snceCount_Add(view->region, view->id.number, figure, 1);
 }
 
 static bool
-MakeProbe(const snceCache *cache, const uint8_t *id, size_t idLen,
+MakeProbe(snceCache cache, const uint8_t *id, size_t idLen,
           const uint8_t address[SNCE_ADDRESS_BYTES], snceProbe *out)
 {
     if (idLen == 0 || idLen > SNCE_ID_MAX) {
@@ -31,35 +34,17 @@ MakeProbe(const snceCache *cache, const uint8_t *id, size_t idLen,
     memcpy(out->id, id, idLen);
     memcpy(out->address, address, sizeof(out->address));
     out->shape = idLen;
-    out->matchAddress = snceServer_MatchesAddress(cache->region, cache->server);
-    snceProbe_Hash(out, cache->region);
+    out->matchAddress = true;
+    snceProbe_Hash(out, cache.region);
     return true;
 }
 
-/* Releases what an entry that was taken out referred to. */
 static void
-ReleaseRefs(const snceCache *cache, snceBlobRef certificate, snceBlobRef name)
+TakeOut(const snceHome *home, const snceSpot *spot, const uint64_t *words)
 {
-    const snceRefs refs = { certificate, name };
-
-    snceServer_Release(cache->region, cache->server, &refs);
-}
-
-/* A snceTable_Gone; the context is the cache. */
-static void
-Gone(void *context, const uint64_t *words)
-{
-    const snceCache *cache = context;
-
-    Count(cache, SNCE_N_OUT);
-    ReleaseRefs(cache, words[SNCE_W_CERTIFICATE], words[SNCE_W_NAME]);
-}
-
-static void
-TakeOut(snceCache *cache, const snceSpot *spot, const uint64_t *words)
-{
-    if (cache->region->access != SNCE_ACCESS_READ && snceTable_Take(spot)) {
-        Gone(cache, words);
+    if (home->table.region->access != SNCE_ACCESS_READ &&
+        snceTable_Take(&home->table, spot)) {
+        snceHome_Gone((void *)home, words);
     }
 }
 
@@ -67,131 +52,206 @@ void
 snceSession_Wipe(snceSession *session)
 {
     snceBuffer certificate = session->certificate;
-    snceBuffer name = session->name;
 
     if (certificate.data) {
         explicit_bzero(certificate.data, certificate.len < certificate.capacity
                                              ? certificate.len
                                              : certificate.capacity);
     }
-    if (name.data) {
-        explicit_bzero(name.data,
-                       name.len < name.capacity ? name.len : name.capacity);
-    }
     explicit_bzero(session, sizeof(*session));
     session->certificate.data = certificate.data;
     session->certificate.capacity = certificate.capacity;
-    session->name.data = name.data;
-    session->name.capacity = name.capacity;
+}
+
+static snceTime
+ExpiryBy(const snceRule *rule, snceClass sessionClass, snceTime created)
+{
+    snceTime expiry;
+
+    if (__builtin_add_overflow(
+            created.usec,
+            (int64_t)rule->timeoutSec[(unsigned)sessionClass % SNCE_CLASSES] *
+                1000000,
+            &expiry.usec)) {
+        expiry.usec = INT64_MAX;
+    }
+    return expiry;
+}
+
+/* ---- finding ------------------------------------------------------------- */
+
+/* Finds the entry for |probe|: |*view| is then what was looked at, |*home| the
+ * one of its homes that the entry is in. */
+static snceResult
+Find(snceCache cache, snceProbe *probe, uint64_t words[SNCE_ENTRY_WORDS],
+     snceView *view, const snceHome **home, snceSpot *spot, bool *otherAddress)
+{
+    snceResult result = SNCE_MISS;
+
+    for (unsigned try = 0; try < MOVE_TRIES; try++) {
+        result = snceView_Open(view, cache.region, cache.id);
+        if (result != SNCE_OK) {
+            return result;
+        }
+        probe->matchAddress = view->matchAddress;
+        if (view->moving) {
+            *home = &view->old;
+            result = snceTable_Find(&view->old.table, probe, words, spot,
+                                    otherAddress);
+            if (result == SNCE_OK) {
+                return result;
+            }
+        }
+        *home = &view->now;
+        result =
+            snceTable_Find(&view->now.table, probe, words, spot, otherAddress);
+        if (result == SNCE_OK || !snceView_Moved(view)) {
+            return result;
+        }
+    }
+    return result;
 }
 
 /* ---- inserting ----------------------------------------------------------- */
 
 static snceResult
-Hold(const snceCache *cache, snceBlobKind kind, const snceBuffer *buffer,
-     size_t most, snceBlobRef *ref)
+Hold(const snceHome *home, const snceBuffer *certificate, snceBlobRef *ref)
 {
     snceBlob store;
     snceResult result;
 
     *ref = 0;
-    if (buffer->len == 0) {
+    if (certificate->len == 0) {
         return SNCE_OK;
     }
-    if (buffer->len > most) {
+    if (certificate->len > SNCE_CERTIFICATE_MAX) {
         return SNCE_TOO_LARGE;
     }
-    result = snceServer_Store(&store, cache->region, cache->server, kind);
+    result = snceHome_Store(&store, home);
     if (result == SNCE_OK) {
-        result = snceBlob_Hold(&store, buffer->data, buffer->len, ref);
+        result =
+            snceBlob_Hold(&store, certificate->data, certificate->len, ref);
     }
     return result;
 }
 
+/* Counts an insert into |view->now| that ended as |placed| says. */
 static void
-CountTaken(snceCache *cache, const snceTaken *taken)
+CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
 {
     if (taken->reclaimed) {
-        Count(cache, SNCE_N_RECLAIMED);
+        Count(view, SNCE_N_RECLAIMED);
     }
     if (taken->full) {
-        Count(cache,
+        Count(view,
               taken->expired ? SNCE_N_REPLACED_EXPIRED : SNCE_N_REPLACED_LIVE);
-        ReleaseRefs(cache, taken->certificate, taken->name);
+        snceHome_Release(&view->now, taken->certificate);
+    }
+    if (placed) {
+        Count(view, SNCE_N_INSERT);
+    }
+    if (placed != taken->full) {
+        snceHome_Count(&view->now, placed ? 1 : (uint64_t)-1);
     }
 }
 
-/* Stores the words in the table that takes inserts now. */
+/* An entry was stored at |spot|, but something has changed since |view| was
+ * opened. If it is not where lookups look, it is taken back rather than stored
+ * anew: a removal might fall between the two and miss it (G5). */
 static snceResult
-Store(snceCache *cache, const snceProbe *probe, const snceRule *rule,
+Settle(const snceView *view, snceCache cache, snceProbe *probe,
+       const uint64_t words[SNCE_ENTRY_WORDS], const snceSpot *spot)
+{
+    uint64_t others[SNCE_ENTRY_WORDS];
+    const snceHome *home;
+    bool otherAddress;
+    snceSpot found;
+    snceView later;
+    snceResult result = snceView_Open(&later, cache.region, cache.id);
+
+    if (result == SNCE_OK && later.now.table.range == view->now.table.range) {
+        return SNCE_OK; /* whoever moves from here later on sees it */
+    }
+    if (snceTable_Take(&view->now.table, spot)) {
+        snceHome_Gone((void *)&view->now, words);
+        if (result == SNCE_OK && later.moving &&
+            later.old.table.range == view->now.table.range) {
+            /* A copy of it may be on its way into the new home, or there. */
+            (void)snceTable_Remove(&later.now.table, probe, NULL, words,
+                                   snceHome_Gone, &later.now);
+        }
+        return result == SNCE_GONE ? SNCE_GONE : SNCE_DROPPED;
+    }
+    /* It was carried over, evicted or removed, or its page was given back
+     * before anybody saw it. */
+    result = Find(cache, probe, others, &later, &home, &found, &otherAddress);
+    explicit_bzero(others, sizeof(others));
+    return result == SNCE_MISS ? SNCE_DROPPED : result;
+}
+
+/* Stores the words where inserts go now. */
+static snceResult
+Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
       uint64_t words[SNCE_ENTRY_WORDS])
 {
-    snceResult result = SNCE_DROPPED;
+    snceRule rule = snceView_Rule(view, now);
+    snceResult result;
+    snceTaken taken;
+    snceSpot spot;
 
-    for (unsigned try = 0; try < MOVE_TRIES; try++) {
-        snceTables tables;
-        snceTaken taken;
-        snceSpot spot;
-
-        result = snceServer_Tables(&tables, cache->region, cache->server);
-        if (result != SNCE_OK) {
-            return result;
-        }
-        result = snceTable_Place(&tables.now, probe, rule, words, NULL, &spot,
-                                 &taken);
-        CountTaken(cache, &taken);
-        if (result != SNCE_OK) {
-            return result;
-        }
-        if (tables.growing) {
-            /* The same key may wait in the old table, or be on its way from
-             * there: then either it is seen here or Carry sees it gone. */
-            (void)snceTable_Remove(&tables.old, probe, NULL, Gone, cache);
-            (void)snceTable_Remove(&tables.now, probe, &spot, Gone, cache);
-        }
-        if (!snceServer_Moved(&tables, cache->region, cache->server)) {
-            if ((probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
-                snceTable_Sweep(&tables.now, probe, rule, Gone, cache);
-            }
-            return SNCE_OK;
-        }
-        /* Growth began meanwhile and may have passed this set already. Take
-         * the entry back and store it anew; if it is gone it was carried. */
-        if (!snceTable_Take(&spot)) {
-            return SNCE_OK;
-        }
-        result = SNCE_DROPPED;
+    probe->matchAddress = view->matchAddress;
+    result = snceTable_Place(&view->now.table, probe, &rule, words, NULL, &spot,
+                             &taken);
+    CountPlaced(view, &taken, result == SNCE_OK);
+    if (result != SNCE_OK) {
+        snceHome_Release(&view->now, words[SNCE_W_CERTIFICATE]);
+        return result;
     }
-    return result;
+    if (view->moving) {
+        /* The same key may wait in the old home, or be on its way from there:
+         * then either it is seen here or Carry sees it gone. */
+        (void)snceTable_Remove(&view->old.table, probe, NULL, NULL,
+                               snceHome_Gone, (void *)&view->old);
+        (void)snceTable_Remove(&view->now.table, probe, &spot, NULL,
+                               snceHome_Gone, (void *)&view->now);
+    }
+    if (snceView_Moved(view)) {
+        return Settle(view, cache, probe, words, &spot);
+    }
+    if ((probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
+        snceTable_Sweep(&view->now.table, probe, &rule, snceHome_Gone,
+                        (void *)&view->now);
+    }
+    return SNCE_OK;
 }
 
 snceResult
-snceCache_Insert(snceCache *cache, const snceSession *session, snceTime now)
+snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
 {
     uint64_t words[SNCE_ENTRY_WORDS];
-    snceBlobRef certificate = 0, name = 0;
+    snceBlobRef certificate;
     snceProbe probe;
-    snceRule rule;
+    snceView view;
     snceResult result;
 
-    if (cache->region->access == SNCE_ACCESS_READ) {
+    if (cache.region->access == SNCE_ACCESS_READ) {
         return SNCE_READ_ONLY;
+    }
+    result = snceView_Open(&view, cache.region, cache.id);
+    if (result != SNCE_OK) {
+        return result;
     }
     if (!MakeProbe(cache, session->id, session->idLen, session->address,
                    &probe) ||
         (unsigned)session->sessionClass >= SNCE_CLASSES) {
-        Count(cache, SNCE_N_REFUSED);
-        return SNCE_INVALID;
-    }
-    result = Hold(cache, SNCE_BLOB_CERTIFICATES, &session->certificate,
-                  SNCE_CERTIFICATE_MAX, &certificate);
-    if (result == SNCE_OK) {
-        result =
-            Hold(cache, SNCE_BLOB_NAMES, &session->name, SNCE_NAME_MAX, &name);
+        result = SNCE_INVALID;
+    } else if (session->nameLen > SNCE_NAME_MAX) {
+        result = SNCE_TOO_LARGE;
+    } else {
+        result = Hold(&view.now, &session->certificate, &certificate);
     }
     if (result != SNCE_OK) {
-        ReleaseRefs(cache, certificate, name);
-        Count(cache, SNCE_N_REFUSED);
+        Count(&view, SNCE_N_REFUSED);
         return result;
     }
 
@@ -200,29 +260,37 @@ snceCache_Insert(snceCache *cache, const snceSession *session, snceTime now)
     words[SNCE_W_CREATED] = (uint64_t)session->created.usec;
     words[SNCE_W_SHAPE] = probe.shape | (uint64_t)session->sessionClass << 8;
     words[SNCE_W_CERTIFICATE] = certificate;
-    words[SNCE_W_NAME] = name;
+    words[SNCE_W_NAME] =
+        snceHash_Name(&cache.region->hash, session->name, session->nameLen);
     memcpy(&words[SNCE_W_STATE], session->state, SNCE_STATE_BYTES);
     words[SNCE_W_ACCESS] = (uint64_t)session->lastAccess.usec;
 
-    rule = snceServer_Rule(cache->region, cache->server, now);
-    result = Store(cache, &probe, &rule, words);
+    result = Store(&view, cache, &probe, now, words);
     explicit_bzero(words, sizeof(words));
-    if (result == SNCE_OK) {
-        Count(cache, SNCE_N_INSERT);
-    } else {
-        ReleaseRefs(cache, certificate, name);
-        Count(cache, SNCE_N_DROPPED);
+    if (result != SNCE_OK && result != SNCE_GONE) {
+        Count(&view, SNCE_N_DROPPED);
     }
     return result;
 }
 
 /* ---- looking up ---------------------------------------------------------- */
 
-/* Copies a blob that an entry refers to into the caller's buffer. */
-static snceResult
-ReadBlob(const snceCache *cache, snceBlobKind kind, snceBlobRef ref,
-         snceBuffer *out)
+/* Does the entry belong to the server name that is asked for? */
+static bool
+NameFits(const snceKey *key, snceCache cache, const uint64_t *words)
 {
+    return !key->name ||
+           words[SNCE_W_NAME] ==
+               snceHash_Name(&cache.region->hash, key->name, key->nameLen);
+}
+
+/* Copies the certificate that the entry refers to: it, or the session is not
+ * there. Returns SNCE_DROPPED if the entry has gone elsewhere meanwhile. */
+static snceResult
+ReadCertificate(const snceView *view, const snceHome *home,
+                const snceSpot *spot, const uint64_t *words, snceBuffer *out)
+{
+    snceBlobRef ref = words[SNCE_W_CERTIFICATE];
     snceBlob store;
     snceResult result;
 
@@ -230,75 +298,19 @@ ReadBlob(const snceCache *cache, snceBlobKind kind, snceBlobRef ref,
         out->len = 0;
         return SNCE_OK;
     }
-    result = snceServer_Store(&store, cache->region, cache->server, kind);
+    result = snceHome_Store(&store, home);
     if (result == SNCE_OK) {
         result =
             snceBlob_Read(&store, ref, out->data, out->capacity, &out->len);
     }
-    return result;
-}
-
-static snceResult
-Find(const snceCache *cache, const snceProbe *probe,
-     uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot, bool *otherAddress)
-{
-    snceResult result = SNCE_MISS;
-
-    for (unsigned try = 0; try < MOVE_TRIES; try++) {
-        snceTables tables;
-
-        result = snceServer_Tables(&tables, cache->region, cache->server);
-        if (result != SNCE_OK) {
-            return result;
+    if (result == SNCE_MISS) {
+        if (!snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen)) {
+            return SNCE_DROPPED;
         }
-        if (tables.growing) {
-            result =
-                snceTable_Find(&tables.old, probe, words, spot, otherAddress);
-            if (result == SNCE_OK) {
-                return result;
-            }
-        }
-        result = snceTable_Find(&tables.now, probe, words, spot, otherAddress);
-        if (result == SNCE_OK ||
-            !snceServer_Moved(&tables, cache->region, cache->server)) {
-            return result;
-        }
+        TakeOut(home, spot, words);
+        Count(view, SNCE_N_CERTIFICATE);
     }
     return result;
-}
-
-/* Does the session belong to the server name that is asked for? */
-static bool
-NameFits(const snceKey *key, const snceBuffer *name)
-{
-    return !key->name ||
-           (key->nameLen == name->len &&
-            (name->len == 0 || memcmp(key->name, name->data, name->len) == 0));
-}
-
-/* Reads what the entry refers to: all of it, or the session is not there. */
-static snceResult
-ReadBlobs(snceCache *cache, const snceKey *key, const snceSpot *spot,
-          const uint64_t *words, snceSession *out)
-{
-    snceResult certificate, name;
-
-    certificate = ReadBlob(cache, SNCE_BLOB_CERTIFICATES,
-                           words[SNCE_W_CERTIFICATE], &out->certificate);
-    name = ReadBlob(cache, SNCE_BLOB_NAMES, words[SNCE_W_NAME], &out->name);
-    if (certificate == SNCE_MISS || name == SNCE_MISS) {
-        TakeOut(cache, spot, words);
-        Count(cache, SNCE_N_CERTIFICATE);
-        return SNCE_MISS;
-    }
-    if (certificate != SNCE_OK || name != SNCE_OK) {
-        return certificate != SNCE_OK ? certificate : name;
-    }
-    if (!NameFits(key, &out->name)) {
-        Count(cache, SNCE_N_NAME);
-        return SNCE_MISS;
-    }
-    return SNCE_OK;
 }
 
 /* Moves the time of the last access. It is outside the checksum, so a reader
@@ -314,43 +326,48 @@ MoveAccess(const snceSpot *spot, uint64_t from, snceTime now)
     }
 }
 
-snceResult
-snceCache_Lookup(snceCache *cache, const snceKey *key, snceTime now,
-                 snceSession *out)
+/* One try at a lookup. Returns SNCE_DROPPED if the entry that was found went
+ * elsewhere before its certificate was read. */
+static snceResult
+LookUp(snceCache cache, const snceKey *key, snceProbe *probe, snceTime now,
+       uint64_t words[SNCE_ENTRY_WORDS], snceSession *out)
 {
-    uint64_t words[SNCE_ENTRY_WORDS];
     bool otherAddress = false;
+    const snceHome *home;
+    unsigned sessionClass;
     snceResult result;
-    snceProbe probe;
     snceSpot spot;
     snceRule rule;
-    unsigned sessionClass;
+    snceView view;
 
-    if (!MakeProbe(cache, key->id, key->idLen, key->address, &probe)) {
-        return SNCE_INVALID;
+    result = Find(cache, probe, words, &view, &home, &spot, &otherAddress);
+    if (result == SNCE_GONE) {
+        return SNCE_MISS;
     }
-    result = Find(cache, &probe, words, &spot, &otherAddress);
     if (result == SNCE_CORRUPT) {
         /* A slot spoiled by a writer that lost its claim: one entry less. */
-        Count(cache, SNCE_N_CORRUPT);
+        Count(&view, SNCE_N_CORRUPT);
         result = SNCE_MISS;
     }
     if (result != SNCE_OK) {
-        Count(cache, otherAddress ? SNCE_N_ADDRESS : SNCE_N_UNKNOWN);
-        goto done;
+        Count(&view, otherAddress ? SNCE_N_ADDRESS : SNCE_N_UNKNOWN);
+        return result;
     }
 
-    rule = snceServer_Rule(cache->region, cache->server, now);
+    rule = snceView_Rule(&view, now);
     sessionClass = snceTable_ClassOf(words);
     if (snceRule_Expired(&rule, sessionClass, (int64_t)words[SNCE_W_CREATED])) {
-        TakeOut(cache, &spot, words);
-        Count(cache, SNCE_N_EXPIRED);
-        result = SNCE_MISS;
-        goto done;
+        TakeOut(home, &spot, words);
+        Count(&view, SNCE_N_EXPIRED);
+        return SNCE_MISS;
     }
-    result = ReadBlobs(cache, key, &spot, words, out);
+    if (!NameFits(key, cache, words)) {
+        Count(&view, SNCE_N_NAME);
+        return SNCE_MISS;
+    }
+    result = ReadCertificate(&view, home, &spot, words, &out->certificate);
     if (result != SNCE_OK) {
-        goto done;
+        return result;
     }
 
     memcpy(out->id, &words[SNCE_W_ID], sizeof(out->id));
@@ -359,123 +376,135 @@ snceCache_Lookup(snceCache *cache, const snceKey *key, snceTime now,
     out->sessionClass = (snceClass)sessionClass;
     out->created.usec = (int64_t)words[SNCE_W_CREATED];
     out->lastAccess.usec = (int64_t)words[SNCE_W_ACCESS];
-    out->expires = snceCache_Expiry(cache, out->sessionClass, out->created);
+    out->expires = ExpiryBy(&rule, out->sessionClass, out->created);
     memcpy(out->state, &words[SNCE_W_STATE], SNCE_STATE_BYTES);
-    if (cache->region->access != SNCE_ACCESS_READ) {
+    if (cache.region->access != SNCE_ACCESS_READ) {
         snceSlot_Visit(&spot.set->version[spot.way], spot.seen);
         MoveAccess(&spot, words[SNCE_W_ACCESS], now);
     }
-    Count(cache, SNCE_N_HIT);
-
-done:
-    explicit_bzero(words, sizeof(words));
-    return result;
+    Count(&view, SNCE_N_HIT);
+    return SNCE_OK;
 }
 
 snceResult
-snceCache_Remove(snceCache *cache, const snceKey *key)
+snceCache_Lookup(snceCache cache, const snceKey *key, snceTime now,
+                 snceSession *out)
+{
+    uint64_t words[SNCE_ENTRY_WORDS];
+    snceResult result = SNCE_DROPPED;
+    snceProbe probe;
+
+    if (!MakeProbe(cache, key->id, key->idLen, key->address, &probe)) {
+        return SNCE_INVALID;
+    }
+    for (unsigned try = 0; result == SNCE_DROPPED && try < LOOKUP_TRIES;
+         try++) {
+        result = LookUp(cache, key, &probe, now, words, out);
+    }
+    explicit_bzero(words, sizeof(words));
+    return result == SNCE_DROPPED ? SNCE_MISS : result;
+}
+
+snceResult
+snceCache_Remove(snceCache cache, const snceKey *key)
 {
     unsigned removed = 0;
     snceProbe probe;
+    snceView view;
 
-    if (cache->region->access == SNCE_ACCESS_READ) {
+    if (cache.region->access == SNCE_ACCESS_READ) {
         return SNCE_READ_ONLY;
     }
     if (!MakeProbe(cache, key->id, key->idLen, key->address, &probe)) {
         return SNCE_INVALID;
     }
     for (unsigned try = 0; try < MOVE_TRIES; try++) {
-        snceTables tables;
-        snceResult result =
-            snceServer_Tables(&tables, cache->region, cache->server);
+        snceResult result = snceView_Open(&view, cache.region, cache.id);
 
+        if (result == SNCE_GONE) {
+            return removed ? SNCE_OK : SNCE_MISS;
+        }
         if (result != SNCE_OK) {
             return result;
         }
-        if (tables.growing) {
-            removed += snceTable_Remove(&tables.old, &probe, NULL, Gone, cache);
+        probe.matchAddress = view.matchAddress;
+        if (view.moving) {
+            removed += snceTable_Remove(&view.old.table, &probe, NULL, NULL,
+                                        snceHome_Gone, &view.old);
         }
-        removed += snceTable_Remove(&tables.now, &probe, NULL, Gone, cache);
-        if (!snceServer_Moved(&tables, cache->region, cache->server)) {
+        removed += snceTable_Remove(&view.now.table, &probe, NULL, NULL,
+                                    snceHome_Gone, &view.now);
+        if (!snceView_Moved(&view)) {
             break;
         }
     }
-    snceCount_Add(cache->region, cache->server, SNCE_N_REMOVED, removed);
+    snceCount_Add(cache.region, cache.id.number, SNCE_N_REMOVED, removed);
     return removed ? SNCE_OK : SNCE_MISS;
 }
 
-/* ---- limits -------------------------------------------------------------- */
+/* ---- what it is ---------------------------------------------------------- */
 
 snceTime
-snceCache_Expiry(const snceCache *cache, snceClass sessionClass,
-                 snceTime created)
+snceCache_Expiry(snceCache cache, snceClass sessionClass, snceTime created)
 {
-    snceRule rule = snceServer_Rule(cache->region, cache->server, created);
-    snceTime expiry;
-
-    if (__builtin_add_overflow(
-            created.usec,
-            (int64_t)rule.timeoutSec[(unsigned)sessionClass % SNCE_CLASSES] *
-                1000000,
-            &expiry.usec)) {
-        expiry.usec = INT64_MAX;
-    }
-    return expiry;
-}
-
-snceResult
-snceCache_Configure(snceCache *cache, const snceCacheOptions *options)
-{
+    snceView view;
     snceRule rule;
-    snceResult result = snceServer_CheckOptions(options);
 
-    if (result == SNCE_OK) {
-        result = snceLock_Take(cache->region);
+    if (snceView_Open(&view, cache.region, cache.id) != SNCE_OK) {
+        return created;
     }
-    if (result != SNCE_OK) {
-        return result;
-    }
-    snceServer_Retime(cache->region, cache->server, options);
-    /* Carried over at the beginning of time: nothing has expired by then, so
-     * what the clocks of sockets say does not matter here. */
-    rule =
-        snceServer_Rule(cache->region, cache->server, (snceTime){ INT64_MIN });
-    result = snceGrow_To(cache->region, cache->server, options->entries, &rule);
-    snceLock_Give(cache->region);
-    return result;
-}
-
-void
-snceCache_GetOptions(const snceCache *cache, snceCacheOptions *out)
-{
-    snceRule rule =
-        snceServer_Rule(cache->region, cache->server, (snceTime){ 0 });
-    snceServer *entry = snceRegion_Server(cache->region, cache->server);
-    snceBlob store;
-
-    memset(out, 0, sizeof(*out));
-    out->entries = atomic_load_explicit(&entry->entries, memory_order_relaxed);
-    if (snceServer_Store(&store, cache->region, cache->server,
-                         SNCE_BLOB_CERTIFICATES) == SNCE_OK) {
-        out->certificates = store.cells;
-    }
-    if (snceServer_Store(&store, cache->region, cache->server,
-                         SNCE_BLOB_NAMES) == SNCE_OK) {
-        out->names = store.cells;
-    }
-    memcpy(out->timeoutSec, rule.timeoutSec, sizeof(out->timeoutSec));
-    out->matchAddress = snceServer_MatchesAddress(cache->region, cache->server);
+    rule = snceView_Rule(&view, created);
+    return ExpiryBy(&rule, sessionClass, created);
 }
 
 snceResult
-snceCache_GetFigures(const snceCache *cache, snceFigures *out)
+snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
 {
-    uint64_t takenOut;
+    const snceServerWords *entry;
+    snceResult result = SNCE_CORRUPT;
+    snceView view;
+    uint64_t asked;
+
+    for (unsigned try = 0; try < MOVE_TRIES; try++) {
+        result = snceView_Open(&view, cache.region, cache.id);
+        if (result != SNCE_OK) {
+            return result;
+        }
+        entry = snceRegion_Server(cache.region, cache.id.number);
+        asked = atomic_load_explicit(&entry->asked[snceLife_Home(view.life)],
+                                     memory_order_acquire);
+        if (!snceView_Moved(&view)) {
+            break;
+        }
+    }
+    memset(out, 0, sizeof(*out));
+    out->entries = asked >> 32;
+    out->certificates = (uint32_t)asked;
+    memcpy(out->timeoutSec, view.timeoutSec, sizeof(out->timeoutSec));
+    out->matchAddress = view.matchAddress;
+    out->unlisted = (view.life & SNCE_LIFE_UNLISTED) != 0;
+    return SNCE_OK;
+}
+
+/* What is in one range: what was counted under its side since it was made. */
+static uint64_t
+Within(const snceView *view, unsigned figure, uint64_t range,
+       const snceWord from[2])
+{
+    unsigned side = snceRange_Side(range);
+    uint64_t sum = snceCount_Sum(view->region, view->id.number, figure + side) -
+                   atomic_load_explicit(&from[side], memory_order_relaxed);
+
+    return sum > INT64_MAX ? 0 : sum; /* below zero: others went on meanwhile */
+}
+
+snceResult
+snceCache_GetFigures(snceCache cache, snceFigures *out)
+{
     const struct {
         unsigned figure;
         uint64_t *to;
     } all[] = {
-        { SNCE_N_OUT, &takenOut },
         { SNCE_N_HIT, &out->hits },
         { SNCE_N_UNKNOWN, &out->missesUnknown },
         { SNCE_N_EXPIRED, &out->missesExpired },
@@ -490,22 +519,34 @@ snceCache_GetFigures(const snceCache *cache, snceFigures *out)
         { SNCE_N_REMOVED, &out->removals },
         { SNCE_N_RECLAIMED, &out->reclaimed },
         { SNCE_N_CORRUPT, &out->corrupt },
-        { SNCE_N_STORED, &out->certificates },
     };
-    snceTables tables;
+    const snceServerWords *entry;
+    uint64_t left;
+    snceView view;
+    snceResult result = snceView_Open(&view, cache.region, cache.id);
 
-    if (snceServer_Tables(&tables, cache->region, cache->server) != SNCE_OK) {
-        return SNCE_CORRUPT;
+    if (result != SNCE_OK) {
+        return result;
     }
-    out->slots = tables.now.setCount * SNCE_WAYS;
+    entry = snceRegion_Server(cache.region, cache.id.number);
+    out->slots = view.now.table.setCount * SNCE_WAYS;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        *all[i].to = snceCount_Sum(cache->region, cache->server, all[i].figure);
+        *all[i].to =
+            snceCount_Sum(cache.region, cache.id.number, all[i].figure);
     }
     out->live =
-        out->inserts - out->replacedExpired - out->replacedLive - takenOut;
-    out->wiped = takenOut > out->removals ? takenOut - out->removals : 0;
-    if (out->live > out->inserts) { /* below zero: others went on meanwhile */
-        out->live = 0;
+        Within(&view, SNCE_N_LIVE, view.now.table.range, entry->liveFrom);
+    out->certificates =
+        Within(&view, SNCE_N_STORED, view.now.store, entry->storedFrom);
+    if (view.moving) {
+        out->live +=
+            Within(&view, SNCE_N_LIVE, view.old.table.range, entry->liveFrom);
+        if (view.old.store != view.now.store) {
+            out->certificates +=
+                Within(&view, SNCE_N_STORED, view.old.store, entry->storedFrom);
+        }
     }
+    left = out->replacedExpired + out->replacedLive + out->removals + out->live;
+    out->wiped = out->inserts > left ? out->inserts - left : 0;
     return SNCE_OK;
 }

@@ -4,6 +4,11 @@
 
 #include "sncehash.h"
 
+#include <string.h>
+
+/* Keeps the hashes of names apart from those of certificates. */
+#define NAME_TWEAK UINT64_C(0x6e616d6500000000)
+
 void
 snceHash_Init(snceHash *hash, uint64_t seed)
 {
@@ -11,4 +16,36 @@ snceHash_Init(snceHash *hash, uint64_t seed)
         seed += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64's step */
         hash->key[i] = snceHash_Mix(seed);
     }
+}
+
+/* In blocks, each one's hash the next one's tweak. */
+uint64_t
+snceHash_Bytes(const snceHash *hash, uint64_t tweak, const uint8_t *data,
+               size_t len)
+{
+    uint64_t sum = tweak ^ len;
+
+    for (size_t done = 0; done < len;) {
+        uint64_t block[SNCE_HASH_KEYS];
+        size_t bytes = len - done < sizeof(block) ? len - done : sizeof(block);
+        size_t words = (bytes + 7) / 8;
+
+        block[words - 1] = 0;
+        memcpy(block, data + done, bytes);
+        sum = snceHash_Words(hash, sum, block, words);
+        done += bytes;
+    }
+    return sum;
+}
+
+uint64_t
+snceHash_Name(const snceHash *hash, const uint8_t *name, size_t len)
+{
+    uint64_t sum;
+
+    if (len == 0) {
+        return 0;
+    }
+    sum = snceHash_Bytes(hash, NAME_TWEAK, name, len);
+    return sum ? sum : 1;
 }

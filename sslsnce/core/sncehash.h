@@ -83,6 +83,13 @@ snceHash_Words(const snceHash *hash, uint64_t tweak, const uint64_t *words,
     return snceHash_Mix(sum[0] + snceHash_Mix(sum[1]));
 }
 
+/* snceHash_Bytes hashes |len| bytes, any number of them. */
+uint64_t snceHash_Bytes(const snceHash *hash, uint64_t tweak,
+                        const uint8_t *data, size_t len);
+
+/* snceHash_Name hashes a session's server name: 0 for none, never 0 for one. */
+uint64_t snceHash_Name(const snceHash *hash, const uint8_t *name, size_t len);
+
 /* snceHash_Range maps |hash| evenly onto 0 .. |count| - 1, |count| below 2^32.
  */
 static inline uint64_t

@@ -8,7 +8,7 @@
 #include "snceversion.h"
 
 /* Counted up when the meaning of the region changes but no size does. */
-#define LAYOUT_REVISION 1
+#define LAYOUT_REVISION 2
 
 uint64_t
 snceLayout_Signature(void)
@@ -16,19 +16,19 @@ snceLayout_Signature(void)
     const uint64_t shape[] = {
         LAYOUT_REVISION,
         sizeof(snceHeader),
-        sizeof(snceServer),
-        sizeof(snceTableHead),
+        sizeof(snceServerWords),
+        sizeof(snceNames),
         sizeof(snceSet),
         sizeof(snceSlot),
         sizeof(snceCellSet),
-        sizeof(snceBlobHead),
         sizeof(snceCounters),
         sizeof(snceKeyRecords),
         offsetof(snceHeader, heap),
-        offsetof(snceServer, table),
+        offsetof(snceServerWords, home),
         offsetof(snceSet, stamp),
         offsetof(snceSet, slot),
         SNCE_AT_DIRECTORY,
+        SNCE_AT_NAMES,
         SNCE_AT_COUNTERS,
         SNCE_AT_KEYS,
         SNCE_AT_JOURNAL,

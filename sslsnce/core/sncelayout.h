@@ -41,14 +41,14 @@ snceLayout_InPages(uint64_t bytes)
  * (rule 3); read by anyone under rule 4; a death leaves a claimed slot whose
  * words do not count. */
 enum {
-    SNCE_W_SUM = 0,         /* over the words up to SNCE_W_SUMMED, the
-                                    * slot's place and its version */
+    SNCE_W_SUM = 0,         /* over the words up to SNCE_W_SUMMED, the slot's
+                             * place, its version and the table (rule 12) */
     SNCE_W_ID = 1,          /* 4 words, zero-filled */
     SNCE_W_ADDRESS = 5,     /* 2 words */
     SNCE_W_CREATED = 7,     /* microseconds */
     SNCE_W_SHAPE = 8,       /* ID length, class << 8 */
     SNCE_W_CERTIFICATE = 9, /* snceBlobRef or 0 */
-    SNCE_W_NAME = 10,       /* snceBlobRef or 0 */
+    SNCE_W_NAME = 10,       /* snceHash_Name of the server name, or 0 */
     SNCE_W_STATE = 11,      /* 12 words, the owner's */
     SNCE_W_SUMMED = 23,     /* words before this one are summed */
     SNCE_W_ACCESS = 23,     /* microseconds; readers move it (rule 6) */
@@ -73,18 +73,10 @@ typedef struct {
 static_assert(sizeof(snceSet) == (3 + 3 * SNCE_WAYS) * SNCE_LINE,
               "a set has no gaps");
 
-/* Heads a table's range. */
-typedef struct {
-    _Atomic uint64_t setCount; /* written before the table is published;
-                                  * bounded by every reader */
-    uint8_t pad[SNCE_PAGE - 8];
-} snceTableHead;
-static_assert(sizeof(snceTableHead) == SNCE_PAGE, "a page");
-
-/* ---- a blob store -------------------------------------------------------- */
+/* ---- a store of certificates --------------------------------------------- */
 
 /* Heads a set of cells; the cells follow. A cell is SNCE_CELL_HEAD words and
- * then the data, zero-filled to a word. */
+ * then the data, zero-filled to a word. A store begins with a set's head. */
 typedef struct {
     snceWord version[SNCE_WAYS]; /* rule 2 */
     snceWord count[SNCE_WAYS];   /* generation << 32 | sessions that refer to
@@ -94,51 +86,84 @@ typedef struct {
 static_assert(sizeof(snceCellSet) == 4 * SNCE_LINE, "no gaps");
 
 enum {
-    SNCE_C_SUM = 0,    /* over the length, the data, the place, the version */
+    SNCE_C_SUM = 0,    /* over the length, the data, the place, the version
+                        * and the store (rule 12) */
     SNCE_C_LENGTH = 1, /* bytes of data */
     SNCE_CELL_HEAD = 2
 };
 
-typedef struct {
-    _Atomic uint64_t cells; /* what the store was made for; written before it
-                             * is published, bounded by every reader */
-    uint8_t pad[SNCE_PAGE - 8];
-} snceBlobHead;
-static_assert(sizeof(snceBlobHead) == SNCE_PAGE, "a page");
-
 /* ---- the directory of virtual servers ------------------------------------ */
 
-#define SNCE_SERVERS_MAX 1024
+/* A range word names one life of a range of the heap: no two have the same.
+ *   serial << 32 | page; 0 for none
+ * The serial's lowest bit is the range's side, which the figures of what is in
+ * it are kept under; of two tables that follow each other, or two stores, each
+ * has a side of its own. */
+#define SNCE_SERIAL_SHIFT 32
+#define SNCE_PAGE_MASK UINT64_C(0xffffffff)
 
-#define SNCE_SERVER_FREE 0u
-#define SNCE_SERVER_LIVE 1u
+/* Bounds of what a directory entry may say. */
+#define SNCE_SETS_MAX (UINT64_C(1) << 24)
+#define SNCE_CELLS_MAX ((uint64_t)SNCE_ENTRIES_MAX)
 
-#define SNCE_MATCH_ADDRESS 1u
+/* Where the sessions of a virtual server lie. */
+typedef struct {
+    snceWord table; /* range word of the table */
+    snceWord store; /* range word of the store of certificates; when a cache
+                     * moves, both homes may have the same */
+    snceWord shape; /* sets of the table << 32 | cells of the store */
+} snceHomeWords;
 
 /* One virtual server. Everything is written by the holder of the turn for rare
- * changes (rule 9), one atomic word at a time, in an order in which every
- * prefix is a valid state; read by anyone. */
+ * changes, one atomic word at a time (rule 9); read by anyone. The life word
+ * (sncelife.h) says which home is lived in and so what else counts: a change
+ * fills in what nobody looks at and is made by one store of that word. A death
+ * leaves the life word of before or after, and at worst ranges that are not
+ * yet given back: the next change does it (rule 13). */
 typedef struct {
-    _Atomic uint32_t state;
-    _Atomic uint32_t flags;
-    _Atomic uint32_t timeoutSec[SNCE_CLASSES];
-    _Atomic uint64_t entries;      /* what was asked for; for display */
-    _Atomic uint64_t table;        /* offset of the table that takes inserts */
-    _Atomic uint64_t previous;     /* offset of the one being emptied into it;
-                                    * not 0: growing, or died growing */
-    _Atomic uint64_t certificates; /* offset of a blob store */
-    _Atomic uint64_t names;        /* offset of a blob store */
-    uint8_t reserved[200];
-    uint8_t nameLen;   /* the virtual server's name; entry 0, the */
-    uint8_t name[255]; /* default cache, has none */
-} snceServer;
-static_assert(sizeof(snceServer) == 512, "no gaps");
+    snceWord life;
+    _Atomic uint32_t timeoutSec[SNCE_CLASSES]; /* each counts when seen */
+    snceHomeWords home[2];
+    /* A line of its own for what lookups do not need. */
+    snceWord asked[2];      /* by home: entries << 32 | certificates */
+    snceWord pages[2];      /* by home: of the table << 32 | of the store */
+    snceWord liveFrom[2];   /* by the table's side: what SNCE_N_LIVE was when
+                             * it was made */
+    snceWord storedFrom[2]; /* by the store's side, for SNCE_N_STORED */
+    snceWord nameHash;
+    snceWord nameLen; /* 0 for entry 0, the default cache */
+    uint8_t reserved[112];
+    snceWord name[32]; /* lower case, zero-filled; constant while live */
+} snceServerWords;
+static_assert(sizeof(snceServerWords) == 512, "no gaps");
+static_assert(offsetof(snceServerWords, asked) == SNCE_LINE,
+              "what a lookup needs is one line");
+static_assert(SNCE_NAME_MAX < 32 * 8, "a name fits its words");
+
+/* The default cache, SNCE_SERVERS_MAX others, and whole pages. */
+#define SNCE_SERVERS (SNCE_SERVERS_MAX + 1)
+#define SNCE_DIRECTORY                                                         \
+    ((SNCE_SERVERS + SNCE_PAGE / 512 - 1) / (SNCE_PAGE / 512) *                \
+     (SNCE_PAGE / 512))
+
+/* The default cache is never removed: snceLife_Born of a new entry. */
+#define SNCE_DEFAULT_GENERATION 1
+
+/* The index of names: open addressing, at most a quarter full. Hints only: a
+ * virtual server is what its own entry says. Written under the turn; a death
+ * leaves a hint too many (rule 14).
+ *   hash of the name, upper 48 bits | number of the server */
+#define SNCE_NAMES 4096
+#define SNCE_HINT_NUMBER UINT64_C(0xffff)
+
+typedef struct {
+    snceWord hint[SNCE_NAMES];
+} snceNames;
 
 /* ---- figures ------------------------------------------------------------- */
 
 enum {
-    SNCE_N_OUT = 0, /* entries taken out, but not replaced by an insert */
-    SNCE_N_HIT,
+    SNCE_N_HIT = 0,
     SNCE_N_UNKNOWN,
     SNCE_N_EXPIRED,
     SNCE_N_ADDRESS,
@@ -152,21 +177,23 @@ enum {
     SNCE_N_REMOVED,
     SNCE_N_RECLAIMED,
     SNCE_N_CORRUPT,
-    SNCE_N_STORED, /* certificates stored less certificates taken out */
-    SNCE_FIGURES
+    SNCE_N_LIVE,                     /* by the table's side: entries in */
+    SNCE_N_STORED = SNCE_N_LIVE + 2, /* by the store's: certificates in */
+    SNCE_FIGURES = SNCE_N_STORED + 2
 };
 
-/* What one processor counts: two lines that no other processor writes. */
+/* What one processor counts: three lines that no other processor writes. */
 typedef struct {
-    snceWord count[SNCE_FIGURES];
+    snceWord count[3 * SNCE_LINE / 8];
 } snceLane;
-static_assert(sizeof(snceLane) == 2 * SNCE_LINE, "two lines");
+static_assert(SNCE_FIGURES <= 3 * SNCE_LINE / 8, "three lines are enough");
 
 #define SNCE_LANES 64
 
 typedef struct {
     snceLane lane[SNCE_LANES];
 } snceCounters;
+static_assert(sizeof(snceCounters) % SNCE_PAGE == 0, "whole pages");
 
 /* ---- the key log --------------------------------------------------------- */
 
@@ -201,7 +228,8 @@ typedef struct {
 
 #define SNCE_MAGIC UINT64_C(0x31656863616e7373) /* "ssnache1" */
 
-/* Written by the creator before anybody can attach, but for the last three. */
+/* Written by the creator before anybody can attach; what follows |sum| under
+ * the turn (rule 9), but for the last two. */
 typedef struct {
     _Atomic uint64_t magic;    /* stored last: before that it is no region */
     uint64_t signature;        /* snceLayout_Signature() of the build */
@@ -209,10 +237,16 @@ typedef struct {
     uint64_t id[2];            /* random; the inheritance string repeats it */
     uint64_t seed;             /* random; keys of snceHash */
     uint64_t sum;              /* over the five fields above */
-    _Atomic uint64_t heap;     /* offset of the first unused byte; rule 9 */
+    _Atomic uint64_t heap;     /* where the next range is looked for first;
+                                * a hint */
+    _Atomic uint64_t serial;   /* of the last range taken; a death skips one */
+    _Atomic uint64_t change;   /* number + 1 of the server that is being
+                                * changed; a death leaves it (rule 13) */
+    _Atomic uint32_t servers;  /* entries of the directory ever used */
     _Atomic uint32_t attached; /* processes attached; deaths leave it high */
     _Atomic uint32_t forked;   /* a process attached here has forked */
-    uint8_t pad[SNCE_PAGE - 72];
+    uint32_t reserved;
+    uint8_t pad[SNCE_PAGE - 96];
 } snceHeader;
 static_assert(sizeof(snceHeader) == SNCE_PAGE, "a page");
 
@@ -222,14 +256,15 @@ static_assert(sizeof(snceHeader) == SNCE_PAGE, "a page");
 
 /* Fixed places: nothing to believe, nothing to check. */
 #define SNCE_AT_DIRECTORY ((uint64_t)SNCE_PAGE)
-#define SNCE_AT_COUNTERS                                                       \
-    (SNCE_AT_DIRECTORY + SNCE_SERVERS_MAX * sizeof(snceServer))
-#define SNCE_AT_KEYS                                                           \
-    (SNCE_AT_COUNTERS + SNCE_SERVERS_MAX * sizeof(snceCounters))
+#define SNCE_AT_NAMES                                                          \
+    (SNCE_AT_DIRECTORY + SNCE_DIRECTORY * sizeof(snceServerWords))
+#define SNCE_AT_COUNTERS (SNCE_AT_NAMES + sizeof(snceNames))
+#define SNCE_AT_KEYS (SNCE_AT_COUNTERS + SNCE_DIRECTORY * sizeof(snceCounters))
 #define SNCE_AT_JOURNAL (SNCE_AT_KEYS + sizeof(snceKeyRecords))
 #define SNCE_AT_HEAP (SNCE_AT_JOURNAL + SNCE_JOURNAL_BYTES)
 
-static_assert(SNCE_AT_COUNTERS % SNCE_PAGE == 0 &&
+static_assert(SNCE_AT_NAMES % SNCE_PAGE == 0 &&
+                  SNCE_AT_COUNTERS % SNCE_PAGE == 0 &&
                   SNCE_AT_KEYS % SNCE_PAGE == 0 &&
                   SNCE_AT_JOURNAL % SNCE_PAGE == 0 &&
                   SNCE_AT_HEAP % SNCE_PAGE == 0,

@@ -21,7 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "snceserver.h"
+#include "sncechange.h"
+#include "sncelife.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -208,8 +209,6 @@ Remember(snceRegion *region)
     }
     region->device = status.st_dev;
     region->inode = status.st_ino;
-    region->defaultCache.region = region;
-    region->defaultCache.server = 0;
     snceHash_Init(&region->hash, snceRegion_Header(region)->seed);
     if (region->access != SNCE_ACCESS_READ) {
         atomic_fetch_add_explicit(&snceRegion_Header(region)->attached, 1,
@@ -238,6 +237,7 @@ Create(snceRegion **out, const snceCacheOptions *options, uint64_t bytes,
     snceRegion *region = calloc(1, sizeof(*region));
     snceResult result;
     snceHeader *header;
+    snceShape shape;
     uint64_t random[3];
 
     if (!region) {
@@ -266,12 +266,17 @@ Create(snceRegion **out, const snceCacheOptions *options, uint64_t bytes,
     header->seed = random[2];
     header->sum = HeaderSum(header);
     atomic_store_explicit(&header->heap, SNCE_AT_HEAP, memory_order_relaxed);
+    atomic_store_explicit(&header->servers, 1, memory_order_relaxed);
     snceHash_Init(&region->hash, header->seed);
 
-    result = snceServer_Init(region, 0, options);
+    shape = snceShape_Of(options);
+    result = snceChange_Furnish(region, 0, 0, &shape);
     if (result != SNCE_OK) {
         goto loser;
     }
+    snceChange_Retime(snceRegion_Server(region, 0), options);
+    snceChange_Commit(snceRegion_Server(region, 0),
+                      snceLife_Born(0, snceChange_Flags(options)));
     /* Release: pairs with the acquire load in CheckHeader. */
     atomic_store_explicit(&header->magic, SNCE_MAGIC, memory_order_release);
     result = Remember(region);
@@ -290,18 +295,21 @@ snceResult
 snceRegion_Create(snceRegion **out, const snceCacheOptions *options,
                   bool inheritable)
 {
+    snceShape shape;
     uint64_t least, room;
-    snceResult result = snceServer_CheckOptions(options);
+    snceResult result = snceChange_CheckOptions(options);
 
     if (result != SNCE_OK) {
         return result;
     }
-    least = SNCE_AT_HEAP + snceServer_Bytes(options);
+    shape = snceShape_Of(options);
+    least = SNCE_AT_HEAP + snceShape_Bytes(&shape);
 
     /* Address space for growth and for virtual servers to come costs nothing
-     * until it is touched; a process whose address space is limited gets by
-     * with less. */
-    room = least > UINT64_C(8) << 30 ? least : UINT64_C(8) << 30;
+     * until it is touched: 1,024 of them with 10,000 sessions and as many
+     * certificates of any size take 230 GiB. A process whose address space is
+     * limited gets by with less. */
+    room = least > UINT64_C(1) << 40 ? least : UINT64_C(1) << 40;
     for (; room >= UINT64_C(64) << 20; room /= 8) {
         uint64_t bytes = least + room / SNCE_PAGE * SNCE_PAGE;
 
@@ -482,7 +490,7 @@ snceRegion_Close(snceRegion *region)
 
         if (before == 1 &&
             !atomic_load_explicit(&header->forked, memory_order_relaxed)) {
-            snceRegion_Discard(region, 0, region->bytes);
+            (void)snceRegion_Discard(region, 0, region->bytes);
         }
     }
     if (!snceRegion_CheckDescriptor(region)) {
@@ -524,31 +532,31 @@ snceRegion_ResidentBytes(const snceRegion *region)
     return (uint64_t)status.st_blocks * 512;
 }
 
-snceCache *
+snceCache
+snceRegion_Cache(snceRegion *region, snceServerId id)
+{
+    snceCache cache = { region, id };
+
+    return cache;
+}
+
+snceCache
 snceRegion_DefaultCache(snceRegion *region)
 {
-    return &region->defaultCache;
+    const snceServerId id = { 0, SNCE_DEFAULT_GENERATION };
+
+    return snceRegion_Cache(region, id);
 }
 
-uint64_t
-snceRegion_Allocate(snceRegion *region, uint64_t bytes)
-{
-    snceHeader *header = snceRegion_Header(region);
-    uint64_t at = atomic_load_explicit(&header->heap, memory_order_relaxed);
-
-    bytes = snceLayout_InPages(bytes);
-    if (!snceRegion_At(region, at, bytes)) {
-        return 0;
-    }
-    atomic_store_explicit(&header->heap, at + bytes, memory_order_relaxed);
-    return at;
-}
-
-void
-snceRegion_Discard(snceRegion *region, uint64_t offset, uint64_t bytes)
+bool
+snceRegion_Discard(const snceRegion *region, uint64_t offset, uint64_t bytes)
 {
     bytes = snceLayout_InPages(bytes);
-    (void)madvise(region->base + offset, bytes, MADV_REMOVE);
+    /* The second is for memory that the process locked (mlockall). */
+    return madvise(region->base + offset, bytes, MADV_REMOVE) == 0 ||
+           (snceRegion_CheckDescriptor(region) &&
+            fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                      (off_t)offset, (off_t)bytes) == 0);
 }
 
 const char *
@@ -558,6 +566,7 @@ snceResult_Text(snceResult result)
         [SNCE_OK] = "success",
         [SNCE_MISS] = "no such session",
         [SNCE_EXISTS] = "that name is taken",
+        [SNCE_GONE] = "the virtual server was removed",
         [SNCE_DROPPED] = "another writer was faster",
         [SNCE_INVALID] = "an argument is out of range",
         [SNCE_TOO_LARGE] = "it does not fit",

@@ -15,11 +15,6 @@
 #include "sncehash.h"
 #include "sncelayout.h"
 
-struct snceCacheStr {
-    snceRegion *region;
-    uint32_t server; /* index in the directory, below SNCE_SERVERS_MAX */
-};
-
 struct snceRegionStr {
     uint8_t *base;
     uint64_t bytes;
@@ -30,7 +25,6 @@ struct snceRegionStr {
     ino_t inode;
     _Atomic int turnHolder; /* pid of the process whose thread has the turn
                              * in this process (sncelock.c), or 0 */
-    snceCache defaultCache;
 };
 
 /* snceRegion_At returns where |bytes| bytes at |offset| lie, or NULL if they
@@ -52,10 +46,17 @@ snceRegion_Header(const snceRegion *region)
     return (snceHeader *)region->base;
 }
 
-static inline snceServer *
+/* |server| is below SNCE_SERVERS, here and in snceRegion_Counters. */
+static inline snceServerWords *
 snceRegion_Server(const snceRegion *region, uint32_t server)
 {
-    return (snceServer *)(region->base + SNCE_AT_DIRECTORY) + server;
+    return (snceServerWords *)(region->base + SNCE_AT_DIRECTORY) + server;
+}
+
+static inline snceNames *
+snceRegion_Names(const snceRegion *region)
+{
+    return (snceNames *)(region->base + SNCE_AT_NAMES);
 }
 
 static inline snceCounters *
@@ -74,14 +75,9 @@ snceRegion_Keys(const snceRegion *region)
  * open on the region's file. One system call. */
 bool snceRegion_CheckDescriptor(const snceRegion *region);
 
-/* snceRegion_Allocate takes |bytes|, rounded up to pages, from the heap. The
- * caller has the turn for rare changes. Returns the offset, or 0 if the
- * address space reserved for the region is used up. A holder that dies after
- * it leaves pages that nobody touches. */
-uint64_t snceRegion_Allocate(snceRegion *region, uint64_t bytes);
-
 /* snceRegion_Discard gives the pages of a range back to the system; it then
- * reads as zeros, which is: empty. */
-void snceRegion_Discard(snceRegion *region, uint64_t offset, uint64_t bytes);
+ * reads as zeros. False if the system would not. */
+bool snceRegion_Discard(const snceRegion *region, uint64_t offset,
+                        uint64_t bytes);
 
 #endif /* SNCEREGION_H */

@@ -2,215 +2,226 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-#include "snceserver.h"
+/* The directory of virtual servers: what snce.h promises of snceServer. */
+#include <string.h>
 
-#define DEFAULT_NAMES 1024
-
-/* One certificate for each session, up to this many. */
-#define CERTIFICATES_MAX 1000000
-
-#define TIMEOUT_MAX_SEC (100u * 365 * 86400)
+#include "sncechange.h"
+#include "sncename.h"
+#include "snceslot.h"
 
 static uint64_t
-CertificatesFor(const snceCacheOptions *options)
+Load(const snceWord *word)
 {
-    uint64_t cells =
-        options->certificates ? options->certificates : options->entries;
-
-    return cells < CERTIFICATES_MAX ? cells : CERTIFICATES_MAX;
+    /* Relaxed: only the holder of the turn writes these. */
+    return atomic_load_explicit(word, memory_order_relaxed);
 }
 
-static uint64_t
-NamesFor(const snceCacheOptions *options)
+/* ---- changing ------------------------------------------------------------ */
+
+/* Finds an entry for a new server, the default cache's excepted; 0: none. */
+static uint32_t
+FindFree(const snceRegion *region)
 {
-    return options->names ? options->names : DEFAULT_NAMES;
+    snceHeader *header = snceRegion_Header(region);
+    uint32_t used =
+        atomic_load_explicit(&header->servers, memory_order_relaxed);
+    uint32_t number = 1;
+
+    while (number < SNCE_SERVERS && number < used &&
+           snceLife_State(Load(&snceRegion_Server(region, number)->life)) !=
+               SNCE_LIFE_FREE) {
+        number++;
+    }
+    if (number >= SNCE_SERVERS) {
+        return 0;
+    }
+    if (number >= used) {
+        /* Before anything is entered there: what this does not count, no
+         * search for free ranges looks at. */
+        atomic_store_explicit(&header->servers, number + 1,
+                              memory_order_release);
+    }
+    return number;
+}
+
+static snceResult
+Add(snceRegion *region, const snceName *name, const snceCacheOptions *options,
+    snceServerId *id)
+{
+    const snceShape shape = snceShape_Of(options);
+    uint32_t number = FindFree(region);
+    snceServerWords *entry = snceRegion_Server(region, number);
+    snceResult result;
+    snceLife life;
+
+    if (number == 0) {
+        return SNCE_FULL;
+    }
+    snceChange_Mark(region, number);
+    SNCE_STEP("add-began");
+    life = snceLife_Born(Load(&entry->life), snceChange_Flags(options));
+    result = snceChange_Furnish(region, number, 0, &shape);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    snceChange_Retime(entry, options);
+    SNCE_STEP("add-furnished");
+    snceName_Enter(region, number, name);
+    SNCE_STEP("add-entered");
+    snceChange_Commit(entry, life);
+    SNCE_STEP("add-published");
+    id->number = number;
+    id->generation = snceLife_Generation(life);
+    return SNCE_OK;
+}
+
+bool
+snceServer_IsName(const uint8_t *name, size_t nameLen)
+{
+    snceName folded;
+
+    return snceName_Fold(&folded, name, nameLen) && snceName_Check(&folded);
 }
 
 snceResult
-snceServer_CheckOptions(const snceCacheOptions *options)
+snceServer_Add(snceRegion *region, const uint8_t *name, size_t nameLen,
+               const snceCacheOptions *options, snceServerId *id)
 {
-    if (options->entries == 0 || options->entries > SNCE_ENTRIES_MAX ||
-        options->certificates > SNCE_ENTRIES_MAX ||
-        options->names > CERTIFICATES_MAX ||
-        options->timeoutSec[SNCE_CLASS_SSL2] > TIMEOUT_MAX_SEC ||
-        options->timeoutSec[SNCE_CLASS_SSL3] > TIMEOUT_MAX_SEC) {
+    snceResult result = snceChange_CheckOptions(options);
+    uint32_t number;
+    snceName folded;
+    snceLife life;
+
+    if (result != SNCE_OK) {
+        return result;
+    }
+    if (nameLen == 0 || name[nameLen - 1] == '.' ||
+        !snceName_Fold(&folded, name, nameLen) || !snceName_Check(&folded)) {
         return SNCE_INVALID;
     }
+    result = snceChange_Begin(region);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    if (snceName_Find(region, &folded, &life, &number)) {
+        id->number = number;
+        id->generation = snceLife_Generation(life);
+        result = SNCE_EXISTS;
+    } else {
+        result = Add(region, &folded, options, id);
+    }
+    snceChange_End(region);
+    return result;
+}
+
+snceResult
+snceServer_Remove(snceRegion *region, snceServerId id)
+{
+    snceServerWords *entry;
+    snceResult result;
+    snceLife life;
+
+    if (id.number == 0 || id.number >= SNCE_SERVERS) {
+        return SNCE_INVALID;
+    }
+    result = snceChange_Begin(region);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    entry = snceRegion_Server(region, id.number);
+    life = Load(&entry->life);
+    if (snceLife_Is(life, id.generation)) {
+        snceChange_Mark(region, id.number);
+        SNCE_STEP("remove-began");
+        snceChange_Commit(entry, snceLife_Next(life, SNCE_LIFE_LEAVING,
+                                               SNCE_LIFE_STATE_MASK));
+        SNCE_STEP("remove-published");
+        snceChange_Bury(region, id.number);
+    } else {
+        result = SNCE_GONE;
+    }
+    snceChange_End(region);
+    return result;
+}
+
+/* ---- finding ------------------------------------------------------------- */
+
+snceResult
+snceServer_Find(const snceRegion *region, const uint8_t *name, size_t nameLen,
+                snceServerId *id)
+{
+    uint32_t number;
+    snceName folded;
+    snceLife life;
+
+    if (!snceName_Fold(&folded, name, nameLen) ||
+        !snceName_Find(region, &folded, &life, &number)) {
+        return SNCE_MISS;
+    }
+    id->number = number;
+    id->generation = snceLife_Generation(life);
     return SNCE_OK;
-}
-
-uint64_t
-snceServer_Bytes(const snceCacheOptions *options)
-{
-    return snceLayout_InPages(
-               snceTable_Bytes(snceTable_SetsFor(options->entries))) +
-           snceLayout_InPages(snceBlob_Bytes(SNCE_BLOB_CERTIFICATES,
-                                             CertificatesFor(options))) +
-           snceLayout_InPages(
-               snceBlob_Bytes(SNCE_BLOB_NAMES, NamesFor(options)));
-}
-
-void
-snceServer_Retime(const snceRegion *region, uint32_t server,
-                  const snceCacheOptions *options)
-{
-    snceServer *entry = snceRegion_Server(region, server);
-
-    /* Relaxed: each field counts on its own, as soon as it is seen. */
-    for (unsigned i = 0; i < SNCE_CLASSES; i++) {
-        atomic_store_explicit(&entry->timeoutSec[i], options->timeoutSec[i],
-                              memory_order_relaxed);
-    }
-    atomic_store_explicit(&entry->flags,
-                          options->matchAddress ? SNCE_MATCH_ADDRESS : 0,
-                          memory_order_relaxed);
-}
-
-snceResult
-snceServer_Init(snceRegion *region, uint32_t server,
-                const snceCacheOptions *options)
-{
-    snceServer *entry = snceRegion_Server(region, server);
-    uint64_t sets = snceTable_SetsFor(options->entries);
-    uint64_t certificates = CertificatesFor(options);
-    uint64_t names = NamesFor(options);
-    uint64_t table, certificateStore, nameStore;
-
-    table = snceRegion_Allocate(region, snceTable_Bytes(sets));
-    certificateStore = snceRegion_Allocate(
-        region, snceBlob_Bytes(SNCE_BLOB_CERTIFICATES, certificates));
-    nameStore =
-        snceRegion_Allocate(region, snceBlob_Bytes(SNCE_BLOB_NAMES, names));
-    if (!table || !certificateStore || !nameStore) {
-        return SNCE_NO_MEMORY;
-    }
-    snceTable_Init(region, table, sets);
-    snceBlob_Init(region, certificateStore, certificates);
-    snceBlob_Init(region, nameStore, names);
-
-    snceServer_Retime(region, server, options);
-    atomic_store_explicit(&entry->entries, options->entries,
-                          memory_order_relaxed);
-    atomic_store_explicit(&entry->certificates, certificateStore,
-                          memory_order_relaxed);
-    atomic_store_explicit(&entry->names, nameStore, memory_order_relaxed);
-    atomic_store_explicit(&entry->table, table, memory_order_relaxed);
-    /* Release: whoever comes to look for virtual servers sees a live one whole.
-     * The default cache is published by the region's magic word instead. */
-    atomic_store_explicit(&entry->state, SNCE_SERVER_LIVE,
-                          memory_order_release);
-    return SNCE_OK;
-}
-
-snceResult
-snceServer_Tables(snceTables *out, const snceRegion *region, uint32_t server)
-{
-    snceServer *entry = snceRegion_Server(region, server);
-    uint64_t previous;
-
-    /* |table| first: growth stores |previous| before it (sequentially
-     * consistent there and here), so whoever sees the new table sees the old
-     * one as well, until that is empty. */
-    out->stamp = atomic_load_explicit(&entry->table, memory_order_seq_cst);
-    previous = atomic_load_explicit(&entry->previous, memory_order_seq_cst);
-    out->growing = previous != 0 && previous != out->stamp;
-    if (out->growing && snceTable_At(&out->old, region, previous) != SNCE_OK) {
-        /* Its pages may have been given back since: then it is empty, and no
-         * longer entered. */
-        if (atomic_load_explicit(&entry->previous, memory_order_seq_cst) ==
-            previous) {
-            return SNCE_CORRUPT;
-        }
-        out->growing = false;
-    }
-    return snceTable_At(&out->now, region, out->stamp);
-}
-
-bool
-snceServer_Moved(const snceTables *tables, const snceRegion *region,
-                 uint32_t server)
-{
-    snceServer *entry = snceRegion_Server(region, server);
-
-    return atomic_load_explicit(&entry->table, memory_order_seq_cst) !=
-           tables->stamp;
-}
-
-snceRule
-snceServer_Rule(const snceRegion *region, uint32_t server, snceTime now)
-{
-    snceServer *entry = snceRegion_Server(region, server);
-    snceRule rule;
-
-    rule.now = now;
-    for (unsigned i = 0; i < SNCE_CLASSES; i++) {
-        rule.timeoutSec[i] =
-            atomic_load_explicit(&entry->timeoutSec[i], memory_order_relaxed);
-    }
-    return rule;
-}
-
-bool
-snceServer_MatchesAddress(const snceRegion *region, uint32_t server)
-{
-    snceServer *entry = snceRegion_Server(region, server);
-
-    return (atomic_load_explicit(&entry->flags, memory_order_relaxed) &
-            SNCE_MATCH_ADDRESS) != 0;
-}
-
-snceResult
-snceServer_Store(snceBlob *out, const snceRegion *region, uint32_t server,
-                 snceBlobKind kind)
-{
-    snceServer *entry = snceRegion_Server(region, server);
-    uint64_t offset = atomic_load_explicit(
-        kind == SNCE_BLOB_CERTIFICATES ? &entry->certificates : &entry->names,
-        memory_order_relaxed);
-
-    return snceBlob_At(out, region, server, kind, offset);
 }
 
 static bool
-RetainOne(const snceRegion *region, uint32_t server, snceBlobKind kind,
-          snceBlobRef ref)
+ChooseBy(const snceRegion *region, const snceName *name, snceServerId *id)
 {
-    snceBlob store;
+    uint32_t number;
+    snceLife life;
 
-    return ref == 0 ||
-           (snceServer_Store(&store, region, server, kind) == SNCE_OK &&
-            snceBlob_Retain(&store, ref));
-}
-
-static void
-ReleaseOne(const snceRegion *region, uint32_t server, snceBlobKind kind,
-           snceBlobRef ref)
-{
-    snceBlob store;
-
-    if (ref && snceServer_Store(&store, region, server, kind) == SNCE_OK) {
-        snceBlob_Release(&store, ref);
-    }
-}
-
-bool
-snceServer_Retain(const snceRegion *region, uint32_t server,
-                  const snceRefs *refs)
-{
-    if (!RetainOne(region, server, SNCE_BLOB_CERTIFICATES, refs->certificate)) {
+    if (!snceName_Find(region, name, &life, &number) ||
+        (life & SNCE_LIFE_UNLISTED)) {
         return false;
     }
-    if (!RetainOne(region, server, SNCE_BLOB_NAMES, refs->name)) {
-        ReleaseOne(region, server, SNCE_BLOB_CERTIFICATES, refs->certificate);
-        return false;
-    }
+    id->number = number;
+    id->generation = snceLife_Generation(life);
     return true;
 }
 
-void
-snceServer_Release(const snceRegion *region, uint32_t server,
-                   const snceRefs *refs)
+snceServerId
+snceServer_Choose(const snceRegion *region, const uint8_t *name, size_t nameLen)
 {
-    ReleaseOne(region, server, SNCE_BLOB_CERTIFICATES, refs->certificate);
-    ReleaseOne(region, server, SNCE_BLOB_NAMES, refs->name);
+    snceServerId id = { 0, SNCE_DEFAULT_GENERATION };
+    snceName folded, wildcard;
+
+    if (snceName_Fold(&folded, name, nameLen) &&
+        !snceName_IsWildcard(&folded) && !ChooseBy(region, &folded, &id) &&
+        snceName_Wildcard(&wildcard, &folded)) {
+        (void)ChooseBy(region, &wildcard, &id);
+    }
+    return id;
+}
+
+snceResult
+snceServer_Next(const snceRegion *region, uint32_t number, snceServerInfo *out)
+{
+    for (; number < SNCE_SERVERS; number++) {
+        const snceServerWords *entry = snceRegion_Server(region, number);
+        uint64_t name[sizeof(entry->name) / sizeof(entry->name[0])];
+        snceLife life;
+
+        /* Acquire: pairs with snceChange_Commit, and with the stores in
+         * snceName_Enter, as in a search by name. */
+        life = atomic_load_explicit(&entry->life, memory_order_acquire);
+        if (snceLife_State(life) != SNCE_LIFE_LIVE) {
+            continue;
+        }
+        out->id.number = number;
+        out->id.generation = snceLife_Generation(life);
+        out->nameLen =
+            (size_t)atomic_load_explicit(&entry->nameLen, memory_order_acquire);
+        for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
+            name[i] =
+                atomic_load_explicit(&entry->name[i], memory_order_acquire);
+        }
+        memcpy(out->name, name, sizeof(out->name));
+        if (out->nameLen <= SNCE_NAME_MAX &&
+            snceCache_GetOptions(
+                snceRegion_Cache((snceRegion *)region, out->id),
+                &out->options) == SNCE_OK) {
+            out->name[out->nameLen] = 0;
+            return SNCE_OK;
+        }
+    }
+    return SNCE_MISS;
 }

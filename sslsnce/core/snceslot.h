@@ -32,16 +32,37 @@ void snceStep(const char *name);
  * is taken for dead and its slot taken back (rule 5). */
 #define SNCE_PATIENCE 16
 
+/* snceLot is what tells one life of a range of the heap, and the slots that lie
+ * in it, from those that lay there before and will lie there after (rule 12).
+ */
+typedef struct {
+    uint64_t salt;  /* goes into every checksum */
+    uint32_t start; /* where generations count from; a multiple of 256 */
+} snceLot;
+
+/* snceLot_Of returns the lot of the range whose word is |range|, for the
+ * virtual server |id|. */
+static inline snceLot
+snceLot_Of(uint64_t range, snceServerId id)
+{
+    uint64_t owner = (uint64_t)id.generation << 32 | id.number;
+    uint64_t salt = range * UINT64_C(0x9e3779b97f4a7c15) +
+                    owner * UINT64_C(0xd1342543de82ef95);
+    snceLot lot = { salt, (uint32_t)(salt >> 32) & ~UINT32_C(0xff) };
+
+    return lot;
+}
+
 /* snceSlot_Claim claims the slot whose version was seen to be |old|, for an
  * entry of |tag|. On true |*claim| is what to publish or vacate.
  *
  * Sequentially consistent: it pairs with the loads of snceTable_Remove, which
  * must see a claim that went before the check of |source| in snceTable_Place. */
 static inline bool
-snceSlot_Claim(snceWord *version, snceVersion old, uint64_t tag, uint8_t ticket,
-               snceVersion *claim)
+snceSlot_Claim(snceWord *version, const snceLot *lot, snceVersion old,
+               uint64_t tag, uint8_t ticket, snceVersion *claim)
 {
-    *claim = snceVersion_Claimed(old, tag, ticket);
+    *claim = snceVersion_Claimed(old, lot->start, tag, ticket);
     return atomic_compare_exchange_strong_explicit(
         version, &old, *claim, memory_order_seq_cst, memory_order_relaxed);
 }
@@ -49,12 +70,15 @@ snceSlot_Claim(snceWord *version, snceVersion old, uint64_t tag, uint8_t ticket,
 /* snceSlot_Publish makes the words stored under |claim| visible; false if the
  * claim was overridden, and then they never were.
  *
- * Release: pairs with the acquire load in snceSlot_Version. */
+ * Release: pairs with the acquire load in snceSlot_Version. Sequentially
+ * consistent: pairs with the load of snceView_Moved, which the writer makes
+ * after it. Either that sees the move, or who moves, and looks at the slots
+ * after saying so, sees this. */
 static inline bool
 snceSlot_Publish(snceWord *version, snceVersion claim)
 {
     return atomic_compare_exchange_strong_explicit(
-        version, &claim, snceVersion_Published(claim), memory_order_release,
+        version, &claim, snceVersion_Published(claim), memory_order_seq_cst,
         memory_order_relaxed);
 }
 
@@ -139,17 +163,17 @@ snceSlot_Forget(snceWord *version, snceVersion seen)
     }
 }
 
-/* snceSlot_Sum is the checksum of |count| words that lie at the slot |place|
- * under the version |v|. The generation and the tag are part of it, the state
- * and the hints are not. */
+/* snceSlot_Sum is the checksum of |count| words that lie at the slot |place| of
+ * |lot| under the version |v|. The generation and the tag are part of it, the
+ * state and the hints are not. */
 static inline uint64_t
-snceSlot_Sum(const snceHash *hash, uint64_t place, snceVersion v,
-             const uint64_t *words, size_t count)
+snceSlot_Sum(const snceHash *hash, const snceLot *lot, uint64_t place,
+             snceVersion v, const uint64_t *words, size_t count)
 {
     uint64_t generation = v >> SNCE_GENERATION_SHIFT;
     uint64_t tweak =
         (generation << SNCE_GENERATION_SHIFT | (v & SNCE_TAG_MASK)) ^
-        snceHash_Mix(place);
+        snceHash_Mix(place ^ lot->salt);
 
     return snceHash_Words(hash, tweak, words, count);
 }

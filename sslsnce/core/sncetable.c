@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "snceslot.h"
-
 #define USEC_PER_SEC 1000000
 
 /* Tries at a slot that other processes are changing too. Each failure means
@@ -34,33 +32,26 @@ snceTable_SetsFor(uint64_t entries)
 uint64_t
 snceTable_Bytes(uint64_t setCount)
 {
-    return sizeof(snceTableHead) + setCount * sizeof(snceSet);
-}
-
-void
-snceTable_Init(const snceRegion *region, uint64_t offset, uint64_t setCount)
-{
-    snceTableHead *head = (snceTableHead *)(region->base + offset);
-
-    atomic_store_explicit(&head->setCount, setCount, memory_order_relaxed);
+    return setCount * sizeof(snceSet);
 }
 
 snceResult
-snceTable_At(snceTable *out, const snceRegion *region, uint64_t offset)
+snceTable_At(snceTable *out, const snceRegion *region, snceServerId id,
+             uint64_t range, uint64_t setCount)
 {
-    snceTableHead *head = snceRegion_At(region, offset, sizeof(*head));
+    uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;
 
-    if (!head) {
+    if (setCount < 2 || setCount > SNCE_SETS_MAX) {
         return SNCE_CORRUPT;
     }
-    out->setCount = atomic_load_explicit(&head->setCount, memory_order_relaxed);
-    if (out->setCount < 2 || out->setCount > SNCE_ENTRIES_MAX ||
-        !snceRegion_At(region, offset, snceTable_Bytes(out->setCount))) {
+    out->sets = snceRegion_At(region, offset, snceTable_Bytes(setCount));
+    if (!out->sets) {
         return SNCE_CORRUPT;
     }
     out->region = region;
-    out->head = head;
-    out->sets = (snceSet *)(head + 1);
+    out->setCount = setCount;
+    out->range = range;
+    out->lot = snceLot_Of(range, id);
     return SNCE_OK;
 }
 
@@ -94,8 +85,8 @@ static uint64_t
 Sum(const snceTable *table, const snceSpot *spot, snceVersion v,
     const uint64_t words[SNCE_ENTRY_WORDS])
 {
-    return snceSlot_Sum(&table->region->hash, PlaceOf(table, spot), v,
-                        words + SNCE_W_SUM + 1,
+    return snceSlot_Sum(&table->region->hash, &table->lot, PlaceOf(table, spot),
+                        v, words + SNCE_W_SUM + 1,
                         SNCE_W_SUMMED - (SNCE_W_SUM + 1));
 }
 
@@ -246,13 +237,14 @@ ClockOf(const snceSet *set)
 }
 
 bool
-snceTable_Take(const snceSpot *spot)
+snceTable_Take(const snceTable *table, const snceSpot *spot)
 {
     snceWord *version = &spot->set->version[spot->way];
     snceVersion seen = spot->seen, claim;
 
     for (unsigned try = 0; try < 3; try++) { /* readers may set visited */
-        if (snceSlot_Claim(version, seen, 0, ClockOf(spot->set), &claim)) {
+        if (snceSlot_Claim(version, &table->lot, seen, 0, ClockOf(spot->set),
+                           &claim)) {
             Vacate(spot->set, spot->way, claim);
             return true;
         }
@@ -264,11 +256,24 @@ snceTable_Take(const snceSpot *spot)
     return false;
 }
 
+/* Are these words the same session? It may have been carried to another table
+ * and store, and been looked up since. */
+static bool
+SameSession(const uint64_t *a, const uint64_t *b)
+{
+    return memcmp(&a[SNCE_W_ID], &b[SNCE_W_ID],
+                  (SNCE_W_CERTIFICATE - SNCE_W_ID) * sizeof(*a)) == 0 &&
+           memcmp(&a[SNCE_W_NAME], &b[SNCE_W_NAME],
+                  (SNCE_W_SUMMED - SNCE_W_NAME) * sizeof(*a)) == 0;
+}
+
 /* Empties one slot if it holds the key, or may come to hold it. */
 static bool
-RemoveFrom(snceSet *set, unsigned way, const snceProbe *probe, uint64_t tag,
-           snceTable_Gone gone, void *context)
+RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
+           const snceProbe *probe, const uint64_t *only, snceTable_Gone gone,
+           void *context)
 {
+    uint64_t tag = snceVersion_Tag(probe->hash);
     snceWord *version = &set->version[way];
     snceVersion claim;
 
@@ -285,8 +290,8 @@ RemoveFrom(snceSet *set, unsigned way, const snceProbe *probe, uint64_t tag,
         if (try == REMOVE_TRIES) {
             /* The slot changed under every try. Its key must be gone when
              * this returns, so take it whatever it holds now. */
-            claim =
-                snceVersion_Claimed(v + (UINT64_C(1) << 63), 0, ClockOf(set));
+            claim = snceVersion_Claimed(v + (UINT64_C(1) << 63),
+                                        table->lot.start, 0, ClockOf(set));
             (void)atomic_exchange_explicit(version, claim,
                                            memory_order_seq_cst);
             Vacate(set, way, claim);
@@ -297,11 +302,12 @@ RemoveFrom(snceSet *set, unsigned way, const snceProbe *probe, uint64_t tag,
             if (!snceSlot_Unchanged(version, v)) {
                 continue;
             }
-            if (!SameId(probe, words) || !SameAddress(probe, words)) {
+            if (!SameId(probe, words) || !SameAddress(probe, words) ||
+                (only && !SameSession(words, only))) {
                 return false;
             }
         }
-        if (snceSlot_Claim(version, v, 0, ClockOf(set), &claim)) {
+        if (snceSlot_Claim(version, &table->lot, v, 0, ClockOf(set), &claim)) {
             SNCE_STEP("remove-claimed");
             Vacate(set, way, claim);
             if (full) {
@@ -314,9 +320,9 @@ RemoveFrom(snceSet *set, unsigned way, const snceProbe *probe, uint64_t tag,
 
 unsigned
 snceTable_Remove(const snceTable *table, const snceProbe *probe,
-                 const snceSpot *except, snceTable_Gone gone, void *context)
+                 const snceSpot *except, const uint64_t *only,
+                 snceTable_Gone gone, void *context)
 {
-    uint64_t tag = snceVersion_Tag(probe->hash);
     unsigned removed = 0;
     snceSet *sets[2];
 
@@ -326,7 +332,7 @@ snceTable_Remove(const snceTable *table, const snceProbe *probe,
         unsigned way = i % SNCE_WAYS;
 
         if (!except || except->set != set || except->way != way) {
-            removed += RemoveFrom(set, way, probe, tag, gone, context);
+            removed += RemoveFrom(table, set, way, probe, only, gone, context);
         }
     }
     return removed;
@@ -355,7 +361,7 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
             ReadSpot(table, &spot, words) == SNCE_OK &&
             snceRule_Expired(rule, snceTable_ClassOf(words),
                              (int64_t)words[SNCE_W_CREATED]) &&
-            snceTable_Take(&spot)) {
+            snceTable_Take(table, &spot)) {
             gone(context, words);
         }
     }
@@ -462,16 +468,20 @@ FindFree(const view *v, snceSpot *out, bool *reclaimed)
 }
 
 /* Chooses the entry to give up: one that expired, else the oldest that was not
- * looked up since it was stored, else the oldest; then all begin anew.
+ * looked up since it was stored, else the oldest; then all begin anew. For an
+ * entry that is |carried| from another table, the oldest of those that are
+ * older than it.
  *
  * Stamps count seconds. Of those that are equally old, the first one round the
  * clock of its set goes, which moves on with every entry that is stored: so
  * they go in the order in which they came. */
 static bool
-FindVictim(const view *v, const snceRule *rule, uint64_t hash, snceSpot *out)
+FindVictim(const view *v, const snceRule *rule, uint64_t hash,
+           const uint64_t *carried, snceSpot *out)
 {
     const uint32_t unvisited = UINT32_C(1) << 31;
-    uint32_t nowSec = Seconds(rule->now.usec);
+    uint32_t nowSec =
+        Seconds(carried ? (int64_t)carried[SNCE_W_CREATED] : rule->now.usec);
     unsigned begin = hash >> (SNCE_TICKET_SHIFT + 2) & 1;
     unsigned best = 2 * SNCE_WAYS, bestSet;
     uint32_t bestRank = 0;
@@ -486,12 +496,17 @@ FindVictim(const view *v, const snceRule *rule, uint64_t hash, snceSpot *out)
         }
         stamp =
             atomic_load_explicit(&v->set[i]->stamp[way], memory_order_relaxed);
-        if (StampExpired(rule, stamp, nowSec)) {
+        if (!carried && StampExpired(rule, stamp, nowSec)) {
             *out = SpotOf(v, i, way);
             return true;
         }
-        rank = AgeOf(stamp, nowSec) |
-               (v->seen[i][way] & SNCE_VISITED ? 0 : unvisited);
+        rank = AgeOf(stamp, nowSec);
+        if (carried && rank == 0) {
+            continue; /* as young, or younger */
+        }
+        if (!carried && !(v->seen[i][way] & SNCE_VISITED)) {
+            rank |= unvisited;
+        }
         if (best == 2 * SNCE_WAYS || rank > bestRank) {
             best = i * SNCE_WAYS + way;
             bestRank = rank;
@@ -502,7 +517,7 @@ FindVictim(const view *v, const snceRule *rule, uint64_t hash, snceSpot *out)
     }
     bestSet = best / SNCE_WAYS;
     *out = SpotOf(v, bestSet, best % SNCE_WAYS);
-    if (!(bestRank & unvisited)) {
+    if (!carried && !(bestRank & unvisited)) {
         for (unsigned way = 0; way < SNCE_WAYS; way++) {
             snceSlot_Forget(&out->set->version[way], v->seen[bestSet][way]);
         }
@@ -523,22 +538,21 @@ NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
     taken->full = true;
     taken->expired = snceRule_Expired(rule, snceTable_ClassOf(words),
                                       (int64_t)words[SNCE_W_CREATED]);
-    if ((words[SNCE_W_CERTIFICATE] || words[SNCE_W_NAME]) &&
+    if (words[SNCE_W_CERTIFICATE] &&
         words[SNCE_W_SUM] == Sum(table, spot, spot->seen, words)) {
         taken->certificate = words[SNCE_W_CERTIFICATE];
-        taken->name = words[SNCE_W_NAME];
     }
 }
 
 /* A writer whose claim was overridden may have stored secrets into a slot that
  * was emptied since: nobody else would wipe them. */
 static void
-CleanUp(snceSet *set, unsigned way)
+CleanUp(const snceTable *table, snceSet *set, unsigned way)
 {
     snceSpot spot = { set, way, snceSlot_Version(&set->version[way]) };
 
     if (snceVersion_State(spot.seen) == SNCE_STATE_EMPTY) {
-        (void)snceTable_Take(&spot);
+        (void)snceTable_Take(table, &spot);
     }
 }
 
@@ -566,11 +580,13 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
                 return SNCE_EXISTS;
             }
         } else if (!FindFree(&v, spot, &reclaimed) &&
-                   !FindVictim(&v, rule, probe->hash, spot)) {
+                   !FindVictim(&v, rule, probe->hash, source ? words : NULL,
+                               spot)) {
             return SNCE_DROPPED; /* every slot is being written */
         }
-        claimed = snceSlot_Claim(&spot->set->version[spot->way], spot->seen,
-                                 tag, v.clock[spot->set == v.set[1]], &claim);
+        claimed = snceSlot_Claim(&spot->set->version[spot->way], &table->lot,
+                                 spot->seen, tag,
+                                 v.clock[spot->set == v.set[1]], &claim);
         taken->reclaimed = claimed && reclaimed;
     }
     SNCE_STEP("place-claimed");
@@ -596,7 +612,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
                           memory_order_relaxed);
     SNCE_STEP("place-written");
     if (!snceSlot_Publish(&spot->set->version[spot->way], claim)) {
-        CleanUp(spot->set, spot->way);
+        CleanUp(table, spot->set, spot->way);
         return SNCE_DROPPED;
     }
     SNCE_STEP("place-published");

@@ -11,14 +11,15 @@
 #define SNCETABLE_H
 
 #include "snceregion.h"
-#include "snceversion.h"
+#include "snceslot.h"
 
 /* snceTable is this process's view of one table: a bounded place (rule 1). */
 typedef struct {
     const snceRegion *region;
-    snceTableHead *head;
     snceSet *sets;
     uint64_t setCount; /* at least 2 */
+    uint64_t range;    /* its word; names this life of the range */
+    snceLot lot;
 } snceTable;
 
 /* snceSpot is where an entry was seen: its slot, and its version then. */
@@ -69,14 +70,11 @@ uint64_t snceTable_SetsFor(uint64_t entries);
 /* snceTable_Bytes returns the size of a table of |setCount| sets. */
 uint64_t snceTable_Bytes(uint64_t setCount);
 
-/* snceTable_Init makes a table in |offset|, all zeros so far. */
-void snceTable_Init(const snceRegion *region, uint64_t offset,
-                    uint64_t setCount);
-
-/* snceTable_At opens the table at |offset|. Returns SNCE_OK or SNCE_CORRUPT.
- */
+/* snceTable_At opens the table of |setCount| sets in |range|, which belongs to
+ * the server |id|. A range of zeros is an empty table. Returns SNCE_OK or
+ * SNCE_CORRUPT. */
 snceResult snceTable_At(snceTable *out, const snceRegion *region,
-                        uint64_t offset);
+                        snceServerId id, uint64_t range, uint64_t setCount);
 
 /* snceTable_Find copies the entry for |probe| to |words|, where it was to
  * |*spot|. Returns SNCE_OK; SNCE_MISS (and |*otherAddress| tells whether the
@@ -88,11 +86,10 @@ snceResult snceTable_Find(const snceTable *table, const snceProbe *probe,
 
 /* snceTaken is what an insert found in the slot that it took. */
 typedef struct {
-    bool full;      /* an entry; its references must be released */
+    bool full;      /* an entry; its certificate must be released */
     bool expired;   /* it was dead by the rule */
     bool reclaimed; /* its writer died */
     uint64_t certificate;
-    uint64_t name;
 } snceTaken;
 
 /* snceTable_Place stores |words| (the sum is computed here) in the slot worth
@@ -108,17 +105,18 @@ snceResult snceTable_Place(const snceTable *table, const snceProbe *probe,
 
 /* snceTable_Take empties the slot at |spot| if it still holds what was seen
  * there, wiped. True if it did. */
-bool snceTable_Take(const snceSpot *spot);
+bool snceTable_Take(const snceTable *table, const snceSpot *spot);
 
 /* snceTable_Gone is told the words of an entry that was taken out. */
 typedef void (*snceTable_Gone)(void *context, const uint64_t *words);
 
 /* snceTable_Remove empties every slot that holds |probe|'s key, and overrides
  * every unfinished insert that may be of that key (G5); all but |except|, if
- * that is not NULL. Returns the number of entries removed. */
+ * that is not NULL; if |only| is not NULL, of the finished ones only copies of
+ * the entry that it is. Returns the number of entries removed. */
 unsigned snceTable_Remove(const snceTable *table, const snceProbe *probe,
-                          const snceSpot *except, snceTable_Gone gone,
-                          void *context);
+                          const snceSpot *except, const uint64_t *only,
+                          snceTable_Gone gone, void *context);
 
 /* snceTable_Entry copies the |index|th slot's entry, whatever its key, and
  * notes where it was. False if there is none that is whole. */

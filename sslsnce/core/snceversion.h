@@ -78,11 +78,15 @@ snceVersion_Same(snceVersion a, snceVersion b)
 }
 
 /* snceVersion_Claimed returns the word with which a writer claims a slot that
- * holds |old|, for an entry of |tag|, at the set's clock |ticket|. */
+ * holds |old|, for an entry of |tag|, at the set's clock |ticket|. A slot that
+ * nobody claimed before counts from |start|, a multiple of 256, so that clocks,
+ * which have 8 bits, do not see it. */
 static inline snceVersion
-snceVersion_Claimed(snceVersion old, uint64_t tag, uint8_t ticket)
+snceVersion_Claimed(snceVersion old, uint32_t start, uint64_t tag,
+                    uint8_t ticket)
 {
-    uint64_t generation = (uint32_t)(snceVersion_Generation(old) + 1);
+    uint32_t before = old ? snceVersion_Generation(old) : start;
+    uint64_t generation = (uint32_t)(before + 1);
 
     return generation << SNCE_GENERATION_SHIFT |
            (uint64_t)ticket << SNCE_TICKET_SHIFT | tag | SNCE_STATE_BUSY;

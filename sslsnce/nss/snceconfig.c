@@ -58,13 +58,12 @@ config_Fail(const configPlace *place, PRErrorCode error, const char *what,
 static const struct {
     const char *label;
     sslCacheConfigField field;
-} configLabels[] = {
-    { "entries", sslCacheConfig_entries },
-    { "certificates", sslCacheConfig_certificates },
-    { "ssl2Timeout", sslCacheConfig_ssl2Timeout },
-    { "ssl3Timeout", sslCacheConfig_ssl3Timeout },
-    { "matchClientAddress", sslCacheConfig_matchClientAddress }
-};
+} configLabels[] = { { "entries", sslCacheConfig_entries },
+                     { "certificates", sslCacheConfig_certificates },
+                     { "ssl2Timeout", sslCacheConfig_ssl2Timeout },
+                     { "ssl3Timeout", sslCacheConfig_ssl3Timeout },
+                     { "matchClientAddress",
+                       sslCacheConfig_matchClientAddress } };
 
 /* NSSUTIL_ArgDecodeNumber takes what it can of a string; here all of it must be
  * a number. */
@@ -135,8 +134,8 @@ config_SetName(const configPlace *place, const sslCacheConfig *config,
     PRUint32 i;
 
     if (*named) {
-        return config_Fail(place, SEC_ERROR_INVALID_ARGS, "a second name: ",
-                           value);
+        return config_Fail(place, SEC_ERROR_INVALID_ARGS,
+                           "a second name: ", value);
     }
     *named = PR_TRUE;
     if (strcmp(value, "*") != 0) {
@@ -184,8 +183,8 @@ config_SetParameter(const configPlace *place, const sslCacheConfig *config,
         line->given |= field;
         return config_SetField(place, line, field, value);
     }
-    return config_Fail(place, SEC_ERROR_INVALID_ARGS, "an unknown parameter: ",
-                       label);
+    return config_Fail(place, SEC_ERROR_INVALID_ARGS,
+                       "an unknown parameter: ", label);
 }
 
 /* Whether the value of |len| bytes with its quotes has both of them, if any:
@@ -240,8 +239,8 @@ config_ReadLine(const configPlace *place, const sslCacheConfig *config,
         PORT_Free(value);
     }
     if (rv == SECSuccess && !named) {
-        rv = config_Fail(place, SEC_ERROR_INVALID_ARGS,
-                         "a line without a name", "");
+        rv = config_Fail(place, SEC_ERROR_INVALID_ARGS, "a line without a name",
+                         "");
     }
     return rv;
 }
@@ -282,8 +281,8 @@ config_ReadFile(const configPlace *place)
 
     fd = PR_Open(place->path, PR_RDONLY, 0);
     if (!fd || PR_GetOpenFileInfo64(fd, &info) != PR_SUCCESS) {
-        (void)config_Fail(place, PR_GetError(), "cannot be read: ",
-                          PR_ErrorToName(PR_GetError()));
+        (void)config_Fail(place, PR_GetError(),
+                          "cannot be read: ", PR_ErrorToName(PR_GetError()));
         goto done;
     }
     if (info.type != PR_FILE_FILE || info.size > CONFIG_BYTES_MAX) {
@@ -300,8 +299,8 @@ config_ReadFile(const configPlace *place)
         len += got;
     }
     if (got < 0) {
-        (void)config_Fail(place, PR_GetError(), "cannot be read: ",
-                          PR_ErrorToName(PR_GetError()));
+        (void)config_Fail(place, PR_GetError(),
+                          "cannot be read: ", PR_ErrorToName(PR_GetError()));
         PORT_Free(text);
         text = NULL;
         goto done;
@@ -404,15 +403,15 @@ ssl_AddByConfig(const sslCacheConfig *config, snceRegion *region)
         result = snceServer_Add(region, (const PRUint8 *)line->name,
                                 strlen(line->name), &options, &id);
         if (result == SNCE_EXISTS) {
-            result = snceCache_Configure(snceRegion_Cache(region, id),
-                                         &options);
+            result =
+                snceCache_Configure(snceRegion_Cache(region, id), &options);
         }
         if (result != SNCE_OK) {
             configPlace place = { config->path, line->number };
 
-            return config_Fail(&place, snceError_Code(result),
-                               "the cache cannot be made: ",
-                               snceResult_Text(result));
+            return config_Fail(
+                &place, snceError_Code(result),
+                "the cache cannot be made: ", snceResult_Text(result));
         }
     }
     return SECSuccess;

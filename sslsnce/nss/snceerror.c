@@ -18,6 +18,8 @@ snceError_Code(snceResult result)
             return 0;
         case SNCE_MISS:
             return SSL_ERROR_SESSION_NOT_FOUND;
+        case SNCE_GONE:
+            return SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED;
         case SNCE_INVALID:
         case SNCE_BAD_STRING:
             return SEC_ERROR_INVALID_ARGS;

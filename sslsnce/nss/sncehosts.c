@@ -47,8 +47,8 @@ ssl_FindServerCache(snceRegion *region, const char *name, snceCache *cache)
         *cache = snceRegion_DefaultCache(region);
         return SECSuccess;
     }
-    rv = ssl_HostStatus(snceServer_Find(region, (const PRUint8 *)name,
-                                        strlen(name), &id));
+    rv = ssl_HostStatus(
+        snceServer_Find(region, (const PRUint8 *)name, strlen(name), &id));
     if (rv == SECSuccess) {
         *cache = snceRegion_Cache(region, id);
     }

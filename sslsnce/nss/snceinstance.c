@@ -81,8 +81,8 @@ SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
         PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         rv = SECFailure;
     } else if (cache->configured) {
-        rv = ssl_HostStatus(snceCache_Configure(
-            ssl_ServerCache(region, cache->id), &options));
+        rv = ssl_HostStatus(
+            snceCache_Configure(ssl_ServerCache(region, cache->id), &options));
     } else {
         rv = instance_Add(region, &options, cache);
     }

@@ -92,8 +92,8 @@ origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
     }
     region = origin->nameLen ? snceGate_Enter(&pass) : NULL;
     if (region) {
-        chosen = ssl_IdOfServerCache(snceServer_Choose(
-            region, name, ssl_FoldServerName(origin, name)));
+        chosen = ssl_IdOfServerCache(
+            snceServer_Choose(region, name, ssl_FoldServerName(origin, name)));
         snceGate_Leave(pass);
     }
     return chosen;
@@ -102,8 +102,7 @@ origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
 void
 ssl_NoteServerOrigin(sslSocket *ss)
 {
-    const TLSExtension *extension =
-        ssl3_FindExtension(ss, ssl_server_name_xtn);
+    const TLSExtension *extension = ssl3_FindExtension(ss, ssl_server_name_xtn);
     sslServerOrigin *origin = &ss->sec.origin;
     sslReadBuffer name = { 0 };
 
@@ -207,4 +206,3 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
     }
     return chosen ? ssl_RestoreServerName(ss, sid) : SECSuccess;
 }
-

@@ -400,8 +400,8 @@ ssl_ServerUncacheSessionID(sslSessionID *sid)
     if (key.idLen >= 1 && key.idLen <= SNCE_ID_MAX) {
         region = snceGate_Enter(&pass);
         if (region) {
-            (void)snceCache_Remove(
-                ssl_ServerCache(region, sid->origin.cache), &key);
+            (void)snceCache_Remove(ssl_ServerCache(region, sid->origin.cache),
+                                   &key);
             snceGate_Leave(pass);
         }
     }

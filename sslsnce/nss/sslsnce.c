@@ -109,6 +109,10 @@ ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options)
         return rv;
     }
     now.entries = PR_MAX(now.entries, options->entries);
+    /* 0 is one for each session, the most that there can be. */
+    now.certificates = now.certificates && options->certificates
+                           ? PR_MAX(now.certificates, options->certificates)
+                           : 0;
     PORT_Memcpy(now.timeoutSec, options->timeoutSec, sizeof now.timeoutSec);
     now.matchAddress = options->matchAddress;
     return snceError_Status(snceCache_Configure(cache, &now));

@@ -65,8 +65,8 @@ class ConfigFileTest : public NssTest {
     return figures;
   }
 
-  // The file |text| is refused, with |what| said of line |line|, on stderr and as
-  // the error's text, and there is no cache.
+  // The file |text| is refused, with |what| said of line |line|, on stderr and
+  // as the error's text, and there is no cache.
   void ExpectRefused(const std::string& text, int line,
                      const std::string& what) {
     Write(text);
@@ -88,20 +88,22 @@ class ConfigFileTest : public NssTest {
 };
 
 TEST_F(ConfigFileTest, EachLineIsACache) {
-  Write("# caches of this machine\n"
-        "\n"
-        "name=shop.example entries=20000 ssl3Timeout=300 "
-        "matchClientAddress=no\n"
-        "  name='*.news.example'\tssl2Timeout=7   certificates=5 # not here\n");
+  Write(
+      "# caches of this machine\n"
+      "\n"
+      "name=shop.example entries=20000 ssl3Timeout=300 "
+      "matchClientAddress=no\n"
+      "  name='*.news.example'\tssl2Timeout=7   certificates=5 # not here\n");
   // What follows a value is another parameter, not a comment.
   EXPECT_EQ(SECFailure, Configure());
-  Write("# caches of this machine\n"
-        "\n"
-        "name=shop.example entries=20000 ssl3Timeout=300 "
-        "matchClientAddress=no\n"
-        "  name='*.news.example'\tssl2Timeout=7   certificates=5\n"
-        "#name=not.example\n"
-        "entries=30 name=last.example");
+  Write(
+      "# caches of this machine\n"
+      "\n"
+      "name=shop.example entries=20000 ssl3Timeout=300 "
+      "matchClientAddress=no\n"
+      "  name='*.news.example'\tssl2Timeout=7   certificates=5\n"
+      "#name=not.example\n"
+      "entries=30 name=last.example");
   ASSERT_EQ(SECSuccess, Configure()) << text_;
   EXPECT_EQ(20000u, Figures("shop.example").entries);
   EXPECT_EQ(300u, Figures("shop.example").ssl3TimeoutSec);
@@ -124,8 +126,9 @@ TEST_F(ConfigFileTest, TheStarOverridesWhatTheApplicationAsked) {
 }
 
 TEST_F(ConfigFileTest, TimeoutsAreClampedAsInTheCalls) {
-  Write("name=* ssl2Timeout=1 ssl3Timeout=1\n"
-        "name=a.example ssl2Timeout=101 ssl3Timeout=86401\n");
+  Write(
+      "name=* ssl2Timeout=1 ssl3Timeout=1\n"
+      "name=a.example ssl2Timeout=101 ssl3Timeout=86401\n");
   ASSERT_EQ(SECSuccess, Configure());
   EXPECT_EQ(5u, Figures(nullptr).ssl2TimeoutSec);
   EXPECT_EQ(5u, Figures(nullptr).ssl3TimeoutSec);
@@ -212,8 +215,9 @@ TEST_F(ConfigFileTest, WhatCannotBeMadeIsNamedAndNothingIsLeft) {
 TEST_F(ConfigFileTest, ASecondConfigReadsTheFileAgain) {
   Write("name=a.example ssl3Timeout=10\nname=b.example\n");
   ASSERT_EQ(SECSuccess, Configure());
-  Write("name=* ssl3Timeout=30\nname=a.example ssl3Timeout=20\n"
-        "name=c.example\n");
+  Write(
+      "name=* ssl3Timeout=30\nname=a.example ssl3Timeout=20\n"
+      "name=c.example\n");
   ASSERT_EQ(SECSuccess, Configure());
   EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
   EXPECT_EQ(20u, Figures("a.example").ssl3TimeoutSec);
@@ -229,11 +233,10 @@ TEST_F(ConfigFileTest, EveryCallReadsIt) {
   Write("name=a.example ssl3Timeout=10\n");
   for (int call = 0; call < 3; ++call) {
     SSL_ShutdownServerSessionIDCache();
-    SECStatus rv =
-        call == 0   ? SSL_ConfigServerSessionIDCache(0, 0, 0, nullptr)
-        : call == 1 ? SSL_ConfigMPServerSIDCache(0, 0, 0, nullptr)
-                    : SSL_ConfigServerSessionIDCacheWithOpt(
-                          0, 0, nullptr, 0, 0, 0, PR_TRUE);
+    SECStatus rv = call == 0 ? SSL_ConfigServerSessionIDCache(0, 0, 0, nullptr)
+                   : call == 1 ? SSL_ConfigMPServerSIDCache(0, 0, 0, nullptr)
+                               : SSL_ConfigServerSessionIDCacheWithOpt(
+                                     0, 0, nullptr, 0, 0, 0, PR_TRUE);
     ASSERT_EQ(SECSuccess, rv);
     EXPECT_EQ(10u, Figures("a.example").ssl3TimeoutSec);
   }

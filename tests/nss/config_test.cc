@@ -30,7 +30,8 @@ constexpr PRTime kStart = 1700000000 * kSecond;
 SSLServerCacheFigures Figures() {
   SSLServerCacheFigures figures;
   memset(&figures, 0, sizeof(figures));
-  EXPECT_EQ(SECSuccess, SSL_GetServerCacheFigures(nullptr, &figures, sizeof(figures)));
+  EXPECT_EQ(SECSuccess,
+            SSL_GetServerCacheFigures(nullptr, &figures, sizeof(figures)));
   return figures;
 }
 
@@ -263,11 +264,13 @@ TEST_F(ConfigTest, LockCountsAreKeptForWhoAsks) {
 
 TEST_F(ConfigTest, FiguresNeedACacheAndABuffer) {
   SSLServerCacheFigures figures;
-  EXPECT_EQ(SECFailure, SSL_GetServerCacheFigures(nullptr, &figures, sizeof(figures)));
+  EXPECT_EQ(SECFailure,
+            SSL_GetServerCacheFigures(nullptr, &figures, sizeof(figures)));
   EXPECT_EQ(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, PR_GetError());
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
   SSLServerCacheFigures* none = nullptr;
-  EXPECT_EQ(SECFailure, SSL_GetServerCacheFigures(nullptr, none, sizeof(figures)));
+  EXPECT_EQ(SECFailure,
+            SSL_GetServerCacheFigures(nullptr, none, sizeof(figures)));
   EXPECT_EQ(SEC_ERROR_INVALID_ARGS, PR_GetError());
   EXPECT_EQ(SECFailure, SSL_GetServerCacheFigures(nullptr, &figures, 3));
   EXPECT_EQ(SEC_ERROR_INVALID_ARGS, PR_GetError());

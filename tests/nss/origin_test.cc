@@ -5,8 +5,8 @@
 // origin_test.cc: a session resumes under the server name that it was made for
 // and under no other (G7), by session ID and by ticket.
 //
-// NSS's client offers a session only where it was made. Here it is made to offer
-// it elsewhere, as a client under attack does, or a careless proxy.
+// NSS's client offers a session only where it was made. Here it is made to
+// offer it elsewhere, as a client under attack does, or a careless proxy.
 
 #include <cstring>
 

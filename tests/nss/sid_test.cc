@@ -239,17 +239,29 @@ TEST_F(SidTest, ASessionWhoseCertificateWasEvictedIsAMiss) {
   EXPECT_LT(0, found);
 }
 
-TEST_F(SidTest, TheLongestServerNameComesBack) {
+TEST_F(SidTest, TheLongestServerNameIsFoundUnderItself) {
   ShimFields f = SampleFields(1, kStart);
   memset(f.name, 'N', 255);
   Sid sid = Make(f);
   ShimCache(fd(), sid.get());
   ShimFields out;
-  Sid found(ShimLookupDefault(now_, f.address, f.id, f.idLen));
+  {
+    // Without a socket it is found, but nobody knows its name.
+    Sid found(ShimLookupDefault(now_, f.address, f.id, f.idLen));
+    ASSERT_TRUE(found);
+    ShimGetFields(found.get(), &out);
+    EXPECT_STREQ("", out.name);
+    EXPECT_FALSE(out.nameChosen);
+  }
+  // Names are compared without regard to case, and keep the socket's spelling.
+  const std::string asked = std::string(254, 'N') + "n";
+  ShimSetServerName(fd(), asked.c_str());
+  Sid found(Lookup(f));
   ASSERT_TRUE(found);
   ShimGetFields(found.get(), &out);
-  EXPECT_EQ(std::string(255, 'n'), out.name);  // as names are compared
-  EXPECT_FALSE(out.nameChosen);
+  EXPECT_EQ(asked, out.name);
+  ShimSetServerName(fd(), (asked.substr(1) + "o").c_str());
+  EXPECT_FALSE(Sid(Lookup(f)));
 }
 
 }  // namespace

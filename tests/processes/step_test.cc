@@ -37,7 +37,6 @@ class SnceStep : public ::testing::Test {
   static snceCacheOptions Small() {
     snceCacheOptions options = Options(32);
     options.certificates = 16;
-    options.names = 16;
     return options;
   }
   void SetUp() override {
@@ -63,7 +62,7 @@ class SnceStep : public ::testing::Test {
 
   Watchdog watchdog_{300};
   Region region_{Small()};
-  snceCache* cache_ = region_.cache();
+  snceCache cache_ = region_.cache();
   snceTime now_ = At(kStart);
   Answer answer_;
 };
@@ -190,7 +189,7 @@ class SnceStepKill : public SnceStep {
     snceRegion* attached = nullptr;
     ASSERT_EQ(SNCE_OK, snceRegion_Attach(&attached, fd, SNCE_ACCESS_ADMIN));
     Region copy(attached);
-    snceCache* cache = copy.cache();
+    snceCache cache = copy.cache();
     const Session again(7, 1000000 + point, kName);
     const snceKey key = again.Key();
     const snceResult result = answer_.Lookup(cache, key, now_);
@@ -340,7 +339,7 @@ TEST_F(SnceStepKill, GrowthLeavesEverySessionInTheOldOrTheNewTable) {
     sessions.emplace_back(serial, 0, kName);
     ASSERT_EQ(SNCE_OK, sessions.back().Insert(cache_, now_));
   }
-  auto count = [&](snceCache* cache, size_t first) {
+  auto count = [&](snceCache cache, size_t first) {
     size_t found = 0;
     for (size_t at = first; at < sessions.size(); ++at)
       found += Find(cache, sessions[at], now_) == SNCE_OK;
@@ -355,7 +354,7 @@ TEST_F(SnceStepKill, GrowthLeavesEverySessionInTheOldOrTheNewTable) {
     ASSERT_EQ(SNCE_OK, snceRegion_Attach(&attached, CopyOf(region_.fd()),
                                          SNCE_ACCESS_ADMIN));
     Region copy(attached);
-    snceCache* cache = copy.cache();
+    snceCache cache = copy.cache();
     ASSERT_EQ(24u, count(cache, 0)) << at;
     // Removing works between the two tables, and so does storing.
     const snceKey key = sessions[0].Key();

@@ -50,7 +50,7 @@ struct Tally {
 };
 
 // One operation on a key of the storm's, checked.
-void Operate(snceCache* cache, Answer* answer, uint64_t dice, Tally* tally) {
+void Operate(snceCache cache, Answer* answer, uint64_t dice, Tally* tally) {
   const Session session(dice % kKeys, dice, (dice >> 40) & 7);
   const snceKey key = session.Key();
   snceResult result;
@@ -80,7 +80,7 @@ void Operate(snceCache* cache, Answer* answer, uint64_t dice, Tally* tally) {
   ++tally->operations;
 }
 
-int Worker(snceCache* cache, uint64_t seed, Tally* tally) {
+int Worker(snceCache cache, uint64_t seed, Tally* tally) {
   Answer answer;
   for (uint64_t i = 0; !tally->stop && getppid() != 1; ++i)
     Operate(cache, &answer, Mix(seed * 1000003 + i), tally);
@@ -88,7 +88,7 @@ int Worker(snceCache* cache, uint64_t seed, Tally* tally) {
 }
 
 // Like a worker, but nobody hurts it, and it looks at its clocks.
-int Survivor(snceCache* cache, Tally* tally) {
+int Survivor(snceCache cache, Tally* tally) {
   Answer answer;
   struct rusage usage;
   for (uint64_t i = 0; !tally->stop && getppid() != 1; ++i) {

@@ -36,7 +36,7 @@ void Mark(const char* what, size_t len) {
 // the watching begins and ends. Each kind of operation has a stretch.
 int RunSteady() {
   Region region(5000);
-  snceCache* cache = region.cache();
+  snceCache cache = region.cache();
   Answer answer;
   uint8_t value[64] = {1}, name[SNCE_KEY_NAME_BYTES] = {2};
   size_t len;

@@ -41,7 +41,7 @@ class Region {
     region_ = nullptr;
   }
   snceRegion* get() const { return region_; }
-  snceCache* cache() const { return snceRegion_DefaultCache(region_); }
+  snceCache cache() const { return snceRegion_DefaultCache(region_); }
   int fd() const { return snceRegion_Descriptor(region_); }
   snceFigures Figures() const;
 

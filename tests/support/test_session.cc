@@ -44,9 +44,6 @@ std::string WhatDiffers(const snceSession& a, const snceSession& b) {
   if (b.certificate.len != 0 &&
       std::memcmp(a.certificate.data, b.certificate.data, b.certificate.len))
     return "certificate";
-  if (a.name.len != b.name.len) return "name length";
-  if (b.name.len != 0 && std::memcmp(a.name.data, b.name.data, b.name.len) != 0)
-    return "name";
   return "";
 }
 
@@ -101,9 +98,8 @@ void Session::Bind() {
   session_.certificate.data = certificate_.data();
   session_.certificate.len = session_.certificate.capacity =
       certificate_.size();
-  session_.name.data =
-      reinterpret_cast<uint8_t*>(const_cast<char*>(name_.data()));
-  session_.name.len = session_.name.capacity = name_.size();
+  session_.name = reinterpret_cast<const uint8_t*>(name_.data());
+  session_.nameLen = name_.size();
 }
 
 Session& Session::Class(snceClass session_class) {
@@ -157,13 +153,12 @@ snceKey Session::KeyNamed(const std::string& name) const {
   return key;
 }
 
-Answer::Answer() : certificate_(SNCE_CERTIFICATE_MAX), name_(SNCE_NAME_MAX) {
+Answer::Answer() : certificate_(SNCE_CERTIFICATE_MAX) {
   std::memset(&session_, 0, sizeof(session_));
 }
 
-snceResult Answer::Lookup(snceCache* cache, const snceKey& key, snceTime now) {
+snceResult Answer::Lookup(snceCache cache, const snceKey& key, snceTime now) {
   session_.certificate = {certificate_.data(), 0, certificate_.size()};
-  session_.name = {name_.data(), 0, name_.size()};
   return snceCache_Lookup(cache, &key, now, &session_);
 }
 
@@ -173,12 +168,6 @@ std::vector<uint8_t> Answer::certificate() const {
       certificate_.begin() +
           static_cast<ptrdiff_t>(
               std::min(session_.certificate.len, certificate_.size())));
-}
-
-std::string Answer::name() const {
-  return std::string(name_.begin(),
-                     name_.begin() + static_cast<ptrdiff_t>(std::min(
-                                         session_.name.len, name_.size())));
 }
 
 uint64_t Answer::serial() const { return Load(session_.state); }
@@ -194,14 +183,14 @@ std::string Answer::Differs(const Session& session) const {
   return WhatDiffers(session_, *session.get());
 }
 
-snceResult Find(snceCache* cache, const Session& session, snceTime now) {
+snceResult Find(snceCache cache, const Session& session, snceTime now) {
   static thread_local Answer answer;
   const snceResult result = answer.Lookup(cache, session.Key(), now);
   snceSession_Wipe(answer.get());
   return result;
 }
 
-uint64_t CountFound(snceCache* cache, uint64_t first, uint64_t count,
+uint64_t CountFound(snceCache cache, uint64_t first, uint64_t count,
                     snceTime now, uint8_t shape) {
   uint64_t found = 0;
   Answer answer;

@@ -60,7 +60,7 @@ class Session {
   // ... and under |name|, which must outlive the key.
   snceKey KeyNamed(const std::string& name) const;
 
-  snceResult Insert(snceCache* cache, snceTime now) const {
+  snceResult Insert(snceCache cache, snceTime now) const {
     return snceCache_Insert(cache, &session_, now);
   }
 
@@ -79,12 +79,11 @@ class Answer {
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;
 
-  snceResult Lookup(snceCache* cache, const snceKey& key, snceTime now);
+  snceResult Lookup(snceCache cache, const snceKey& key, snceTime now);
 
   snceSession* get() { return &session_; }
   const snceSession& session() const { return session_; }
   std::vector<uint8_t> certificate() const;
-  std::string name() const;
   uint64_t serial() const;
   uint64_t variant() const;
 
@@ -97,13 +96,12 @@ class Answer {
  private:
   snceSession session_;
   std::vector<uint8_t> certificate_;
-  std::vector<uint8_t> name_;
 };
 
 // A lookup for callers that want the result alone.
-snceResult Find(snceCache* cache, const Session& session, snceTime now);
+snceResult Find(snceCache cache, const Session& session, snceTime now);
 // How many of the sessions |first| to |first| + |count| - 1 are found whole.
-uint64_t CountFound(snceCache* cache, uint64_t first, uint64_t count,
+uint64_t CountFound(snceCache cache, uint64_t first, uint64_t count,
                     snceTime now, uint8_t shape = kPlain);
 
 }  // namespace snce_test

@@ -18,7 +18,7 @@ namespace {
 class SnceCertificate : public ::testing::Test {
  protected:
   Region region_{1000};
-  snceCache* cache_ = region_.cache();
+  snceCache cache_ = region_.cache();
   snceTime now_ = At(kStart);
   Answer answer_;
 };
@@ -122,7 +122,6 @@ TEST_F(SnceCertificate, ABufferTooSmallIsToldItsLengthAndNothingElse) {
     snceSession out;
     std::memset(&out, 0x5a, sizeof(out));
     out.certificate = {capacity ? room.data() : nullptr, 0, capacity};
-    out.name = {nullptr, 0, 0};
     EXPECT_EQ(SNCE_TOO_LARGE, snceCache_Lookup(cache_, &key, now_, &out));
     EXPECT_EQ(900u, out.certificate.len);
     EXPECT_EQ(std::vector<uint8_t>(900, 0x5a), room);
@@ -133,7 +132,6 @@ TEST_F(SnceCertificate, ABufferTooSmallIsToldItsLengthAndNothingElse) {
   snceSession out;
   std::memset(&out, 0, sizeof(out));
   out.certificate = {room.data(), 0, 900};
-  out.name = {nullptr, 0, 0};
   EXPECT_EQ(SNCE_OK, snceCache_Lookup(cache_, &key, now_, &out));
   EXPECT_EQ(session.certificate(), room);
 }
@@ -165,7 +163,7 @@ class SnceCertificateOverflow : public ::testing::Test {
   }
 
   Region region_{Few()};
-  snceCache* cache_ = region_.cache();
+  snceCache cache_ = region_.cache();
   snceTime now_ = At(kStart);
   Answer answer_;
 };

@@ -180,7 +180,7 @@ class SnceSecret : public ::testing::Test {
 
   const std::vector<uint8_t> secret_ = Bytes(0x5ec7e7, 48);
   Region region_{1000};
-  snceCache* cache_ = region_.cache();
+  snceCache cache_ = region_.cache();
   // Of the test's own, so that it outlives the region's.
   const int fd_ = dup(region_.fd());
   snceTime now_ = At(kStart);

@@ -46,7 +46,7 @@ TEST(SnceThreads, NoSessionIsEverPartsOfTwo) {
   snceCacheOptions options = Options(16);
   options.certificates = 12;
   Region region(options);
-  snceCache* cache = region.cache();
+  snceCache cache = region.cache();
   const Until until(kSeconds);
   std::atomic<uint64_t> hits{0}, misses{0}, stored{0}, dropped{0}, removed{0};
   std::atomic<uint64_t> mixed{0}, odd{0};
@@ -118,7 +118,7 @@ TEST(SnceThreads, WhatWasStoredBeforeARemovalIsGoneAfterIt) {
   };
   Key keys[kKeys] = {};
   Region region(8);
-  snceCache* cache = region.cache();
+  snceCache cache = region.cache();
   const Until until(kSeconds);
   std::atomic<uint64_t> hits{0}, removals{0}, returned{0}, mixed{0};
   std::atomic<uint64_t> dropped{0}, dropped_found{0};
@@ -180,7 +180,7 @@ TEST(SnceThreads, ASessionStoredTwiceAtOnceAndRemovedOnceIsGone) {
   Watchdog watchdog(120);
   constexpr int kThreads = 4;
   Region region(64);
-  snceCache* cache = region.cache();
+  snceCache cache = region.cache();
   const Until until(kSeconds);
   std::atomic<uint64_t> round{0}, done{0};
   std::atomic<bool> stop{false};
@@ -220,7 +220,7 @@ TEST(SnceThreads, ASessionStoredTwiceAtOnceAndRemovedOnceIsGone) {
 TEST(SnceThreads, FiguresBalanceWhenTheThreadsRest) {
   Watchdog watchdog(120);
   Region region(512);
-  snceCache* cache = region.cache();
+  snceCache cache = region.cache();
   std::atomic<uint64_t> kept{0}, dropped{0}, removed{0}, hits{0}, misses{0};
   std::vector<std::thread> threads;
   for (uint64_t me = 0; me < 4; ++me) {

@@ -38,7 +38,7 @@ class SnceTimeout : public ::testing::Test {
   }
 
   Region region_{1000};
-  snceCache* cache_ = region_.cache();
+  snceCache cache_ = region_.cache();
   MockClock clock_;
   Answer answer_;
 };

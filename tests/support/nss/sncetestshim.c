@@ -165,7 +165,9 @@ PRUint32 ShimBoundCache(PRFileDesc *fd) {
   sslSocket *ss = ssl_FindSocket(fd);
   return ss->sec.boundToCache ? ss->sec.boundCache.number : 0;
 }
-void ShimNoteOrigin(PRFileDesc *fd) { ssl_NoteServerOrigin(ssl_FindSocket(fd)); }
+void ShimNoteOrigin(PRFileDesc *fd) {
+  ssl_NoteServerOrigin(ssl_FindSocket(fd));
+}
 void ShimSetOrigin(ShimSid *sid, PRFileDesc *fd) {
   sid->origin = ssl_FindSocket(fd)->sec.origin;
 }
@@ -186,7 +188,8 @@ void ShimRename(PRFileDesc *fd, const char *url) {
 void ShimNegotiatedName(PRFileDesc *fd, char name[300]) {
   SECItem *item = SSL_GetNegotiatedHostInfo(fd);
   memset(name, 0, 300);
-  if (item && item->data && item->len < 300) memcpy(name, item->data, item->len);
+  if (item && item->data && item->len < 300)
+    memcpy(name, item->data, item->len);
   SECITEM_FreeItem(item, PR_TRUE);
 }
 

@@ -1,0 +1,24 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* snceheap.h: ranges of the heap, for tables and stores.
+ *
+ * What is free is what no entry of the directory names: there is no list of
+ * free ranges to keep consistent, and nothing to repair (rule 13). */
+#ifndef SNCEHEAP_H
+#define SNCEHEAP_H
+
+#include "snceregion.h"
+
+/* snceHeap_Take finds a free range of |pages| pages, all zeros, and returns its
+ * word, of the other side than |unlike| (0: of any); 0 if there is none. The
+ * caller has the turn, and enters it in the directory before it takes another.
+ */
+uint64_t snceHeap_Take(snceRegion *region, uint64_t pages, uint64_t unlike);
+
+/* snceHeap_Drop gives the pages of a range back to the system. It is free when
+ * its word is out of the directory. */
+void snceHeap_Drop(const snceRegion *region, uint64_t range, uint64_t pages);
+
+#endif /* SNCEHEAP_H */

@@ -1,0 +1,367 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#include "sncemove.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sncechange.h"
+#include "sncecount.h"
+#include "sncecut.h"
+#include "snceview.h"
+#include "sncewalk.h"
+
+/* Tries at carrying one entry. Each failure means that another process stored
+ * something in the same sets. */
+#define CARRY_TRIES 64
+
+typedef struct {
+    snceView view;
+    snceRule rule;
+    uint8_t *der; /* room for a certificate; NULL: one store for both homes */
+} mover;
+
+/* ---- carrying ------------------------------------------------------------ */
+
+/* Makes |words| refer to the certificate in the new home. False if it was
+ * evicted, and the session with it. */
+static bool
+Refer(const mover *m, uint64_t words[SNCE_ENTRY_WORDS])
+{
+    snceBlobRef ref = words[SNCE_W_CERTIFICATE];
+    snceBlob old, now;
+    size_t len;
+
+    if (!m->der || ref == 0) {
+        return snceHome_Retain(&m->view.now, ref);
+    }
+    return snceHome_Store(&old, &m->view.old) == SNCE_OK &&
+           snceHome_Store(&now, &m->view.now) == SNCE_OK &&
+           snceBlob_Read(&old, ref, m->der, SNCE_CERTIFICATE_MAX, &len) ==
+               SNCE_OK &&
+           snceBlob_Hold(&now, m->der, len, &words[SNCE_W_CERTIFICATE]) ==
+               SNCE_OK;
+}
+
+/* Stores a copy in the new home, if the entry still stands in the old one. */
+static snceResult
+Copy(const mover *m, const snceProbe *probe, const snceSpot *from,
+     uint64_t words[SNCE_ENTRY_WORDS], snceSpot *to)
+{
+    const snceHome *now = &m->view.now;
+    snceTaken taken;
+    snceResult result;
+
+    if (!Refer(m, words)) {
+        return SNCE_MISS;
+    }
+    result =
+        snceTable_Place(&now->table, probe, &m->rule, words, from, to, &taken);
+    if (taken.full) {
+        snceHome_Count(now, (uint64_t)-1);
+        snceHome_Release(now, taken.certificate);
+    }
+    if (result == SNCE_OK) {
+        snceHome_Count(now, 1);
+    } else {
+        snceHome_Release(now, words[SNCE_W_CERTIFICATE]);
+    }
+    return result;
+}
+
+/* Carries one entry over. The probe is made from the entry itself. While both
+ * copies stand, each counts, in the figures and for its certificate: whoever
+ * takes one of them out, here or by a removal, counts it off (rule 8). */
+static void
+Carry(const mover *m, const snceSpot *from,
+      const uint64_t words[SNCE_ENTRY_WORDS])
+{
+    uint64_t copy[SNCE_ENTRY_WORDS];
+    snceResult result = SNCE_DROPPED;
+    snceProbe probe;
+    snceSpot to;
+
+    memcpy(probe.id, &words[SNCE_W_ID], sizeof(probe.id));
+    memcpy(probe.address, &words[SNCE_W_ADDRESS], sizeof(probe.address));
+    probe.shape = words[SNCE_W_SHAPE] & 0xff;
+    probe.matchAddress = true;
+    snceProbe_Hash(&probe, m->view.region);
+
+    for (unsigned try = 0;
+         result == SNCE_DROPPED && try < CARRY_TRIES &&
+         snceSlot_Unchanged(&from->set->version[from->way], from->seen);
+         try++) {
+        memcpy(copy, words, sizeof(copy));
+        result = Copy(m, &probe, from, copy, &to);
+    }
+    SNCE_STEP("move-copied");
+    if (snceTable_Take(&m->view.old.table, from)) {
+        snceHome_Gone((void *)&m->view.old, words);
+    } else if (result == SNCE_OK && snceTable_Take(&m->view.now.table, &to)) {
+        /* The old one was removed or replaced since; its copy must not stay.
+         */
+        snceHome_Gone((void *)&m->view.now, copy);
+    }
+    explicit_bzero(copy, sizeof(copy));
+}
+
+/* How many of the old home's entries the new one has room for. A larger table,
+ * or an equal one, has room for all. */
+static uint64_t
+RoomFor(const snceView *view)
+{
+    const snceServerWords *entry =
+        snceRegion_Server(view->region, view->id.number);
+    uint64_t entries =
+        atomic_load_explicit(&entry->asked[snceLife_Home(view->life)],
+                             memory_order_relaxed) >>
+        32;
+    uint64_t words[SNCE_ENTRY_WORDS];
+    snceWalk walk;
+    snceSpot spot;
+
+    if (view->now.table.setCount >= view->old.table.setCount) {
+        return UINT64_MAX;
+    }
+    /* Those that a process which died has carried, and new ones. */
+    snceWalk_Begin(&walk, &view->now.table);
+    while (entries > 0 && snceWalk_Next(&walk, &spot, words)) {
+        entries--;
+    }
+    explicit_bzero(words, sizeof(words));
+    return entries;
+}
+
+static snceResult
+CarryAll(const mover *m)
+{
+    const snceTable *old = &m->view.old.table;
+    uint64_t words[SNCE_ENTRY_WORDS];
+    snceCut cut = { INT64_MIN, UINT64_MAX };
+    uint64_t room = RoomFor(&m->view);
+    snceWalk walk;
+    snceSpot spot;
+
+    if (room != UINT64_MAX && snceCut_Find(&cut, old, room) != SNCE_OK) {
+        return SNCE_NO_MEMORY;
+    }
+    snceWalk_Begin(&walk, old);
+    while (snceWalk_Next(&walk, &spot, words)) {
+        if (snceCut_Keeps(&cut, words)) {
+            Carry(m, &spot, words);
+        } else if (snceTable_Take(old, &spot)) {
+            snceHome_Gone((void *)&m->view.old, words);
+        }
+    }
+    explicit_bzero(words, sizeof(words));
+    return SNCE_OK;
+}
+
+snceResult
+snceMove_Finish(snceRegion *region, uint32_t number)
+{
+    snceServerWords *entry = snceRegion_Server(region, number);
+    snceLife life = atomic_load_explicit(&entry->life, memory_order_relaxed);
+    const snceServerId id = { number, snceLife_Generation(life) };
+    snceResult result = SNCE_OK;
+    mover m = { 0 };
+
+    /* Carried over at the beginning of time: nothing has expired by then, so
+     * what the clocks of sockets say does not matter here. A home that fails
+     * its checks is not carried from, and given up. */
+    if (snceView_Open(&m.view, region, id) == SNCE_OK && m.view.moving) {
+        m.rule = snceView_Rule(&m.view, (snceTime){ INT64_MIN });
+        if (m.view.old.store != m.view.now.store) {
+            m.der = malloc(SNCE_CERTIFICATE_MAX);
+            if (!m.der) {
+                return SNCE_NO_MEMORY;
+            }
+        }
+        result = CarryAll(&m);
+        if (m.der) {
+            explicit_bzero(m.der, SNCE_CERTIFICATE_MAX);
+            free(m.der);
+        }
+    }
+    if (result != SNCE_OK) {
+        return result;
+    }
+    SNCE_STEP("move-carried");
+    snceChange_Commit(entry, snceLife_Next(life, 0, SNCE_LIFE_MOVING));
+    SNCE_STEP("move-ended");
+    /* What a slow writer still stores in the old home is lost; it checks
+     * (snceView_Moved). */
+    snceChange_Vacate(region, number, !snceLife_Home(life));
+    return SNCE_OK;
+}
+
+/* ---- what snce.h promises ------------------------------------------------ */
+
+/* How many sets a cache that grows needs, so that nothing is lost: the number
+ * that SetsFor says keeps 99.97 % of a full cache; with a quarter to spare,
+ * everything finds room. */
+static uint64_t
+SetsForAll(const snceTable *table, uint64_t sets)
+{
+    uint64_t words[SNCE_ENTRY_WORDS];
+    uint64_t live = 0, least;
+    snceWalk walk;
+    snceSpot spot;
+
+    snceWalk_Begin(&walk, table);
+    while (snceWalk_Next(&walk, &spot, words)) {
+        live++;
+    }
+    explicit_bzero(words, sizeof(words));
+    least = snceTable_SetsFor(live + live / 4);
+    sets = sets > least ? sets : least;
+    return sets < SNCE_SETS_MAX ? sets : SNCE_SETS_MAX;
+}
+
+/* How many cells a store for more certificates needs, likewise: with a quarter
+ * of its cells used, no set of sixteen overflows. */
+static uint64_t
+CellsForAll(const snceView *view, uint64_t cells)
+{
+    const snceServerWords *entry =
+        snceRegion_Server(view->region, view->id.number);
+    unsigned side = snceRange_Side(view->now.store);
+    uint64_t stored =
+        snceCount_Sum(view->region, view->id.number, SNCE_N_STORED + side) -
+        atomic_load_explicit(&entry->storedFrom[side], memory_order_relaxed);
+
+    if (stored > 2 * view->now.cells) { /* below zero, or nonsense */
+        stored = view->now.cells;
+    }
+    cells = cells > 2 * stored ? cells : 2 * stored;
+    return cells < SNCE_CELLS_MAX ? cells : SNCE_CELLS_MAX;
+}
+
+/* Gives the server the shape that |options| ask for. */
+static snceResult
+Reshape(const snceView *view, snceRegion *region,
+        const snceCacheOptions *options)
+{
+    uint32_t number = view->id.number;
+    snceServerWords *entry = snceRegion_Server(region, number);
+    unsigned home = snceLife_Home(view->life);
+    uint64_t asked =
+        atomic_load_explicit(&entry->asked[home], memory_order_relaxed);
+    snceShape shape = snceShape_Of(options);
+    const snceCacheOptions before = { .entries = asked >> 32,
+                                      .certificates = (uint32_t)asked };
+    uint64_t cellsBefore = snceShape_Of(&before).cells;
+    snceResult result;
+
+    if (shape.asked == asked) {
+        return SNCE_OK;
+    }
+    if (options->entries >= before.entries) {
+        shape.sets = SetsForAll(&view->now.table, shape.sets);
+        if (shape.sets < view->now.table.setCount) {
+            shape.sets = view->now.table.setCount;
+        }
+    }
+    if (shape.cells > cellsBefore) {
+        shape.cells = CellsForAll(view, shape.cells);
+        if (shape.cells < view->now.cells) {
+            shape.cells = view->now.cells;
+        }
+    } else if (shape.cells == cellsBefore) {
+        shape.cells = view->now.cells;
+    }
+    if (shape.cells == view->now.cells) {
+        shape.store = view->now.store;
+        if (shape.sets == view->now.table.setCount) {
+            atomic_store_explicit(&entry->asked[home], shape.asked,
+                                  memory_order_release);
+            return SNCE_OK;
+        }
+    }
+    snceChange_Mark(region, number);
+    result = snceChange_Furnish(region, number, !home, &shape);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    SNCE_STEP("move-furnished");
+    snceChange_Commit(
+        entry, snceLife_Next(view->life ^ SNCE_LIFE_HOME, SNCE_LIFE_MOVING, 0));
+    SNCE_STEP("move-began");
+    return snceMove_Finish(region, number);
+}
+
+snceResult
+snceCache_Configure(snceCache cache, const snceCacheOptions *options)
+{
+    snceResult result = snceChange_CheckOptions(options);
+    snceServerWords *entry;
+    unsigned flags;
+    snceView view;
+
+    if (result != SNCE_OK) {
+        return result;
+    }
+    result = snceChange_Begin(cache.region);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    result = snceView_Open(&view, cache.region, cache.id);
+    if (result != SNCE_OK) {
+        goto done;
+    }
+    entry = snceRegion_Server(cache.region, cache.id.number);
+    snceChange_Retime(entry, options);
+    flags = snceChange_Flags(options);
+    if (flags != (view.life & (SNCE_LIFE_ADDRESS | SNCE_LIFE_UNLISTED))) {
+        view.life =
+            snceLife_Next(view.life, flags,
+                          (SNCE_LIFE_ADDRESS | SNCE_LIFE_UNLISTED) & ~flags);
+        snceChange_Commit(entry, view.life);
+    }
+    result = Reshape(&view, cache.region, options);
+
+done:
+    snceChange_End(cache.region);
+    return result;
+}
+
+snceResult
+snceCache_Flush(snceCache cache)
+{
+    uint32_t number = cache.id.number;
+    snceServerWords *entry;
+    snceResult result;
+    snceShape shape = { 0 };
+    snceView view;
+    unsigned home;
+
+    result = snceChange_Begin(cache.region);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    result = snceView_Open(&view, cache.region, cache.id);
+    if (result != SNCE_OK) {
+        goto done;
+    }
+    entry = snceRegion_Server(cache.region, number);
+    home = snceLife_Home(view.life);
+    shape.sets = view.now.table.setCount;
+    shape.cells = view.now.cells;
+    shape.asked =
+        atomic_load_explicit(&entry->asked[home], memory_order_relaxed);
+    snceChange_Mark(cache.region, number);
+    result = snceChange_Furnish(cache.region, number, !home, &shape);
+    if (result != SNCE_OK) {
+        goto done;
+    }
+    SNCE_STEP("flush-furnished");
+    snceChange_Commit(entry, snceLife_Next(view.life ^ SNCE_LIFE_HOME, 0, 0));
+    SNCE_STEP("flush-switched");
+    snceChange_Vacate(cache.region, number, home);
+
+done:
+    snceChange_End(cache.region);
+    return result;
+}

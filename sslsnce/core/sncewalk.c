@@ -1,0 +1,70 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#define _GNU_SOURCE          /* SEEK_DATA */
+#define _FILE_OFFSET_BITS 64 /* regions are large, on 32 bits too */
+
+#include "sncewalk.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+void
+snceWalk_Begin(snceWalk *walk, const snceTable *table)
+{
+    walk->table = table;
+    walk->slot = 0;
+    walk->end = 0;
+}
+
+/* Goes on to the next stretch of the file that has memory. Without an answer
+ * from the system, all that is left is one. */
+static bool
+NextStretch(snceWalk *walk)
+{
+    const snceTable *table = walk->table;
+    uint64_t slots = table->setCount * SNCE_WAYS;
+    off_t base = (uint8_t *)table->sets - table->region->base;
+    off_t end = base + (off_t)snceTable_Bytes(table->setCount);
+    off_t at = base + (off_t)(walk->slot / SNCE_WAYS * sizeof(snceSet));
+    off_t data, hole;
+    uint64_t set;
+
+    if (walk->slot >= slots) {
+        return false;
+    }
+    data = lseek(table->region->fd, at, SEEK_DATA);
+    if (data < 0 || data >= end) {
+        /* Nothing but holes up to the end: ENXIO if it is the file's. */
+        if (data >= 0 || errno == ENXIO) {
+            return false;
+        }
+        walk->end = slots;
+        return true;
+    }
+    hole = lseek(table->region->fd, data, SEEK_HOLE);
+    if (hole <= data || hole > end) {
+        hole = end;
+    }
+    set = (uint64_t)(data - base) / sizeof(snceSet);
+    if (set * SNCE_WAYS > walk->slot) {
+        walk->slot = set * SNCE_WAYS;
+    }
+    set = ((uint64_t)(hole - base) + sizeof(snceSet) - 1) / sizeof(snceSet);
+    walk->end = set * SNCE_WAYS < slots ? set * SNCE_WAYS : slots;
+    return true;
+}
+
+bool
+snceWalk_Next(snceWalk *walk, snceSpot *spot, uint64_t words[SNCE_ENTRY_WORDS])
+{
+    do {
+        while (walk->slot < walk->end) {
+            if (snceTable_Entry(walk->table, walk->slot++, spot, words)) {
+                return true;
+            }
+        }
+    } while (NextStretch(walk));
+    return false;
+}

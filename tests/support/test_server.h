@@ -1,0 +1,62 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// test_server.h: virtual servers for tests.
+#ifndef SSLSNCE_TESTS_SUPPORT_TEST_SERVER_H_
+#define SSLSNCE_TESTS_SUPPORT_TEST_SERVER_H_
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "sslsnce/snce.h"
+#include "test_region.h"
+
+inline bool operator==(snceServerId a, snceServerId b) {
+  return a.number == b.number && a.generation == b.generation;
+}
+inline bool operator!=(snceServerId a, snceServerId b) { return !(a == b); }
+inline void PrintTo(snceServerId id, std::ostream* out) {
+  *out << id.number << "." << id.generation;
+}
+
+namespace snce_test {
+
+constexpr snceServerId kDefault = {0, 1};
+
+inline const uint8_t* BytesOf(const std::string& name) {
+  return reinterpret_cast<const uint8_t*>(name.data());
+}
+
+inline snceResult Add(snceRegion* region, const std::string& name,
+                      const snceCacheOptions& options, snceServerId* id) {
+  return snceServer_Add(region, BytesOf(name), name.size(), &options, id);
+}
+
+// Adds a virtual server for |entries| sessions and returns its handle; one that
+// finds nothing, and a failure of the test, if it could not be added.
+snceCache AddServer(snceRegion* region, const std::string& name,
+                    uint64_t entries);
+
+inline snceResult Find(const snceRegion* region, const std::string& name,
+                       snceServerId* id) {
+  return snceServer_Find(region, BytesOf(name), name.size(), id);
+}
+
+inline snceServerId Choose(const snceRegion* region, const std::string& name) {
+  return snceServer_Choose(region, BytesOf(name), name.size());
+}
+
+// All virtual servers, the default cache first.
+std::vector<snceServerInfo> List(const snceRegion* region);
+
+inline std::string NameOf(const snceServerInfo& info) {
+  return std::string(info.name, info.name + info.nameLen);
+}
+
+snceFigures FiguresOf(snceCache cache);
+
+}  // namespace snce_test
+
+#endif  // SSLSNCE_TESTS_SUPPORT_TEST_SERVER_H_
