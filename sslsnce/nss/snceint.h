@@ -10,6 +10,7 @@
  *   sslsnce.c     the calls of ssl.h that configure, inherit and shut down
  *   sncesid.c     a sslSessionID into the cache and out of it
  *   sncewrap.c    the keys that wrap master secrets
+ *   sncering.c    those that this process has unwrapped
  *   snceticket.c  the self-encrypt (ticket) keys
  *   sncereport.c  the figures
  *   sncegate.c    who is inside the region, so that Shutdown can wait for them
