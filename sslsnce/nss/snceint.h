@@ -11,6 +11,7 @@
  *   sncesid.c     a sslSessionID into the cache and out of it
  *   sncewrap.c    the keys that wrap master secrets
  *   sncering.c    those that this process has unwrapped
+ *   sncecert.c    the certificate that a session is resumed under
  *   snceticket.c  the self-encrypt (ticket) keys
  *   sncereport.c  the figures
  *   sncegate.c    who is inside the region, so that Shutdown can wait for them

@@ -637,8 +637,14 @@ class WrapProcessesTest : public NssTest {
 TEST_F(WrapProcessesTest, SessionIdsOfTls12) {
   Run(SSL_LIBRARY_VERSION_TLS_1_2, "ids", "fixed");
 }
+TEST_F(WrapProcessesTest, SessionIdsOfTls12WithCertificatesBySni) {
+  Run(SSL_LIBRARY_VERSION_TLS_1_2, "ids", "sni");
+}
 TEST_F(WrapProcessesTest, TicketsOfTls12) {
   Run(SSL_LIBRARY_VERSION_TLS_1_2, "tickets", "fixed");
+}
+TEST_F(WrapProcessesTest, TicketsOfTls12WithCertificatesBySni) {
+  Run(SSL_LIBRARY_VERSION_TLS_1_2, "tickets", "sni");
 }
 TEST_F(WrapProcessesTest, TicketsOfTls13) {
   Run(SSL_LIBRARY_VERSION_TLS_1_3, "tickets", "fixed");
