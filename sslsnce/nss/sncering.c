@@ -32,7 +32,6 @@ static PRCList byUse = PR_INIT_STATIC_CLIST(&byUse); /* last used first */
 static unsigned int count;
 static PRUint32 turn;
 
-static pthread_once_t forkOnce = PTHREAD_ONCE_INIT;
 static PRCallOnceType shutdownOnce;
 
 /* ---- what happens to the process ----------------------------------------- */
@@ -49,9 +48,10 @@ ring_Unlock(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* The lock is held across fork: nobody who has it waits for another lock but
- * the allocator's, which libc takes after this one. */
-static void
+/* The lock is held across fork: nobody who has it waits for another one. That
+ * is so from when the library is loaded, and not from the first use, which a
+ * fork could interrupt: the child would do it again, and lock twice. */
+__attribute__((constructor)) static void
 ring_WatchForks(void)
 {
     (void)pthread_atfork(ring_Lock, ring_Unlock, ring_Unlock);
@@ -214,7 +214,6 @@ snceRing_Add(const SECItem *name, PK11SymKey *key,
     ringEntry *entry;
     ringEntry *there;
 
-    pthread_once(&forkOnce, ring_WatchForks);
     if (PR_CallOnce(&shutdownOnce, ring_WatchShutdown) != PR_SUCCESS) {
         return key;
     }

@@ -11,8 +11,8 @@
  * processes may have wrapped something with is found again in the region.
  *
  * The ring is private to a process. Any thread may call any of these at any
- * time; none calls PKCS #11 or allocates with the ring's lock held, but that a
- * name is copied. A child that is forked meanwhile has a whole ring. */
+ * time; none calls PKCS #11 or allocates with the ring's lock held. A child that
+ * is forked meanwhile has a whole ring. */
 #ifndef SSLSNCE_NSS_SNCERING_H
 #define SSLSNCE_NSS_SNCERING_H
 

@@ -278,7 +278,6 @@ TEST_F(WrapKeyTest, AForkedChildIsNotLeftWithALockedRing) {
   std::thread busy([&] {
     while (!done) ShimTouchWrapKeys();
   });
-  Get(Pair("rsa"));  // from the first key on, forks are watched
   bool free = true;
   for (int i = 0; free && i < 300; ++i) {
     free = InFork([] {
