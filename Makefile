@@ -24,6 +24,7 @@ help:
 	@echo 'make nss           patched NSS: build/nss-$(NSS)/{nss,dist,lib/libssl3.so}'
 	@echo 'make nss-stock     the same unpatched: build/stock-$(NSS)'
 	@echo 'make adapter       the tests of the adapter, inside the patched libssl'
+	@echo 'make pointers      session timeouts at the two pointers of a socket'
 	@echo 'make ssl_gtest     NSS'"'"'s own ssl_gtest on the patched tree'
 	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
 	@echo 'make install       headers, man page and patch tool, under DESTDIR and PREFIX'
@@ -55,11 +56,13 @@ nss:
 nss-stock:
 	@$(SUPPORT)/build-nss stock $(NSS) $(NSS_PARTS)
 
-# The adapter's tests reach into libssl as ssl_gtest does. Where NSS puts its
+# These tests reach into libssl as ssl_gtest does. Where NSS puts its
 # libraries is known only when they are built, hence the second make.
-.PHONY: adapter
+.PHONY: adapter pointers
 adapter: nss
 	@$(MAKE) --no-print-directory -f $(SUPPORT)/adapter.mk NSS=$(NSS) run
+pointers: nss
+	@$(MAKE) --no-print-directory -f $(SUPPORT)/adapter.mk NSS=$(NSS) pointers-run
 
 .PHONY: nss-gtest nss-stock-gtest ssl_gtest ssl_gtest-stock
 nss-gtest:

@@ -164,34 +164,14 @@ TEST_F(ConfigTest, AFailedConfigLeavesNothingBehind) {
   EXPECT_TRUE(MemoryDescriptors().empty());
 }
 
-struct TimeoutCase {
-  PRUint32 asked;
-  PRUint32 ssl2;
-  PRUint32 ssl3;
-};
-
-TEST_F(ConfigTest, TimeoutsAreClampedAndZeroIsTheLongest) {
-  for (const TimeoutCase& c :
-       {TimeoutCase{0, 100, 86400}, TimeoutCase{1, 5, 5}, TimeoutCase{4, 5, 5},
-        TimeoutCase{5, 5, 5}, TimeoutCase{6, 6, 6}, TimeoutCase{100, 100, 100},
-        TimeoutCase{101, 100, 101}, TimeoutCase{86400, 100, 86400},
-        TimeoutCase{86401, 100, 86400}, TimeoutCase{0xffffffffu, 100, 86400}}) {
-    ASSERT_EQ(SECSuccess,
-              SSL_ConfigServerSessionIDCache(10, c.asked, c.asked, nullptr));
-    EXPECT_EQ(c.ssl2, Figures().ssl2TimeoutSec) << c.asked;
-    EXPECT_EQ(c.ssl3, Figures().ssl3TimeoutSec) << c.asked;
-  }
-}
-
-TEST_F(ConfigTest, ASecondConfigReTimesTheSessionsThatAreThere) {
-  LoneSocket server(true);
-  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(100, 0, 1000, nullptr));
-  ASSERT_TRUE(CachedAndFound(server.fd(), 1, kStart, kStart + 999 * kSecond));
-  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(100, 0, 2000, nullptr));
-  EXPECT_TRUE(Found(1, kStart + 1999 * kSecond));
-  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(100, 0, 10, nullptr));
-  EXPECT_TRUE(Found(1, kStart + 10 * kSecond - 1));
-  EXPECT_FALSE(Found(1, kStart + 10 * kSecond));
+// That sessions live as long: tests/regress/pointers.
+TEST_F(ConfigTest, FiguresTellTheTimeoutsInForce) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 1, 0, nullptr));
+  EXPECT_EQ(5u, Figures().ssl2TimeoutSec);
+  EXPECT_EQ(86400u, Figures().ssl3TimeoutSec);
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 101, 7, nullptr));
+  EXPECT_EQ(100u, Figures().ssl2TimeoutSec);
+  EXPECT_EQ(7u, Figures().ssl3TimeoutSec);
 }
 
 TEST_F(ConfigTest, ASecondConfigGrowsAndKeepsWhatIsThere) {

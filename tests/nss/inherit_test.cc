@@ -184,19 +184,6 @@ TEST_F(InheritTest, AParentsShutdownLeavesTheChildItsCache) {
   EXPECT_EQ(0, status);
 }
 
-TEST_F(InheritTest, AChildsSecondConfigReTimesTheSharedCache) {
-  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 1000, nullptr));
-  Put(1);
-  EXPECT_EQ(0, InFork([] {
-              STAGE_CHECK(SSL_ConfigMPServerSIDCache(100, 0, 10, nullptr) ==
-                          SECSuccess);
-              return 0;
-            }));
-  ShimFields f = SampleFields(1, kStart);
-  EXPECT_FALSE(
-      Sid(ShimLookupDefault(kStart + 10 * kSecond, f.address, f.id, f.idLen)));
-}
-
 // arguments: a string for Inherit, or "env"; "again" to inherit twice
 STAGE(InheritAndSwap) {
   const char* string = args[0] == "env" ? nullptr : args[0].c_str();

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// sid_test.cc: sessions at the two pointers of a socket, sec.cache and
-// sec.uncache, as Tech Note 8 describes them.
+// sid_test.cc: what the cache keeps of a session, and which ones it refuses.
+// How long they live, and whose the pointers are: tests/regress/pointers.
 
 #include <cstring>
 
@@ -100,75 +100,6 @@ TEST_F(SidTest, ASessionWithoutACurveComesBackWithoutOne) {
   EXPECT_EQ(0u, out.namedCurve);
 }
 
-TEST_F(SidTest, Ssl3SessionExpiresToTheMicrosecondByTheSocketsClock) {
-  ShimFields f = SampleFields(1, kStart);
-  ShimCache(fd(), Make(f).get());
-  now_ = kStart + kSsl3Timeout * kSecond - 1;
-  EXPECT_TRUE(Lookup(f));
-  now_ = kStart + kSsl3Timeout * kSecond;
-  EXPECT_FALSE(Lookup(f));
-}
-
-TEST_F(SidTest, Ssl2SessionHasATimeoutOfItsOwn) {
-  ShimFields f = SampleFields(1, kStart);
-  f.version = SSL_LIBRARY_VERSION_2;
-  Sid sid = Make(f);
-  ShimCache(fd(), sid.get());
-  ShimFields out;
-  ShimGetFields(sid.get(), &out);
-  EXPECT_EQ(kStart + kSsl2Timeout * kSecond, out.expirationTime);
-  now_ = kStart + kSsl2Timeout * kSecond - 1;
-  EXPECT_TRUE(Lookup(f));
-  now_ = kStart + kSsl2Timeout * kSecond;
-  EXPECT_FALSE(Lookup(f));
-}
-
-TEST_F(SidTest, TheCallersExpirationIsIgnored) {
-  for (PRTime expiration : {PRTime(1), kStart - 1, kStart * 2}) {
-    ShimFields f = SampleFields(1, kStart);
-    f.expirationTime = expiration;
-    Sid sid = Make(f);
-    ShimCache(fd(), sid.get());
-    ShimFields out;
-    ShimGetFields(sid.get(), &out);
-    EXPECT_EQ(kStart + kSsl3Timeout * kSecond, out.expirationTime);
-    now_ = kStart + kSsl3Timeout * kSecond - 1;
-    EXPECT_TRUE(Lookup(f));
-    now_ = kStart;
-    ShimUncache(fd(), sid.get());
-  }
-}
-
-TEST_F(SidTest, ASessionWithoutCreationTimeWasCreatedNow) {
-  ShimFields f = SampleFields(1, 0);
-  Sid sid = Make(f);
-  PRTime before = PR_Now();
-  ShimCache(fd(), sid.get());
-  PRTime after = PR_Now();
-  ASSERT_TRUE(ShimIsInServerCache(sid.get()));
-  ShimFields out;
-  ShimGetFields(sid.get(), &out);
-  EXPECT_LE(before, out.creationTime);
-  EXPECT_GE(after, out.creationTime);
-  EXPECT_EQ(out.creationTime, out.lastAccessTime);
-  now_ = out.creationTime + kSsl3Timeout * kSecond - 1;
-  EXPECT_TRUE(Lookup(f));
-  now_ += 1;
-  EXPECT_FALSE(Lookup(f));
-}
-
-TEST_F(SidTest, ALookupMovesTheLastAccessTime) {
-  ShimFields f = SampleFields(1, kStart);
-  ShimCache(fd(), Make(f).get());
-  now_ = kStart + 7;
-  Sid found = Lookup(f);
-  ASSERT_TRUE(found);
-  ShimFields out;
-  ShimGetFields(found.get(), &out);
-  EXPECT_EQ(kStart, out.creationTime);
-  EXPECT_EQ(kStart + 7, out.lastAccessTime);
-}
-
 TEST_F(SidTest, AnIdOfZeroLengthIsNotCached) {
   ShimFields f = SampleFields(1, kStart);
   f.idLen = 0;
@@ -201,25 +132,6 @@ TEST_F(SidTest, AnIdOfOneByteIsAnId) {
   EXPECT_FALSE(Sid(ShimLookup(fd(), f.id, 2)));
 }
 
-TEST_F(SidTest, UncachedIsGone) {
-  ShimFields f = SampleFields(1, kStart);
-  Sid sid = Make(f);
-  ShimCache(fd(), sid.get());
-  ShimUncache(fd(), sid.get());
-  EXPECT_TRUE(ShimIsInvalid(sid.get()));
-  EXPECT_FALSE(Lookup(f));
-  EXPECT_EQ(SSL_ERROR_SESSION_NOT_FOUND, PR_GetError());
-}
-
-TEST_F(SidTest, UncachedByTheSidThatWasLookedUp) {
-  ShimFields f = SampleFields(1, kStart);
-  ShimCache(fd(), Make(f).get());
-  Sid found = Lookup(f);
-  ASSERT_TRUE(found);
-  ShimUncache(fd(), found.get());
-  EXPECT_FALSE(Lookup(f));
-}
-
 TEST_F(SidTest, AnUncachedSidMayBeCachedAgain) {
   ShimFields f = SampleFields(1, kStart);
   Sid sid = Make(f);
@@ -239,22 +151,6 @@ TEST_F(SidTest, ACachedSidIsNotCachedTwice) {
   ShimUncache(fd(), other.get());
   ShimCache(fd(), sid.get());  // says that it is in the cache: nothing to do
   EXPECT_FALSE(Lookup(f));
-}
-
-TEST_F(SidTest, UncachingNeverChangesTheError) {
-  ShimFields f = SampleFields(1, kStart);
-  Sid sid = Make(f);
-  PR_SetError(4711, 0);
-  ShimUncache(fd(), sid.get());
-  EXPECT_EQ(4711, PR_GetError());
-  ShimCache(fd(), sid.get());
-  PR_SetError(4712, 0);
-  ShimUncache(fd(), sid.get());
-  EXPECT_EQ(4712, PR_GetError());
-  SSL_ShutdownServerSessionIDCache();
-  PR_SetError(4713, 0);
-  ShimUncache(fd(), sid.get());
-  EXPECT_EQ(4713, PR_GetError());
 }
 
 TEST_F(SidTest, AnotherClientAddressIsAMiss) {
@@ -356,50 +252,6 @@ TEST_F(SidTest, ALongServerNameComesBackAndAnOverlongOneKeepsItsSessionOut) {
       EXPECT_EQ(std::string(len, 'n'), out.name);
     }
   }
-}
-
-TEST_F(SidTest, ServerAndClientSocketsHaveTheirOwnPointers) {
-  LoneSocket server(true);
-  LoneSocket client(false);
-  EXPECT_TRUE(ShimHasPointers(server.fd()));
-  EXPECT_TRUE(ShimHasPointers(client.fd()));
-  EXPECT_FALSE(ShimSamePointers(server.fd(), client.fd()));
-  EXPECT_TRUE(ShimSamePointers(server.fd(), fd()));
-}
-
-TEST_F(SidTest, ResetHandshakeChangesThePointersWithTheSide) {
-  LoneSocket server(true);
-  LoneSocket socket(false);
-  SSL_ResetHandshake(socket.fd(), PR_TRUE);
-  EXPECT_TRUE(ShimSamePointers(server.fd(), socket.fd()));
-}
-
-TEST_F(SidTest, ASocketMadeFromAModelHasItsPointers) {
-  LoneSocket model(true);
-  PRFileDesc* copy = SSL_ImportFD(model.fd(), PR_NewTCPSocket());
-  ASSERT_TRUE(copy);
-  EXPECT_TRUE(ShimHasPointers(copy));
-  EXPECT_TRUE(ShimSamePointers(model.fd(), copy));
-  PR_Close(copy);
-}
-
-TEST_F(SidTest, AClientsPointersReachTheClientCacheOnly) {
-  Listener listener;
-  ConnectOptions options;
-  Connection connection(&listener, options);
-  ASSERT_TRUE(connection.Handshake());
-  ShimSid* sid = ShimSocketSid(connection.client());
-  ASSERT_TRUE(sid);
-  ASSERT_TRUE(ShimIsInClientCache(sid));
-  ShimUncache(connection.client(), sid);
-  EXPECT_TRUE(ShimIsInvalid(sid));
-  // The server has it still: only the client does not offer it.
-  ShimFields f;
-  ShimGetFields(ShimSocketSid(connection.server()), &f);
-  EXPECT_TRUE(Sid(ShimLookupDefault(PR_Now(), f.address, f.id, f.idLen)));
-  Connection again(&listener, options);
-  ASSERT_TRUE(again.Handshake());
-  EXPECT_FALSE(again.resumed());
 }
 
 }  // namespace

@@ -52,6 +52,26 @@ ShimSid *ShimNewSid(const ShimFields *fields, CERTCertificate *certificate) {
   return sid;
 }
 
+ShimSid *ShimNewSessionSid(PRFileDesc *fd, PRUint16 version) {
+  sslSocket *ss = ssl_FindSocket(fd);
+  /* Not sec.isServer, which waits for the handshake to begin. */
+  PRBool is_server = ss->handshaking == sslHandshakingAsServer;
+  sslSessionID *sid = ssl3_NewSessionID(ss, is_server);
+  if (!sid) return NULL;
+  sid->version = version;
+  sid->lastAccessTime = sid->creationTime = ssl_Time(ss);
+  sid->expirationTime =
+      sid->creationTime + (PRTime)ssl_ticket_lifetime * PR_USEC_PER_SEC;
+  if (!is_server) {
+    /* A client's session has the ID that its server gave it. */
+    sid->u.ssl3.sessionIDLength = SSL3_SESSIONID_BYTES;
+    (void)PK11_GenerateRandom(sid->u.ssl3.sessionID, SSL3_SESSIONID_BYTES);
+  }
+  memset(sid->u.ssl3.keys.wrapped_master_secret, 0x5a, 48);
+  sid->u.ssl3.keys.wrapped_master_secret_len = 48;
+  return sid;
+}
+
 void ShimFreeSid(ShimSid *sid) { ssl_FreeSID(sid); }
 
 void ShimGetFields(const ShimSid *sid, ShimFields *fields) {
@@ -82,6 +102,12 @@ void ShimGetFields(const ShimSid *sid, ShimFields *fields) {
   fields->certificate = sid->peerCert ? &sid->peerCert->derCert : NULL;
 }
 
+void ShimSetTimes(ShimSid *sid, PRTime creation, PRTime lastAccess,
+                  PRTime expiration) {
+  sid->creationTime = creation;
+  sid->lastAccessTime = lastAccess;
+  sid->expirationTime = expiration;
+}
 void ShimSetIdLength(ShimSid *sid, unsigned int len) {
   sid->u.ssl3.sessionIDLength = (PRUint8)len;
 }
@@ -128,6 +154,11 @@ ShimSid *ShimLookupDefault(PRTime now, const PRUint8 address[16],
   memcpy(&addr, address, sizeof(addr));
   return ssl_sid_lookup(now, &addr, (unsigned char *)id, len,
                         CERT_GetDefaultCertDB());
+}
+ShimSid *ShimLookupClient(PRFileDesc *fd) {
+  sslSocket *ss = ssl_FindSocket(fd);
+  return ssl_LookupSID(ssl_Time(ss), &ss->sec.ci.peer, ss->sec.ci.port,
+                       ss->peerID, ss->url);
 }
 void ShimSetPeer(PRFileDesc *fd, const PRUint8 address[16]) {
   memcpy(&ssl_FindSocket(fd)->sec.ci.peer, address, 16);

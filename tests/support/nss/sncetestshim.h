@@ -42,8 +42,14 @@ typedef struct {
 /* A sid with every field of |fields|, not cached yet. |certificate| may be
  * NULL. The caller ends with ShimFreeSid. */
 ShimSid *ShimNewSid(const ShimFields *fields, CERTCertificate *certificate);
+/* A sid as protocol code makes it when |fd|, a server or a client, has a new
+ * session: an ID of its own, the socket's peer, the time by its clock, and as
+ * expiration the lifetime that tickets have. NULL: no memory. */
+ShimSid *ShimNewSessionSid(PRFileDesc *fd, PRUint16 version);
 void ShimFreeSid(ShimSid *sid);
 void ShimGetFields(const ShimSid *sid, ShimFields *fields);
+void ShimSetTimes(ShimSid *sid, PRTime creation, PRTime lastAccess,
+                  PRTime expiration);
 void ShimSetIdLength(ShimSid *sid, unsigned int len);
 void ShimSetName(ShimSid *sid, const char *name, unsigned int len);
 
@@ -63,6 +69,8 @@ int ShimSamePointers(PRFileDesc *a, PRFileDesc *b);
 ShimSid *ShimLookup(PRFileDesc *fd, const PRUint8 *id, unsigned int len);
 ShimSid *ShimLookupDefault(PRTime now, const PRUint8 address[16],
                            const PRUint8 *id, unsigned int len);
+/* The client cache's lookup, for the peer and the server name of |fd|. */
+ShimSid *ShimLookupClient(PRFileDesc *fd);
 void ShimSetPeer(PRFileDesc *fd, const PRUint8 address[16]);
 /* The session of a socket, or NULL; the socket's own. */
 ShimSid *ShimSocketSid(PRFileDesc *fd);
