@@ -23,6 +23,7 @@ help:
 	@echo 'make core          the core alone: build/core/libsnce.a'
 	@echo 'make nss           patched NSS: build/nss-$(NSS)/{nss,dist,lib/libssl3.so}'
 	@echo 'make nss-stock     the same unpatched: build/stock-$(NSS)'
+	@echo 'make nss-minimal   the same with patches/minimal alone: build/minimal-$(NSS)'
 	@echo 'make adapter       the tests of the adapter, inside the patched libssl'
 	@echo 'make ssl_gtest     NSS'"'"'s own ssl_gtest on the patched tree'
 	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
@@ -49,11 +50,13 @@ include $(SUPPORT)/core.mk
 
 NSS_PARTS ?= libs
 
-.PHONY: nss nss-stock
+.PHONY: nss nss-stock nss-minimal
 nss:
 	@$(SUPPORT)/build-nss nss $(NSS) $(NSS_PARTS)
 nss-stock:
 	@$(SUPPORT)/build-nss stock $(NSS) $(NSS_PARTS)
+nss-minimal:
+	@$(SUPPORT)/build-nss minimal $(NSS) $(NSS_PARTS)
 
 # The adapter's tests reach into libssl as ssl_gtest does. Where NSS puts its
 # libraries is known only when they are built, hence the second make.
