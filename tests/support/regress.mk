@@ -54,5 +54,6 @@ regress-compare: $(REGRESS)/blackbox
 	    --expect $(EXPECTED)/minimal minimal \
 	    --column ours $(REGRESS)/ours/blackbox.json $(REGRESS)/ours/pointers.json
 
+# MUTANTS=: some of them, by name.
 regress-mutants: regress-ours
-	@tests/regress/mutants/run build/nss-$(NSS)
+	@tests/regress/mutants/run build/nss-$(NSS) $(MUTANTS)
