@@ -190,6 +190,17 @@ TEST_F(HandshakeTest, AfterShutdownHandshakesCompleteAndNothingIsCached) {
   EXPECT_TRUE(Resumes(options_));
 }
 
+// Stock NSS 3.87.1 crashes here.
+TEST_F(HandshakeTest, ACacheForOneProcessMayFollowOneForMany) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(1000, 0, kTimeout, nullptr));
+  EXPECT_FALSE(Resumes(options_));
+  EXPECT_TRUE(Resumes(options_));
+  SSL_ShutdownServerSessionIDCache();
+  Configure();
+  EXPECT_FALSE(Resumes(options_));
+  EXPECT_TRUE(Resumes(options_));
+}
+
 TEST_F(HandshakeTest, ATls13ClientMeetsATls12ServerWithoutACache) {
   // It offers an ID that no server gave it (RFC 8446 appendix D.4).
   Connection connection(&listener_, options_);

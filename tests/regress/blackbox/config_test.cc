@@ -63,12 +63,14 @@ BLACKBOX_TEST(OneAfterAnother, ManyInTurn) {
   }
 }
 
+// Not one for a single process after one for many: there stock NSS crashes,
+// which has nothing to do with times.
 BLACKBOX_TEST(OneAfterAnother, ByAnotherCallEach) {
   NEEDS_MOCK_CLOCK();
   Site site(Call::kConfig, {5, 50});
   PRUint32 timeout = 60;
   for (Call call :
-       {Call::kMpFork, Call::kWithOpt, Call::kWithOptShared, Call::kConfig}) {
+       {Call::kWithOpt, Call::kConfig, Call::kMpFork, Call::kWithOptShared}) {
     Next(&site, call, {5, timeout});
     ExpectLifetime(&site, 0, 0, kStart, timeout);
     timeout += 10;
