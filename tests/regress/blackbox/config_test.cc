@@ -63,8 +63,8 @@ BLACKBOX_TEST(OneAfterAnother, ManyInTurn) {
   }
 }
 
-// Not one for a single process after one for many: there stock NSS crashes,
-// which has nothing to do with times.
+// Those for one process first: the other way round, stock NSS crashes over the
+// client cache's lock, which says nothing of times.
 BLACKBOX_TEST(OneAfterAnother, ByAnotherCallEach) {
   NEEDS_MOCK_CLOCK();
   Site site(Call::kConfig, {5, 50});
