@@ -23,10 +23,17 @@ help:
 	@echo 'make core          the core alone: build/core/libsnce.a'
 	@echo 'make nss           patched NSS: build/nss-$(NSS)/{nss,dist,lib/libssl3.so}'
 	@echo 'make nss-stock     the same unpatched: build/stock-$(NSS)'
+	@echo 'make nss-minimal   the same with patches/minimal alone: build/minimal-$(NSS)'
 	@echo 'make adapter       the tests of the adapter, inside the patched libssl'
 	@echo 'make pointers      session timeouts at the two pointers of a socket'
 	@echo 'make interop       sessions offered under other names, by OpenSSL, GnuTLS and NSS'
 	@echo 'make ssl_gtest     NSS'"'"'s own ssl_gtest on the patched tree'
+	@echo 'make regress       which promises of Tech Note 8 (bug 223242) ours keeps;'
+	@echo '                   with LIBDIR=DIR the libssl3.so in DIR'
+	@echo 'make regress-compare'
+	@echo '                   stock, minimal and ours side by side'
+	@echo 'make regress-mutants'
+	@echo '                   does that suite see each fault that is put into ours?'
 	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
 	@echo 'make install       headers, man page and patch tool, under DESTDIR and PREFIX'
 	@echo 'make format-check  does the code keep to .clang-format?'
@@ -51,11 +58,13 @@ include $(SUPPORT)/core.mk
 
 NSS_PARTS ?= libs
 
-.PHONY: nss nss-stock
+.PHONY: nss nss-stock nss-minimal
 nss:
 	@$(SUPPORT)/build-nss nss $(NSS) $(NSS_PARTS)
 nss-stock:
 	@$(SUPPORT)/build-nss stock $(NSS) $(NSS_PARTS)
+nss-minimal:
+	@$(SUPPORT)/build-nss minimal $(NSS) $(NSS_PARTS)
 
 # These tests reach into libssl as ssl_gtest does. Where NSS puts its
 # libraries is known only when they are built, hence the second make.
@@ -74,6 +83,10 @@ ssl_gtest: nss-gtest
 	@tests/nss/run-ssl-gtest build/nss-$(NSS)
 ssl_gtest-stock: nss-stock-gtest
 	@tests/nss/run-ssl-gtest build/stock-$(NSS)
+
+# --- Regression suite of bug 223242 ----------------------------------------
+
+include $(SUPPORT)/regress.mk
 
 # --- Demo and check --------------------------------------------------------
 

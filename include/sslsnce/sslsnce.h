@@ -46,6 +46,17 @@ extern "C" {
  * 65,535 bytes. A session never comes back without its client's certificate,
  * nor under another server name.
  *
+ * A session, or a session ticket, resumes under the server key that it was made
+ * under: in every process that has that key, and with no other one. Under
+ * another certificate its client makes a full handshake; a certificate renewed
+ * with its old key is not another one. Where the SNI callback chooses the
+ * certificate, it is called for a handshake that may resume too, before TLS 1.3
+ * unless the session is of the name that the client asks for and of the
+ * certificate that the socket has already. A cache has room for what 1,024
+ * server keys need, and keeps it until it is made anew. The sessions of further
+ * ones resume in the process that made them only, and so do those under a key
+ * whose token signs but neither decrypts nor derives.
+ *
  * Before NSS_Init: allowed. After SSL_ShutdownServerSessionIDCache: makes a new
  * cache. A second time: the timeouts count at once, for the sessions that are
  * there too; more entries make the cache larger and keep what is in it; fewer

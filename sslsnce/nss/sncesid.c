@@ -24,27 +24,30 @@
 #include "snceorigin.h"
 
 /* What libssl needs of a session beside what the core knows of it, packed into
- * the core's |state|. Every field is as wide as in sslSessionID; enumerations
- * have 32 bits. Processes of one build share it: the core's signature covers
- * the size, and a changed meaning must change SNCE_STATE_BYTES or the core's
- * version with it. */
+ * the core's |state|. Every field holds all that its own in sslSessionID ever
+ * has: mechanisms are 32 bits wide in PKCS #11, named curves 16 in TLS, while
+ * groups and signature schemes have values of NSS's own beyond those of TLS.
+ * Processes of one build share it: the core's signature covers the size, and a
+ * changed meaning must change SNCE_STATE_BYTES or the core's version with it.
+ */
 typedef struct {
-    PRUint64 masterWrapMech;
+    PRUint32 masterWrapMech;
     PRUint8 wrappedMasterSecret[WRAPPED_MASTER_SECRET_SIZE];
+    PRUint8 wrapKeyId[SSL_WRAP_KEY_ID_BYTES];
     PRUint8 wrappedMasterSecretLen;
     PRUint8 resumable;
     PRUint8 extendedMasterSecretUsed;
     PRUint8 policy;
     PRUint16 version;
     PRUint16 cipherSuite;
-    PRUint32 authType;
     PRUint32 authKeyBits;
-    PRUint32 keaType;
     PRUint32 keaKeyBits;
     PRUint32 keaGroup;
     PRUint32 sigScheme;
-    PRUint32 namedCurve; /* its SSLNamedGroup; ssl_grp_none for none */
+    PRUint16 namedCurve; /* its SSLNamedGroup; 0, which TLS has not, for none */
     PRUint16 port;
+    PRUint8 authType;
+    PRUint8 keaType;
     PRUint8 srvName;     /* the SNI callback chose the name */
     PRUint8 hasPeerCert; /* so that a session never loses its client */
 } sidState;
@@ -52,7 +55,7 @@ typedef struct {
 PR_STATIC_ASSERT(sizeof(sidState) <= SNCE_STATE_BYTES);
 PR_STATIC_ASSERT(sizeof(PRIPv6Addr) == SNCE_ADDRESS_BYTES);
 PR_STATIC_ASSERT(SSL3_SESSIONID_BYTES == SNCE_ID_MAX);
-PR_STATIC_ASSERT(sizeof(CK_MECHANISM_TYPE) <= sizeof(PRUint64));
+PR_STATIC_ASSERT(ssl_auth_size <= 256 && ssl_kea_size <= 256);
 
 /* Most certificates fit this; the others cost a lookup an allocation. */
 #define SID_CERT_BYTES 4096
@@ -74,23 +77,24 @@ sid_PackState(const sslSessionID *sid, PRUint8 out[SNCE_STATE_BYTES])
     sidState state;
 
     PORT_Memset(&state, 0, sizeof state);
-    state.masterWrapMech = sid->u.ssl3.masterWrapMech;
+    state.masterWrapMech = (PRUint32)sid->u.ssl3.masterWrapMech;
     PORT_Memcpy(state.wrappedMasterSecret,
                 sid->u.ssl3.keys.wrapped_master_secret,
                 sizeof state.wrappedMasterSecret);
+    PORT_Memcpy(state.wrapKeyId, sid->wrapKeyId, sizeof state.wrapKeyId);
     state.wrappedMasterSecretLen = sid->u.ssl3.keys.wrapped_master_secret_len;
     state.resumable = sid->u.ssl3.keys.resumable;
     state.extendedMasterSecretUsed = sid->u.ssl3.keys.extendedMasterSecretUsed;
     state.policy = sid->u.ssl3.policy;
     state.version = sid->version;
     state.cipherSuite = sid->u.ssl3.cipherSuite;
-    state.authType = sid->authType;
+    state.authType = (PRUint8)sid->authType;
     state.authKeyBits = sid->authKeyBits;
-    state.keaType = sid->keaType;
+    state.keaType = (PRUint8)sid->keaType;
     state.keaKeyBits = sid->keaKeyBits;
     state.keaGroup = sid->keaGroup;
     state.sigScheme = sid->sigScheme;
-    state.namedCurve = sid->namedCurve ? sid->namedCurve->name : ssl_grp_none;
+    state.namedCurve = sid->namedCurve ? (PRUint16)sid->namedCurve->name : 0;
     state.port = sid->port;
     state.srvName = sid->u.ssl3.srvName.len != 0;
     state.hasPeerCert = sid->peerCert != NULL;
@@ -119,6 +123,7 @@ sid_UnpackState(sslSessionID *sid, const PRUint8 in[SNCE_STATE_BYTES],
     sid->u.ssl3.masterWrapMech = (CK_MECHANISM_TYPE)state.masterWrapMech;
     PORT_Memcpy(sid->u.ssl3.keys.wrapped_master_secret,
                 state.wrappedMasterSecret, sizeof state.wrappedMasterSecret);
+    PORT_Memcpy(sid->wrapKeyId, state.wrapKeyId, sizeof sid->wrapKeyId);
     sid->u.ssl3.keys.wrapped_master_secret_len = state.wrappedMasterSecretLen;
     sid->u.ssl3.keys.resumable = state.resumable;
     sid->u.ssl3.keys.extendedMasterSecretUsed = state.extendedMasterSecretUsed;
@@ -131,7 +136,7 @@ sid_UnpackState(sslSessionID *sid, const PRUint8 in[SNCE_STATE_BYTES],
     sid->keaKeyBits = state.keaKeyBits;
     sid->keaGroup = (SSLNamedGroup)state.keaGroup;
     sid->sigScheme = (SSLSignatureScheme)state.sigScheme;
-    if (state.namedCurve != ssl_grp_none) {
+    if (state.namedCurve) {
         sid->namedCurve = ssl_LookupNamedGroup((SSLNamedGroup)state.namedCurve);
     }
     sid->port = state.port;

@@ -2,161 +2,469 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sncewrap.c: the keys that wrap the sessions' master secrets.
+/* sncewrap.c: the keys that wrap the sessions' master secrets, in the cache and
+ * in tickets. Takes the place of ssl3con.c's.
  *
- * There is one for each kind of server key and each wrapping mechanism, itself
- * wrapped under a server key, so that the region holds no secret in the clear.
- * A record of the region's key log is written once; the first process to write
- * one gives all others its key. */
+ * Each server key has a wrapping key of its own for each mechanism, itself
+ * wrapped under that server key, so that the region holds no secret in the
+ * clear. A record of the region's key log is written once; the first process to
+ * write one gives all others with that server key its wrapping key.
+ *
+ * A process that cannot share a key (it has no region, the key log is full, its
+ * token signs with the server key but does not decrypt) has one of its own, and
+ * the sessions that it makes resume in that process.
+ *
+ * The mechanisms are those of PK11_GetBestWrapMechanism, which are block
+ * ciphers without any integrity: unwrapping with the wrong key succeeds, gives
+ * another master secret, and the handshake fails at its end. So each wrapping
+ * key has an identifier, at random, and a session or a ticket carries that of
+ * the key that wrapped it. Where it is not that of the key at hand, the session
+ * is not resumed, and its client makes a full handshake. */
 
+#include <stddef.h>
+
+#include "keyhi.h"
+#include "pk11pub.h"
 #include "secerr.h"
+#include "sechash.h"
 #include "secport.h"
 #include "ssl.h"
 #include "sslerr.h"
 #include "sslimpl.h"
 
-#include "snceerror.h"
 #include "sncegate.h"
 #include "snceint.h"
+#include "sncering.h"
+#include "sncesid.h"
 
-PR_STATIC_ASSERT(sizeof(SSLWrappedSymWrappingKey) <= SNCE_KEY_VALUE_MAX);
+/* A wrapping key's name: 'R' or 'E', the mechanism, and the two parts of the
+ * public key. An RSA exponent is as long as the modulus at most. */
+#define WRAP_NAME_HEAD_BYTES 9
+#define WRAP_NAME_BYTES (WRAP_NAME_HEAD_BYTES + 2 * (SSL_MAX_RSA_KEY_BITS / 8))
 
-/* ssl3con.c lays an EC-wrapped key out as four 16-bit lengths and 504 bytes:
- * the curve's parameters, the ephemeral public value and the wrapped key. */
-#define WRAP_EC_LENGTHS_BYTES 8
-#define WRAP_EC_VAR_BYTES 504
+typedef struct {
+    SECItem item; /* what the name is, in |bytes| */
+    PRUint8 bytes[WRAP_NAME_BYTES];
+} wrapName;
 
-/* Of ssl3con.c, which no header declares: the kind of server key by its index.
- */
-extern const SSLAuthType ssl_wrap_key_auth_type[SSL_NUM_WRAP_KEYS];
+/* The record of the key log. */
+#define WRAP_DATA_BYTES (SNCE_KEY_VALUE_MAX - 16)
+typedef struct {
+    PRUint8 id[SSL_WRAP_KEY_ID_BYTES];
+    PRUint16 publicLen;  /* EC: bytes of the ephemeral public value; RSA: 0 */
+    PRUint16 wrappedLen; /* bytes of the wrapped key, which follow it */
+    PRUint8 data[WRAP_DATA_BYTES];
+} wrapRecord;
+
+PR_STATIC_ASSERT(sizeof(wrapRecord) == SNCE_KEY_VALUE_MAX);
+PR_STATIC_ASSERT(SNCE_KEY_TAG_BYTES + SHA256_LENGTH == SNCE_KEY_NAME_BYTES);
+/* The largest RSA key that libssl takes fits. */
+PR_STATIC_ASSERT(SSL_MAX_RSA_KEY_BITS / 8 <= WRAP_DATA_BYTES);
+
+#define WRAP_RECORD_BYTES(r)                                                   \
+    (offsetof(wrapRecord, data) + (r)->publicLen + (r)->wrappedLen)
+
+/* ---- names --------------------------------------------------------------- */
 
 static void
-wrap_Name(PRUint8 name[SNCE_KEY_NAME_BYTES], unsigned int wrapMechIndex,
-          unsigned int wrapKeyIndex)
+wrap_PutNumber(PRUint8 *to, PRUint32 number)
 {
-    PORT_Memset(name, 0, SNCE_KEY_NAME_BYTES);
-    PORT_Memcpy(name, SNCE_KEY_TAG_WRAP, sizeof SNCE_KEY_TAG_WRAP);
-    name[SNCE_KEY_TAG_BYTES] = (PRUint8)wrapKeyIndex;
-    name[SNCE_KEY_TAG_BYTES + 1] = (PRUint8)wrapMechIndex;
+    to[0] = (PRUint8)(number >> 24);
+    to[1] = (PRUint8)(number >> 16);
+    to[2] = (PRUint8)(number >> 8);
+    to[3] = (PRUint8)number;
 }
 
-static PRBool
-wrap_IsEC(unsigned int wrapKeyIndex)
+/* Fails for a kind of key that nothing is wrapped under: neither RSA nor EC. */
+static SECStatus
+wrap_Name(wrapName *name, const SECKEYPublicKey *pubKey, CK_MECHANISM_TYPE mech)
 {
-    switch (ssl_wrap_key_auth_type[wrapKeyIndex]) {
-        case ssl_auth_ecdsa:
-        case ssl_auth_ecdh_rsa:
-        case ssl_auth_ecdh_ecdsa:
-            return PR_TRUE;
-        default:
-            return PR_FALSE;
+    const SECItem *first;
+    const SECItem *second;
+    PRUint8 *at = name->bytes;
+
+    if (pubKey->keyType == rsaKey) { /* a certificate for PSS has one too */
+        first = &pubKey->u.rsa.modulus;
+        second = &pubKey->u.rsa.publicExponent;
+    } else if (pubKey->keyType == ecKey) {
+        first = &pubKey->u.ec.publicValue;
+        second = &pubKey->u.ec.DEREncodedParams;
+    } else {
+        PORT_SetError(SEC_ERROR_INVALID_KEY);
+        return SECFailure;
     }
+    if (first->len == 0 ||
+        first->len > sizeof name->bytes - WRAP_NAME_HEAD_BYTES ||
+        second->len > sizeof name->bytes - WRAP_NAME_HEAD_BYTES - first->len) {
+        PORT_SetError(SEC_ERROR_INVALID_KEY);
+        return SECFailure;
+    }
+    *at++ = pubKey->keyType == ecKey ? 'E' : 'R';
+    wrap_PutNumber(at, (PRUint32)mech);
+    wrap_PutNumber(at + 4, first->len); /* so that the parts cannot shift */
+    at += 8;
+    PORT_Memcpy(at, first->data, first->len);
+    at += first->len;
+    PORT_Memcpy(at, second->data, second->len);
+    at += second->len;
+
+    name->item.type = siBuffer;
+    name->item.data = name->bytes;
+    name->item.len = (unsigned int)(at - name->bytes);
+    return SECSuccess;
 }
 
-/* libssl uses the lengths in a record without asking whether they fit. */
-static PRBool
-wrap_Valid(const SSLWrappedSymWrappingKey *wswk, size_t len,
-           unsigned int wrapMechIndex, unsigned int wrapKeyIndex)
+/* Its record has a digest of it, so that each server key has records of its
+ * own, however many there are. */
+static SECStatus
+wrap_RecordName(const wrapName *name, PRUint8 out[SNCE_KEY_NAME_BYTES])
 {
-    if (len != sizeof *wswk || wswk->wrapMechIndex != (int)wrapMechIndex ||
-        wswk->wrapKeyIndex != wrapKeyIndex || wswk->wrappedSymKeyLen == 0 ||
-        wswk->wrappedSymKeyLen > sizeof wswk->wrappedSymmetricWrappingkey) {
-        return PR_FALSE;
-    }
-    if (wrap_IsEC(wrapKeyIndex)) {
-        PRUint16 lengths[WRAP_EC_LENGTHS_BYTES / sizeof(PRUint16)];
+    PORT_Memcpy(out, SNCE_KEY_TAG_WRAP, sizeof SNCE_KEY_TAG_WRAP);
+    return HASH_HashBuf(HASH_AlgSHA256, out + SNCE_KEY_TAG_BYTES,
+                        name->item.data, name->item.len);
+}
 
-        /* lengths[0] is the curve's size in bits */
-        PORT_Memcpy(lengths, wswk->wrappedSymmetricWrappingkey, sizeof lengths);
-        if ((PRUint32)lengths[1] + lengths[2] + lengths[3] >
-            WRAP_EC_VAR_BYTES) {
-            return PR_FALSE;
+/* ---- under a server key -------------------------------------------------- */
+
+/* The secret that a server's EC key and an ephemeral one agree on, as a key for
+ * |mech| that may do |operation|. */
+static PK11SymKey *
+wrap_Agree(SECKEYPrivateKey *privKey, SECKEYPublicKey *pubKey,
+           CK_MECHANISM_TYPE mech, CK_ATTRIBUTE_TYPE operation)
+{
+    return PK11_PubDeriveWithKDF(privKey, pubKey, PR_FALSE, NULL, NULL,
+                                 CKM_ECDH1_DERIVE, mech, operation, 0, CKD_NULL,
+                                 NULL, NULL);
+}
+
+static SECStatus
+wrap_UnderRSA(SECKEYPublicKey *pubKey, PK11SymKey *key, wrapRecord *record)
+{
+    SECItem wrapped = { siBuffer, record->data, sizeof record->data };
+
+    if (PK11_PubWrapSymKey(CKM_RSA_PKCS, pubKey, key, &wrapped) != SECSuccess) {
+        return SECFailure;
+    }
+    record->publicLen = 0;
+    record->wrappedLen = (PRUint16)wrapped.len;
+    return SECSuccess;
+}
+
+/* An ephemeral key agrees with the server's, and its public value goes into the
+ * record, so that whoever has the server's private key can agree again. */
+static SECStatus
+wrap_UnderEC(const sslKeyPair *pair, CK_MECHANISM_TYPE mech, PK11SymKey *key,
+             wrapRecord *record)
+{
+    SECKEYPrivateKey *ephemeral = NULL;
+    SECKEYPublicKey *ephemeralPub = NULL;
+    PK11SymKey *agreed = NULL;
+    SECItem wrapped = { siBuffer, NULL, 0 };
+    const SECItem *value;
+    SECStatus rv = SECFailure;
+
+    ephemeral = SECKEY_CreateECPrivateKey(&pair->pubKey->u.ec.DEREncodedParams,
+                                          &ephemeralPub, NULL);
+    if (!ephemeral) {
+        goto loser;
+    }
+    value = &ephemeralPub->u.ec.publicValue;
+    if (value->len >= sizeof record->data) {
+        PORT_SetError(SEC_ERROR_INVALID_KEY);
+        goto loser;
+    }
+    /* Not with the ephemeral private key: that the server's own key can do this
+     * on its token is found out here, not by those who come to unwrap. */
+    agreed = wrap_Agree(pair->privKey, ephemeralPub, mech, CKA_WRAP);
+    if (!agreed) {
+        goto loser;
+    }
+    PORT_Memcpy(record->data, value->data, value->len);
+    wrapped.data = record->data + value->len;
+    wrapped.len = sizeof record->data - value->len;
+    rv = PK11_WrapSymKey(mech, NULL, agreed, key, &wrapped);
+    if (rv == SECSuccess) {
+        record->publicLen = (PRUint16)value->len;
+        record->wrappedLen = (PRUint16)wrapped.len;
+    }
+
+loser:
+    if (agreed) {
+        PK11_FreeSymKey(agreed);
+    }
+    SECKEY_DestroyPrivateKey(ephemeral);
+    SECKEY_DestroyPublicKey(ephemeralPub);
+    return rv;
+}
+
+static SECStatus
+wrap_Wrap(const sslKeyPair *pair, CK_MECHANISM_TYPE mech, PK11SymKey *key,
+          const PRUint8 id[SSL_WRAP_KEY_ID_BYTES], wrapRecord *record)
+{
+    PORT_Memset(record, 0, sizeof *record);
+    PORT_Memcpy(record->id, id, sizeof record->id);
+    return pair->pubKey->keyType == rsaKey
+               ? wrap_UnderRSA(pair->pubKey, key, record)
+               : wrap_UnderEC(pair, mech, key, record);
+}
+
+static PK11SymKey *
+wrap_FromUnderEC(const sslKeyPair *pair, CK_MECHANISM_TYPE mech,
+                 wrapRecord *record, SECItem *wrapped)
+{
+    SECKEYPublicKey ephemeralPub;
+    PK11SymKey *agreed;
+    PK11SymKey *key;
+
+    /* of the server key's curve */
+    PORT_Memset(&ephemeralPub, 0, sizeof ephemeralPub);
+    ephemeralPub.keyType = ecKey;
+    ephemeralPub.pkcs11ID = CK_INVALID_HANDLE;
+    ephemeralPub.u.ec.DEREncodedParams = pair->pubKey->u.ec.DEREncodedParams;
+    ephemeralPub.u.ec.publicValue.data = record->data;
+    ephemeralPub.u.ec.publicValue.len = record->publicLen;
+
+    agreed = wrap_Agree(pair->privKey, &ephemeralPub, mech, CKA_UNWRAP);
+    if (!agreed) {
+        return NULL;
+    }
+    key = PK11_UnwrapSymKey(agreed, mech, NULL, wrapped, mech, CKA_UNWRAP, 0);
+    PK11_FreeSymKey(agreed);
+    return key;
+}
+
+/* |len| is what the region says that the record has. */
+static PK11SymKey *
+wrap_Unwrap(const sslKeyPair *pair, CK_MECHANISM_TYPE mech, wrapRecord *record,
+            size_t len)
+{
+    SECItem wrapped = { siBuffer, NULL, 0 };
+
+    if (len < offsetof(wrapRecord, data) ||
+        record->publicLen > sizeof record->data ||
+        record->wrappedLen > sizeof record->data - record->publicLen ||
+        len != WRAP_RECORD_BYTES(record)) {
+        PORT_SetError(SEC_ERROR_BAD_DATABASE);
+        return NULL;
+    }
+    wrapped.data = record->data + record->publicLen;
+    wrapped.len = record->wrappedLen;
+    return pair->pubKey->keyType == rsaKey
+               ? PK11_PubUnwrapSymKey(pair->privKey, &wrapped, mech, CKA_UNWRAP,
+                                      0)
+               : wrap_FromUnderEC(pair, mech, record, &wrapped);
+}
+
+/* ---- the record ---------------------------------------------------------- */
+
+/* SNCE_MISS without a region: there is nothing to find and nobody to tell. */
+static snceResult
+wrap_Get(const PRUint8 recordName[SNCE_KEY_NAME_BYTES], wrapRecord *record,
+         size_t *len)
+{
+    snceRegion *region;
+    snceResult result;
+    PRUint32 pass;
+
+    region = snceGate_Enter(&pass);
+    if (!region) {
+        return SNCE_MISS;
+    }
+    result = snceKeyLog_Get(region, recordName, (PRUint8 *)record,
+                            sizeof *record, len);
+    snceGate_Leave(pass);
+    return result;
+}
+
+/* SNCE_EXISTS: there was one already, |*record| is now that one. Anything else:
+ * the caller's counts, whether or not others get it. */
+static snceResult
+wrap_Put(const PRUint8 recordName[SNCE_KEY_NAME_BYTES], wrapRecord *record,
+         size_t *len)
+{
+    wrapRecord winner;
+    snceRegion *region;
+    snceResult result;
+    PRUint32 pass;
+
+    region = snceGate_Enter(&pass);
+    if (!region) {
+        return SNCE_OK;
+    }
+    result = snceKeyLog_Put(region, recordName, (const PRUint8 *)record,
+                            WRAP_RECORD_BYTES(record), (PRUint8 *)&winner,
+                            sizeof winner, len);
+    snceGate_Leave(pass);
+    if (result == SNCE_EXISTS) {
+        *record = winner;
+    }
+    return result;
+}
+
+/* ---- a wrapping key ------------------------------------------------------ */
+
+static PK11SymKey *
+wrap_Generate(PK11SlotInfo *slot, CK_MECHANISM_TYPE mech, void *pwArg,
+              PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
+{
+    /* 0 is for "of one length only", and for an error, which KeyGen meets. */
+    int length = PK11_GetBestKeyLength(slot, mech);
+
+    if (PK11_GenerateRandom(id, SSL_WRAP_KEY_ID_BYTES) != SECSuccess) {
+        return NULL;
+    }
+    return PK11_KeyGen(slot, mech, NULL, length, pwArg);
+}
+
+/* The key that all processes with this server key have: the recorded one, or,
+ * with a |slot| to make it in, a new one recorded. Of those who come at once,
+ * one wins, and the others throw away what they made. One that cannot be
+ * recorded, or unwrapped, stays the caller's process's own. */
+static PK11SymKey *
+wrap_Share(const sslKeyPair *pair, const wrapName *name, PK11SlotInfo *slot,
+           CK_MECHANISM_TYPE mech, void *pwArg,
+           PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
+{
+    PRUint8 recordName[SNCE_KEY_NAME_BYTES];
+    wrapRecord record;
+    PK11SymKey *recorded = NULL;
+    PK11SymKey *own = NULL;
+    snceResult result;
+    size_t len = 0;
+
+    if (wrap_RecordName(name, recordName) != SECSuccess) {
+        return NULL;
+    }
+    result = wrap_Get(recordName, &record, &len);
+    if (result == SNCE_MISS && slot) {
+        own = wrap_Generate(slot, mech, pwArg, id);
+        if (!own || wrap_Wrap(pair, mech, own, id, &record) != SECSuccess) {
+            return own;
+        }
+        result = wrap_Put(recordName, &record, &len);
+        if (result == SNCE_EXISTS) {
+            result = SNCE_OK;
+        } else {
+            return own;
         }
     }
+    if (result == SNCE_OK) {
+        recorded = wrap_Unwrap(pair, mech, &record, len);
+    }
+    if (recorded) {
+        if (own) {
+            PK11_FreeSymKey(own);
+        }
+        PORT_Memcpy(id, record.id, sizeof record.id);
+        return recorded;
+    }
+    if (!own && slot) {
+        own = wrap_Generate(slot, mech, pwArg, id);
+    }
+    return own;
+}
+
+/* The wrapping key of |pair|, and its |id|. Without a |slot| to make one in,
+ * NULL is no error. */
+static PK11SymKey *
+wrap_Find(const sslKeyPair *pair, PK11SlotInfo *slot, CK_MECHANISM_TYPE mech,
+          void *pwArg, PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
+{
+    wrapName name;
+    PK11SymKey *key;
+    PRUint32 turn;
+
+    if (wrap_Name(&name, pair->pubKey, mech) != SECSuccess) {
+        return NULL;
+    }
+    key = snceRing_Find(&name.item, id);
+    if (key) {
+        return key;
+    }
+    /* Before the region is looked at: see snceRing_Empty. Several threads may
+     * do the rest at once; none waits for another one's private key. */
+    turn = snceRing_Turn();
+    key = wrap_Share(pair, &name, slot, mech, pwArg, id);
+    if (key) {
+        key = snceRing_Add(&name.item, key, id, turn);
+    }
+    return key;
+}
+
+/* The key that wrapped the secret of |sid|, if it is that of |cert|. */
+static PK11SymKey *
+wrap_FindForSession(sslSocket *ss, const sslServerCert *cert,
+                    const sslSessionID *sid)
+{
+    PRUint8 id[SSL_WRAP_KEY_ID_BYTES];
+    PK11SymKey *key;
+
+    if (!cert || !cert->serverKeyPair || !cert->serverKeyPair->privKey ||
+        !cert->serverKeyPair->pubKey) {
+        PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
+        return NULL;
+    }
+    key = wrap_Find(cert->serverKeyPair, NULL, sid->u.ssl3.masterWrapMech,
+                    ss->pkcs11PinArg, id);
+    if (key && PORT_Memcmp(id, sid->wrapKeyId, sizeof id) != 0) {
+        PK11_FreeSymKey(key);
+        key = NULL;
+        PORT_SetError(SSL_ERROR_SESSION_NOT_FOUND);
+    }
+    return key;
+}
+
+PRBool
+ssl_SessionFitsCert(sslSocket *ss, const sslServerCert *cert,
+                    const sslSessionID *sid)
+{
+    PK11SymKey *key = wrap_FindForSession(ss, cert, sid);
+
+    if (!key) {
+        return PR_FALSE;
+    }
+    PK11_FreeSymKey(key);
     return PR_TRUE;
 }
 
-/* What both calls begin with: the record's name, and the region. Returns NULL,
- * with an error set, or the region, which the caller leaves. */
-static snceRegion *
-wrap_Enter(unsigned int wrapMechIndex, unsigned int wrapKeyIndex,
-           PRUint8 name[SNCE_KEY_NAME_BYTES], PRUint32 *pass)
+/* With |slot|, to wrap a new secret of |sid|; without, to unwrap the one that
+ * it has. */
+PK11SymKey *
+ssl3_GetWrappingKey(sslSocket *ss, sslSessionID *sid, PK11SlotInfo *slot,
+                    CK_MECHANISM_TYPE mech, void *pwArg)
 {
-    snceRegion *region;
+    const sslServerCert *cert = ss->sec.serverCert;
 
-    PORT_Assert(wrapMechIndex < SSL_NUM_WRAP_MECHS &&
-                wrapKeyIndex < SSL_NUM_WRAP_KEYS);
-    if (wrapMechIndex >= SSL_NUM_WRAP_MECHS ||
-        wrapKeyIndex >= SSL_NUM_WRAP_KEYS) {
-        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+    if (!slot) {
+        return wrap_FindForSession(ss, cert, sid);
+    }
+    PORT_Assert(cert && cert->serverKeyPair);
+    if (!cert || !cert->serverKeyPair || !cert->serverKeyPair->privKey ||
+        !cert->serverKeyPair->pubKey) {
+        PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
         return NULL;
     }
-    wrap_Name(name, wrapMechIndex, wrapKeyIndex);
-    region = snceGate_Enter(pass);
-    if (!region) {
-        PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
-    }
-    return region;
+    return wrap_Find(cert->serverKeyPair, slot, mech, pwArg, sid->wrapKeyId);
+}
+
+/* ---- the process --------------------------------------------------------- */
+
+SECStatus
+SSL3_ShutdownServerCache(void)
+{
+    snceRing_Empty();
+    return SECSuccess;
+}
+
+/* The ring's lock needs neither: it is there before the process begins. */
+SECStatus
+ssl_InitSymWrapKeysLock(void)
+{
+    return SECSuccess;
 }
 
 SECStatus
-ssl_GetWrappingKey(unsigned int wrapMechIndex, unsigned int wrapKeyIndex,
-                   SSLWrappedSymWrappingKey *wswk)
+ssl_FreeSymWrapKeysLock(void)
 {
-    PRUint8 name[SNCE_KEY_NAME_BYTES];
-    SSLWrappedSymWrappingKey found;
-    snceRegion *region;
-    snceResult result;
-    size_t len = 0;
-    PRUint32 pass;
-
-    region = wrap_Enter(wrapMechIndex, wrapKeyIndex, name, &pass);
-    if (!region) {
-        return SECFailure;
-    }
-    result =
-        snceKeyLog_Get(region, name, (PRUint8 *)&found, sizeof found, &len);
-    snceGate_Leave(pass);
-
-    if (result == SNCE_OK &&
-        !wrap_Valid(&found, len, wrapMechIndex, wrapKeyIndex)) {
-        result = SNCE_CORRUPT;
-    }
-    if (result == SNCE_OK) {
-        *wswk = found;
-    }
-    return snceError_Status(result);
-}
-
-/* SECSuccess: there was one already, |*wswk| is now that one. SECFailure: the
- * caller's counts, whether or not others get it (with an error set if not). */
-SECStatus
-ssl_SetWrappingKey(SSLWrappedSymWrappingKey *wswk)
-{
-    PRUint8 name[SNCE_KEY_NAME_BYTES];
-    SSLWrappedSymWrappingKey found;
-    snceRegion *region;
-    snceResult result;
-    unsigned int wrapMechIndex = (unsigned int)wswk->wrapMechIndex;
-    unsigned int wrapKeyIndex = wswk->wrapKeyIndex;
-    size_t len = 0;
-    PRUint32 pass;
-
-    region = wrap_Enter(wrapMechIndex, wrapKeyIndex, name, &pass);
-    if (!region) {
-        return SECFailure;
-    }
-    result = snceKeyLog_Put(region, name, (const PRUint8 *)wswk, sizeof *wswk,
-                            (PRUint8 *)&found, sizeof found, &len);
-    snceGate_Leave(pass);
-
-    if (result == SNCE_EXISTS) {
-        if (wrap_Valid(&found, len, wrapMechIndex, wrapKeyIndex)) {
-            *wswk = found;
-            return SECSuccess;
-        }
-        result = SNCE_CORRUPT;
-    }
-    (void)snceError_Status(result);
-    return SECFailure;
+    return SECSuccess;
 }

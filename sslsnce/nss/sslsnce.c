@@ -157,10 +157,11 @@ ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
     }
     if (created) {
         if (rv == SECSuccess) {
-            /* Wrapping keys that were made while there was no region are in no
-             * record: other processes could not unwrap what they wrap. */
-            SSL3_ShutdownServerCache();
             snceGate_Open(created);
+            /* Wrapping keys that were made while there was no region are in no
+             * record: other processes could not unwrap what they wrap. After
+             * the region is there, so that none of them comes later. */
+            SSL3_ShutdownServerCache();
             ssl_sid_lookup = ssl_LookupInDefaultCache;
         } else {
             PRErrorCode err = PORT_GetError();
@@ -291,8 +292,8 @@ ssl_InheritServerCache(const char *envString)
     /* The core took it, so it is shorter than SNCE_STRING_MAX. */
     PORT_Assert(strlen(envString) < sizeof regionString);
     strncpy(regionString, envString, sizeof regionString - 1);
-    SSL3_ShutdownServerCache(); /* as in ssl_ConfigServerCache */
     snceGate_Open(region);
+    SSL3_ShutdownServerCache(); /* as in ssl_ConfigServerCache */
     ssl_sid_lookup = ssl_LookupInDefaultCache;
 
 done:

@@ -126,6 +126,22 @@ TEST_F(HandshakeTest, AfterShutdownHandshakesCompleteAndNothingIsCached) {
   EXPECT_TRUE(Resumes(options_));
 }
 
+// The third one crashes stock NSS 3.87.1: the second frees the client cache's
+// lock, which is made once.
+TEST_F(HandshakeTest, CachesForOneAndForManyMayFollowEachOther) {
+  for (int many : {1, 0, 1, 0}) {
+    if (many) {
+      ASSERT_EQ(SECSuccess,
+                SSL_ConfigMPServerSIDCache(1000, 0, kTimeout, nullptr));
+    } else {
+      Configure();
+    }
+    EXPECT_FALSE(Resumes(options_));
+    EXPECT_TRUE(Resumes(options_));
+    SSL_ShutdownServerSessionIDCache();
+  }
+}
+
 TEST_F(HandshakeTest, ATls13ClientMeetsATls12ServerWithoutACache) {
   // It offers an ID that no server gave it (RFC 8446 appendix D.4).
   Connection connection(&listener_, options_);

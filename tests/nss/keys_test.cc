@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// keys_test.cc: the wrapping keys and the ticket keys that processes share.
+// keys_test.cc: the ticket keys that processes share.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,117 +17,6 @@
 
 namespace nss_test {
 namespace {
-
-constexpr unsigned int kRsaKey = 1;  // ssl_auth_rsa_sign
-constexpr unsigned int kEcKey = 3;   // ssl_auth_ecdsa
-constexpr unsigned int kMechs = 15;  // SSL_NUM_WRAP_MECHS
-constexpr unsigned int kKeys = 6;    // SSL_NUM_WRAP_KEYS
-constexpr unsigned int kMax = 1024;  // of a wrapped key
-
-struct Value {
-  PRUint8 bytes[kMax];
-  unsigned int len;
-};
-
-// An EC-wrapped key begins with four 16-bit numbers, the last three of them
-// lengths.
-Value MakeValue(uint8_t fill, unsigned int len, bool ec = false) {
-  Value value;
-  memset(value.bytes, fill, sizeof(value.bytes));
-  value.len = len;
-  if (ec) {
-    const uint16_t lengths[4] = {256, 10, 65, 24};
-    memcpy(value.bytes, lengths, sizeof(lengths));
-  }
-  return value;
-}
-
-SECStatus Set(unsigned int mech, unsigned int key, Value* value) {
-  return ShimSetWrappingKey(mech, key, value->bytes, &value->len);
-}
-SECStatus Get(unsigned int mech, unsigned int key, Value* value) {
-  return ShimGetWrappingKey(mech, key, value->bytes, &value->len);
-}
-
-class WrapKeyTest : public NssTest {};
-
-TEST_F(WrapKeyTest, WithoutACacheTheErrorSaysSo) {
-  Value value = MakeValue(1, 256);
-  PR_SetError(0, 0);
-  EXPECT_EQ(SECFailure, Get(0, 0, &value));
-  EXPECT_EQ(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, PR_GetError());
-  PR_SetError(0, 0);
-  EXPECT_EQ(SECFailure, Set(0, 0, &value));
-  EXPECT_EQ(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, PR_GetError());
-}
-
-TEST_F(WrapKeyTest, TheFirstOneWinsAndTheSecondIsToldIt) {
-  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
-  Value first = MakeValue(1, 256);
-  Value second = MakeValue(2, 512);
-  Value found = MakeValue(0, 0);
-  EXPECT_EQ(SECFailure, Get(4, kRsaKey, &found));
-  EXPECT_EQ(SECFailure, Set(4, kRsaKey, &first));   // ours is stored
-  EXPECT_EQ(SECSuccess, Set(4, kRsaKey, &second));  // there already
-  EXPECT_EQ(256u, second.len);
-  EXPECT_EQ(0, memcmp(first.bytes, second.bytes, 256));
-  EXPECT_EQ(SECSuccess, Get(4, kRsaKey, &found));
-  EXPECT_EQ(256u, found.len);
-  EXPECT_EQ(0, memcmp(first.bytes, found.bytes, 256));
-}
-
-TEST_F(WrapKeyTest, EveryKindAndMechanismHasAPlaceOfItsOwn) {
-  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
-  for (unsigned int mech = 0; mech < kMechs; ++mech) {
-    for (unsigned int key = 0; key < kKeys; ++key) {
-      Value value = MakeValue(mech * kKeys + key + 1, 100, key >= kEcKey);
-      EXPECT_EQ(SECFailure, Set(mech, key, &value)) << mech << " " << key;
-    }
-  }
-  for (unsigned int mech = 0; mech < kMechs; ++mech) {
-    for (unsigned int key = 0; key < kKeys; ++key) {
-      Value value = MakeValue(0, 0);
-      ASSERT_EQ(SECSuccess, Get(mech, key, &value)) << mech << " " << key;
-      EXPECT_EQ(mech * kKeys + key + 1, value.bytes[99]);
-    }
-  }
-}
-
-TEST_F(WrapKeyTest, IndexesOutOfRangeAreInvalid) {
-  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
-  Value value = MakeValue(1, 100);
-  EXPECT_EQ(SECFailure, Get(kMechs, 0, &value));
-  EXPECT_EQ(SEC_ERROR_INVALID_ARGS, PR_GetError());
-  EXPECT_EQ(SECFailure, Get(0, kKeys, &value));
-  EXPECT_EQ(SEC_ERROR_INVALID_ARGS, PR_GetError());
-  EXPECT_EQ(SECFailure, Set(kMechs, 0, &value));
-  EXPECT_EQ(SECFailure, Set(0, kKeys, &value));
-}
-
-TEST_F(WrapKeyTest, ARecordWhoseLengthsDoNotFitIsNotBelieved) {
-  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
-  Value value = MakeValue(0xff, 600);  // lengths of 65,535
-  EXPECT_EQ(SECFailure, Set(0, kEcKey, &value));
-  EXPECT_EQ(SECFailure, Get(0, kEcKey, &value));
-  EXPECT_EQ(SEC_ERROR_BAD_DATABASE, PR_GetError());
-  value = MakeValue(1, 0);  // no key at all
-  EXPECT_EQ(SECFailure, Set(1, kRsaKey, &value));
-  EXPECT_EQ(SECFailure, Get(1, kRsaKey, &value));
-}
-
-TEST_F(WrapKeyTest, AChildFindsItsParentsKey) {
-  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(10, 0, 0, nullptr));
-  Value value = MakeValue(9, 256);
-  ASSERT_EQ(SECFailure, Set(2, kRsaKey, &value));
-  EXPECT_EQ(0, InFork([] {
-              Value found = MakeValue(0, 0);
-              STAGE_CHECK(Get(2, kRsaKey, &found) == SECSuccess);
-              STAGE_CHECK(found.len == 256 && found.bytes[255] == 9);
-              return 0;
-            }));
-}
-
-// ---- ticket keys ----------------------------------------------------------
 
 constexpr size_t kTicketBytes = 16 + 32 + 32;
 

@@ -79,6 +79,7 @@ TEST_F(SidTest, EveryFieldComesBack) {
   EXPECT_EQ(in.extendedMasterSecret, out.extendedMasterSecret);
   EXPECT_EQ(in.cipherSuite, out.cipherSuite);
   EXPECT_EQ(in.masterWrapMech, out.masterWrapMech);
+  EXPECT_EQ(0, memcmp(in.wrapKeyId, out.wrapKeyId, sizeof(in.wrapKeyId)));
   EXPECT_EQ(in.authType, out.authType);
   EXPECT_EQ(in.authKeyBits, out.authKeyBits);
   EXPECT_EQ(in.keaType, out.keaType);

@@ -85,6 +85,7 @@ case_UnknownReleaseIsRefusedByName() {
     cp -a tree before
     fails_with 2 "this tree is NSS 3.99.9; there are patches for: " $apply tree
     grep -q "$release" said
+    not grep -q minimal said
     same before tree
 }
 
@@ -271,5 +272,38 @@ case_ATreeThatIsPatchedButLostItsMarkIsRefused() {
     rm -r $snce
     cp -a tree before
     fails_with 2 "Nothing was changed" $apply tree
+    same before tree
+}
+
+# The one patch that apply has nothing to do with: see patches/minimal.
+minimal() {
+    patch -p1 -f -F0 -r - --no-backup-if-mismatch "$@" -d tree \
+        <ours/patches/minimal/$release.patch >said 2>&1
+}
+
+case_TheMinimalPatchFitsExactlyAndChangesOneFile() {
+    minimal
+    not grep -qE 'offset|fuzz' said
+    [ "$(diff -rq stock tree)" = \
+        "Files stock/lib/ssl/sslsnce.c and tree/lib/ssl/sslsnce.c differ" ]
+}
+
+case_TheMinimalPatchComesOffByteForByte() {
+    minimal
+    not minimal
+    minimal -R
+    same stock tree
+    not minimal -R
+    same stock tree
+}
+
+case_TheMinimalPatchAndSslsnceAreNotInEachOthersWay() {
+    minimal
+    cp -a tree before
+    $apply tree
+    minimal -R
+    cmp stock/lib/ssl/sslsnce.c tree/lib/ssl/sslsnce.c
+    minimal
+    $apply --undo tree
     same before tree
 }

@@ -30,13 +30,20 @@ void CacheNumbered(const Server& server, uint32_t first) {
   }
 }
 
-// Whether they live for the timeouts of their classes.
+// Whether they live for the timeouts of their classes, and say so when found.
 ::testing::AssertionResult NumberedLiveFor(Server* server, uint32_t first,
                                            uint32_t ssl2, uint32_t ssl3) {
   for (const Version& version : kVersions) {
-    const uint32_t seconds = version.is_ssl2() ? ssl2 : ssl3;
-    ::testing::AssertionResult result =
-        server->Ends(Numbered(first++, version), kStart + seconds * kSecond);
+    const ShimFields fields = Numbered(first++, version);
+    const PRTime end = kStart + (version.is_ssl2() ? ssl2 : ssl3) * kSecond;
+    server->SetClock(kStart);
+    Sid found = server->Lookup(fields);
+    if (!found || Fields(found).expirationTime != end) {
+      return ::testing::AssertionFailure()
+             << (found ? "found with another expirationTime" : "not found")
+             << ", " << version.name;
+    }
+    ::testing::AssertionResult result = server->Ends(fields, end);
     if (!result) return result << ", " << version.name;
   }
   server->SetClock(kStart);

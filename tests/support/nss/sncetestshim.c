@@ -11,6 +11,7 @@
 #include "secitem.h"
 #include "snce/nss/sncegate.h"
 #include "snce/nss/snceinstance.h"
+#include "snce/nss/sncering.h"
 #include "ssl.h"
 #include "sslimpl.h"
 
@@ -32,6 +33,7 @@ ShimSid *ShimNewSid(const ShimFields *fields, CERTCertificate *certificate) {
   sid->u.ssl3.keys.extendedMasterSecretUsed = fields->extendedMasterSecret;
   sid->u.ssl3.cipherSuite = fields->cipherSuite;
   sid->u.ssl3.masterWrapMech = fields->masterWrapMech;
+  memcpy(sid->wrapKeyId, fields->wrapKeyId, sizeof(sid->wrapKeyId));
   sid->authType = (SSLAuthType)fields->authType;
   sid->authKeyBits = fields->authKeyBits;
   sid->keaType = (SSLKEAType)fields->keaType;
@@ -93,6 +95,7 @@ void ShimGetFields(const ShimSid *sid, ShimFields *fields) {
   fields->extendedMasterSecret = sid->u.ssl3.keys.extendedMasterSecretUsed;
   fields->cipherSuite = sid->u.ssl3.cipherSuite;
   fields->masterWrapMech = sid->u.ssl3.masterWrapMech;
+  memcpy(fields->wrapKeyId, sid->wrapKeyId, sizeof(fields->wrapKeyId));
   fields->authType = sid->authType;
   fields->authKeyBits = sid->authKeyBits;
   fields->keaType = sid->keaType;
@@ -158,6 +161,16 @@ ShimSid *ShimLookupClient(PRFileDesc *fd) {
   return ssl_LookupSID(ssl_Time(ss), &ss->sec.ci.peer, ss->sec.ci.port,
                        ss->peerID, ss->url);
 }
+int ShimOfferAs(PRFileDesc *fd, const char *url) {
+  ShimSid *sid;
+  if (ssl_GetPeerInfo(ssl_FindSocket(fd)) != SECSuccess) return 0;
+  sid = ShimLookupClient(fd);
+  if (!sid) return 0;
+  PORT_Free((void *)sid->urlSvrName);
+  sid->urlSvrName = PORT_Strdup(url);
+  ssl_FreeSID(sid);
+  return SSL_SetURL(fd, url) == SECSuccess;
+}
 void ShimSetPeer(PRFileDesc *fd, const PRUint8 address[16]) {
   memcpy(&ssl_FindSocket(fd)->sec.ci.peer, address, 16);
 }
@@ -209,31 +222,6 @@ void ShimBindInstance(PRFileDesc *fd, const ShimInstance *instance) {
 int ShimEnterGate(PRUint32 *pass) { return snceGate_Enter(pass) != NULL; }
 void ShimLeaveGate(PRUint32 pass) { snceGate_Leave(pass); }
 
-SECStatus ShimGetWrappingKey(unsigned int mech, unsigned int key,
-                             PRUint8 *value, unsigned int *len) {
-  SSLWrappedSymWrappingKey wswk;
-  SECStatus rv = ssl_GetWrappingKey(mech, key, &wswk);
-  if (rv == SECSuccess) {
-    *len = wswk.wrappedSymKeyLen;
-    memcpy(value, wswk.wrappedSymmetricWrappingkey, *len);
-  }
-  return rv;
-}
-SECStatus ShimSetWrappingKey(unsigned int mech, unsigned int key,
-                             PRUint8 *value, unsigned int *len) {
-  SSLWrappedSymWrappingKey wswk;
-  SECStatus rv;
-  memset(&wswk, 0, sizeof(wswk));
-  wswk.wrapMechIndex = (PRInt16)mech;
-  wswk.wrapKeyIndex = (PRUint16)key;
-  wswk.wrappedSymKeyLen = (PRUint16)*len;
-  memcpy(wswk.wrappedSymmetricWrappingkey, value, *len);
-  rv = ssl_SetWrappingKey(&wswk);
-  *len = wswk.wrappedSymKeyLen;
-  memcpy(value, wswk.wrappedSymmetricWrappingkey, *len);
-  return rv;
-}
-
 static SECStatus CopyKey(PK11SymKey *key, PRUint8 *out, unsigned int len) {
   SECItem *value;
   if (PK11_ExtractKeyValue(key) != SECSuccess) return SECFailure;
@@ -253,3 +241,76 @@ SECStatus ShimTicketKeys(PRFileDesc *fd, PRUint8 out[16 + 32 + 32]) {
   return CopyKey(hmac, out + 48, 32);
 }
 void ShimResetTicketKeys(void) { ssl_ResetSelfEncryptKeys(); }
+
+static const CK_MECHANISM_TYPE kWrapMech = CKM_DES3_ECB;
+
+SECStatus ShimGetWrapKey(SECKEYPublicKey *pub, SECKEYPrivateKey *priv,
+                         ShimWrapKey *out) {
+  sslKeyPair pair = {priv, pub, 1};
+  sslServerCert cert;
+  sslSessionID sid;
+  sslSocket *ss = PORT_ZNew(sslSocket);
+  PK11SlotInfo *slot = PK11_GetInternalSlot();
+  PK11SymKey *key;
+  SECStatus rv = SECFailure;
+  memset(&cert, 0, sizeof(cert));
+  memset(&sid, 0, sizeof(sid));
+  cert.serverKeyPair = &pair;
+  ss->sec.serverCert = &cert;
+  key = ssl3_GetWrappingKey(ss, &sid, slot, kWrapMech, NULL);
+  if (key) {
+    memcpy(out->id, sid.wrapKeyId, sizeof(out->id));
+    rv = CopyKey(key, out->value, sizeof(out->value));
+    PK11_FreeSymKey(key);
+  }
+  PK11_FreeSlot(slot);
+  PORT_Free(ss);
+  return rv;
+}
+int ShimFitsWrapKey(SECKEYPublicKey *pub, SECKEYPrivateKey *priv,
+                    const ShimWrapKey *key) {
+  sslKeyPair pair = {priv, pub, 1};
+  sslServerCert cert;
+  sslSessionID sid;
+  sslSocket *ss = PORT_ZNew(sslSocket);
+  int fits;
+  memset(&cert, 0, sizeof(cert));
+  memset(&sid, 0, sizeof(sid));
+  cert.serverKeyPair = &pair;
+  sid.u.ssl3.masterWrapMech = kWrapMech;
+  memcpy(sid.wrapKeyId, key->id, sizeof(key->id));
+  fits = ssl_SessionFitsCert(ss, &cert, &sid);
+  PORT_Free(ss);
+  return fits;
+}
+void ShimForgetWrapKeys(void) { (void)SSL3_ShutdownServerCache(); }
+void ShimTouchWrapKeys(void) { (void)snceRing_Turn(); }
+
+unsigned int ShimFillKeyLog(void) {
+  PRUint8 name[SNCE_KEY_NAME_BYTES];
+  PRUint8 value = 0;
+  snceResult result = SNCE_OK;
+  unsigned int count = 0;
+  PRUint32 pass;
+  snceRegion *region = snceGate_Enter(&pass);
+  if (!region) return 0;
+  memset(name, 0xff, sizeof(name));
+  for (;;) {
+    size_t len;
+    memcpy(name, &count, sizeof(count));
+    result = snceKeyLog_Put(region, name, &value, 1, &value, 1, &len);
+    if (result != SNCE_OK) break;
+    ++count;
+  }
+  snceGate_Leave(pass);
+  return result == SNCE_FULL ? count : 0;
+}
+
+int ShimAnswersServerName(PRFileDesc *fd) {
+  const sslExtensionBuilder *sender =
+      ssl_FindSocket(fd)->xtnData.serverHelloSenders;
+  for (; sender->ex_sender; ++sender) {
+    if (sender->ex_type == ssl_server_name_xtn) return 1;
+  }
+  return 0;
+}

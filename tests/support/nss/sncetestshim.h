@@ -8,6 +8,7 @@
 #define SSLSNCE_TESTS_SUPPORT_NSS_SNCETESTSHIM_H_
 
 #include "cert.h"
+#include "keyhi.h"
 #include "prio.h"
 #include "prtime.h"
 #include "seccomon.h"
@@ -33,6 +34,7 @@ typedef struct {
   PRUint8 extendedMasterSecret;
   PRUint16 cipherSuite;
   unsigned long masterWrapMech;
+  PRUint8 wrapKeyId[12];
   unsigned int authType, authKeyBits, keaType, keaKeyBits, keaGroup, sigScheme;
   unsigned int namedCurve; /* 0: none */
   char name[300];          /* of its origin; "": none */
@@ -71,6 +73,9 @@ ShimSid *ShimLookupDefault(PRTime now, const PRUint8 address[16],
                            const PRUint8 *id, unsigned int len);
 /* The client cache's lookup, for the peer and the server name of |fd|. */
 ShimSid *ShimLookupClient(PRFileDesc *fd);
+/* Gives |fd|, a connected client, the server name |url|, and the session that
+ * it would offer under its present one with it. False if it has none. */
+int ShimOfferAs(PRFileDesc *fd, const char *url);
 void ShimSetPeer(PRFileDesc *fd, const PRUint8 address[16]);
 /* The server name that |fd|'s client asked for. */
 void ShimSetServerName(PRFileDesc *fd, const char *name);
@@ -101,11 +106,26 @@ void ShimBindInstance(PRFileDesc *fd, const ShimInstance *instance);
 int ShimEnterGate(PRUint32 *pass);
 void ShimLeaveGate(PRUint32 pass);
 
-/* The wrapping keys: |value| has |len| bytes, at most 1024. */
-SECStatus ShimGetWrappingKey(unsigned int mech, unsigned int key,
-                             PRUint8 *value, unsigned int *len);
-SECStatus ShimSetWrappingKey(unsigned int mech, unsigned int key,
-                             PRUint8 *value, unsigned int *len);
+/* A wrapping key as a handshake gets it. */
+typedef struct {
+  PRUint8 id[12];
+  PRUint8 value[24]; /* of a triple DES key */
+} ShimWrapKey;
+/* The wrapping key of a server with this key pair, a new one if there is none.
+ */
+SECStatus ShimGetWrapKey(SECKEYPublicKey *pub, SECKEYPrivateKey *priv,
+                         ShimWrapKey *out);
+/* Whether a session that |key| has wrapped may resume on such a server. */
+int ShimFitsWrapKey(SECKEYPublicKey *pub, SECKEYPrivateKey *priv,
+                    const ShimWrapKey *key);
+/* Makes the process forget the keys that it has unwrapped. */
+void ShimForgetWrapKeys(void);
+/* Takes and gives back the lock over them. */
+void ShimTouchWrapKeys(void);
+/* Fills the region's key log with records of nobody; how many. */
+unsigned int ShimFillKeyLog(void);
+/* Whether the ServerHello of |fd| answers the client's server_name. */
+int ShimAnswersServerName(PRFileDesc *fd);
 
 /* The self-encrypt keys of this process: name, AES key and HMAC key, one after
  * the other. */

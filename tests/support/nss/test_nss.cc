@@ -82,7 +82,8 @@ void MakeDatabase() {
   if (PK11_NeedUserInit(slot)) PK11_InitPin(slot, nullptr, "");
   PK11_FreeSlot(slot);
   if (!StoreRsaIdentity("rsa", 2048) || !StoreRsaIdentity("rsa-b", 2048) ||
-      !StoreEcIdentity("ecdsa") || !StoreRsaIdentity("client", 2048)) {
+      !StoreEcIdentity("ecdsa") || !StoreEcIdentity("ecdsa-b") ||
+      !StoreRsaIdentity("client", 2048)) {
     fprintf(stderr, "no certificates: error %d\n",
             static_cast<int>(PR_GetError()));
     abort();
@@ -426,6 +427,9 @@ ShimFields SampleFields(uint32_t n, PRTime created) {
   f.extendedMasterSecret = 1;
   f.cipherSuite = 0xc02f;
   f.masterWrapMech = 0x80000000ul + 17;
+  for (unsigned i = 0; i < 12; ++i) {
+    f.wrapKeyId[i] = static_cast<uint8_t>(i * 11 + n);
+  }
   f.authType = ssl_auth_ecdsa;
   f.authKeyBits = 70001;
   f.keaType = ssl_kea_ecdh;

@@ -37,7 +37,7 @@ struct Identity {
   CERTCertificate* cert = nullptr;
   SECKEYPrivateKey* key = nullptr;
 };
-// By nickname: "rsa", "rsa-b" (RSA 2048, two names), "ecdsa" (P-256), "client".
+// By nickname: "rsa", "rsa-b" (RSA 2048), "ecdsa", "ecdsa-b" (P-256), "client".
 Identity FindIdentity(const std::string& nickname);
 
 // A self-signed certificate that is in no database; |padding| bytes of an
