@@ -276,7 +276,7 @@ figuresPage(const char *name, char *page, size_t len)
         "lost races     %llu\n"
         "taken back     %llu from processes that died\n"
         "failed a check %llu\n"
-        "memory         %llu KiB of %llu MiB reserved\n",
+        "memory         %llu KiB of %llu GiB reserved\n",
         (unsigned long long)f.live, (unsigned long long)f.slots,
         (unsigned long long)f.inserts, (unsigned long long)f.replacedExpired,
         (unsigned long long)f.replacedLive, (unsigned long long)f.hits,
@@ -286,7 +286,7 @@ figuresPage(const char *name, char *page, size_t len)
         (unsigned long long)f.dropped, (unsigned long long)f.reclaimed,
         (unsigned long long)f.corrupt,
         (unsigned long long)f.residentBytes >> 10,
-        (unsigned long long)f.regionBytes >> 20);
+        (unsigned long long)f.regionBytes >> 30);
 }
 
 /* Shakes hands on |ssl|, reads one request and answers it. A client that is
