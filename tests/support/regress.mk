@@ -17,7 +17,7 @@ $(REGRESS)/blackbox: $(BLACKBOX_OBJECTS)
 $(REGRESS)/objects/%.o: tests/%.cc
 	@mkdir -p $(@D)
 	$(CXX) -O2 -g -std=gnu++17 -Wall -Wextra -Werror -MMD -MP $(CXXFLAGS) \
-	    -Itests/support/nss $$(pkg-config --cflags nss) -c -o $@ $<
+	    -Itests/support/nss -Iinclude $$(pkg-config --cflags nss) -c -o $@ $<
 -include $(BLACKBOX_OBJECTS:.o=.d)
 
 # A tree's libraries. Each libssl is judged among those that it was built with.

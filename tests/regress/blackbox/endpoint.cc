@@ -26,7 +26,6 @@ namespace regress {
 namespace {
 
 constexpr char kIdentityVariable[] = "REGRESS_IDENTITY";
-constexpr char kHost[] = "regress.example";
 // For a machine under load; nothing waits this long otherwise.
 constexpr PRUint32 kPatienceSec = 30;
 
@@ -205,7 +204,7 @@ Outcome Visit(PRFileDesc* tcp, const Side& side, const std::string& visitor) {
     out.error = PR_GetError();
     return out;
   }
-  if (SSL_SetURL(fd, kHost) != SECSuccess ||
+  if (SSL_SetURL(fd, side.host[0] ? side.host : kHost) != SECSuccess ||
       SSL_SetSockPeerID(fd, visitor.c_str()) != SECSuccess ||
       SSL_ForceHandshakeWithTimeout(fd, patience) != SECSuccess ||
       PR_Recv(fd, &byte, 1, 0, patience) != 1) {

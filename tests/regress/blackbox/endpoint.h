@@ -24,6 +24,9 @@ constexpr PRTime kSecond = PR_USEC_PER_SEC;
 // that asks the wrong clock shows at once.
 constexpr PRTime kStart = 1000000000 * kSecond;
 
+// The name that a client asks for.
+constexpr char kHost[] = "regress.example";
+
 // How one side is to behave. Plain data: it crosses a socket to a server in
 // another process.
 struct Side {
@@ -32,6 +35,7 @@ struct Side {
   uint16_t version = SSL_LIBRARY_VERSION_TLS_1_2;
   bool tickets = false;
   bool invalidate = false;  // SSL_InvalidateSession when all is done
+  char host[64] = "";       // a client's; "": kHost
 };
 
 // What one side saw. The times are those of SSLChannelInfo, in seconds.
