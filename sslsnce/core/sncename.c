@@ -71,7 +71,8 @@ snceName_Fold(snceName *out, const uint8_t *name, size_t len)
     if (len > 0 && name[len - 1] == '.') {
         len--;
     }
-    if (len == 0 || len > SNCE_NAME_MAX) {
+    /* A NUL at its end would pass for the zeros behind a shorter name. */
+    if (len == 0 || len > SNCE_NAME_MAX || name[len - 1] == 0) {
         return false;
     }
     out->len = len;
