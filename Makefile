@@ -116,6 +116,7 @@ interop-programs: $(INTEROP_PROGRAMS)
 interop: nss
 	@$(MAKE) --no-print-directory -s interop-programs
 	@tests/interop/run build/nss-$(NSS)/lib
+	@tests/interop/unmodified build/nss-$(NSS)/lib
 
 .PHONY: check
 check:
