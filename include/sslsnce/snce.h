@@ -397,7 +397,8 @@ typedef struct {
 } snceFigures;
 
 /* snceCache_GetFigures sums them into |*out|. A process that died in the middle
- * of an operation may leave |live| and |certificates| off by one. Returns
+ * of an operation, or was stopped in it while the cache moved, may leave |live|
+ * and |certificates| off by one. Returns
  * SNCE_OK, SNCE_GONE or SNCE_CORRUPT. */
 snceResult snceCache_GetFigures(snceCache cache, snceFigures *out);
 

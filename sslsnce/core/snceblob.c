@@ -362,10 +362,10 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
         snceSlot_Load(head, at.word, SNCE_CELL_HEAD);
         /* The sum too: a writer that came too late may have left the same
          * certificate, as of this range's last life. */
-        equal = head[SNCE_C_LENGTH] == len &&
-                head[SNCE_C_SUM] == snceSlot_Sum(&store->region->hash,
-                                                 &store->lot, at.place, v,
-                                                 &digest, 1);
+        equal =
+            head[SNCE_C_LENGTH] == len &&
+            head[SNCE_C_SUM] == snceSlot_Sum(&store->region->hash, &store->lot,
+                                             at.place, v, &digest, 1);
         for (size_t done = 0; equal && done < len; done += 8) {
             uint64_t word;
 

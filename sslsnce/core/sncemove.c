@@ -71,8 +71,18 @@ Copy(const mover *m, const snceProbe *probe, const snceSpot *from,
     return result;
 }
 
-/* Carries one entry over. The probe is made from the entry itself. While both
- * copies stand, each counts, in the figures and for its certificate: whoever
+/* Makes the probe that finds an entry from the entry itself. */
+static void
+MakeProbe(snceProbe *probe, const snceRegion *region, const uint64_t *words)
+{
+    memcpy(probe->id, &words[SNCE_W_ID], sizeof(probe->id));
+    memcpy(probe->address, &words[SNCE_W_ADDRESS], sizeof(probe->address));
+    probe->shape = words[SNCE_W_SHAPE] & 0xff;
+    probe->matchAddress = true;
+    snceProbe_Hash(probe, region);
+}
+
+/* Carries one entry over. While both copies stand, each counts, in the figures and for its certificate: whoever
  * takes one of them out, here or by a removal, counts it off (rule 8). */
 static void
 Carry(const mover *m, const snceSpot *from,
@@ -83,12 +93,7 @@ Carry(const mover *m, const snceSpot *from,
     snceProbe probe;
     snceSpot to;
 
-    memcpy(probe.id, &words[SNCE_W_ID], sizeof(probe.id));
-    memcpy(probe.address, &words[SNCE_W_ADDRESS], sizeof(probe.address));
-    probe.shape = words[SNCE_W_SHAPE] & 0xff;
-    probe.matchAddress = true;
-    snceProbe_Hash(&probe, m->view.region);
-
+    MakeProbe(&probe, m->view.region, words);
     for (unsigned try = 0;
          result == SNCE_DROPPED && try < CARRY_TRIES &&
          snceSlot_Unchanged(&from->set->version[from->way], from->seen);
@@ -118,19 +123,29 @@ RoomFor(const snceView *view)
         atomic_load_explicit(&entry->asked[snceLife_Home(view->life)],
                              memory_order_relaxed) >>
         32;
-    uint64_t words[SNCE_ENTRY_WORDS];
+    uint64_t words[SNCE_ENTRY_WORDS], copy[SNCE_ENTRY_WORDS];
     snceWalk walk;
-    snceSpot spot;
+    snceSpot spot, other;
 
     if (view->now.table.setCount >= view->old.table.setCount) {
         return UINT64_MAX;
     }
-    /* Those that a process which died has carried, and new ones. */
+    /* Less those that a process which died has carried, and new ones; but not
+     * the one that it had copied and not yet taken out, which is still to be
+     * carried. */
     snceWalk_Begin(&walk, &view->now.table);
     while (entries > 0 && snceWalk_Next(&walk, &spot, words)) {
-        entries--;
+        bool otherAddress;
+        snceProbe probe;
+
+        MakeProbe(&probe, view->region, words);
+        if (snceTable_Find(&view->old.table, &probe, copy, &other,
+                           &otherAddress) != SNCE_OK) {
+            entries--;
+        }
     }
     explicit_bzero(words, sizeof(words));
+    explicit_bzero(copy, sizeof(copy));
     return entries;
 }
 

@@ -284,6 +284,14 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
                 (only && !SameSession(words, only))) {
                 return false;
             }
+            if (words[SNCE_W_CERTIFICATE]) {
+                const snceSpot spot = { set, way, v };
+
+                /* What a late writer spoiled refers to nothing that counts. */
+                if (words[SNCE_W_SUM] != Sum(table, &spot, v, words)) {
+                    words[SNCE_W_CERTIFICATE] = 0;
+                }
+            }
         }
         if (snceSlot_Claim(version, &table->lot, v, 0, ClockOf(set), &claim)) {
             SNCE_STEP("remove-claimed");
@@ -418,11 +426,13 @@ FindSame(const view *v, const snceProbe *probe, snceSpot *out)
 }
 
 /* Finds a slot whose writer died; else an empty one, in the set that has more
- * of them. */
+ * of them: the next one round its clock, so that a slot which was just taken
+ * from a writer that was interrupted is not the next to be used. The writer
+ * would spoil what is stored there when it goes on. */
 static bool
 FindFree(const view *v, snceSpot *out, bool *reclaimed)
 {
-    uint32_t empty[2];
+    uint32_t empty[2], ahead;
     unsigned better;
 
     for (unsigned i = 0; i < 2; i++) {
@@ -441,7 +451,8 @@ FindFree(const view *v, snceSpot *out, bool *reclaimed)
     if (!empty[better]) {
         return false;
     }
-    *out = SpotOf(v, better, NextWay(&empty[better]));
+    ahead = empty[better] & (ALL_WAYS << v->clock[better] % SNCE_WAYS);
+    *out = SpotOf(v, better, NextWay(ahead ? &ahead : &empty[better]));
     return true;
 }
 
@@ -580,7 +591,14 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
                       atomic_load_explicit(&source->set->version[source->way],
                                            memory_order_seq_cst),
                       source->seen)) {
-        Vacate(spot->set, spot->way, claim);
+        /* The remover may have overridden this claim already, and somebody
+         * else have stored an entry there: nothing is wiped that was not there
+         * before. */
+        if (snceVersion_State(spot->seen) == SNCE_STATE_EMPTY) {
+            (void)snceSlot_Vacate(&spot->set->version[spot->way], claim);
+        } else {
+            Vacate(spot->set, spot->way, claim);
+        }
         return SNCE_DROPPED;
     }
 
