@@ -26,6 +26,7 @@ help:
 	@echo 'make nss-minimal   the same with patches/minimal alone: build/minimal-$(NSS)'
 	@echo 'make adapter       the tests of the adapter, inside the patched libssl'
 	@echo 'make pointers      session timeouts at the two pointers of a socket'
+	@echo 'make interop       sessions offered under other names, by OpenSSL, GnuTLS and NSS'
 	@echo 'make ssl_gtest     NSS'"'"'s own ssl_gtest on the patched tree'
 	@echo 'make regress       which promises of Tech Note 8 (bug 223242) ours keeps;'
 	@echo '                   with LIBDIR=DIR the libssl3.so in DIR'
@@ -89,15 +90,18 @@ include $(SUPPORT)/regress.mk
 
 # --- Demo and check --------------------------------------------------------
 
-# The demo's programs use NSS's public API only and are built once, against the
+# These programs use NSS's public API only and are built once, against the
 # distribution's NSS: the same binary runs on both libraries.
-DEMO_PROGRAMS := $(patsubst tests/demo/%.c,build/demo/%,$(wildcard tests/demo/*.c))
-build/demo/%: tests/demo/%.c
+DEMO_PROGRAMS := $(patsubst tests/%.c,build/%,$(wildcard tests/demo/*.c))
+INTEROP_PROGRAMS := $(patsubst tests/%.c,build/%,$(wildcard tests/interop/*.c))
+CLIENT_LIBRARY := nss
+build/interop/client_gnutls: CLIENT_LIBRARY := gnutls
+$(DEMO_PROGRAMS) $(INTEROP_PROGRAMS): build/%: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -MMD -MP $(CFLAGS) \
-	    -Iinclude $$(pkg-config --cflags nss) -o $@ $< $(LDFLAGS) \
-	    $$(pkg-config --libs nss) -lpthread
--include $(DEMO_PROGRAMS:=.d)
+	    -Iinclude $$(pkg-config --cflags $(CLIENT_LIBRARY)) -o $@ $< \
+	    $(LDFLAGS) $$(pkg-config --libs $(CLIENT_LIBRARY)) -lpthread
+-include $(DEMO_PROGRAMS:=.d) $(INTEROP_PROGRAMS:=.d)
 
 .PHONY: demo demo-programs
 demo-programs: $(DEMO_PROGRAMS)
@@ -106,6 +110,13 @@ demo:
 	@$(MAKE) --no-print-directory nss
 	@$(MAKE) --no-print-directory -s demo-programs
 	@tests/demo/run build/nss-$(NSS)/lib
+
+.PHONY: interop interop-programs
+interop-programs: $(INTEROP_PROGRAMS)
+interop: nss
+	@$(MAKE) --no-print-directory -s interop-programs
+	@tests/interop/run build/nss-$(NSS)/lib
+	@tests/interop/unmodified build/nss-$(NSS)/lib
 
 .PHONY: check
 check:

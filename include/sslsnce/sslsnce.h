@@ -123,8 +123,8 @@ extern "C" {
  * SSL_BindServerCache; else to the one whose name the client asks for (the
  * host_name of its server_name extension, RFC 6066 section 3), exactly, or as
  * "*.example.org" for any name of one more label than example.org; else to the
- * default cache. This is so with or without an SNI callback, which works as it
- * always did.
+ * default cache. This is so with or without an SNI callback, whose choice of a
+ * certificate counts as it always did.
  *
  * A session is found only in the cache where it was put, and only under the
  * server name that its first client asked for, or without a name if that client
@@ -132,7 +132,8 @@ extern "C" {
  * handshake.
  *
  * Names are host names of at most 255 bytes: labels of ASCII letters, digits,
- * '-' and '_' with a dot between them, compared without regard to case.
+ * '-' and '_' with a dot between them, compared without regard to case. "*" is
+ * the default cache.
  *
  * All calls may be made by any thread of any process that has a cache, by
  * Config or Inherit; they fail with SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED where
@@ -197,9 +198,10 @@ typedef struct SSLServerCacheParamsStr {
     SSL_EXPERIMENTAL_API("SSL_RemoveServerCache", (const char *_name), (name))
 
 /* SSL_BindServerCache binds |fd|, a socket of libssl, to the cache |name|, for
- * the handshakes that begin after it, whatever name their clients ask for; with
- * NULL it gives the choice back to the client's name. Connections that are made
- * with |fd| as their model (SSL_ImportFD, SSL_ReconfigFD) are bound as it is.
+ * the handshakes that begin after it, whatever name their clients ask for ("*"
+ * for the default cache); with NULL it gives the choice back to that name.
+ * Connections that are made with |fd| as their model (SSL_ImportFD,
+ * SSL_ReconfigFD) are bound as it is.
  *
  * Fails with PR_BAD_DESCRIPTOR_ERROR (no socket of libssl) or
  * PR_FILE_NOT_FOUND_ERROR. */

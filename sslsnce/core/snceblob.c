@@ -335,12 +335,15 @@ ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_WAYS], uint8_t clock)
     return first;
 }
 
-/* Finds a blob equal to |data| in its set and counts one session more. */
+/* Finds a blob equal to |data|, which has |digest|, in its set and counts one
+ * session more. */
 static bool
 FindEqual(const snceBlob *store, unsigned which, uint64_t set,
-          const snceVersion seen[SNCE_WAYS], uint64_t tag, const uint8_t *data,
-          size_t len, snceBlobRef *ref)
+          const snceVersion seen[SNCE_WAYS], const uint8_t *data, size_t len,
+          uint64_t digest, snceBlobRef *ref)
 {
+    uint64_t tag = snceVersion_Tag(digest);
+
     for (unsigned way = 0; way < SNCE_WAYS; way++) {
         uint64_t head[SNCE_CELL_HEAD];
         snceVersion v;
@@ -357,7 +360,12 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
             continue;
         }
         snceSlot_Load(head, at.word, SNCE_CELL_HEAD);
-        equal = head[SNCE_C_LENGTH] == len;
+        /* The sum too: a writer that came too late may have left the same
+         * certificate, as of this range's last life. */
+        equal = head[SNCE_C_LENGTH] == len &&
+                head[SNCE_C_SUM] == snceSlot_Sum(&store->region->hash,
+                                                 &store->lot, at.place, v,
+                                                 &digest, 1);
         for (size_t done = 0; equal && done < len; done += 8) {
             uint64_t word;
 
@@ -402,7 +410,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         snceVersion claim;
         int way;
 
-        if (FindEqual(store, which, set, seen, tag, data, len, ref)) {
+        if (FindEqual(store, which, set, seen, data, len, digest, ref)) {
             return SNCE_OK;
         }
         way = ChooseVictim(at.set, seen, clock);

@@ -183,7 +183,7 @@ snceChange_Bury(const snceRegion *region, uint32_t number)
 {
     snceServerWords *entry = snceRegion_Server(region, number);
 
-    snceName_Tidy(region);
+    snceName_Leave(region, number);
     SNCE_STEP("remove-forgotten");
     snceChange_Vacate(region, number, 0);
     snceChange_Vacate(region, number, 1);

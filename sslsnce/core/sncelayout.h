@@ -138,7 +138,7 @@ typedef struct {
 static_assert(sizeof(snceServerWords) == 512, "no gaps");
 static_assert(offsetof(snceServerWords, asked) == SNCE_LINE,
               "what a lookup needs is one line");
-static_assert(SNCE_NAME_MAX < 32 * 8, "a name fits its words");
+static_assert(SNCE_NAME_MAX < 32 * 8, "a name fits its words, and a zero");
 
 /* The default cache, SNCE_SERVERS_MAX others, and whole pages. */
 #define SNCE_SERVERS (SNCE_SERVERS_MAX + 1)
@@ -231,21 +231,22 @@ typedef struct {
 /* Written by the creator before anybody can attach; what follows |sum| under
  * the turn (rule 9), but for the last two. */
 typedef struct {
-    _Atomic uint64_t magic;    /* stored last: before that it is no region */
-    uint64_t signature;        /* snceLayout_Signature() of the build */
-    uint64_t bytes;            /* the whole region */
-    uint64_t id[2];            /* random; the inheritance string repeats it */
-    uint64_t seed;             /* random; keys of snceHash */
-    uint64_t sum;              /* over the five fields above */
-    _Atomic uint64_t heap;     /* where the next range is looked for first;
+    _Atomic uint64_t magic;     /* stored last: before that it is no region */
+    uint64_t signature;         /* snceLayout_Signature() of the build */
+    uint64_t bytes;             /* the whole region */
+    uint64_t id[2];             /* random; the inheritance string repeats it */
+    uint64_t seed;              /* random; keys of snceHash */
+    uint64_t sum;               /* over the five fields above */
+    _Atomic uint64_t heap;      /* where the next range is looked for first;
                                 * a hint */
-    _Atomic uint64_t serial;   /* of the last range taken; a death skips one */
-    _Atomic uint64_t change;   /* number + 1 of the server that is being
+    _Atomic uint64_t serial;    /* of the last range taken; a death skips one */
+    _Atomic uint64_t change;    /* number + 1 of the server that is being
                                 * changed; a death leaves it (rule 13) */
-    _Atomic uint32_t servers;  /* entries of the directory ever used */
-    _Atomic uint32_t attached; /* processes attached; deaths leave it high */
-    _Atomic uint32_t forked;   /* a process attached here has forked */
-    uint32_t reserved;
+    _Atomic uint32_t servers;   /* entries of the directory ever used */
+    _Atomic uint32_t attached;  /* processes attached; deaths leave it high */
+    _Atomic uint32_t forked;    /* a process attached here has forked */
+    _Atomic uint32_t wildcards; /* at least the live ones; deaths leave it high
+                                 */
     uint8_t pad[SNCE_PAGE - 96];
 } snceHeader;
 static_assert(sizeof(snceHeader) == SNCE_PAGE, "a page");

@@ -141,18 +141,25 @@ CarryAll(const mover *m)
     uint64_t words[SNCE_ENTRY_WORDS];
     snceCut cut = { INT64_MIN, UINT64_MAX };
     uint64_t room = RoomFor(&m->view);
-    snceWalk walk;
     snceSpot spot;
 
     if (room != UINT64_MAX && snceCut_Find(&cut, old, room) != SNCE_OK) {
         return SNCE_NO_MEMORY;
     }
-    snceWalk_Begin(&walk, old);
-    while (snceWalk_Next(&walk, &spot, words)) {
-        if (snceCut_Keeps(&cut, words)) {
-            Carry(m, &spot, words);
-        } else if (snceTable_Take(old, &spot)) {
-            snceHome_Gone((void *)&m->view.old, words);
+    /* One of each set, then the second of each: the sets of a table follow
+     * each other as those of another do, and one after the other would fill
+     * the new table from its beginning, and not evenly. A cache that shrinks
+     * from 4,000 to 1,000 then keeps 987 of them; so it keeps all. */
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        snceWalk walk;
+
+        snceWalk_BeginWay(&walk, old, way);
+        while (snceWalk_Next(&walk, &spot, words)) {
+            if (snceCut_Keeps(&cut, words)) {
+                Carry(m, &spot, words);
+            } else if (snceTable_Take(old, &spot)) {
+                snceHome_Gone((void *)&m->view.old, words);
+            }
         }
     }
     explicit_bzero(words, sizeof(words));

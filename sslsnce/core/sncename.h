@@ -11,11 +11,9 @@
 
 #include "snceregion.h"
 
-#define SNCE_NAME_WORDS ((SNCE_NAME_MAX + 8) / 8)
-
 /* snceName is a name in lower case, in words as they lie in the directory. */
 typedef struct {
-    uint64_t word[SNCE_NAME_WORDS]; /* as many as |len| takes, zero-filled */
+    uint64_t word[SNCE_NAME_MAX / 8 + 2]; /* zero-filled; zeros behind it */
     size_t len;
 } snceName;
 
@@ -46,6 +44,13 @@ bool snceName_Find(const snceRegion *region, const snceName *name,
  * |name| and writes that into its entry. The caller has the turn. */
 void snceName_Enter(const snceRegion *region, uint32_t number,
                     const snceName *name);
+
+/* snceName_AnyWildcard tells whether there may be a wildcard at all. */
+bool snceName_AnyWildcard(const snceRegion *region);
+
+/* snceName_Leave takes the name of the server |number|, which is not live any
+ * more, out of the index. The caller has the turn. */
+void snceName_Leave(const snceRegion *region, uint32_t number);
 
 /* snceName_Tidy takes out of the index what leads nowhere, as far as no search
  * passes through it. The caller has the turn. */

@@ -186,7 +186,7 @@ snceServer_Choose(const snceRegion *region, const uint8_t *name, size_t nameLen)
 
     if (snceName_Fold(&folded, name, nameLen) &&
         !snceName_IsWildcard(&folded) && !ChooseBy(region, &folded, &id) &&
-        snceName_Wildcard(&wildcard, &folded)) {
+        snceName_AnyWildcard(region) && snceName_Wildcard(&wildcard, &folded)) {
         (void)ChooseBy(region, &wildcard, &id);
     }
     return id;

@@ -29,32 +29,6 @@ snceTable_SetsFor(uint64_t entries)
     return sets + 1; /* two at least, and small caches get relatively more */
 }
 
-uint64_t
-snceTable_Bytes(uint64_t setCount)
-{
-    return setCount * sizeof(snceSet);
-}
-
-snceResult
-snceTable_At(snceTable *out, const snceRegion *region, snceServerId id,
-             uint64_t range, uint64_t setCount)
-{
-    uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;
-
-    if (setCount < 2 || setCount > SNCE_SETS_MAX) {
-        return SNCE_CORRUPT;
-    }
-    out->sets = snceRegion_At(region, offset, snceTable_Bytes(setCount));
-    if (!out->sets) {
-        return SNCE_CORRUPT;
-    }
-    out->region = region;
-    out->setCount = setCount;
-    out->range = range;
-    out->lot = snceLot_Of(range, id);
-    return SNCE_OK;
-}
-
 /* The two sets that an ID's hash names; never the same one twice. */
 static void
 SetsOf(const snceTable *table, uint64_t hash, snceSet *sets[2])
@@ -181,24 +155,28 @@ snceTable_Find(const snceTable *table, const snceProbe *probe,
 
     *otherAddress = false;
     SetsOf(table, probe->hash, sets);
-    for (unsigned way = 0; way < 2 * SNCE_WAYS; way++) {
-        spot->set = sets[way / SNCE_WAYS];
-        spot->way = way % SNCE_WAYS;
-        /* Acquire also for a slot that is passed over: an entry that growth
-         * took out here is then seen in the table that is looked in next. */
-        spot->seen = snceSlot_Version(&spot->set->version[spot->way]);
-        if (!snceVersion_Matches(spot->seen, SNCE_STATE_FULL, tag)) {
-            continue;
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned way = 0; way < SNCE_WAYS; way++) {
+            /* Acquire also for a slot that is passed over: an entry that a
+             * move took out here is then seen where is looked next. */
+            snceVersion seen = snceSlot_Version(&sets[i]->version[way]);
+
+            if (!snceVersion_Matches(seen, SNCE_STATE_FULL, tag)) {
+                continue;
+            }
+            spot->set = sets[i];
+            spot->way = way;
+            spot->seen = seen;
+            result = ReadSpot(table, spot, words);
+            if (result == SNCE_MISS || !SameId(probe, words)) {
+                continue;
+            }
+            if (result == SNCE_OK && !SameAddress(probe, words)) {
+                *otherAddress = true;
+                continue;
+            }
+            return result;
         }
-        result = ReadSpot(table, spot, words);
-        if (result == SNCE_MISS || !SameId(probe, words)) {
-            continue;
-        }
-        if (result == SNCE_OK && !SameAddress(probe, words)) {
-            *otherAddress = true;
-            continue;
-        }
-        return result;
     }
     return SNCE_MISS;
 }

@@ -68,13 +68,34 @@ bool snceRule_Expired(const snceRule *rule, unsigned sessionClass,
 uint64_t snceTable_SetsFor(uint64_t entries);
 
 /* snceTable_Bytes returns the size of a table of |setCount| sets. */
-uint64_t snceTable_Bytes(uint64_t setCount);
+static inline uint64_t
+snceTable_Bytes(uint64_t setCount)
+{
+    return setCount * sizeof(snceSet);
+}
 
 /* snceTable_At opens the table of |setCount| sets in |range|, which belongs to
  * the server |id|. A range of zeros is an empty table. Returns SNCE_OK or
  * SNCE_CORRUPT. */
-snceResult snceTable_At(snceTable *out, const snceRegion *region,
-                        snceServerId id, uint64_t range, uint64_t setCount);
+static inline snceResult
+snceTable_At(snceTable *out, const snceRegion *region, snceServerId id,
+             uint64_t range, uint64_t setCount)
+{
+    uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;
+
+    if (setCount < 2 || setCount > SNCE_SETS_MAX) {
+        return SNCE_CORRUPT;
+    }
+    out->sets = snceRegion_At(region, offset, snceTable_Bytes(setCount));
+    if (!out->sets) {
+        return SNCE_CORRUPT;
+    }
+    out->region = region;
+    out->setCount = setCount;
+    out->range = range;
+    out->lot = snceLot_Of(range, id);
+    return SNCE_OK;
+}
 
 /* snceTable_Find copies the entry for |probe| to |words|, where it was to
  * |*spot|. Returns SNCE_OK; SNCE_MISS (and |*otherAddress| tells whether the

@@ -10,24 +10,39 @@
  * thousands of times as long as a look. */
 #define LOOK_TRIES 64
 
-static snceResult
-OpenHome(snceHome *out, const snceRegion *region, snceServerId id,
-         uint64_t table, uint64_t store, uint64_t shape)
+/* The words of a home, not bounded yet. */
+typedef struct {
+    uint64_t table;
+    uint64_t store;
+    uint64_t shape;
+} homeWords;
+
+/* Acquire: pairs with the release stores of what nobody lives in any more, so
+ * that the life word loaded afterwards is then another. */
+static inline void
+LoadHome(homeWords *out, const snceHomeWords *home)
 {
-    out->id = id;
-    out->store = store;
-    out->cells = shape & SNCE_PAGE_MASK;
-    return snceTable_At(&out->table, region, id, table,
-                        shape >> SNCE_SERIAL_SHIFT);
+    out->table = atomic_load_explicit(&home->table, memory_order_acquire);
+    out->store = atomic_load_explicit(&home->store, memory_order_acquire);
+    out->shape = atomic_load_explicit(&home->shape, memory_order_acquire);
+}
+
+static inline snceResult
+OpenHome(snceHome *out, const snceView *view, const homeWords *words)
+{
+    out->id = view->id;
+    out->store = words->store;
+    out->cells = words->shape & SNCE_PAGE_MASK;
+    return snceTable_At(&out->table, view->region, view->id, words->table,
+                        words->shape >> SNCE_SERIAL_SHIFT);
 }
 
 snceResult
 snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
 {
-    snceServerWords *entry;
-    uint64_t words[2][3];
+    homeWords now, old = { 0 };
+    const snceServerWords *entry;
     snceResult result;
-    unsigned now;
 
     if (id.number >= SNCE_SERVERS) {
         return SNCE_GONE;
@@ -35,24 +50,25 @@ snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
     entry = snceRegion_Server(region, id.number);
     out->region = region;
     out->id = id;
-    for (unsigned try = 0; try < LOOK_TRIES; try++) {
+    for (unsigned try = 0;; try++) {
+        unsigned home;
+
+        if (try == LOOK_TRIES) {
+            return SNCE_CORRUPT;
+        }
         /* Sequentially consistent: pairs with snceChange_Commit. Whoever sees
          * a change sees all that was stored before it. */
         out->life = atomic_load_explicit(&entry->life, memory_order_seq_cst);
         if (!snceLife_Is(out->life, id.generation)) {
             return SNCE_GONE;
         }
-        for (unsigned i = 0; i < 2; i++) {
-            const snceHomeWords *home = &entry->home[i];
-
-            /* Acquire: pairs with the release stores of what nobody lives in
-             * any more, so that the life word loaded below is then another. */
-            words[i][0] =
-                atomic_load_explicit(&home->table, memory_order_acquire);
-            words[i][1] =
-                atomic_load_explicit(&home->store, memory_order_acquire);
-            words[i][2] =
-                atomic_load_explicit(&home->shape, memory_order_acquire);
+        home = snceLife_Home(out->life);
+        LoadHome(&now, &entry->home[home]);
+        out->moving = (out->life & SNCE_LIFE_MOVING) != 0;
+        if (out->moving) {
+            LoadHome(&old, &entry->home[!home]);
+        }
+        for (unsigned i = 0; i < SNCE_CLASSES; i++) {
             out->timeoutSec[i] = atomic_load_explicit(&entry->timeoutSec[i],
                                                       memory_order_acquire);
         }
@@ -60,30 +76,13 @@ snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
             out->life) {
             break;
         }
-        if (try + 1 == LOOK_TRIES) {
-            return SNCE_CORRUPT;
-        }
     }
-    now = snceLife_Home(out->life);
     out->matchAddress = (out->life & SNCE_LIFE_ADDRESS) != 0;
-    out->moving = (out->life & SNCE_LIFE_MOVING) != 0;
-    result = OpenHome(&out->now, region, id, words[now][0], words[now][1],
-                      words[now][2]);
+    result = OpenHome(&out->now, out, &now);
     if (result == SNCE_OK && out->moving) {
-        result = OpenHome(&out->old, region, id, words[!now][0], words[!now][1],
-                          words[!now][2]);
+        result = OpenHome(&out->old, out, &old);
     }
     return result;
-}
-
-bool
-snceView_Moved(const snceView *view)
-{
-    snceServerWords *entry = snceRegion_Server(view->region, view->id.number);
-
-    /* Sequentially consistent: pairs with snceChange_Commit. */
-    return atomic_load_explicit(&entry->life, memory_order_seq_cst) !=
-           view->life;
 }
 
 snceRule

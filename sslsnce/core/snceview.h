@@ -44,7 +44,16 @@ snceResult snceView_Open(snceView *out, const snceRegion *region,
 /* snceView_Moved tells whether anything changed since the view was opened, so
  * that what was not found may be where nobody looked, and what was stored where
  * nobody will. */
-bool snceView_Moved(const snceView *view);
+static inline bool
+snceView_Moved(const snceView *view)
+{
+    const snceServerWords *entry =
+        snceRegion_Server(view->region, view->id.number);
+
+    /* Sequentially consistent: pairs with snceChange_Commit. */
+    return atomic_load_explicit(&entry->life, memory_order_seq_cst) !=
+           view->life;
+}
 
 /* snceView_Rule returns when entries expire, at the time |now|. */
 snceRule snceView_Rule(const snceView *view, snceTime now);

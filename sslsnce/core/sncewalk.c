@@ -16,6 +16,15 @@ snceWalk_Begin(snceWalk *walk, const snceTable *table)
     walk->table = table;
     walk->slot = 0;
     walk->end = 0;
+    walk->step = 1;
+}
+
+void
+snceWalk_BeginWay(snceWalk *walk, const snceTable *table, unsigned way)
+{
+    snceWalk_Begin(walk, table);
+    walk->slot = way;
+    walk->step = SNCE_WAYS;
 }
 
 /* Goes on to the next stretch of the file that has memory. Without an answer
@@ -48,8 +57,8 @@ NextStretch(snceWalk *walk)
         hole = end;
     }
     set = (uint64_t)(data - base) / sizeof(snceSet);
-    if (set * SNCE_WAYS > walk->slot) {
-        walk->slot = set * SNCE_WAYS;
+    if (set > walk->slot / SNCE_WAYS) {
+        walk->slot = set * SNCE_WAYS + walk->slot % walk->step;
     }
     set = ((uint64_t)(hole - base) + sizeof(snceSet) - 1) / sizeof(snceSet);
     walk->end = set * SNCE_WAYS < slots ? set * SNCE_WAYS : slots;
@@ -61,7 +70,10 @@ snceWalk_Next(snceWalk *walk, snceSpot *spot, uint64_t words[SNCE_ENTRY_WORDS])
 {
     do {
         while (walk->slot < walk->end) {
-            if (snceTable_Entry(walk->table, walk->slot++, spot, words)) {
+            uint64_t slot = walk->slot;
+
+            walk->slot += walk->step;
+            if (snceTable_Entry(walk->table, slot, spot, words)) {
                 return true;
             }
         }

@@ -15,11 +15,15 @@ typedef struct {
     const snceTable *table;
     uint64_t slot; /* the next one */
     uint64_t end;  /* slots before it have memory behind them */
+    unsigned step; /* from slot to slot */
 } snceWalk;
 
 /* snceWalk_Begin begins at the first entry of |table|, which stays the
  * caller's. */
 void snceWalk_Begin(snceWalk *walk, const snceTable *table);
+
+/* snceWalk_BeginWay is the same for those that lie in |way| of their set. */
+void snceWalk_BeginWay(snceWalk *walk, const snceTable *table, unsigned way);
 
 /* snceWalk_Next copies the next entry that is whole, and notes where it was.
  * False after the last one. Makes system calls; the caller has the turn. */

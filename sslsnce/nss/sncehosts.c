@@ -43,7 +43,7 @@ ssl_FindServerCache(snceRegion *region, const char *name, snceCache *cache)
     snceServerId id;
     SECStatus rv;
 
-    if (!name) {
+    if (!name || strcmp(name, "*") == 0) {
         *cache = snceRegion_DefaultCache(region);
         return SECSuccess;
     }

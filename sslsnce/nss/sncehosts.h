@@ -11,7 +11,7 @@
 SEC_BEGIN_PROTOS
 
 /* ssl_FindServerCache gives the handle of the cache |name| in |region|, with
- * NULL that of the default cache. Fails with PR_FILE_NOT_FOUND_ERROR. */
+ * NULL or "*" that of the default cache. Fails with PR_FILE_NOT_FOUND_ERROR. */
 SECStatus ssl_FindServerCache(snceRegion *region, const char *name,
                               snceCache *cache);
 

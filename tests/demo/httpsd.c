@@ -7,18 +7,24 @@
  * runs; it calls NSS's public API only, so that one binary runs on any libssl3.
  *
  * The order that matters, in four steps:
- *   1. the parent makes the cache (SSL_ConfigMPServerSIDCache), before it
- *      forks and before NSS_Init, which it never calls itself;
+ *   1. the parent makes the cache (SSL_ConfigMPServerSIDCache), and beside it
+ *      one for each virtual server (SSL_AddServerCache), before it forks and
+ *      before NSS_Init, which it never calls itself;
  *   2. it starts its workers, by fork, or by fork and exec (-x);
  *   3. each worker takes the cache over (SSL_InheritMPServerSIDCache), which
  *      an exec'd one finds through the environment variable SSL_INHERITANCE;
  *   4. each worker calls NSS_Init for itself: a PKCS #11 module does not
  *      survive a fork.
  *
+ * Which cache a connection belongs to is libssl's care, by the name that the
+ * client asks for. The SNI callback only serves that name's certificate. On a
+ * libssl without sslsnce the virtual servers share the one cache.
+ *
  * Every process writes to standard output, a line an event and one write(2) a
  * line, so that the lines of several processes do not mix:
  *
  *   cache ENTRIES config_us N
+ *   virtual NAME own|shared          the virtual server's cache
  *   listen PORT
  *   start WORKER PID                 said by the parent
  *   ready WORKER PID                 said by the worker, about to accept
@@ -37,6 +43,7 @@
 
 #include "nspr.h"
 #include "plgetopt.h"
+#include "plstr.h"
 #include "private/pprio.h"
 
 #include "cert.h"
@@ -44,15 +51,24 @@
 #include "nss.h"
 #include "pk11pub.h"
 #include "ssl.h"
+#include "sslerr.h"
 #include "sslproto.h"
 
 #include "sslsnce/sslsnce.h"
 
 #define MAX_WORKERS 64
 #define MAX_NICKNAMES 4
+#define MAX_SITES 8      /* virtual servers; the caches allow for 1,024 */
 #define MAX_REQUEST 4096 /* bytes of a request that a worker will read */
 #define MAX_READS 16     /* and the number of pieces that it may come in */
 #define IO_TIMEOUT_SEC 2 /* what one read or write may wait for a client */
+
+/* A virtual server; its name is also its certificate's nickname. */
+typedef struct {
+    char name[256];
+    PRUint32 timeoutSec;
+    PRUint32 entries;
+} Site;
 
 typedef struct {
     PRUint16 port;
@@ -65,6 +81,8 @@ typedef struct {
     const char *certDir;
     const char *nicknames[MAX_NICKNAMES];
     int nicknameCount;
+    Site sites[MAX_SITES];
+    int siteCount;
     PRBool tickets;
     SSLVersionRange versions;
     int execWorker;   /* this process is that worker, exec'd; or -1 */
@@ -136,9 +154,10 @@ loser:
     return rv;
 }
 
-/* Makes the socket whose settings every accepted one copies. */
+/* Makes the socket whose settings every accepted one copies: with the
+ * certificate |nickname|, or with NULL those of the default server. */
 static PRFileDesc *
-makeModel(const Options *options)
+makeModel(const Options *options, const char *nickname)
 {
     PRFileDesc *tcp = NULL;
     PRFileDesc *model = NULL;
@@ -163,7 +182,10 @@ makeModel(const Options *options)
         complain("setting up the server socket");
         goto loser;
     }
-    for (i = 0; i < options->nicknameCount; ++i) {
+    if (nickname && addCertificate(model, nickname) != SECSuccess) {
+        goto loser;
+    }
+    for (i = 0; !nickname && i < options->nicknameCount; ++i) {
         if (addCertificate(model, options->nicknames[i]) != SECSuccess) {
             goto loser;
         }
@@ -180,15 +202,67 @@ loser:
     return NULL;
 }
 
-/* Writes the cache's figures as a page. The call is found at run time: a
- * libssl3 without sslsnce says that it does not have it. */
+/* The virtual servers of a worker, for its SNI callback. */
+typedef struct {
+    const Options *options;
+    PRFileDesc *models[MAX_SITES];
+} Sites;
+
+/* Serves the certificate of the name that the client asks for; for one that is
+ * no virtual server's, the default ones. */
+static PRInt32
+chooseSite(PRFileDesc *ssl, const SECItem *names, PRUint32 count, void *arg)
+{
+    const Sites *sites = arg;
+    PRUint32 n;
+    int i;
+
+    for (n = 0; n < count; ++n) {
+        for (i = 0; i < sites->options->siteCount; ++i) {
+            const char *name = sites->options->sites[i].name;
+
+            if (strlen(name) == names[n].len &&
+                PL_strncasecmp(name, (const char *)names[n].data,
+                               names[n].len) == 0) {
+                return SSL_ReconfigFD(sites->models[i], ssl)
+                           ? (PRInt32)n
+                           : SSL_SNI_SEND_ALERT;
+            }
+        }
+    }
+    return SSL_SNI_CURRENT_CONFIG_IS_USED;
+}
+
+static SECStatus
+makeSites(Sites *sites, const Options *options, PRFileDesc *model)
+{
+    int i;
+
+    sites->options = options;
+    for (i = 0; i < options->siteCount; ++i) {
+        sites->models[i] = makeModel(options, options->sites[i].name);
+        if (!sites->models[i]) {
+            return SECFailure;
+        }
+    }
+    if (options->siteCount > 0 &&
+        SSL_SNISocketConfigHook(model, chooseSite, sites) != SECSuccess) {
+        complain("SSL_SNISocketConfigHook");
+        return SECFailure;
+    }
+    return SECSuccess;
+}
+
+/* Writes the figures of the cache |name|, or with NULL of the default one, as a
+ * page. The call is found at run time: a libssl3 without sslsnce says that it
+ * does not have it. */
 static void
-figuresPage(char *page, size_t len)
+figuresPage(const char *name, char *page, size_t len)
 {
     SSLServerCacheFigures f;
 
     memset(&f, 0, sizeof(f));
-    if (SSL_GetServerCacheFigures(&f, sizeof(f)) != SECSuccess) {
+    if (SSL_GetServerCacheFigures(name, &f, sizeof(f)) != SECSuccess) {
         snprintf(page, len, "%s\n", PR_ErrorToName(PR_GetError()));
         return;
     }
@@ -198,20 +272,21 @@ figuresPage(char *page, size_t len)
         "stored         %llu, over expired ones %llu, over live ones %llu\n"
         "found          %llu\n"
         "not found      %llu unknown, %llu expired, %llu of another "
-        "address\n"
+        "address, %llu of another name\n"
         "lost races     %llu\n"
         "taken back     %llu from processes that died\n"
         "failed a check %llu\n"
-        "memory         %llu KiB of %llu MiB reserved\n",
+        "memory         %llu KiB of %llu GiB reserved\n",
         (unsigned long long)f.live, (unsigned long long)f.slots,
         (unsigned long long)f.inserts, (unsigned long long)f.replacedExpired,
         (unsigned long long)f.replacedLive, (unsigned long long)f.hits,
         (unsigned long long)f.missesUnknown,
         (unsigned long long)f.missesExpired,
-        (unsigned long long)f.missesAddress, (unsigned long long)f.dropped,
-        (unsigned long long)f.reclaimed, (unsigned long long)f.corrupt,
+        (unsigned long long)f.missesAddress, (unsigned long long)f.missesName,
+        (unsigned long long)f.dropped, (unsigned long long)f.reclaimed,
+        (unsigned long long)f.corrupt,
         (unsigned long long)f.residentBytes >> 10,
-        (unsigned long long)f.regionBytes >> 20);
+        (unsigned long long)f.regionBytes >> 30);
 }
 
 /* Shakes hands on |ssl|, reads one request and answers it. A client that is
@@ -225,6 +300,7 @@ answer(PRFileDesc *ssl, int worker)
     char request[MAX_REQUEST + 1];
     char body[1000];
     char reply[1200];
+    char name[256];
     int have = 0;
     int reads;
     PRUint32 i;
@@ -251,8 +327,10 @@ answer(PRFileDesc *ssl, int worker)
             break;
         }
     }
-    if (strncmp(request, "GET /figures ", 13) == 0) {
-        figuresPage(body, sizeof(body));
+    if (sscanf(request, "GET /figures/%255s HTTP", name) == 1) {
+        figuresPage(name, body, sizeof(body));
+    } else if (strncmp(request, "GET /figures ", 13) == 0) {
+        figuresPage(NULL, body, sizeof(body));
     } else {
         snprintf(body, sizeof(body), "worker=%d pid=%d resumed=%s version=%x\n",
                  worker, (int)getpid(), info.resumed ? "yes" : "no",
@@ -271,7 +349,9 @@ static int
 runWorker(const Options *options, PRFileDesc *listener, int worker)
 {
     PRFileDesc *model = NULL;
+    Sites sites = { 0 };
     PRSocketOptionData noDelay;
+    int i;
 
     noDelay.option = PR_SockOpt_NoDelay;
     noDelay.value.no_delay = PR_TRUE;
@@ -284,8 +364,8 @@ runWorker(const Options *options, PRFileDesc *listener, int worker)
         goto loser;
     }
     NSS_SetDomesticPolicy();
-    model = makeModel(options);
-    if (!model) {
+    model = makeModel(options, NULL);
+    if (!model || makeSites(&sites, options, model) != SECSuccess) {
         goto loser;
     }
     say("ready %d %d", worker, (int)getpid());
@@ -318,6 +398,11 @@ runWorker(const Options *options, PRFileDesc *listener, int worker)
 loser:
     if (model) {
         PR_Close(model);
+    }
+    for (i = 0; i < options->siteCount; ++i) {
+        if (sites.models[i]) {
+            PR_Close(sites.models[i]);
+        }
     }
     return 1;
 }
@@ -464,6 +549,33 @@ runParent(const Options *options, PRFileDesc *listener, char **argv,
     return alive > 0 ? 0 : 1;
 }
 
+/* Gives every virtual server a cache of its own, where libssl has such. */
+static SECStatus
+addCaches(const Options *options)
+{
+    SSLServerCacheParams params;
+    int i;
+
+    for (i = 0; i < options->siteCount; ++i) {
+        const Site *site = &options->sites[i];
+
+        memset(&params, 0, sizeof(params));
+        params.length = sizeof(params);
+        params.entries = site->entries;
+        params.ssl2TimeoutSec = site->timeoutSec;
+        params.ssl3TimeoutSec = site->timeoutSec;
+        if (SSL_AddServerCache(site->name, &params) == SECSuccess) {
+            say("virtual %s own", site->name);
+        } else if (PR_GetError() == SSL_ERROR_UNSUPPORTED_EXPERIMENTAL_API) {
+            say("virtual %s shared", site->name);
+        } else {
+            complain("SSL_AddServerCache");
+            return SECFailure;
+        }
+    }
+    return SECSuccess;
+}
+
 static int
 runServer(const Options *options, char **argv)
 {
@@ -486,6 +598,9 @@ runServer(const Options *options, char **argv)
         goto loser;
     }
     say("cache %d config_us %d", options->entries, (int)(PR_Now() - begin));
+    if (addCaches(options) != SECSuccess) {
+        goto loser;
+    }
     listener = listenOn(options->port);
     if (!listener) {
         goto loser;
@@ -506,19 +621,23 @@ loser:
 static void
 usage(void)
 {
-    fputs("usage: httpsd -d DIR -n NICKNAME [-n NICKNAME ...] [options]\n"
-          "  -d DIR       certificate database (sql:DIR)\n"
-          "  -n NICKNAME  certificate to serve, up to 4 of different kinds\n"
-          "  -p PORT      port on the loopback address (8443)\n"
-          "  -w N         worker processes (4)\n"
-          "  -x           start workers by fork and exec (by fork alone)\n"
-          "  -r N         replace at most N dead workers (0)\n"
-          "  -e N         entries of the session cache, 0 for NSS's default\n"
-          "  -2 SECONDS   ssl2 timeout, 0 for NSS's default\n"
-          "  -3 SECONDS   ssl3 timeout, 0 for NSS's default\n"
-          "  -t           offer session tickets\n"
-          "  -V MIN:MAX   TLS versions, of 1.2 and 1.3 (1.2:1.3)\n",
-          stderr);
+    fputs(
+        "usage: httpsd -d DIR -n NICKNAME [-n NICKNAME ...] [options]\n"
+        "  -d DIR       certificate database (sql:DIR)\n"
+        "  -n NICKNAME  certificate to serve, up to 4 of different kinds\n"
+        "  -p PORT      port on the loopback address (8443)\n"
+        "  -w N         worker processes (4)\n"
+        "  -x           start workers by fork and exec (by fork alone)\n"
+        "  -r N         replace at most N dead workers (0)\n"
+        "  -e N         entries of the session cache, 0 for NSS's default\n"
+        "  -2 SECONDS   ssl2 timeout, 0 for NSS's default\n"
+        "  -3 SECONDS   ssl3 timeout, 0 for NSS's default\n"
+        "  -v NAME:SECONDS:ENTRIES\n"
+        "               virtual server, up to 8: its name and its\n"
+        "               certificate's nickname, its cache's timeouts and size\n"
+        "  -t           offer session tickets\n"
+        "  -V MIN:MAX   TLS versions, of 1.2 and 1.3 (1.2:1.3)\n",
+        stderr);
 }
 
 static PRBool
@@ -536,9 +655,17 @@ parseVersion(const char *text, PRUint16 *version)
 }
 
 static PRBool
+parseSite(const char *text, Site *site)
+{
+    return sscanf(text, "%255[^:]:%u:%u", site->name, &site->timeoutSec,
+                  &site->entries) == 3;
+}
+
+static PRBool
 parseOptions(Options *options, int argc, char **argv)
 {
-    PLOptState *state = PL_CreateOptState(argc, argv, "d:n:p:w:xr:e:2:3:tV:W:");
+    PLOptState *state =
+        PL_CreateOptState(argc, argv, "d:n:p:w:xr:e:2:3:v:tV:W:");
     PRBool good = PR_TRUE;
     PLOptStatus status;
 
@@ -577,6 +704,10 @@ parseOptions(Options *options, int argc, char **argv)
                 break;
             case '3':
                 options->ssl3TimeoutSec = (PRUint32)number;
+                break;
+            case 'v':
+                good = options->siteCount < MAX_SITES &&
+                       parseSite(value, &options->sites[options->siteCount++]);
                 break;
             case 't':
                 options->tickets = PR_TRUE;

@@ -4,14 +4,15 @@
 
 /* httpsload: NSS's own client as `make demo` needs it. It makes sessions with
  * httpsd, keeps them, lets time pass or puts the server under load, and then
- * comes back with every session and counts what became of it. All of it is
- * TLS 1.2 by session ID; every connection fetches one page, because the page
- * comes only after the session is stored.
+ * comes back with every session and counts what became of it. The load may be a
+ * flood of new sessions under another server name. All of it is TLS 1.2 by
+ * session ID; every connection fetches one page, because the page comes only
+ * after the session is stored.
  *
- * Standard output, a line each: "made N", then "loading" or "waiting", then
- * "returning", and the sums:
+ * Standard output, a line each: "made N", then "loading", "flooding" or
+ * "waiting", then "returning", and the sums:
  *
- *   load handshakes=N failed=N
+ *   load handshakes=N failed=N         of a load or a flood
  *   kept K resumed=N full=N unanswered=N other_worker=N
  *
  * |other_worker| counts the resumed ones that another worker answered than the
@@ -54,10 +55,13 @@ static int keptCount = 20;
 static int threadCount = 8;
 static int loadSec = 0;
 static int gapMs = 0;
+static const char *name = "localhost";
+static int floodCount = 0;
+static const char *floodName = "localhost";
 
 static Kept kept[MAX_KEPT];
-static PRInt32 nextKept; /* atomic */
-static PRInt32 keptEnd;
+static PRInt32 nextIndex; /* atomic */
+static PRInt32 endIndex;
 static PRTime loadEnd;
 static PRInt32 loadDone;   /* atomic */
 static PRInt32 loadFailed; /* atomic */
@@ -71,7 +75,7 @@ acceptAnyCertificate(void *arg, PRFileDesc *fd, PRBool checkSig,
 }
 
 static PRFileDesc *
-connectTo(const char *peerID)
+connectTo(const char *url, const char *peerID)
 {
     PRIntervalTime wait = PR_MillisecondsToInterval(IO_TIMEOUT_MS);
     SSLVersionRange tls12 = { SSL_LIBRARY_VERSION_TLS_1_2,
@@ -102,7 +106,7 @@ connectTo(const char *peerID)
                           PR_FALSE) != SECSuccess ||
         SSL_AuthCertificateHook(ssl, acceptAnyCertificate, NULL) !=
             SECSuccess ||
-        SSL_SetURL(ssl, "localhost") != SECSuccess ||
+        SSL_SetURL(ssl, url) != SECSuccess ||
         SSL_SetSockPeerID(ssl, peerID) != SECSuccess ||
         SSL_ResetHandshake(ssl, PR_FALSE) != SECSuccess) {
         goto loser;
@@ -119,10 +123,10 @@ loser:
     return NULL;
 }
 
-/* Fetches the page. The client cache keeps its session under |peerID|, and
- * offers the one that is there already; |last| drops it afterwards. */
+/* Fetches the page of |url|. The client cache keeps its session under |peerID|,
+ * and offers the one that is there already; |last| drops it afterwards. */
 static Visit
-visit(const char *peerID, PRBool last)
+visit(const char *url, const char *peerID, PRBool last)
 {
     static const char request[] = "GET / HTTP/1.0\r\n\r\n";
     PRIntervalTime wait = PR_MillisecondsToInterval(IO_TIMEOUT_MS);
@@ -134,7 +138,7 @@ visit(const char *peerID, PRBool last)
     int have = 0;
     PRInt32 got;
 
-    ssl = connectTo(peerID);
+    ssl = connectTo(url, peerID);
     if (!ssl) {
         return result;
     }
@@ -168,7 +172,7 @@ keep(int index)
 
     snprintf(peerID, sizeof(peerID), "kept-%d", index);
     for (tries = 0; tries < MAX_TRIES && !kept[index].made; ++tries) {
-        kept[index].first = visit(peerID, PR_FALSE);
+        kept[index].first = visit(name, peerID, PR_FALSE);
         /* Resumed, if a try before this one made the session and its worker
          * was killed before it sent the page. */
         kept[index].made = kept[index].first.outcome != VISIT_UNANSWERED;
@@ -181,7 +185,7 @@ makeThread(void *arg)
     PRInt32 index;
 
     (void)arg;
-    while ((index = PR_ATOMIC_INCREMENT(&nextKept) - 1) < keptEnd) {
+    while ((index = PR_ATOMIC_INCREMENT(&nextIndex) - 1) < endIndex) {
         keep(index);
     }
 }
@@ -193,10 +197,10 @@ returnThread(void *arg)
     char peerID[32];
 
     (void)arg;
-    while ((index = PR_ATOMIC_INCREMENT(&nextKept) - 1) < keptEnd) {
+    while ((index = PR_ATOMIC_INCREMENT(&nextIndex) - 1) < endIndex) {
         if (kept[index].made) {
             snprintf(peerID, sizeof(peerID), "kept-%d", index);
-            kept[index].again = visit(peerID, PR_TRUE);
+            kept[index].again = visit(name, peerID, PR_TRUE);
         }
     }
 }
@@ -211,12 +215,28 @@ loadThread(void *arg)
 
     snprintf(peerID, sizeof(peerID), "load-%d", (int)(PRPtrdiff)arg);
     for (turn = 0; PR_Now() < loadEnd; ++turn) {
-        if (visit(peerID,
+        if (visit(name, peerID,
                   turn % (1 + RESUMES_PER_SESSION) == RESUMES_PER_SESSION)
                 .outcome == VISIT_UNANSWERED) {
             PR_ATOMIC_INCREMENT(&loadFailed);
         } else {
             PR_ATOMIC_INCREMENT(&loadDone);
+        }
+    }
+}
+
+/* Full handshakes, as many as there are left to do. */
+static void
+floodThread(void *arg)
+{
+    char peerID[32];
+
+    snprintf(peerID, sizeof(peerID), "flood-%d", (int)(PRPtrdiff)arg);
+    while (PR_ATOMIC_INCREMENT(&nextIndex) <= endIndex) {
+        if (visit(floodName, peerID, PR_TRUE).outcome == VISIT_FULL) {
+            PR_ATOMIC_INCREMENT(&loadDone);
+        } else {
+            PR_ATOMIC_INCREMENT(&loadFailed);
         }
     }
 }
@@ -267,12 +287,12 @@ joinThreads(PRThread **threads, int count)
 }
 
 static void
-forEachKept(int end, void (*body)(void *))
+forEachIndex(int end, void (*body)(void *))
 {
     PRThread *threads[MAX_THREADS];
 
-    nextKept = 0;
-    keptEnd = end;
+    nextIndex = 0;
+    endIndex = end;
     startThreads(threads, threadCount, body);
     joinThreads(threads, threadCount);
 }
@@ -288,6 +308,13 @@ underLoad(void)
     joinThreads(threads, threadCount + 1);
     printf("load handshakes=%d failed=%d\n", loadDone, loadFailed);
     PR_Sleep(PR_MillisecondsToInterval(SETTLE_MS));
+}
+
+static void
+flood(void)
+{
+    forEachIndex(floodCount, floodThread);
+    printf("load handshakes=%d failed=%d\n", loadDone, loadFailed);
 }
 
 static void
@@ -314,7 +341,7 @@ report(void)
 static PRBool
 parseOptions(int argc, char **argv)
 {
-    PLOptState *state = PL_CreateOptState(argc, argv, "p:n:j:l:g:");
+    PLOptState *state = PL_CreateOptState(argc, argv, "p:n:j:l:g:s:f:F:");
     PRBool good = PR_TRUE;
     PLOptStatus status;
 
@@ -337,6 +364,15 @@ parseOptions(int argc, char **argv)
             case 'g':
                 gapMs = number;
                 break;
+            case 's':
+                name = strdup(state->value);
+                break;
+            case 'f':
+                floodCount = number;
+                break;
+            case 'F':
+                floodName = strdup(state->value);
+                break;
             default:
                 good = PR_FALSE;
         }
@@ -351,9 +387,11 @@ int
 main(int argc, char **argv)
 {
     if (!parseOptions(argc, argv)) {
-        fputs("usage: httpsload [-p PORT] [-n SESSIONS] [-j THREADS]\n"
-              "                 [-l LOAD_SECONDS | -g GAP_MILLISECONDS]\n",
-              stderr);
+        fputs(
+            "usage: httpsload [-p PORT] [-n SESSIONS] [-j THREADS] [-s NAME]\n"
+            "                 [-l LOAD_SECONDS | -g GAP_MILLISECONDS |\n"
+            "                  -f NEW_SESSIONS [-F NAME]]\n",
+            stderr);
         return 2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -364,17 +402,20 @@ main(int argc, char **argv)
     }
     NSS_SetDomesticPolicy();
 
-    forEachKept(loadSec > 0 ? keptCount / 2 : keptCount, makeThread);
+    forEachIndex(loadSec > 0 ? keptCount / 2 : keptCount, makeThread);
     printf("made %d\n", loadSec > 0 ? keptCount / 2 : keptCount);
     if (loadSec > 0) {
         printf("loading\n");
         underLoad();
+    } else if (floodCount > 0) {
+        printf("flooding\n");
+        flood();
     } else {
         printf("waiting\n");
         PR_Sleep(PR_MillisecondsToInterval(gapMs));
     }
     printf("returning\n");
-    forEachKept(keptCount, returnThread);
+    forEachIndex(keptCount, returnThread);
     report();
     SSL_ClearSessionCache();
     return NSS_Shutdown() == SECSuccess ? 0 : 1;

@@ -221,6 +221,15 @@ TEST_F(HostsTest, UnboundAgainTheNameChooses) {
   EXPECT_EQ(1u, Figures(nullptr).inserts);
 }
 
+TEST_F(HostsTest, ASocketMayBeBoundToTheDefaultCache) {
+  Add("a.example");
+  EXPECT_FALSE(Resumes("a.example", kStart, "*"));
+  EXPECT_TRUE(Resumes("a.example", kStart, "*"));
+  EXPECT_EQ(0u, Figures("a.example").inserts);
+  EXPECT_EQ(1u, Figures("*").inserts);
+  EXPECT_FAILS(SEC_ERROR_INVALID_ARGS, SSL_RemoveServerCache("*"));
+}
+
 TEST_F(HostsTest, AConnectionIsBoundAsItsModel) {
   Add("a.example");
   PRFileDesc* model = SSL_ImportFD(nullptr, PR_NewTCPSocket());

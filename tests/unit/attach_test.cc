@@ -18,6 +18,7 @@
 #include "test_build.h"
 #include "test_clock.h"
 #include "test_region.h"
+#include "test_server.h"
 #include "test_session.h"
 
 namespace snce_test {
@@ -289,6 +290,46 @@ void UseHostile(snceRegion* region, uint64_t seed) {
                  &len);
 }
 
+// Uses the virtual servers of |region| in every way.
+void UseHostileServers(snceRegion* region, uint64_t seed) {
+  auto sane = [](snceResult result) {
+    return result == SNCE_OK || result == SNCE_MISS || result == SNCE_GONE ||
+           result == SNCE_EXISTS || result == SNCE_FULL ||
+           result == SNCE_NO_MEMORY || result == SNCE_CORRUPT ||
+           result == SNCE_READ_ONLY || result == SNCE_DROPPED;
+  };
+  Answer answer;
+  snceServerId id;
+  for (const char* name : {"a.example", "*.b.example", "c.example"}) {
+    const snceResult result = Find(region, name, &id);
+    ASSERT_TRUE(sane(result)) << snceResult_Text(result);
+    if (result == SNCE_OK) {
+      ASSERT_LE(id.number, uint32_t{SNCE_SERVERS_MAX});
+    }
+  }
+  ASSERT_LE(Choose(region, "x.b.example").number, uint32_t{SNCE_SERVERS_MAX});
+  for (const snceServerInfo& info : List(region)) {
+    ASSERT_LE(info.nameLen, size_t{SNCE_NAME_MAX});
+    const snceCache cache = snceRegion_Cache(region, info.id);
+    const Session session(seed % 40, seed, kEverything);
+    ASSERT_TRUE(sane(session.Insert(cache, At(kStart))));
+    if (answer.Lookup(cache, session.Key(), At(kStart)) == SNCE_OK) {
+      ASSERT_EQ("", answer.Mixed());
+    }
+    if (info.id.number > 5) break;
+  }
+  const snceCacheOptions options = Options(50 + seed % 500);
+  ASSERT_TRUE(sane(Add(region, "a.example", options, &id)));
+  ASSERT_TRUE(sane(Add(region, "new" + std::to_string(seed), options, &id)));
+  if (Find(region, "*.b.example", &id) == SNCE_OK && id.number != 0) {
+    const snceCache cache = snceRegion_Cache(region, id);
+    ASSERT_TRUE(sane(snceCache_Configure(cache, &options)));
+    ASSERT_TRUE(sane(snceCache_Flush(cache)));
+    ASSERT_TRUE(sane(snceServer_Remove(region, id)));
+  }
+  ASSERT_TRUE(sane(snceCache_Flush(snceRegion_DefaultCache(region))));
+}
+
 // The same for a region attached for reading.
 void UseHostileForReading(snceRegion* region) {
   snceCache cache = snceRegion_DefaultCache(region);
@@ -312,6 +353,12 @@ void UseHostileForReading(snceRegion* region) {
 class SnceHostile : public ::testing::Test {
  protected:
   SnceHostile() {
+    for (const char* name : {"a.example", "*.b.example", "c.example"}) {
+      const snceCache cache = AddServer(region_.get(), name, 100);
+      for (uint64_t serial = 0; serial < 40; ++serial)
+        EXPECT_EQ(SNCE_OK,
+                  Session(serial, 0, kEverything).Insert(cache, At(kStart)));
+    }
     for (uint64_t serial = 0; serial < 200; ++serial)
       EXPECT_EQ(
           SNCE_OK,
@@ -406,7 +453,54 @@ TEST_F(SnceHostile, WordsScribbledBeforeAttachingAreHarmless) {
       continue;
     }
     UseHostile(region, uint64_t(round));
+    UseHostileServers(region, uint64_t(round));
     snceRegion_Close(region);
+    if (HasFatalFailure()) FAIL() << "round " << round;
+  }
+}
+
+// The words that say where things lie and whose they are, and the index.
+TEST_F(SnceHostile, ADirectoryScribbledOverIsHarmless) {
+  const int rounds = kSanitized ? 100 : 1500;
+  constexpr off_t kDirectory = 4096, kIndex = 4096 + 1032 * 512;
+  for (int round = 0; round < rounds; ++round) {
+    const int copy = CopyOf(region_.fd());
+    const int mine = dup(copy);
+    snceRegion* region = nullptr;
+    ASSERT_EQ(SNCE_OK, snceRegion_Attach(&region, copy, SNCE_ACCESS_ADMIN));
+    for (uint64_t step = 0; step < 3; ++step) {
+      for (uint64_t change = 0; change < 4; ++change) {
+        const uint64_t dice = Mix((uint64_t(round) * 3 + step) * 100 + change);
+        off_t at =
+            kDirectory + off_t(dice % 5) * 512 + off_t((dice >> 8) % 24) * 8;
+        if (dice >> 61 == 0) at = kIndex + off_t((dice >> 8) % 4096) * 8;
+        if (dice >> 61 == 1) at = 56 + off_t((dice >> 8) % 5) * 8;  // header
+        uint64_t word = Mix(dice);
+        switch ((dice >> 40) % 5) {
+          case 0:
+            word %= 4096;
+            break;
+          case 1:  // one bit of what is there
+            ASSERT_EQ(8, pread(mine, &word, 8, at));
+            word ^= uint64_t{1} << (dice >> 16) % 64;
+            break;
+          case 2:  // the word of a neighbour
+            ASSERT_EQ(8, pread(mine, &word, 8, at ^ 512));
+            break;
+          case 3:
+            word = word << 32 | (dice >> 48);
+            break;
+          default:
+            break;
+        }
+        ASSERT_EQ(8, pwrite(mine, &word, 8, at));
+      }
+      UseHostile(region, uint64_t(round));
+      UseHostileServers(region, uint64_t(round) * 3 + step);
+      if (HasFatalFailure()) break;
+    }
+    snceRegion_Close(region);
+    close(mine);
     if (HasFatalFailure()) FAIL() << "round " << round;
   }
 }
@@ -439,6 +533,7 @@ TEST_F(SnceHostile, WordsScribbledWhileAttachedAreHarmless) {
     }
     const snceCacheOptions options = Options(512);
     snceCache_Configure(snceRegion_DefaultCache(region), &options);
+    UseHostileServers(region, uint64_t(round));
     snceRegion_Close(region);
     close(mine);
     if (HasFatalFailure()) FAIL() << "round " << round;

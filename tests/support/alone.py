@@ -1,0 +1,86 @@
+# This Source Code Form is subject to the terms of the Mozilla Public
+# License, v. 2.0. If a copy of the MPL was not distributed with this
+# file, You can obtain one at http://mozilla.org/MPL/2.0/.
+
+"""What the programs that start real servers and clients share (demo, interop).
+
+They run in namespaces of their own (processes, network, mounts), so that
+nothing there can meet another server's port, and nothing outlives them.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+
+class AloneError(Exception):
+    """It cannot go on; the message says what to do."""
+
+
+def isolate(argv):
+    """Runs this program again in namespaces; returns its exit status."""
+    kinds = ['--pid', '--fork', '--net', '--mount', '--mount-proc',
+             '--kill-child']
+    for extra in [], ['--user', '--map-root-user']:
+        command = ['unshare'] + extra + kinds
+        try:
+            if subprocess.run(command + ['true'], capture_output=True,
+                              timeout=10).returncode:
+                continue
+        except FileNotFoundError:
+            raise AloneError('unshare is missing: install util-linux')
+        return subprocess.run(command + [sys.executable] + argv +
+                              ['--inside']).returncode
+    raise AloneError('unshare is not permitted: run as root, or allow user '
+                     'namespaces (sysctl kernel.unprivileged_userns_clone=1)')
+
+
+def raise_loopback():
+    subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+
+
+def make_certificates(db, certs):
+    """Makes the NSS database |db| anew, with self-signed certificates.
+
+    |certs| are (nickname, common name, 'rsa' or 'ecdsa').
+    """
+    noise = db + '.noise'
+    shutil.rmtree(db, ignore_errors=True)
+    os.makedirs(db)
+    with open(noise, 'wb') as out:
+        out.write(os.urandom(64))
+    commands = [['-N', '--empty-password']]
+    kinds = {'rsa': ['-k', 'rsa', '-g', '2048'],
+             'ecdsa': ['-k', 'ec', '-q', 'nistp256']}
+    for serial, (nickname, name, kind) in enumerate(certs, 1):
+        commands.append(['-S', '-x', '-n', nickname, '-s', 'CN=' + name, '-t',
+                         ',,', '-Z', 'SHA256', '-m', str(serial), '-v', '12',
+                         '-z', noise] + kinds[kind])
+    for command in commands:
+        done = subprocess.run(['certutil', '-d', 'sql:' + db] + command,
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=60)
+        if done.returncode:
+            raise AloneError('certutil %s failed; is %s writable? It says: %s'
+                             % (command[0], db, done.stderr.strip()))
+
+
+def environment(lib):
+    """For a server on the libssl3.so in |lib|, or with None the system's."""
+    env = dict(os.environ)
+    env.pop('LD_LIBRARY_PATH', None)
+    if lib:
+        env['LD_LIBRARY_PATH'] = lib
+    return env
+
+
+def check_library(pid, lib):
+    """What comes out is worth nothing if the loader chose another library."""
+    with open('/proc/%d/maps' % pid) as maps:
+        loaded = re.findall(r'\S*/libssl3\.so\S*', maps.read())
+    wanted = lib and os.path.realpath(os.path.join(lib, 'libssl3.so'))
+    if not loaded or (wanted and wanted not in loaded):
+        raise AloneError('the server loaded %s where %s was wanted' %
+                         (loaded[:1], wanted or 'the system\'s'))

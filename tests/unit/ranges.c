@@ -1,0 +1,26 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#include "ranges.h"
+
+#include "snceregion.h"
+
+static Range Of(uint64_t word, uint64_t pages) {
+  Range range = {0, 0};
+  if (word) {
+    range.offset = (word & SNCE_PAGE_MASK) * SNCE_PAGE;
+    range.bytes = pages * SNCE_PAGE;
+  }
+  return range;
+}
+
+void GetRanges(const snceRegion *region, uint32_t number, int home,
+               Range ranges[2]) {
+  const snceServerWords *entry = snceRegion_Server(region, number);
+  const uint64_t pages = atomic_load(&entry->pages[home]);
+  ranges[0] = Of(atomic_load(&entry->home[home].table), pages >> 32);
+  ranges[1] = Of(atomic_load(&entry->home[home].store), (uint32_t)pages);
+}
+
+uint64_t HeapBegin(void) { return SNCE_AT_HEAP; }
