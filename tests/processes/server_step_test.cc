@@ -149,11 +149,11 @@ class SnceServerStep : public ::testing::Test {
     look(*region_, steps);
     ExpectSound(*region_);
     uint64_t deaths = 0;
-    for (uint64_t at = 1; at < 8; ++at) {
+    for (uint64_t at = 1; at < 5; ++at) {
       Region region(Small(32));
       Fill(region);
       Stepper killed([&] { return change(region); });
-      if (!killed.Step(steps * at / 8)) break;
+      if (!killed.Step(steps * at / 5)) break;
       killed.Kill();
       ++deaths;
       look(region, killed.steps());
