@@ -82,8 +82,10 @@ MakeProbe(snceProbe *probe, const snceRegion *region, const uint64_t *words)
     snceProbe_Hash(probe, region);
 }
 
-/* Carries one entry over. While both copies stand, each counts, in the figures and for its certificate: whoever
- * takes one of them out, here or by a removal, counts it off (rule 8). */
+/* Carries one entry over. While both copies stand, each counts, in the figures
+ * and for its certificate: whoever takes one of them out, here or by a removal,
+ * counts it off (rule 8).
+ */
 static void
 Carry(const mover *m, const snceSpot *from,
       const uint64_t words[SNCE_ENTRY_WORDS])

@@ -27,7 +27,9 @@
 namespace snce_test {
 namespace {
 
-constexpr uint64_t kStages = 120;   // of a change that are looked at
+// Stages of a change that are looked at; a long one costs more for each.
+constexpr uint64_t kStages = 500;
+constexpr uint64_t kLongStages = 70;
 constexpr uint64_t kSessions = 24;  // in the server that is changed
 
 class SnceServerStep : public ::testing::Test {
@@ -47,7 +49,8 @@ class SnceServerStep : public ::testing::Test {
   // The sessions of the server that is changed, the younger the later; each has
   // |secret_| in its state.
   Session Nth(uint64_t serial) const {
-    Session session = Session(serial, 1, kCertificate)
+    Session session = Session(serial, 1)
+                          .Certificate(Bytes(serial % 3, 40))
                           .Created(At(kStart + int64_t(serial) * kSecond));
     std::copy(secret_.begin(), secret_.end(), session.get()->state + 40);
     return session;
@@ -121,7 +124,7 @@ class SnceServerStep : public ::testing::Test {
     return CountInFile(region.fd(), secret_.data(), secret_.size());
   }
 
-  // Looks at what is left at |kStages| stages of |change|, and then lets as
+  // Looks at what is left at some stages of |change|, and then lets as
   // many processes as fit into a second die of it in one region.
   void DieEverywhere(const char* name,
                      const std::function<snceResult(const Region&)>& change,
@@ -132,9 +135,10 @@ class SnceServerStep : public ::testing::Test {
       Fill(counted);
       steps = CountSteps([&] { return change(counted); });
     }
+    const uint64_t stages = steps < 50000 ? kStages : kLongStages;
     Stepper victim([&] { return change(*region_); });
     uint64_t looked = 0;
-    for (; victim.Step(1 + steps / kStages); ++looked) {
+    for (; victim.Step(1 + steps / stages); ++looked) {
       snceRegion* attached = nullptr;
       ASSERT_EQ(SNCE_OK, snceRegion_Attach(&attached, CopyOf(region_->fd()),
                                            SNCE_ACCESS_ADMIN));
@@ -149,11 +153,11 @@ class SnceServerStep : public ::testing::Test {
     look(*region_, steps);
     ExpectSound(*region_);
     uint64_t deaths = 0;
-    for (uint64_t at = 1; at < 8; ++at) {
+    for (uint64_t at = 1; at < 5; ++at) {
       Region region(Small(32));
       Fill(region);
       Stepper killed([&] { return change(region); });
-      if (!killed.Step(steps * at / 8)) break;
+      if (!killed.Step(steps * at / 5)) break;
       killed.Kill();
       ++deaths;
       look(region, killed.steps());
@@ -317,7 +321,7 @@ TEST_F(SnceServerStep, AWriterWokenAfterItsServerWentDoesNoHarm) {
   const uint64_t steps =
       CountSteps([&] { return Nth(100).Insert(Old(*region_), now_); });
   uint64_t gone = 0, stored = 0, tried = 0;
-  for (uint64_t point = 1; point < steps; point += 1 + steps / 60, ++tried) {
+  for (uint64_t point = 1; point < steps; point += 1 + steps / 40, ++tried) {
     Region region(Small(32));
     Fill(region);
     const snceCache old = Old(region);
@@ -350,7 +354,7 @@ TEST_F(SnceServerStep, AWriterWokenAfterAFlushIsToldTheTruth) {
   const uint64_t steps =
       CountSteps([&] { return Nth(100).Insert(Old(*region_), now_); });
   uint64_t dropped = 0, stored = 0;
-  for (uint64_t point = 1; point < steps; point += 1 + steps / 60) {
+  for (uint64_t point = 1; point < steps; point += 1 + steps / 40) {
     Region region(Small(32));
     Fill(region);
     const snceCache old = Old(region);
