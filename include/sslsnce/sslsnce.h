@@ -224,9 +224,9 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
 /* ---- For programs that nobody rebuilds -----------------------------------
  *
  * The environment variable SSL_SERVER_CACHE_CONFIG names a file that every call
- * of SSL_Config... reads (not where PR_GetEnvSecure says that the environment
- * cannot be trusted). Each of its lines is a cache, in NSS's parameter syntax;
- * empty lines and lines that begin with '#' are none:
+ * of SSL_Config... reads (but in programs that run with another user's rights).
+ * Each of its lines is a cache, in NSS's parameter syntax; empty lines and lines
+ * that begin with '#' are none:
  *
  *     name=shop.example entries=20000 ssl3Timeout=300 matchClientAddress=no
  *     name=*            entries=50000 ssl3Timeout=3600

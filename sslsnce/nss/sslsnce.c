@@ -5,7 +5,10 @@
 /* sslsnce.c: the server session cache's calls of ssl.h. What they promise is
  * said in sslsnce/sslsnce.h; what a cache is, in sslsnce/snce.h. */
 
+#define _GNU_SOURCE /* secure_getenv */
+
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -134,7 +137,8 @@ ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
     if (rv != SECSuccess) {
         return rv;
     }
-    rv = ssl_ReadCacheConfig(PR_GetEnvSecure(SSL_SERVER_CACHE_CONFIG), &config);
+    /* Not by NSPR, whose lock of the environment a fork may leave taken. */
+    rv = ssl_ReadCacheConfig(secure_getenv(SSL_SERVER_CACHE_CONFIG), &config);
     if (rv != SECSuccess) {
         return rv;
     }
@@ -273,7 +277,7 @@ ssl_InheritServerCache(const char *envString)
         goto done; /* by fork, or a second time */
     }
     if (!envString) {
-        envString = PR_GetEnvSecure(SSL_ENV_VAR_NAME);
+        envString = secure_getenv(SSL_ENV_VAR_NAME); /* as for the file */
         if (!envString) {
             PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
             rv = SECFailure;
