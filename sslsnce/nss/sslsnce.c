@@ -8,9 +8,11 @@
 #define _GNU_SOURCE /* secure_getenv */
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "prenv.h"
 #include "secerr.h"
@@ -51,6 +53,26 @@ ssl_ClampTimeout(PRUint32 seconds, PRUint32 max)
         return max;
     }
     return PR_MAX(seconds, MIN_TIMEOUT_SEC);
+}
+
+/* PR_CallOnce waits for ever in a child that was forked while another thread of
+ * its parent was in it. Such a child goes without the texts of errors. */
+static SECStatus
+ssl_InitErrorTable(void)
+{
+    static _Atomic PRInt32 beganIn; /* a process id; 0: nobody began */
+    static _Atomic PRBool done;
+    PRInt32 self = (PRInt32)getpid();
+    PRInt32 began = 0;
+    SECStatus rv;
+
+    if (done || (!atomic_compare_exchange_strong(&beganIn, &began, self) &&
+                 began != self)) {
+        return SECSuccess;
+    }
+    rv = ssl_InitializePRErrorTable();
+    done = rv == SECSuccess;
+    return rv;
 }
 
 /* Exports |region| to children by exec. The caller has the turn. */
@@ -133,7 +155,7 @@ ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
 
     /* A server may configure its cache before NSS_Init, and wants to read the
      * error then too. */
-    rv = ssl_InitializePRErrorTable();
+    rv = ssl_InitErrorTable();
     if (rv != SECSuccess) {
         return rv;
     }
@@ -267,7 +289,7 @@ ssl_InheritServerCache(const char *envString)
     snceRegion *region;
     SECStatus rv;
 
-    rv = ssl_InitializePRErrorTable();
+    rv = ssl_InitErrorTable();
     if (rv != SECSuccess) {
         return rv;
     }
