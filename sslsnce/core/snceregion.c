@@ -70,14 +70,20 @@ AfterFork(void)
     (void)pthread_mutex_unlock(&watchLock);
 }
 
+/* When the library is loaded: at the first region, a fork could come between
+ * taking the lock and registering what frees it in the child. */
+__attribute__((constructor)) static void
+WatchForks(void)
+{
+    watching = pthread_atfork(BeforeFork, AfterFork, AfterFork) == 0;
+}
+
 static void
 Watch(snceRegion *region)
 {
     unsigned place = REGIONS_WATCHED;
 
     (void)pthread_mutex_lock(&watchLock);
-    watching =
-        watching || pthread_atfork(BeforeFork, AfterFork, AfterFork) == 0;
     for (unsigned i = 0; watching && i < REGIONS_WATCHED; i++) {
         if (!watched[i]) {
             place = i;
