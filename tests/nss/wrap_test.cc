@@ -22,6 +22,7 @@
 #include "prnetdb.h"
 #include "sslerr.h"
 #include "sslproto.h"
+#include "sslsnce/sslsnce.h"
 #include "test_identity.h"
 #include "test_nss.h"
 
@@ -566,11 +567,33 @@ class Visits {
   bool sni_;
 };
 
-// arguments: version, "tickets" or "ids", "sni" or "fixed"
+bool AddServer(const std::string& cert) {
+  return SSL_AddServerCache((cert + ".example").c_str(), nullptr) == SECSuccess;
+}
+
+PRUint64 Inserts(const std::string& cert) {
+  SSLServerCacheFigures figures;
+  return SSL_GetServerCacheFigures((cert + ".example").c_str(), &figures,
+                                   sizeof(figures)) == SECSuccess
+             ? figures.inserts
+             : ~0ull;
+}
+
+// How a process comes to the certificate: its socket has but one, or the SNI
+// callback takes one, or that and each name is a virtual server with a cache.
+const char kFixed[] = "fixed", kSni[] = "sni", kServers[] = "servers";
+
+// arguments: version, "tickets" or "ids", one of the three
 STAGE(EverySessionUnderItsOwnCertificate) {
+  const bool servers = args[2] == kServers;
+  const bool ids = args[1] == "ids";
   Site site(4);
-  Visits visits(&site, static_cast<uint16_t>(std::stoi(args[0])),
-                args[1] == "tickets", args[2] == "sni");
+  Visits visits(&site, static_cast<uint16_t>(std::stoi(args[0])), !ids,
+                args[2] != kFixed);
+  // The processes are there already.
+  for (const char* cert : kCerts) {
+    STAGE_CHECK(!servers || AddServer(cert));
+  }
   Count made, own, other, own_again;
 
   // Each certificate is first met by another process, and each process meets
@@ -622,34 +645,47 @@ STAGE(EverySessionUnderItsOwnCertificate) {
   // A base certificate of RSA cannot become one of ECDSA by SNI once the
   // cipher suite is chosen: that is so without a session too.
   STAGE_CHECK(other.wrong_cert == 0);
+  for (const char* cert : kCerts) {
+    // Its 4 sessions, 12 to be offered to others, 12 made there instead.
+    STAGE_CHECK(!(servers && ids) || Inserts(cert) == 28);
+  }
   return 0;
 }
 
 class WrapProcessesTest : public NssTest {
  protected:
-  void Run(uint16_t version, const char* how, const char* sni) {
+  void Run(uint16_t version, const char* how, const char* chosen) {
     EXPECT_EQ(0, InExec("EverySessionUnderItsOwnCertificate",
-                        {std::to_string(version), how, sni}));
+                        {std::to_string(version), how, chosen}));
   }
 };
 
 TEST_F(WrapProcessesTest, SessionIdsOfTls12) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_2, "ids", "fixed");
+  Run(SSL_LIBRARY_VERSION_TLS_1_2, "ids", kFixed);
 }
 TEST_F(WrapProcessesTest, SessionIdsOfTls12WithCertificatesBySni) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_2, "ids", "sni");
+  Run(SSL_LIBRARY_VERSION_TLS_1_2, "ids", kSni);
+}
+TEST_F(WrapProcessesTest, SessionIdsOfTls12OfVirtualServers) {
+  Run(SSL_LIBRARY_VERSION_TLS_1_2, "ids", kServers);
 }
 TEST_F(WrapProcessesTest, TicketsOfTls12) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_2, "tickets", "fixed");
+  Run(SSL_LIBRARY_VERSION_TLS_1_2, "tickets", kFixed);
 }
 TEST_F(WrapProcessesTest, TicketsOfTls12WithCertificatesBySni) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_2, "tickets", "sni");
+  Run(SSL_LIBRARY_VERSION_TLS_1_2, "tickets", kSni);
+}
+TEST_F(WrapProcessesTest, TicketsOfTls12OfVirtualServers) {
+  Run(SSL_LIBRARY_VERSION_TLS_1_2, "tickets", kServers);
 }
 TEST_F(WrapProcessesTest, TicketsOfTls13) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_3, "tickets", "fixed");
+  Run(SSL_LIBRARY_VERSION_TLS_1_3, "tickets", kFixed);
 }
 TEST_F(WrapProcessesTest, TicketsOfTls13WithCertificatesBySni) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_3, "tickets", "sni");
+  Run(SSL_LIBRARY_VERSION_TLS_1_3, "tickets", kSni);
+}
+TEST_F(WrapProcessesTest, TicketsOfTls13OfVirtualServers) {
+  Run(SSL_LIBRARY_VERSION_TLS_1_3, "tickets", kServers);
 }
 
 // With the key log full, processes have keys of their own for the same server

@@ -70,3 +70,12 @@ case_WhatMakeInstallInstallsPatchesATreeAlike() {
     root/usr/share/sslsnce/patches/apply --undo other
     same stock other
 }
+
+# The regression suite's mutants, which take long to build, are seen here first.
+case_EveryFaultOfTheRegressionSuiteFits() {
+    $apply tree
+    for fault in "$root"/tests/regress/mutants/*.patch; do
+        echo "$fault"
+        patch -p1 -s -f -F0 --dry-run -d tree <"$fault"
+    done
+}
