@@ -258,22 +258,53 @@ WordAt(const uint8_t *data, size_t len, size_t at)
     return word;
 }
 
-/* Stores |data|, which has |digest|, in a claimed cell. */
-static void
+/* Words that are stored or wiped between two looks at the claim. A cell takes
+ * up to a thousand times as long to write as a session's slot, and all who store
+ * the same certificate meet in one set, so that sixteen claims there are soon
+ * made while a writer is interrupted (rule 5). It had better notice. */
+#define BLOCK 16
+
+static bool
+StillOurs(const cell *at, snceVersion claim)
+{
+    return snceSlot_Version(&at->set->version[at->way]) == claim;
+}
+
+/* Stores |data|, which has |digest|, in a claimed cell. False if the claim was
+ * overridden meanwhile. */
+static bool
 WriteCell(const snceBlob *store, const cell *at, snceVersion claim,
           const uint8_t *data, size_t len, uint64_t digest)
 {
     uint64_t head[SNCE_CELL_HEAD];
 
-    for (size_t done = 0; done < len; done += sizeof(uint64_t)) {
-        uint64_t word = WordAt(data, len, done);
+    for (size_t i = 0; i * 8 < len; i++) {
+        uint64_t word = WordAt(data, len, i * 8);
 
-        snceSlot_Store(at->word + SNCE_CELL_HEAD + done / 8, &word, 1);
+        if (i % BLOCK == 0 && !StillOurs(at, claim)) {
+            return false;
+        }
+        snceSlot_Store(at->word + SNCE_CELL_HEAD + i, &word, 1);
     }
     head[SNCE_C_SUM] = snceSlot_Sum(&store->region->hash, &store->lot,
                                     at->place, claim, &digest, 1);
     head[SNCE_C_LENGTH] = len;
+    /* Equal certificates share a set: most probably the one that is here now
+     * is the same, and only this would spoil it. */
+    if (!StillOurs(at, claim)) {
+        return false;
+    }
     snceSlot_Store(at->word, head, SNCE_CELL_HEAD);
+    return true;
+}
+
+/* Wipes the first |count| words of a claimed cell, as long as it is ours. */
+static void
+WipeCell(const cell *at, snceVersion claim, size_t count)
+{
+    for (size_t i = 0; i < count && StillOurs(at, claim); i += BLOCK) {
+        snceSlot_Wipe(at->word + i, count - i < BLOCK ? count - i : BLOCK);
+    }
 }
 
 /* Wipes a claimed cell and gives it back. Only what the length says was used,
@@ -287,7 +318,7 @@ VacateCell(const cell *at, snceVersion claim)
     if (length > at->dataBytes) {
         length = at->dataBytes;
     }
-    snceSlot_Wipe(at->word, SNCE_CELL_HEAD + (size_t)(length + 7) / 8);
+    WipeCell(at, claim, SNCE_CELL_HEAD + (size_t)(length + 7) / 8);
     (void)snceSlot_Vacate(&at->set->version[at->way], claim);
 }
 
@@ -428,9 +459,11 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         FindCell(store, which, set * SNCE_WAYS + (unsigned)way, &at);
         if (snceVersion_State(seen[way]) != SNCE_STATE_EMPTY) {
             /* The old blob may be longer than the new one. */
-            snceSlot_Wipe(at.word, SNCE_CELL_HEAD + at.dataBytes / 8);
+            WipeCell(&at, claim, SNCE_CELL_HEAD + at.dataBytes / 8);
         }
-        WriteCell(store, &at, claim, data, len, digest);
+        if (!WriteCell(store, &at, claim, data, len, digest)) {
+            continue;
+        }
         atomic_store_explicit(&at.set->count[way],
                               (uint64_t)snceVersion_Generation(claim) << 32 | 1,
                               memory_order_relaxed);
