@@ -123,6 +123,10 @@ check:
 	@$(SUPPORT)/deps
 	@NSS=$(NSS) $(SUPPORT)/check
 
+# --- Benchmarks ------------------------------------------------------------
+
+include $(SUPPORT)/bench.mk
+
 # --- The rest --------------------------------------------------------------
 
 SHARE = $(DESTDIR)$(PREFIX)/share/sslsnce

@@ -1,0 +1,160 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* core.c: what does a lookup cost beside the least that it could cost?
+ *
+ *   core ENTRIES ROUNDS LOOKUPS
+ *
+ * The floor is one random read and copy of a record of a slot's size, out of
+ * shared memory that holds ENTRIES of them. In both, what was read last says
+ * what is read next, so that no processor can begin the next read before this
+ * one is there. The two take turns, ROUNDS times. */
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bench.h"
+
+#define RECORD_WORDS 24 /* what a lookup copies: SNCE_ENTRY_WORDS */
+
+typedef struct {
+  uint64_t word[RECORD_WORDS];
+} record;
+
+/* Word 1 of a record is its index, as a session's state begins with its serial.
+ */
+static double Floor(const record *records, uint64_t count, uint64_t reads,
+                    uint64_t seed) {
+  uint64_t serial = seed, sum = 0, wrong = 0, begin = bench_Ns();
+
+  for (uint64_t i = 0; i < reads; i++) {
+    uint64_t wanted = bench_Range(bench_Mix(serial + seed + i), count);
+    record copy;
+
+    for (unsigned w = 0; w < RECORD_WORDS; w++) {
+      copy.word[w] = records[wanted].word[w];
+    }
+    __asm__ volatile("" : : "r"(&copy) : "memory");
+    serial = copy.word[1];
+    wrong += serial != wanted;
+    sum += serial;
+  }
+  begin = bench_Ns() - begin;
+  if (wrong || sum == 0) {
+    bench_Fail("the floor read %llu wrong records", (unsigned long long)wrong);
+  }
+  return (double)begin / (double)reads;
+}
+
+/* Serials from |first| on are looked up: those that were stored, or others. */
+static double LookUp(snceCache cache, uint64_t first, uint64_t count,
+                     uint64_t lookups, uint64_t seed, snceResult expected) {
+  uint64_t serial = seed, wrong = 0, begin;
+  snceSession session;
+  snceKey key;
+
+  memset(&session, 0, sizeof(session));
+  memset(&key, 0, sizeof(key));
+  memcpy(key.address, bench_Address, sizeof(key.address));
+  begin = bench_Ns();
+  for (uint64_t i = 0; i < lookups; i++) {
+    uint64_t wanted = bench_Range(bench_Mix(serial + seed + i), count);
+    uint8_t id[SNCE_ID_MAX];
+    snceResult result;
+
+    bench_Id(first + wanted, id);
+    key.id = id;
+    key.idLen = sizeof(id);
+    result = snceCache_Lookup(cache, &key, bench_Time, &session);
+    if (result == SNCE_OK) {
+      memcpy(&serial, session.state, sizeof(serial));
+      wrong += serial != first + wanted;
+    } else {
+      serial = (uint64_t)result;
+    }
+    wrong += result != expected;
+  }
+  begin = bench_Ns() - begin;
+  if (wrong) {
+    bench_Fail("%llu of %llu lookups did not end as they must",
+               (unsigned long long)wrong, (unsigned long long)lookups);
+  }
+  return (double)begin / (double)lookups;
+}
+
+static uint64_t Fill(snceCache cache, uint64_t count) {
+  uint64_t stored = 0;
+  snceSession session;
+
+  for (uint64_t serial = 0; serial < count; serial++) {
+    bench_Session(serial, &session);
+    stored += snceCache_Insert(cache, &session, bench_Time) == SNCE_OK;
+  }
+  return stored;
+}
+
+int main(int argc, char **argv) {
+  benchRow row = {.question = "core", .mode = "dependent"};
+  uint64_t rounds, lookups, stored, used = 0;
+  snceFigures figures;
+  snceRegion *region;
+  snceCache cache;
+  record *records;
+
+  if (argc != 4) {
+    bench_Fail("usage: core ENTRIES ROUNDS LOOKUPS");
+  }
+  row.entries = bench_Number("ENTRIES", argv[1], SNCE_ENTRIES_MAX);
+  rounds = bench_Number("ROUNDS", argv[2], 1000);
+  lookups = bench_Number("LOOKUPS", argv[3], 1000000000);
+
+  /* The cache is 60 % full, as stock's in the other measurements: of what is
+   * stored then nothing is evicted. */
+  stored = row.entries * 6 / 10 ? row.entries * 6 / 10 : 1;
+  region = bench_Region(row.entries);
+  cache = snceRegion_DefaultCache(region);
+  if (Fill(cache, stored) != stored) {
+    bench_Fail("a cache of %llu did not take %llu sessions",
+               (unsigned long long)row.entries, (unsigned long long)stored);
+  }
+  records = mmap(NULL, stored * sizeof(*records), PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (records == MAP_FAILED) {
+    bench_Fail("no memory for %llu records", (unsigned long long)stored);
+  }
+  for (uint64_t i = 0; i < stored; i++) {
+    records[i].word[1] = i;
+  }
+
+  for (uint64_t round = 0; round < rounds; round++) {
+    uint64_t seed = bench_Mix(round);
+    double ns;
+
+    /* Once to warm up what fits the processor's cache. */
+    (void)Floor(records, stored, lookups / 10 + 1, seed);
+    row.work = "read";
+    row.subject = "floor";
+    ns = Floor(records, stored, lookups, seed);
+    bench_Row(&row, "ns", ns);
+
+    row.work = "hit";
+    row.subject = "ours";
+    (void)LookUp(cache, 0, stored, lookups / 10 + 1, seed, SNCE_OK);
+    ns = LookUp(cache, 0, stored, lookups, seed, SNCE_OK);
+    bench_Row(&row, "ns", ns);
+
+    row.work = "miss";
+    ns = LookUp(cache, UINT64_C(1) << 40, stored, lookups, seed, SNCE_MISS);
+    bench_Row(&row, "ns", ns);
+    used += 2 * lookups + lookups / 10 + 1;
+  }
+  if (snceCache_GetFigures(cache, &figures) != SNCE_OK ||
+      figures.inserts != stored || figures.live != stored ||
+      figures.hits + figures.missesUnknown != used) {
+    bench_Fail("the cache's figures do not add up");
+  }
+  munmap(records, stored * sizeof(*records));
+  snceRegion_Close(region);
+  return 0;
+}
