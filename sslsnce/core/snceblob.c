@@ -37,13 +37,14 @@ CellBytes(const sizeClass *sized)
 static uint64_t
 SetBytes(const sizeClass *sized)
 {
-    return sizeof(snceCellSet) + SNCE_WAYS * CellBytes(sized);
+    return sizeof(snceCellSet) + SNCE_CELL_WAYS * CellBytes(sized);
 }
 
 static uint64_t
 SetCount(const sizeClass *sized, uint64_t cells)
 {
-    uint64_t sets = (cells * sized->share / 32 + SNCE_WAYS - 1) / SNCE_WAYS;
+    uint64_t sets =
+        (cells * sized->share / 32 + SNCE_CELL_WAYS - 1) / SNCE_CELL_WAYS;
 
     return sets ? sets : 1;
 }
@@ -82,10 +83,10 @@ FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
 {
     const sizeClass *sized = &classes[which];
     uint64_t set = store->offset + ClassOffset(which, store->cells) +
-                   index / SNCE_WAYS * SetBytes(sized);
+                   index / SNCE_CELL_WAYS * SetBytes(sized);
 
     out->set = (snceCellSet *)(store->region->base + set);
-    out->way = (unsigned)(index % SNCE_WAYS);
+    out->way = (unsigned)(index % SNCE_CELL_WAYS);
     out->which = which;
     out->index = index;
     out->place = set + sizeof(snceCellSet) + out->way * CellBytes(sized);
@@ -108,7 +109,7 @@ FollowRef(const snceBlob *store, snceBlobRef ref, cell *out)
     uint64_t index = (uint32_t)ref >> 3;
 
     if (which == 0 || which > CLASSES ||
-        index >= SetCount(&classes[which - 1], store->cells) * SNCE_WAYS) {
+        index >= SetCount(&classes[which - 1], store->cells) * SNCE_CELL_WAYS) {
         return false;
     }
     FindCell(store, which - 1, index, out);
@@ -326,11 +327,12 @@ VacateCell(const cell *at, snceVersion claim)
  * one that nobody refers to, else the next one round the clock that was not
  * used since it was last passed. Returns the way, or -1: all being written. */
 static int
-ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_WAYS], uint8_t clock)
+ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_CELL_WAYS],
+             uint8_t clock)
 {
     int unused = -1, first = -1;
 
-    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+    for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
         unsigned state = snceVersion_State(seen[way]);
 
         /* What is in no state was spoiled, and is as good as empty. */
@@ -339,8 +341,8 @@ ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_WAYS], uint8_t clock)
             return (int)way;
         }
     }
-    for (unsigned step = 0; step < SNCE_WAYS; step++) {
-        unsigned way = (clock + step) % SNCE_WAYS;
+    for (unsigned step = 0; step < SNCE_CELL_WAYS; step++) {
+        unsigned way = (clock + step) % SNCE_CELL_WAYS;
         uint64_t count;
 
         if (snceVersion_State(seen[way]) != SNCE_STATE_FULL) {
@@ -360,7 +362,7 @@ ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_WAYS], uint8_t clock)
     if (unused >= 0) {
         return unused;
     }
-    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+    for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
         snceSlot_Forget(&set->version[way], seen[way]);
     }
     return first;
@@ -370,12 +372,12 @@ ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_WAYS], uint8_t clock)
  * session more. */
 static bool
 FindEqual(const snceBlob *store, unsigned which, uint64_t set,
-          const snceVersion seen[SNCE_WAYS], const uint8_t *data, size_t len,
-          uint64_t digest, snceBlobRef *ref)
+          const snceVersion seen[SNCE_CELL_WAYS], const uint8_t *data,
+          size_t len, uint64_t digest, snceBlobRef *ref)
 {
     uint64_t tag = snceVersion_Tag(digest);
 
-    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+    for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
         uint64_t head[SNCE_CELL_HEAD];
         snceVersion v;
         uint32_t left;
@@ -385,7 +387,7 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
         if (!snceVersion_Matches(seen[way], SNCE_STATE_FULL, tag)) {
             continue;
         }
-        FindCell(store, which, set * SNCE_WAYS + way, &at);
+        FindCell(store, which, set * SNCE_CELL_WAYS + way, &at);
         v = snceSlot_Version(&at.set->version[way]);
         if (!snceVersion_Matches(v, SNCE_STATE_FULL, tag)) {
             continue;
@@ -433,11 +435,11 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
     digest = snceHash_Bytes(&store->region->hash, 0, data, len);
     tag = snceVersion_Tag(digest);
     set = snceHash_Range(digest, SetCount(&classes[which], store->cells));
-    FindCell(store, which, set * SNCE_WAYS, &at);
+    FindCell(store, which, set * SNCE_CELL_WAYS, &at);
 
-    for (unsigned try = 0; try < SNCE_WAYS; try++) {
-        snceVersion seen[SNCE_WAYS];
-        uint8_t clock = snceSlot_Look(seen, at.set->version);
+    for (unsigned try = 0; try < SNCE_CELL_WAYS; try++) {
+        snceVersion seen[SNCE_CELL_WAYS];
+        uint8_t clock = snceSlot_Look(seen, at.set->version, SNCE_CELL_WAYS);
         snceVersion claim;
         int way;
 
@@ -456,7 +458,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         if (snceVersion_State(seen[way]) == SNCE_STATE_FULL) {
             CountStored(store, (uint64_t)-1);
         }
-        FindCell(store, which, set * SNCE_WAYS + (unsigned)way, &at);
+        FindCell(store, which, set * SNCE_CELL_WAYS + (unsigned)way, &at);
         if (snceVersion_State(seen[way]) != SNCE_STATE_EMPTY) {
             /* The old blob may be longer than the new one. */
             WipeCell(&at, claim, SNCE_CELL_HEAD + at.dataBytes / 8);
@@ -501,8 +503,8 @@ snceBlob_Release(const snceBlob *store, snceBlobRef ref)
     /* From count 0 it never rises again (Count), so nobody can come to refer
      * to it while it is wiped. */
     for (unsigned try = 0; try < 2; try++) { /* a reader may set visited */
-        snceVersion all[SNCE_WAYS];
-        uint8_t clock = snceSlot_Look(all, at.set->version);
+        snceVersion all[SNCE_CELL_WAYS];
+        uint8_t clock = snceSlot_Look(all, at.set->version, SNCE_CELL_WAYS);
 
         seen = snceSlot_Version(&at.set->version[at.way]);
         if (snceVersion_State(seen) != SNCE_STATE_FULL ||

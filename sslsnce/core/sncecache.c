@@ -8,6 +8,7 @@
 #include "sncecount.h"
 #include "snceslot.h"
 #include "snceview.h"
+#include "snceword.h"
 
 /* Caches change rarely; an operation that meets a change looks again so often.
  */
@@ -30,9 +31,13 @@ MakeProbe(snceCache cache, const uint8_t *id, size_t idLen,
     if (idLen == 0 || idLen > SNCE_ID_MAX) {
         return false;
     }
-    memset(out->id, 0, sizeof(out->id));
-    memcpy(out->id, id, idLen);
-    memcpy(out->address, address, sizeof(out->address));
+    if (idLen == SNCE_ID_MAX) { /* as NSS makes them */
+        snceWord_Read(out->id, id, SNCE_ID_MAX / 8);
+    } else {
+        memset(out->id, 0, sizeof(out->id));
+        memcpy(out->id, id, idLen);
+    }
+    snceWord_Read(out->address, address, SNCE_ADDRESS_BYTES / 8);
     out->shape = idLen;
     out->matchAddress = true;
     snceProbe_Hash(out, cache.region);
@@ -266,7 +271,7 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
     words[SNCE_W_ACCESS] = (uint64_t)session->lastAccess.usec;
 
     result = Store(&view, cache, &probe, now, words);
-    explicit_bzero(words, sizeof(words));
+    snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
     if (result != SNCE_OK && result != SNCE_GONE) {
         Count(&view, SNCE_N_DROPPED);
     }
@@ -370,14 +375,15 @@ LookUp(snceCache cache, const snceKey *key, snceProbe *probe, snceTime now,
         return result;
     }
 
-    memcpy(out->id, &words[SNCE_W_ID], sizeof(out->id));
+    snceWord_Write(out->id, &words[SNCE_W_ID], SNCE_ID_MAX / 8);
     out->idLen = key->idLen;
-    memcpy(out->address, &words[SNCE_W_ADDRESS], sizeof(out->address));
+    snceWord_Write(out->address, &words[SNCE_W_ADDRESS],
+                   SNCE_ADDRESS_BYTES / 8);
     out->sessionClass = (snceClass)sessionClass;
     out->created.usec = (int64_t)words[SNCE_W_CREATED];
     out->lastAccess.usec = (int64_t)words[SNCE_W_ACCESS];
     out->expires = ExpiryBy(&rule, out->sessionClass, out->created);
-    memcpy(out->state, &words[SNCE_W_STATE], SNCE_STATE_BYTES);
+    snceWord_Write(out->state, &words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
     if (cache.region->access != SNCE_ACCESS_READ) {
         snceSlot_Visit(&spot.set->version[spot.way], spot.seen);
         MoveAccess(&spot, words[SNCE_W_ACCESS], now);
@@ -401,7 +407,7 @@ snceCache_Lookup(snceCache cache, const snceKey *key, snceTime now,
          try++) {
         result = LookUp(cache, key, &probe, now, words, out);
     }
-    explicit_bzero(words, sizeof(words));
+    snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
     return result == SNCE_DROPPED ? SNCE_MISS : result;
 }
 

@@ -20,6 +20,19 @@ snceHash_Init(snceHash *hash, uint64_t seed)
 
 /* In blocks, each one's hash the next one's tweak. */
 uint64_t
+snceHash_Words(const snceHash *hash, uint64_t tweak, const uint64_t *words,
+               size_t count)
+{
+    while (count > SNCE_HASH_KEYS) {
+        tweak = snceHash_Block(hash, tweak, words, SNCE_HASH_KEYS);
+        words += SNCE_HASH_KEYS;
+        count -= SNCE_HASH_KEYS;
+    }
+    return snceHash_Block(hash, tweak, words, count);
+}
+
+/* Likewise. */
+uint64_t
 snceHash_Bytes(const snceHash *hash, uint64_t tweak, const uint8_t *data,
                size_t len)
 {

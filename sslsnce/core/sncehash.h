@@ -45,6 +45,8 @@ snceHash_Multiply(uint64_t sum[2], uint64_t a, uint64_t b)
 
     sum[0] += (uint64_t)product;
     sum[1] += (uint64_t)(product >> 64);
+    /* Else all products are made first, kept in memory and added then. */
+    __asm__("" : "+r"(sum[0]), "+r"(sum[1]));
 #else
     uint64_t aLow = (uint32_t)a, aHigh = a >> 32;
     uint64_t bLow = (uint32_t)b, bHigh = b >> 32;
@@ -56,32 +58,30 @@ snceHash_Multiply(uint64_t sum[2], uint64_t a, uint64_t b)
 #endif
 }
 
-/* snceHash_Words hashes |count| words; different |tweak|s give unrelated
- * results. */
+/* snceHash_Block hashes |count| words, at most SNCE_HASH_KEYS; different
+ * |tweak|s give unrelated results. Where |count| is a constant, as in every
+ * lookup, nothing is left of the loop. */
 static inline uint64_t
-snceHash_Words(const snceHash *hash, uint64_t tweak, const uint64_t *words,
+snceHash_Block(const snceHash *hash, uint64_t tweak, const uint64_t *words,
                size_t count)
 {
     uint64_t sum[2] = { tweak, count };
-    size_t i = 0;
 
-    while (count - i > SNCE_HASH_KEYS) {
-        for (size_t k = 0; k < SNCE_HASH_KEYS; k += 2, i += 2) {
-            snceHash_Multiply(sum, words[i] + hash->key[k],
-                              words[i + 1] + hash->key[k + 1]);
-        }
-        sum[0] = snceHash_Mix(sum[0] ^ sum[1]);
+#pragma GCC unroll 12
+    for (size_t i = 0; i + 1 < count; i += 2) {
+        snceHash_Multiply(sum, words[i] + hash->key[i],
+                          words[i + 1] + hash->key[i + 1]);
     }
-    for (size_t k = 0; i + 1 < count; k += 2, i += 2) {
-        snceHash_Multiply(sum, words[i] + hash->key[k],
-                          words[i + 1] + hash->key[k + 1]);
-    }
-    if (i < count) {
-        snceHash_Multiply(sum, words[i] + hash->key[SNCE_HASH_KEYS - 2],
+    if (count % 2) {
+        snceHash_Multiply(sum, words[count - 1] + hash->key[SNCE_HASH_KEYS - 2],
                           hash->key[SNCE_HASH_KEYS - 1]);
     }
-    return snceHash_Mix(sum[0] + snceHash_Mix(sum[1]));
+    return snceHash_Mix(sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15));
 }
+
+/* snceHash_Words hashes any number of words, as snceHash_Block. */
+uint64_t snceHash_Words(const snceHash *hash, uint64_t tweak,
+                        const uint64_t *words, size_t count);
 
 /* snceHash_Bytes hashes |len| bytes, any number of them. */
 uint64_t snceHash_Bytes(const snceHash *hash, uint64_t tweak,

@@ -8,7 +8,7 @@
 #include "snceversion.h"
 
 /* Counted up when the meaning of the region changes but no size does. */
-#define LAYOUT_REVISION 2
+#define LAYOUT_REVISION 3
 
 uint64_t
 snceLayout_Signature(void)
@@ -34,6 +34,7 @@ snceLayout_Signature(void)
         SNCE_AT_JOURNAL,
         SNCE_AT_HEAP,
         SNCE_WAYS,
+        SNCE_CELL_WAYS,
         SNCE_FIGURES,
         SNCE_KEY_VALUE_MAX,
         SNCE_STATE_BYTES,

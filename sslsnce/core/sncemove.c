@@ -224,7 +224,7 @@ snceMove_Finish(snceRegion *region, uint32_t number)
 /* ---- what snce.h promises ------------------------------------------------ */
 
 /* How many sets a cache that grows needs, so that nothing is lost: the number
- * that SetsFor says keeps 99.97 % of a full cache; with a quarter to spare,
+ * that SetsFor says keeps 99.8 % of a full cache; with a quarter to spare,
  * everything finds room. */
 static uint64_t
 SetsForAll(const snceTable *table, uint64_t sets)

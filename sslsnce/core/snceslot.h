@@ -119,6 +119,7 @@ snceSlot_Wipe(snceWord *to, size_t count)
 static inline void
 snceSlot_Load(uint64_t *to, const snceWord *from, size_t count)
 {
+#pragma GCC unroll 24
     for (size_t i = 0; i < count; i++) {
         to[i] = atomic_load_explicit(&from[i], memory_order_acquire);
     }
@@ -163,7 +164,7 @@ snceSlot_Forget(snceWord *version, snceVersion seen)
     }
 }
 
-/* snceSlot_Sum is the checksum of |count| words that lie at the slot |place| of
+/* snceSlot_Sum is the checksum of |count| words, at most SNCE_HASH_KEYS, that lie at the slot |place| of
  * |lot| under the version |v|. The generation and the tag are part of it, the
  * state and the hints are not. */
 static inline uint64_t
@@ -175,18 +176,18 @@ snceSlot_Sum(const snceHash *hash, const snceLot *lot, uint64_t place,
         (generation << SNCE_GENERATION_SHIFT | (v & SNCE_TAG_MASK)) ^
         snceHash_Mix(place ^ lot->salt);
 
-    return snceHash_Words(hash, tweak, words, count);
+    return snceHash_Block(hash, tweak, words, count);
 }
 
-/* snceSlot_Look copies the version words of a set and returns its clock: the
- * sum of the generations, which every claim in the set counts up (rule 5).
+/* snceSlot_Look copies the |ways| version words of a set and returns its clock:
+ * the sum of the generations, which every claim in the set counts up (rule 5).
  * Relaxed: what is then used is loaded again or compared by the claim. */
 static inline uint8_t
-snceSlot_Look(snceVersion seen[SNCE_WAYS], const snceWord version[SNCE_WAYS])
+snceSlot_Look(snceVersion *seen, const snceWord *version, unsigned ways)
 {
     uint32_t clock = 0;
 
-    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+    for (unsigned way = 0; way < ways; way++) {
         seen[way] = atomic_load_explicit(&version[way], memory_order_relaxed);
         clock += snceVersion_Generation(seen[way]);
     }

@@ -4,7 +4,7 @@
 
 /* sncetable.h: the session table of one virtual server.
  *
- * Sets of sixteen slots; a session lies in one of the two sets that its ID's
+ * Sets of ten slots; a session lies in one of the two sets that its ID's
  * hash names. Works on entries, which are words (sncelayout.h); what they mean
  * to a session is sncecache.c's business. */
 #ifndef SNCETABLE_H
@@ -43,7 +43,7 @@ typedef struct {
 static inline void
 snceProbe_Hash(snceProbe *probe, const snceRegion *region)
 {
-    probe->hash = snceHash_Words(&region->hash, probe->shape, probe->id,
+    probe->hash = snceHash_Block(&region->hash, probe->shape, probe->id,
                                  sizeof(probe->id) / sizeof(probe->id[0]));
 }
 
@@ -60,9 +60,19 @@ typedef struct {
     uint32_t timeoutSec[SNCE_CLASSES];
 } snceRule;
 
+#define SNCE_USEC_PER_SEC 1000000
+
 /* snceRule_Expired tells whether an entry created at |created| is dead. */
-bool snceRule_Expired(const snceRule *rule, unsigned sessionClass,
-                      int64_t created);
+static inline bool
+snceRule_Expired(const snceRule *rule, unsigned sessionClass, int64_t created)
+{
+    int64_t age;
+
+    if (__builtin_sub_overflow(rule->now.usec, created, &age)) {
+        return rule->now.usec > created;
+    }
+    return age >= (int64_t)rule->timeoutSec[sessionClass] * SNCE_USEC_PER_SEC;
+}
 
 /* snceTable_SetsFor returns how many sets hold |entries| sessions (G10). */
 uint64_t snceTable_SetsFor(uint64_t entries);

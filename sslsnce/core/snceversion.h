@@ -62,11 +62,19 @@ snceVersion_Tag(uint64_t hash)
     return hash & SNCE_TAG_MASK;
 }
 
+/* snceVersion_Differs is 0 if |v| is in |state| with |tag|, else another value
+ * below 2^32. */
+static inline uint64_t
+snceVersion_Differs(snceVersion v, unsigned state, uint64_t tag)
+{
+    return (v ^ (tag | state)) & (SNCE_TAG_MASK | SNCE_STATE_MASK);
+}
+
 /* snceVersion_Matches tells whether |v| is in |state| with |tag|. */
 static inline bool
 snceVersion_Matches(snceVersion v, unsigned state, uint64_t tag)
 {
-    return (v & (SNCE_TAG_MASK | SNCE_STATE_MASK)) == (tag | state);
+    return snceVersion_Differs(v, state, tag) == 0;
 }
 
 /* snceVersion_Same compares two versions but for the visited bit, which does

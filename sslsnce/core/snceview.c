@@ -10,87 +10,37 @@
  * thousands of times as long as a look. */
 #define LOOK_TRIES 64
 
-/* The words of a home, not bounded yet. */
-typedef struct {
-    uint64_t table;
-    uint64_t store;
-    uint64_t shape;
-} homeWords;
-
-/* Acquire: pairs with the release stores of what nobody lives in any more, so
- * that the life word loaded afterwards is then another. */
-static inline void
-LoadHome(homeWords *out, const snceHomeWords *home)
-{
-    out->table = atomic_load_explicit(&home->table, memory_order_acquire);
-    out->store = atomic_load_explicit(&home->store, memory_order_acquire);
-    out->shape = atomic_load_explicit(&home->shape, memory_order_acquire);
-}
-
-static inline snceResult
-OpenHome(snceHome *out, const snceView *view, const homeWords *words)
-{
-    out->id = view->id;
-    out->store = words->store;
-    out->cells = words->shape & SNCE_PAGE_MASK;
-    return snceTable_At(&out->table, view->region, view->id, words->table,
-                        words->shape >> SNCE_SERIAL_SHIFT);
-}
-
 snceResult
-snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
+snceView_OpenAny(snceView *out, const snceRegion *region, snceServerId id)
 {
-    homeWords now, old = { 0 };
-    const snceServerWords *entry;
+    const snceServerWords *entry = snceRegion_Server(region, id.number);
     snceResult result;
 
-    if (id.number >= SNCE_SERVERS) {
-        return SNCE_GONE;
-    }
-    entry = snceRegion_Server(region, id.number);
-    out->region = region;
-    out->id = id;
-    for (unsigned try = 0;; try++) {
-        unsigned home;
+    for (unsigned try = 0; try < LOOK_TRIES; try++) {
+        snceHomeSeen now, old = { 0 };
 
-        if (try == LOOK_TRIES) {
-            return SNCE_CORRUPT;
-        }
+        out->region = region;
+        out->id = id;
         /* Sequentially consistent: pairs with snceChange_Commit. Whoever sees
          * a change sees all that was stored before it. */
         out->life = atomic_load_explicit(&entry->life, memory_order_seq_cst);
         if (!snceLife_Is(out->life, id.generation)) {
             return SNCE_GONE;
         }
-        home = snceLife_Home(out->life);
-        LoadHome(&now, &entry->home[home]);
         out->moving = (out->life & SNCE_LIFE_MOVING) != 0;
+        snceView_Load(out, entry, &now);
         if (out->moving) {
-            LoadHome(&old, &entry->home[!home]);
+            snceHomeWords_Load(&entry->home[!snceLife_Home(out->life)], &old);
         }
-        for (unsigned i = 0; i < SNCE_CLASSES; i++) {
-            out->timeoutSec[i] = atomic_load_explicit(&entry->timeoutSec[i],
-                                                      memory_order_acquire);
-        }
-        if (atomic_load_explicit(&entry->life, memory_order_relaxed) ==
-            out->life) {
-            break;
+        if (snceView_Unchanged(out, entry)) {
+            result = snceHome_Open(&out->now, out, &now);
+            if (result == SNCE_OK && out->moving) {
+                result = snceHome_Open(&out->old, out, &old);
+            }
+            return result;
         }
     }
-    out->matchAddress = (out->life & SNCE_LIFE_ADDRESS) != 0;
-    result = OpenHome(&out->now, out, &now);
-    if (result == SNCE_OK && out->moving) {
-        result = OpenHome(&out->old, out, &old);
-    }
-    return result;
-}
-
-snceRule
-snceView_Rule(const snceView *view, snceTime now)
-{
-    snceRule rule = { now, { view->timeoutSec[0], view->timeoutSec[1] } };
-
-    return rule;
+    return SNCE_CORRUPT;
 }
 
 snceResult

@@ -36,10 +36,85 @@ typedef struct {
     snceHome now; /* takes inserts */
 } snceView;
 
+/* The words of a home, not bounded yet. */
+typedef struct {
+    uint64_t table;
+    uint64_t store;
+    uint64_t shape;
+} snceHomeSeen;
+
+/* Acquire: pairs with the release stores of what nobody lives in any more, so
+ * that the life word loaded afterwards is then another. */
+static inline void
+snceHomeWords_Load(const snceHomeWords *home, snceHomeSeen *out)
+{
+    out->table = atomic_load_explicit(&home->table, memory_order_acquire);
+    out->store = atomic_load_explicit(&home->store, memory_order_acquire);
+    out->shape = atomic_load_explicit(&home->shape, memory_order_acquire);
+}
+
+/* What belongs to the life word that |view| has, if that is unchanged then. */
+static inline void
+snceView_Load(snceView *view, const snceServerWords *entry, snceHomeSeen *now)
+{
+    snceHomeWords_Load(&entry->home[snceLife_Home(view->life)], now);
+    for (unsigned i = 0; i < SNCE_CLASSES; i++) {
+        view->timeoutSec[i] =
+            atomic_load_explicit(&entry->timeoutSec[i], memory_order_acquire);
+    }
+    view->matchAddress = (view->life & SNCE_LIFE_ADDRESS) != 0;
+}
+
+/* Relaxed: what was loaded before it was loaded with acquire. */
+static inline bool
+snceView_Unchanged(const snceView *view, const snceServerWords *entry)
+{
+    return atomic_load_explicit(&entry->life, memory_order_relaxed) ==
+           view->life;
+}
+
+/* Bounds what was seen of a home (rule 1). */
+static inline snceResult
+snceHome_Open(snceHome *out, const snceView *view, const snceHomeSeen *seen)
+{
+    out->id = view->id;
+    out->store = seen->store;
+    out->cells = seen->shape & SNCE_PAGE_MASK;
+    return snceTable_At(&out->table, view->region, view->id, seen->table,
+                        seen->shape >> SNCE_SERIAL_SHIFT);
+}
+
+/* snceView_OpenAny is snceView_Open for a server that may be moving or changing
+ * at this moment; |id.number| is below SNCE_SERVERS. */
+snceResult snceView_OpenAny(snceView *out, const snceRegion *region,
+                            snceServerId id);
+
 /* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE or
- * SNCE_CORRUPT. */
-snceResult snceView_Open(snceView *out, const snceRegion *region,
-                         snceServerId id);
+ * SNCE_CORRUPT. Here is the case of nearly every lookup. */
+static inline snceResult
+snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
+{
+    const snceServerWords *entry;
+    snceHomeSeen now;
+
+    if (id.number >= SNCE_SERVERS) {
+        return SNCE_GONE;
+    }
+    entry = snceRegion_Server(region, id.number);
+    out->region = region;
+    out->id = id;
+    out->moving = false;
+    /* Sequentially consistent: as in snceView_OpenAny. */
+    out->life = atomic_load_explicit(&entry->life, memory_order_seq_cst);
+    if (snceLife_Is(out->life, id.generation) &&
+        !(out->life & SNCE_LIFE_MOVING)) {
+        snceView_Load(out, entry, &now);
+        if (snceView_Unchanged(out, entry)) {
+            return snceHome_Open(&out->now, out, &now);
+        }
+    }
+    return snceView_OpenAny(out, region, id);
+}
 
 /* snceView_Moved tells whether anything changed since the view was opened, so
  * that what was not found may be where nobody looked, and what was stored where
@@ -56,7 +131,13 @@ snceView_Moved(const snceView *view)
 }
 
 /* snceView_Rule returns when entries expire, at the time |now|. */
-snceRule snceView_Rule(const snceView *view, snceTime now);
+static inline snceRule
+snceView_Rule(const snceView *view, snceTime now)
+{
+    snceRule rule = { now, { view->timeoutSec[0], view->timeoutSec[1] } };
+
+    return rule;
+}
 
 /* snceHome_Store opens the store. Returns SNCE_OK or SNCE_CORRUPT. */
 snceResult snceHome_Store(snceBlob *out, const snceHome *home);

@@ -144,6 +144,11 @@ class SnceStorm : public ::testing::Test {
   }
   // No slot, certificate or name was lost for good.
   void ExpectWholeCapacity() {
+    for (uint64_t serial = 0; serial < kKeys; ++serial) {
+      const Session left(serial, 1, kEverything);
+      const snceKey key = left.Key();
+      snceCache_Remove(region_.cache(), &key);
+    }
     for (uint64_t serial = 0; serial < kEntries; ++serial) {
       const Session session(1000000 + serial);
       snceResult result = session.Insert(region_.cache(), At(kStart));

@@ -6,7 +6,7 @@
 #   handshakes                    public API only, before either library
 
 BENCH := build/bench
-BENCH_FLAGS := -std=gnu11 -O2 -g $(CORE_WARNINGS) -MMD -MP -Iinclude -Itests/bench
+BENCH_FLAGS := -std=gnu11 -O2 -g $(CORE_WARNINGS) -MMD -MP -Iinclude -Isslsnce/core -Itests/bench
 
 BENCH_ON_CORE := $(filter $(basename $(notdir $(wildcard tests/bench/*.c))), \
     core peers growth traces)

@@ -1,0 +1,57 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* snceword.h: bytes to words and back, one word at a time.
+ *
+ * A processor cannot forward to a wide load what was just stored by narrow ones;
+ * it waits until they have all left its pipeline. The words of a session are
+ * copied by atomics, which are narrow; what comes next must not become vectors.
+ * The empty asm statements keep each word in a register of its own. */
+#ifndef SNCEWORD_H
+#define SNCEWORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* snceWord_Read copies |count| words' worth of bytes to words. */
+static inline void
+snceWord_Read(uint64_t *to, const uint8_t *from, size_t count)
+{
+#pragma GCC unroll 12
+    for (size_t i = 0; i < count; i++) {
+        uint64_t word;
+
+        memcpy(&word, from + i * sizeof(word), sizeof(word));
+        __asm__("" : "+r"(word));
+        to[i] = word;
+    }
+}
+
+/* snceWord_Write copies |count| words to bytes. */
+static inline void
+snceWord_Write(uint8_t *to, const uint64_t *from, size_t count)
+{
+#pragma GCC unroll 12
+    for (size_t i = 0; i < count; i++) {
+        uint64_t word = from[i];
+
+        __asm__("" : "+r"(word));
+        memcpy(to + i * sizeof(word), &word, sizeof(word));
+    }
+}
+
+/* snceWord_Wipe overwrites |count| words, although nobody reads them again. */
+static inline void
+snceWord_Wipe(uint64_t *words, size_t count)
+{
+    volatile uint64_t *word = words;
+
+#pragma GCC unroll 12
+    for (size_t i = 0; i < count; i++) {
+        word[i] = 0;
+    }
+}
+
+#endif /* SNCEWORD_H */
