@@ -207,21 +207,33 @@ static uint32_t SpanSeconds(uint8_t code) {
 }
 
 /* The one whose last access is longest ago, as far as the slot's hints can
- * tell; but for one that was never looked up, time passes half as fast again.
- */
+ * tell, which know it by the second and by SpanCode. But where two fifths or
+ * more of the slots hold what was never looked up, one of these.
+ *
+ * Clients that come once would fill a cache by LRU, and one that puts out first
+ * what was never looked up keeps what was looked up long ago. Of a fifth, a
+ * third, two fifths and a half, tried on all traces, this was the least that
+ * stays within half a point of LRU where clients come in bursts. */
 static unsigned LongestIdle(traceModel *m, const uint32_t set[2], uint32_t ms) {
+  unsigned found = 0, fresh = 0;
   uint64_t best = 0;
-  unsigned found = 0;
 
+  for (unsigned i = 0; i < NEAR; i++) {
+    fresh += !Near(m, set, i)->visited;
+  }
   for (unsigned step = 0; step < NEAR; step++) {
     unsigned i = Step(m, set, step);
     const slot *s = Near(m, set, i);
-    uint64_t age = ms / 1000 - s->created / 1000;
-    uint64_t span = SpanSeconds(s->span);
-    uint64_t rank =
-        4 * (s->visited ? age - (span < age ? span : age) : age + age / 2) +
-        (s->visited ? 1 : 2);
+    uint32_t age = ms / 1000 - s->created / 1000;
+    uint32_t span = SpanSeconds(s->span);
+    uint64_t rank;
 
+    if (s->visited) {
+      rank = 2 * (uint64_t)(span < age ? age - span : 0) + 1;
+    } else {
+      rank = 2 * (uint64_t)age + 2;
+      rank += 5 * fresh >= 2 * NEAR ? UINT64_C(1) << 33 : 0;
+    }
     if (rank > best) {
       best = rank;
       found = i;
