@@ -12,7 +12,15 @@
  * have the same number of bytes. A client that comes back offers the session
  * that it got last; what is not there, or has expired, is a full handshake and
  * a new session under a new ID. A row is the percentage that was resumed, of
- * all that was offered, expired or not. */
+ * all that was offered, expired or not; its mode is the size of the cache in
+ * percent of CLIENTS.
+ *
+ *   ours               the core
+ *   belady             the best possible, which knows the future
+ *   lru ... clock      exact, over all entries
+ *   stock              in as many bytes as ours took, certificates included
+ *   stock-entries      with as many entries as ours was asked for
+ *   table-...          models of our table, with rules of replacement */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +28,13 @@
 #include "bench.h"
 #include "tracemodels.h"
 
-/* Sizes in bytes, certificates aside. */
-#define SLOT_BYTES                                                             \
-  204.8                   /* ours: ten slots to 2048, hints included. An exact \
-                           * LRU cannot have more: 192 for the record, two     \
-                           * links and its part of an index */
-#define STOCK_BYTES 523.0 /* stock's, single process, measured */
-#define STOCK_CELL 4096.0 /* stock's for a certificate, whatever its size */
+/* Bytes for a session, certificates aside. Ours: ten slots to 2048, hints
+ * included. An exact LRU has as many entries: 192 for the record leaves it 12.8
+ * for two links and its part of an index. Stock's was measured, in one process;
+ * a certificate takes another cell, whatever its size. */
+#define SLOT_BYTES 204.8
+#define STOCK_BYTES 523.0
+#define STOCK_CELL 4096.0
 
 /* ---- ours ---------------------------------------------------------------- */
 
