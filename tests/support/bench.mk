@@ -11,6 +11,7 @@ BENCH_FLAGS := -std=gnu11 -O2 -g $(CORE_WARNINGS) -MMD -MP -Iinclude -Isslsnce/c
 BENCH_ON_CORE := $(filter $(basename $(notdir $(wildcard tests/bench/*.c))), \
     core peers growth traces)
 BENCH_LIBRARIES_peers := -llmdb -lmemcached -lhiredis
+BENCH_OBJECTS_traces := $(addprefix $(BENCH)/,tracesource.o tracemodels.o tracesets.o)
 
 .PHONY: bench-programs
 bench-programs: $(addprefix $(BENCH)/,$(BENCH_ON_CORE))
@@ -18,6 +19,7 @@ bench-programs: $(addprefix $(BENCH)/,$(BENCH_ON_CORE))
 $(addprefix $(BENCH)/,$(BENCH_ON_CORE)): $(BENCH)/%: \
     $(BENCH)/%.o $(BENCH)/bench.o $(CORE)/libsnce.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(BENCH_LIBRARIES_$*) -lpthread -lm
+$(BENCH)/traces: $(BENCH_OBJECTS_traces)
 $(BENCH)/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_FLAGS) $(CFLAGS) -c -o $@ $<
