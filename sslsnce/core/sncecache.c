@@ -385,7 +385,7 @@ LookUp(snceCache cache, const snceKey *key, snceProbe *probe, snceTime now,
     out->expires = ExpiryBy(&rule, out->sessionClass, out->created);
     snceWord_Write(out->state, &words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
     if (cache.region->access != SNCE_ACCESS_READ) {
-        snceSlot_Visit(&spot.set->version[spot.way], spot.seen);
+        snceTable_Use(&spot, words, now);
         MoveAccess(&spot, words[SNCE_W_ACCESS], now);
     }
     Count(&view, SNCE_N_HIT);

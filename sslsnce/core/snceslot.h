@@ -153,6 +153,19 @@ snceSlot_Visit(snceWord *version, snceVersion seen)
     }
 }
 
+/* snceSlot_Use notes that an entry, created |sec| seconds ago, was used. Losing
+ * the race is as harmless. */
+static inline void
+snceSlot_Use(snceWord *version, snceVersion seen, uint32_t sec)
+{
+    snceVersion used = snceVersion_Used(seen, sec);
+
+    if (used != seen) {
+        (void)atomic_compare_exchange_strong_explicit(
+            version, &seen, used, memory_order_relaxed, memory_order_relaxed);
+    }
+}
+
 /* snceSlot_Forget takes the note of snceSlot_Visit back. */
 static inline void
 snceSlot_Forget(snceWord *version, snceVersion seen)

@@ -548,23 +548,54 @@ FindFree(const view *v, snceSpot *out, bool *reclaimed)
     return true;
 }
 
-/* A rank says which entry goes rather than another. From its top: whether it
- * has expired; whether nobody looked it up since it was stored; its age; which
- * one is the next round the clock of its set, so that of those that are equally
- * old, stamps counting seconds, they go in the order in which they came; which
- * set comes first; and the entry itself. */
+/* A rank says which entry goes rather than another. From its top: whether it has
+ * expired; whether it is of those that nobody looked up, while they are many;
+ * how long it has been idle, in half seconds; which one is the next round the
+ * clock of its set, so that of those that are equally idle, times being seconds,
+ * they go in the order in which they came; which set comes first; and the entry
+ * itself. */
 #define RANK_ENTRY_MASK 31u
 #define RANK_SET (UINT64_C(1) << 5)
 #define RANK_TURN_SHIFT 6
-#define RANK_AGE_SHIFT 10
-#define RANK_UNVISITED (UINT64_C(1) << 41)
-#define RANK_EXPIRED (UINT64_C(1) << 42)
+#define RANK_IDLE_SHIFT 10
+#define RANK_FRESH (UINT64_C(1) << 43)
+#define RANK_EXPIRED (UINT64_C(1) << 44)
 
-/* Chooses the entry to give up: one that expired, else the oldest that was not
- * looked up since it was stored, else the oldest; then all begin anew. For an
- * entry that is |carried| from another table, the oldest of those that are
- * older than it. Without a branch for an entry: nothing about them can be
- * guessed. */
+/* Do those that nobody has looked up since they were stored take two fifths of
+ * the room or more? Then one of them goes. So a flood of clients that come once
+ * evicts itself; otherwise all that counts is how long nobody came (LRU). An
+ * entry that was looked up once is not kept for ever: where clients come in
+ * bursts, a set full of such entries lost 9.8 points of the hit ratio to LRU. */
+static bool
+FreshAreMany(const view *v)
+{
+    unsigned full = 0, fresh = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned way = 0; way < SNCE_WAYS; way++) {
+            unsigned there = v->full[i] >> way & 1;
+
+            full += there;
+            fresh += there & ((v->seen[i][way] & SNCE_VISITED) == 0);
+        }
+    }
+    return 5 * fresh >= 2 * full;
+}
+
+/* The rank of one by age and use, above its turn. */
+static inline uint64_t
+RankOf(snceVersion seen, uint64_t age, uint64_t fresh)
+{
+    uint64_t used = snceVersion_UsedAt(seen);
+    uint64_t idle = age > used ? age - used : 0;
+
+    return seen & SNCE_VISITED ? (2 * idle + 1) << RANK_IDLE_SHIFT
+                               : (2 * age + 2) << RANK_IDLE_SHIFT | fresh;
+}
+
+/* Chooses the entry to give up by rank. For an entry that is |carried| from
+ * another table, the oldest of those that are older than it. Without a branch
+ * for an entry: nothing about them can be guessed. */
 static bool
 FindVictim(const view *v, const snceRule *rule, uint64_t hash,
            const uint64_t *carried, snceSpot *out)
@@ -572,6 +603,7 @@ FindVictim(const view *v, const snceRule *rule, uint64_t hash,
     uint32_t nowSec =
         Seconds(carried ? (int64_t)carried[SNCE_W_CREATED] : rule->now.usec);
     unsigned begin = hash >> (SNCE_TICKET_SHIFT + 2) & 1;
+    uint64_t fresh = FreshAreMany(v) ? RANK_FRESH : 0;
     uint64_t best = 0;
     unsigned entry, which;
 
@@ -583,15 +615,18 @@ FindVictim(const view *v, const snceRule *rule, uint64_t hash,
                                                   memory_order_relaxed);
             uint64_t age = AgeOf(stamp, nowSec);
             uint64_t turn = way < first ? first - way : first + SNCE_WAYS - way;
-            uint64_t rank = age << RANK_AGE_SHIFT | turn << RANK_TURN_SHIFT |
-                            (i == begin ? RANK_SET : 0) | (i * SNCE_WAYS + way);
+            uint64_t rank;
 
             if (!carried) {
-                rank |= v->seen[i][way] & SNCE_VISITED ? 0 : RANK_UNVISITED;
-                rank |= age > rule->timeoutSec[stamp >> 31] ? RANK_EXPIRED : 0;
+                rank = RankOf(v->seen[i][way], age, fresh) |
+                       (age > rule->timeoutSec[stamp >> 31] ? RANK_EXPIRED : 0);
             } else {
-                rank = age ? rank : 0; /* not as young, or younger */
+                rank = age << RANK_IDLE_SHIFT;
             }
+            rank |= turn << RANK_TURN_SHIFT | (i == begin ? RANK_SET : 0) |
+                    (i * SNCE_WAYS + way);
+            /* Nothing as young as what is carried, or younger. */
+            rank = carried && age == 0 ? 0 : rank;
             rank = v->full[i] >> way & 1 ? rank : 0;
             best = rank > best ? rank : best;
         }
@@ -602,12 +637,6 @@ FindVictim(const view *v, const snceRule *rule, uint64_t hash,
     entry = (unsigned)best & RANK_ENTRY_MASK;
     which = entry >= SNCE_WAYS;
     *out = SpotOf(v, which, entry - which * SNCE_WAYS);
-    if (!carried && !(best & (RANK_UNVISITED | RANK_EXPIRED))) {
-        for (unsigned way = 0; way < SNCE_WAYS; way++) {
-            snceSlot_Forget(&out->set->version[way], v->seen[which][way]);
-        }
-        out->seen &= ~(uint64_t)SNCE_VISITED;
-    }
     return true;
 }
 
@@ -715,5 +744,8 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
     }
     SNCE_STEP("place-published");
     spot->seen = snceVersion_Published(claim);
+    if (source && source->seen & SNCE_VISITED) {
+        snceTable_Use(spot, words, (snceTime){ (int64_t)words[SNCE_W_ACCESS] });
+    }
     return SNCE_OK;
 }

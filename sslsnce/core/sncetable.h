@@ -134,6 +134,22 @@ snceResult snceTable_Place(const snceTable *table, const snceProbe *probe,
                            const snceSpot *source, snceSpot *spot,
                            snceTaken *taken);
 
+/* snceTable_Use notes that the entry at |spot| was looked up at |at|: who was
+ * used lately is kept rather than others. */
+static inline void
+snceTable_Use(const snceSpot *spot, const uint64_t *words, snceTime at)
+{
+    int64_t age;
+
+    if (__builtin_sub_overflow(at.usec, (int64_t)words[SNCE_W_CREATED], &age) ||
+        age < 0) {
+        age = 0;
+    }
+    age /= SNCE_USEC_PER_SEC;
+    snceSlot_Use(&spot->set->version[spot->way], spot->seen,
+                 age < INT32_MAX ? (uint32_t)age : INT32_MAX);
+}
+
 /* snceTable_Take empties the slot at |spot| if it still holds what was seen
  * there, wiped. True if it did. */
 bool snceTable_Take(const snceTable *table, const snceSpot *spot);

@@ -9,6 +9,9 @@
  *  |   generation   | ticket |     tag     |visited|state|
  *  +----------------+--------+-------------+-------+-----+
  *
+ * The ticket of a claim is the clock of its set (rule 5); that of a full slot in a
+ * table is how long after its creation its session was last looked up.
+ *
  * It changes by compare-and-swap only, so state, tag and generation change
  * together and no late store of a dead writer can touch them (rule 2). Every
  * claim of a slot counts the generation up by one; a claim and the entry
@@ -35,6 +38,7 @@ typedef uint64_t snceVersion;
 #define SNCE_TAG_MASK (((UINT64_C(1) << SNCE_TAG_BITS) - 1) << SNCE_TAG_SHIFT)
 
 #define SNCE_TICKET_SHIFT 24
+#define SNCE_TICKET_MASK (UINT64_C(0xff) << SNCE_TICKET_SHIFT)
 #define SNCE_GENERATION_SHIFT 32
 
 static inline unsigned
@@ -77,12 +81,35 @@ snceVersion_Matches(snceVersion v, unsigned state, uint64_t tag)
     return snceVersion_Differs(v, state, tag) == 0;
 }
 
-/* snceVersion_Same compares two versions but for the visited bit, which does
- * not change what a slot holds. */
+/* snceVersion_Same compares two versions but for what readers note there, which
+ * does not change what a slot holds. */
 static inline bool
 snceVersion_Same(snceVersion a, snceVersion b)
 {
-    return ((a ^ b) & ~(uint64_t)SNCE_VISITED) == 0;
+    return ((a ^ b) & ~(SNCE_TICKET_MASK | SNCE_VISITED)) == 0;
+}
+
+/* snceVersion_Used returns what |v| becomes when its session, created |sec|
+ * seconds ago, is looked up. The time is kept in steps that grow with it, four
+ * between one power of two and the next: so most lookups need not write. */
+static inline snceVersion
+snceVersion_Used(snceVersion v, uint32_t sec)
+{
+    unsigned shift = sec < 8 ? 0 : 29 - (unsigned)__builtin_clz(sec);
+    uint64_t step = 4 * shift + (sec >> shift);
+
+    return (v & ~SNCE_TICKET_MASK) | step << SNCE_TICKET_SHIFT | SNCE_VISITED;
+}
+
+/* snceVersion_UsedAt returns the seconds that snceVersion_Used noted, rounded
+ * up to the end of their step; 0 if nothing was noted. */
+static inline uint64_t
+snceVersion_UsedAt(snceVersion v)
+{
+    unsigned step = snceVersion_Ticket(v);
+    unsigned shift = step < 8 ? 0 : step / 4 - 1;
+
+    return (((uint64_t)step - 4 * shift + 1) << shift) - 1;
 }
 
 /* snceVersion_Claimed returns the word with which a writer claims a slot that
@@ -105,7 +132,7 @@ snceVersion_Claimed(snceVersion old, uint32_t start, uint64_t tag,
 static inline snceVersion
 snceVersion_Published(snceVersion claim)
 {
-    return (claim & ~(uint64_t)SNCE_STATE_MASK) | SNCE_STATE_FULL;
+    return (claim & ~(SNCE_TICKET_MASK | SNCE_STATE_MASK)) | SNCE_STATE_FULL;
 }
 
 /* snceVersion_Vacated returns what a claim becomes when its slot is wiped. */
