@@ -11,6 +11,7 @@ BENCH_FLAGS := -std=gnu11 -O2 -g $(CORE_WARNINGS) -MMD -MP -Iinclude -Itests/ben
 BENCH_ON_CORE := $(filter $(basename $(notdir $(wildcard tests/bench/*.c))), \
     core peers growth traces)
 BENCH_LIBRARIES_peers := -llmdb -lmemcached -lhiredis
+$(BENCH)/peers: $(BENCH)/peers_lmdb.o $(BENCH)/peers_servers.o
 
 .PHONY: bench-programs
 bench-programs: $(addprefix $(BENCH)/,$(BENCH_ON_CORE))
