@@ -35,7 +35,7 @@ help:
 	@echo 'make regress-mutants'
 	@echo '                   does that suite see each fault that is put into ours?'
 	@echo 'make bench         speed, size and hit ratios beside stock NSS and others, in'
-	@echo '                   about 30 minutes; BENCH=NAME one of them; KEEP=1 keeps'
+	@echo '                   about an hour; BENCH=NAME only one of them; KEEP=1 keeps'
 	@echo '                   the results (tests/bench/README.md)'
 	@echo 'make bench-smoke   the smallest size of each benchmark, in a minute'
 	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
