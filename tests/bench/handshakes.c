@@ -1,0 +1,455 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* handshakes.c: what is the cache to a whole handshake?
+ *
+ *   handshakes SUBJECT resumed|full tls12|tls13 WORKERS COUNT
+ *
+ * WORKERS processes share a cache of 10,000 entries. Each has a server and a
+ * client at the two ends of a socket pair, which take turns in one thread, so
+ * that neither network nor scheduler is timed. Each does COUNT handshakes at
+ * the same time as the others: RSA 2048; TLS 1.2 by session ID, TLS 1.3 by
+ * ticket; a byte from the server ends each. The clients' sessions are few and
+ * the newest ones, which is where stock's cache finds them soonest.
+ *
+ * NSS's public API only: the same program runs before stock's libssl3.so and
+ * before ours, whichever the loader finds. SUBJECT, stock or ours, says which
+ * one that must be.
+ *
+ * Rows: handshakes "per second" of all workers by the clock on the wall, and
+ * the processor's microseconds for one, "cpu us", client and server together.
+ * What is timed is all of Shake, and nothing else: callgrind is told to count
+ * there (tests/bench/run). */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "cert.h"
+#include "cryptohi.h"
+#include "keyhi.h"
+#include "nspr.h"
+#include "nss.h"
+#include "pk11pub.h"
+#include "secasn1.h"
+#include "secder.h"
+#include "ssl.h"
+#include "sslproto.h"
+#include "sslsnce/sslsnce.h"
+
+#define ENTRIES 10000
+#define WORKERS 64
+#define SESSIONS 16 /* of each worker's clients, offered by turns */
+#define TURNS 32    /* of client and server in one handshake; 3 are enough */
+#define DER_MAX 4096
+#define PATIENCE_NS UINT64_C(60000000000)
+#define HOST "bench.example"
+
+typedef struct {
+  unsigned len;
+  uint8_t bytes[DER_MAX];
+} derItem;
+
+/* In memory that all processes share. Its worker writes an element of |done|
+ * and nobody reads it before that worker has ended. */
+typedef struct {
+  derItem key, cert;
+  _Atomic unsigned ready;
+  struct {
+    uint64_t begin, end; /* bench_Ns */
+    double cpuUs;        /* of all COUNT */
+    uint64_t full, resumed;
+  } done[WORKERS];
+} board;
+
+typedef struct {
+  const char *subject;
+  bool resume;
+  bool tls13;
+  unsigned workers;
+  uint64_t count;
+  board *board;
+} trial;
+
+/* A worker's two ends; the models hold what each socket copies. */
+typedef struct {
+  const trial *run;
+  PRFileDesc *server, *client;
+  uint64_t full, resumed;
+} worker;
+
+static void __attribute__((noreturn)) Die(const char *what) {
+  const char *name = PR_ErrorToName(PR_GetError());
+
+  bench_Fail("%s: %s (%d)", what, name ? name : "no NSS error",
+             (int)PR_GetError());
+}
+
+static void Must(const char *what, bool succeeded) {
+  if (!succeeded) {
+    Die(what);
+  }
+}
+
+static void StartNss(void) {
+  Must("NSS_NoDB_Init", NSS_NoDB_Init(NULL) == SECSuccess);
+  Must("policy", NSS_SetDomesticPolicy() == SECSuccess);
+}
+
+/* ---- the server's key and certificate ------------------------------------ */
+
+static void Keep(const SECItem *der, derItem *out) {
+  if (!der || der->len > DER_MAX) {
+    Die("a key or a certificate");
+  }
+  memcpy(out->bytes, der->data, der->len);
+  out->len = der->len;
+}
+
+static CERTCertificate *SelfSign(SECKEYPublicKey *pub, SECKEYPrivateKey *key) {
+  CERTName *name = CERT_AsciiToName("CN=" HOST);
+  CERTSubjectPublicKeyInfo *spki = SECKEY_CreateSubjectPublicKeyInfo(pub);
+  CERTCertificateRequest *request =
+      CERT_CreateCertificateRequest(name, spki, NULL);
+  PRTime now = PR_Now(), day = 86400 * (PRTime)PR_USEC_PER_SEC;
+  CERTValidity *validity = CERT_CreateValidity(now - day, now + 30 * day);
+  CERTCertificate *draft = CERT_CreateCertificate(1, name, validity, request);
+  SECOidTag algorithm = SEC_OID_PKCS1_SHA256_WITH_RSA_ENCRYPTION;
+  SECItem signedDer = {siBuffer, NULL, 0}, *der;
+
+  Must("a certificate",
+       draft && SECOID_SetAlgorithmID(draft->arena, &draft->signature,
+                                      algorithm, NULL) == SECSuccess);
+  *draft->version.data = 2; /* X.509 version 3 */
+  draft->version.len = 1;
+  der = SEC_ASN1EncodeItem(draft->arena, NULL, draft,
+                           SEC_ASN1_GET(CERT_CertificateTemplate));
+  Must("a signature",
+       der && SEC_DerSignData(draft->arena, &signedDer, der->data,
+                              (int)der->len, key, algorithm) == SECSuccess);
+  return CERT_NewTempCertificate(CERT_GetDefaultCertDB(), &signedDer, NULL,
+                                 PR_FALSE, PR_TRUE);
+}
+
+/* In a process of its own: NSS must not be started before the workers are
+ * forked. It ends without ending NSS. */
+static void MakeIdentity(board *at) {
+  PK11RSAGenParams params = {2048, 65537};
+  PK11SlotInfo *slot;
+  SECKEYPublicKey *pub = NULL;
+  SECKEYPrivateKey *key;
+  CERTCertificate *cert;
+
+  StartNss();
+  slot = PK11_GetInternalKeySlot();
+  key = PK11_GenerateKeyPair(slot, CKM_RSA_PKCS_KEY_PAIR_GEN, &params, &pub,
+                             PR_FALSE, PR_FALSE, NULL);
+  Must("a key pair", key != NULL);
+  cert = SelfSign(pub, key);
+  Must("a certificate", cert != NULL);
+  Keep(PK11_ExportDERPrivateKeyInfo(key, NULL), &at->key);
+  Keep(&cert->derCert, &at->cert);
+}
+
+static void MakeIdentityElsewhere(board *at) {
+  pid_t pid = fork();
+  int status = 1;
+
+  if (pid == 0) {
+    alarm(60);
+    MakeIdentity(at);
+    _exit(0);
+  }
+  if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+    bench_Fail("no key and certificate were made");
+  }
+}
+
+static void ConfigureServer(PRFileDesc *fd, board *at) {
+  SECItem keyDer = {siBuffer, at->key.bytes, at->key.len};
+  SECItem certDer = {siBuffer, at->cert.bytes, at->cert.len};
+  PK11SlotInfo *slot = PK11_GetInternalKeySlot();
+  SECKEYPrivateKey *key = NULL;
+  CERTCertificate *cert;
+
+  Must("the key", PK11_ImportDERPrivateKeyInfoAndReturnKey(
+                      slot, &keyDer, NULL, NULL, PR_FALSE, PR_TRUE, KU_ALL,
+                      &key, NULL) == SECSuccess);
+  PK11_FreeSlot(slot);
+  cert = CERT_NewTempCertificate(CERT_GetDefaultCertDB(), &certDer, NULL,
+                                 PR_FALSE, PR_TRUE);
+  Must("the certificate",
+       cert && SSL_ConfigServerCert(fd, cert, key, NULL, 0) == SECSuccess);
+  CERT_DestroyCertificate(cert);
+  SECKEY_DestroyPrivateKey(key);
+}
+
+/* ---- sockets ------------------------------------------------------------- */
+
+static SECStatus Accept(void *arg, PRFileDesc *fd, PRBool checkSig,
+                        PRBool isServer) {
+  (void)arg, (void)fd, (void)checkSig, (void)isServer;
+  return SECSuccess;
+}
+
+static PRFileDesc *Model(const trial *run, bool server) {
+  PRUint16 version =
+      run->tls13 ? SSL_LIBRARY_VERSION_TLS_1_3 : SSL_LIBRARY_VERSION_TLS_1_2;
+  SSLVersionRange range = {version, version};
+  PRFileDesc *tcp = PR_NewTCPSocket(), *fd = SSL_ImportFD(NULL, tcp);
+
+  Must("a model",
+       tcp && fd && SSL_VersionRangeSet(fd, &range) == SECSuccess &&
+           SSL_OptionSet(fd, SSL_ENABLE_SESSION_TICKETS, run->tls13) ==
+               SECSuccess &&
+           SSL_OptionSet(fd, SSL_HANDSHAKE_AS_SERVER, server) == SECSuccess &&
+           SSL_OptionSet(fd, SSL_HANDSHAKE_AS_CLIENT, !server) == SECSuccess &&
+           SSL_AuthCertificateHook(fd, Accept, NULL) == SECSuccess);
+  if (server) {
+    ConfigureServer(fd, run->board);
+  }
+  return fd;
+}
+
+/* libssl wants a peer with an Internet address, which a socket pair has not. */
+static PRStatus Peer(PRFileDesc *fd, PRNetAddr *out) {
+  (void)fd;
+  return PR_InitializeNetAddr(PR_IpAddrLoopback, 443, out);
+}
+
+static PRFileDesc *Import(PRFileDesc *model, PRFileDesc *tcp, bool server) {
+  static PRDescIdentity identity;
+  static PRIOMethods methods;
+  PRSocketOptionData option = {.option = PR_SockOpt_Nonblocking,
+                               .value.non_blocking = PR_TRUE};
+  PRFileDesc *layer, *fd;
+
+  if (!methods.getpeername) {
+    identity = PR_GetUniqueIdentity("peer");
+    methods = *PR_GetDefaultIOMethods();
+    methods.getpeername = Peer;
+  }
+  layer = PR_CreateIOLayerStub(identity, &methods);
+  Must("a socket",
+       layer && PR_SetSocketOption(tcp, &option) == PR_SUCCESS &&
+           PR_PushIOLayer(tcp, PR_TOP_IO_LAYER, layer) == PR_SUCCESS);
+  fd = SSL_ImportFD(model, tcp);
+  Must("a socket", fd && SSL_ResetHandshake(fd, server) == SECSuccess);
+  return fd;
+}
+
+/* ---- handshakes ---------------------------------------------------------- */
+
+static bool Advance(const char *who, PRFileDesc *fd) {
+  if (SSL_ForceHandshake(fd) == SECSuccess) {
+    return true;
+  }
+  if (PR_GetError() != PR_WOULD_BLOCK_ERROR) {
+    Die(who);
+  }
+  return false;
+}
+
+/* One handshake, with the client that has session |n|, and a byte from server
+ * to client, before which a ticket comes. True if it resumed. */
+static bool Once(const worker *by, uint64_t n) {
+  PRFileDesc *ends[2], *server, *client;
+  bool served = false, connected = false;
+  SSLChannelInfo at, of;
+  char peer[16], byte;
+
+  Must("a socket pair", PR_NewTCPSocketPair(ends) == PR_SUCCESS);
+  server = Import(by->server, ends[0], true);
+  client = Import(by->client, ends[1], false);
+  snprintf(peer, sizeof(peer), "%u", (unsigned)(n % SESSIONS));
+  Must("a client", SSL_SetURL(client, HOST) == SECSuccess &&
+                       SSL_SetSockPeerID(client, peer) == SECSuccess);
+  for (unsigned turn = 0; !(served && connected); turn++) {
+    if (turn == TURNS) {
+      bench_Fail("a handshake does not come to its end");
+    }
+    connected = connected || Advance("the client", client);
+    served = served || Advance("the server", server);
+  }
+  Must("a byte was not sent", PR_Send(server, "!", 1, 0, 0) == 1);
+  Must("a byte did not come",
+       PR_Recv(client, &byte, 1, 0, 0) == 1 && byte == '!');
+  Must("a channel",
+       SSL_GetChannelInfo(server, &at, sizeof(at)) == SECSuccess &&
+           SSL_GetChannelInfo(client, &of, sizeof(of)) == SECSuccess);
+  if (at.resumed != of.resumed || at.protocolVersion != of.protocolVersion ||
+      (at.protocolVersion >= SSL_LIBRARY_VERSION_TLS_1_3) != by->run->tls13) {
+    bench_Fail("client and server do not agree");
+  }
+  Must("closing",
+       PR_Close(server) == PR_SUCCESS && PR_Close(client) == PR_SUCCESS);
+  return at.resumed;
+}
+
+/* |count| handshakes that must resume, or must not. */
+static void __attribute__((noinline, noclone))
+Shake(worker *by, bool resume, uint64_t count) {
+  for (uint64_t n = 0; n < count; n++) {
+    if (!resume) {
+      SSL_ClearSessionCache(); /* the clients' */
+    }
+    if (Once(by, n)) {
+      by->resumed++;
+    } else {
+      by->full++;
+    }
+  }
+}
+
+static double CpuUs(void) {
+  struct rusage used;
+
+  getrusage(RUSAGE_SELF, &used);
+  return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+         (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+/* Waits for the other workers, whose start takes differently long. */
+static void Meet(const trial *run) {
+  uint64_t until = bench_Ns() + PATIENCE_NS;
+
+  for (++run->board->ready; run->board->ready < run->workers;) {
+    if (bench_Ns() > until) {
+      bench_Fail("a worker does not come");
+    }
+    usleep(1000);
+  }
+}
+
+static double Work(void *context, unsigned index) {
+  const trial *run = context;
+  worker by = {.run = run};
+
+  Must("SSL_InheritMPServerSIDCache",
+       SSL_InheritMPServerSIDCache(NULL) == SECSuccess);
+  StartNss();
+  by.server = Model(run, true);
+  by.client = Model(run, false);
+
+  /* The sessions are made here; then every branch is taken once. */
+  for (uint64_t n = 0; n < SESSIONS; n++) {
+    by.full += !Once(&by, n);
+  }
+  for (uint64_t n = 0; n < SESSIONS; n++) {
+    by.resumed += Once(&by, n);
+  }
+  if (by.full != SESSIONS || by.resumed != SESSIONS) {
+    bench_Fail("of %d sessions %llu are new and %llu resume", SESSIONS,
+               (unsigned long long)by.full, (unsigned long long)by.resumed);
+  }
+  Meet(run);
+  run->board->done[index].begin = bench_Ns();
+  run->board->done[index].cpuUs = -CpuUs();
+  Shake(&by, run->resume, run->count);
+  run->board->done[index].cpuUs += CpuUs();
+  run->board->done[index].end = bench_Ns();
+  run->board->done[index].full = by.full;
+  run->board->done[index].resumed = by.resumed;
+  return 0;
+}
+
+/* ---- sums and rows ------------------------------------------------------- */
+
+/* Which libssl3 was loaded is known by what it can. */
+static void CheckSubject(const trial *run) {
+  bool ours = SSL_GetExperimentalAPI("SSL_GetServerCacheFigures") != NULL;
+
+  if (strcmp(run->subject, ours ? "ours" : "stock") != 0) {
+    bench_Fail("SUBJECT is %s, but the libssl3.so that was loaded is %s",
+               run->subject, ours ? "ours" : "another one");
+  }
+}
+
+static void CheckSums(const trial *run) {
+  uint64_t full = 0, resumed = 0, each = SESSIONS;
+  SSLServerCacheFigures f;
+
+  for (unsigned i = 0; i < run->workers; i++) {
+    full += run->board->done[i].full;
+    resumed += run->board->done[i].resumed;
+  }
+  if (full != run->workers * (each + (run->resume ? 0 : run->count)) ||
+      resumed != run->workers * (each + (run->resume ? run->count : 0))) {
+    bench_Fail("%llu handshakes were full and %llu resumed, not as they must",
+               (unsigned long long)full, (unsigned long long)resumed);
+  }
+  if (strcmp(run->subject, "ours") != 0) {
+    return; /* stock counts nothing that could be asked for */
+  }
+  Must("figures", SSL_GetServerCacheFigures(NULL, &f, sizeof(f)) == SECSuccess);
+  /* In TLS 1.3 the cache has the tickets' keys, not the sessions. */
+  if (f.hits != (run->tls13 ? 0 : resumed) ||
+      f.inserts != (run->tls13 ? 0 : full) || f.dropped != 0 ||
+      f.inserts != f.live + f.replacedLive + f.removals) {
+    bench_Fail("the cache's figures do not add up");
+  }
+}
+
+static void Report(const trial *run) {
+  benchRow row = {.question = "handshakes",
+                  .work = run->resume ? "resumed" : "full",
+                  .mode = run->tls13 ? "tls13" : "tls12",
+                  .processes = run->workers,
+                  .entries = ENTRIES,
+                  .subject = run->subject};
+  double total = (double)run->workers * (double)run->count, cpuUs = 0;
+  uint64_t begin = UINT64_MAX, end = 0;
+
+  for (unsigned i = 0; i < run->workers; i++) {
+    begin =
+        run->board->done[i].begin < begin ? run->board->done[i].begin : begin;
+    end = run->board->done[i].end > end ? run->board->done[i].end : end;
+    cpuUs += run->board->done[i].cpuUs;
+  }
+  bench_Row(&row, "per second", total * 1e9 / (double)(end - begin));
+  bench_Row(&row, "cpu us", cpuUs / total);
+}
+
+/* Which of two words |text| is: false for |no|, true for |yes|. */
+static bool Choice(const char *text, const char *no, const char *yes) {
+  if (strcmp(text, no) != 0 && strcmp(text, yes) != 0) {
+    bench_Fail("\"%s\" is neither %s nor %s", text, no, yes);
+  }
+  return strcmp(text, yes) == 0;
+}
+
+int main(int argc, char **argv) {
+  double nothing[WORKERS];
+  trial run;
+
+  if (argc != 6) {
+    bench_Fail(
+        "usage: handshakes SUBJECT resumed|full tls12|tls13 WORKERS COUNT");
+  }
+  (void)Choice(argv[1], "stock", "ours");
+  run.subject = argv[1];
+  run.resume = Choice(argv[2], "full", "resumed");
+  run.tls13 = Choice(argv[3], "tls12", "tls13");
+  run.workers = (unsigned)bench_Number("WORKERS", argv[4], WORKERS);
+  run.count = bench_Number("COUNT", argv[5], 100000000);
+  run.board = mmap(NULL, sizeof(*run.board), PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (run.board == MAP_FAILED) {
+    bench_Fail("no memory");
+  }
+  CheckSubject(&run);
+  MakeIdentityElsewhere(run.board);
+  Must("SSL_ConfigMPServerSIDCache",
+       SSL_ConfigMPServerSIDCache(ENTRIES, 100, 86400, NULL) == SECSuccess);
+  bench_Processes(run.workers, Work, &run, nothing);
+  CheckSums(&run);
+  Report(&run);
+  return 0;
+}
