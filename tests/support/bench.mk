@@ -21,4 +21,41 @@ $(addprefix $(BENCH)/,$(BENCH_ON_CORE)): $(BENCH)/%: \
 $(BENCH)/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_FLAGS) $(CFLAGS) -c -o $@ $<
--include $(wildcard $(BENCH)/*.d)
+
+# Inside libssl, linked as the adapter's tests are (adapter.mk): `make nss
+# nss-stock` come first, for only then it is known where NSS puts its libraries.
+# bench.o needs the core, which stock's libssl has not.
+bench_base_stock := build/stock-$(NSS)
+bench_base_ours := build/nss-$(NSS)
+bench_dist = $(bench_base_$(1))/dist/$(shell cat $(bench_base_$(1))/dist/latest \
+    2>/dev/null)
+bench_flags = -MD -isystem $(bench_base_$(1))/nss/lib/ssl \
+    -isystem $(bench_base_$(1))/nss/lib/ssl/snce/include \
+    -isystem $(bench_base_$(1))/dist/public/nss \
+    -isystem $(bench_base_$(1))/dist/private/nss \
+    $(subst -I,-isystem ,$(shell pkg-config --cflags nspr)) \
+    -DXP_UNIX -DLINUX -Dlinux -D_REENTRANT -DNDEBUG -DUSE_UTIL_DIRECTLY \
+    -DNO_NSPR_10_SUPPORT $(if $(filter ours,$(1)),-DNSS_SSL_SNCE=1)
+bench_link = $(CC) $(LDFLAGS) -o $@ $^ -L$(call bench_dist,$(1))/lib \
+    -Wl,-rpath,'$$ORIGIN/../../$(call bench_dist,$(1))/lib' \
+    -lsmime3 -lnss3 -lnssutil3 $$(pkg-config --libs nspr) -lpthread -ldl
+
+.PHONY: bench-libssl
+bench-libssl: $(addprefix $(BENCH)/,libssl-stock libssl-ours servers)
+
+$(BENCH)/libssl-stock: $(BENCH)/stock/libssl.o $(BENCH)/stock/socket.o \
+    $(BENCH)/bench.o $(call bench_dist,stock)/lib/libssl.a $(CORE)/libsnce.a
+	$(call bench_link,stock)
+$(BENCH)/libssl-ours: $(BENCH)/ours/libssl.o $(BENCH)/ours/socket.o \
+    $(BENCH)/bench.o $(call bench_dist,ours)/lib/libssl.a
+	$(call bench_link,ours)
+$(BENCH)/servers: $(BENCH)/ours/servers.o $(BENCH)/ours/socket.o \
+    $(BENCH)/bench.o $(call bench_dist,ours)/lib/libssl.a
+	$(call bench_link,ours)
+$(BENCH)/stock/%.o: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_FLAGS) $(call bench_flags,stock) $(CFLAGS) -c -o $@ $<
+$(BENCH)/ours/%.o: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_FLAGS) $(call bench_flags,ours) $(CFLAGS) -c -o $@ $<
+-include $(wildcard $(BENCH)/*.d $(BENCH)/stock/*.d $(BENCH)/ours/*.d)
