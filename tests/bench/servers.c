@@ -88,8 +88,10 @@ static uint64_t Fill(sslSocket *ss, TLSExtension *extension, uint64_t stored) {
   return puts;
 }
 
-static double Hits(sslSocket *ss, TLSExtension *extension, uint64_t stored,
-                   uint64_t count, uint64_t *last) {
+__attribute__((noinline)) static double Hits(sslSocket *ss,
+                                             TLSExtension *extension,
+                                             uint64_t stored, uint64_t count,
+                                             uint64_t *last) {
   uint64_t wrong = 0, begin = bench_Ns();
 
   for (uint64_t i = 0; i < count; i++) {
@@ -115,8 +117,10 @@ static double Hits(sslSocket *ss, TLSExtension *extension, uint64_t stored,
   return (double)begin;
 }
 
-static double Notes(sslSocket *ss, TLSExtension *extension, uint64_t stored,
-                    uint64_t count, uint64_t *last) {
+__attribute__((noinline)) static double Notes(sslSocket *ss,
+                                              TLSExtension *extension,
+                                              uint64_t stored, uint64_t count,
+                                              uint64_t *last) {
   uint64_t wrong = 0, begin = bench_Ns();
 
   for (uint64_t i = 0; i < count; i++) {
