@@ -171,7 +171,8 @@ sid_FromSession(const sslSocket *ss, const snceSession *found, PRTime now,
     sid->lastAccessTime = now;
     sid->expirationTime = found->expires.usec;
     if (ss) {
-        sid->origin = ss->sec.origin; /* what the lookup asked for */
+        /* What the lookup asked for. */
+        ssl_CopyServerOrigin(&sid->origin, &ss->sec.origin);
     }
     sid->cached = in_server_cache;
 
