@@ -291,7 +291,9 @@ ssl_FindServerSession(const sslSocket *ss, PRTime now, const PRIPv6Addr *addr,
     snceSession_Wipe(&found);
 
 done:
-    PORT_Free(bigCert);
+    if (bigCert) {
+        PORT_Free(bigCert);
+    }
     return sid;
 }
 
@@ -354,13 +356,16 @@ ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
     /* The socket's clock is out of reach, but not its last reading. */
     now = PR_MAX(sid->creationTime, sid->lastAccessTime);
 
-    PORT_Memset(&session, 0, sizeof session);
-    PORT_Memcpy(session.id, sid->u.ssl3.sessionID, sid->u.ssl3.sessionIDLength);
+    /* Every field that goes in; the others only come out. */
+    PORT_Memcpy(session.id, sid->u.ssl3.sessionID, sizeof session.id);
     session.idLen = sid->u.ssl3.sessionIDLength;
     PORT_Memcpy(session.address, &sid->addr, sizeof session.address);
     session.sessionClass = sid_Class(sid);
     session.created = ssl_TimeForCache(sid->creationTime);
+    session.lastAccess = ssl_TimeForCache(0);
     sid_PackState(sid, session.state);
+    session.certificate.data = NULL;
+    session.certificate.len = 0;
     if (sid->peerCert) {
         session.certificate.data = sid->peerCert->derCert.data;
         session.certificate.len = sid->peerCert->derCert.len;
