@@ -29,7 +29,9 @@ bench_base_stock := build/stock-$(NSS)
 bench_base_ours := build/nss-$(NSS)
 bench_dist = $(bench_base_$(1))/dist/$(shell cat $(bench_base_$(1))/dist/latest \
     2>/dev/null)
-bench_flags = -MD -isystem $(bench_base_$(1))/nss/lib/ssl \
+# -MD: NSS's headers count too; as -isystem, they may warn of what they like.
+bench_flags = $(filter-out -MMD,$(BENCH_FLAGS)) -MD \
+    -isystem $(bench_base_$(1))/nss/lib/ssl \
     -isystem $(bench_base_$(1))/nss/lib/ssl/snce/include \
     -isystem $(bench_base_$(1))/dist/public/nss \
     -isystem $(bench_base_$(1))/dist/private/nss \
@@ -54,8 +56,8 @@ $(BENCH)/servers: $(BENCH)/ours/servers.o $(BENCH)/ours/socket.o \
 	$(call bench_link,ours)
 $(BENCH)/stock/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_FLAGS) $(call bench_flags,stock) $(CFLAGS) -c -o $@ $<
+	$(CC) $(call bench_flags,stock) $(CFLAGS) -c -o $@ $<
 $(BENCH)/ours/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_FLAGS) $(call bench_flags,ours) $(CFLAGS) -c -o $@ $<
+	$(CC) $(call bench_flags,ours) $(CFLAGS) -c -o $@ $<
 -include $(wildcard $(BENCH)/*.d $(BENCH)/stock/*.d $(BENCH)/ours/*.d)
