@@ -12,6 +12,9 @@
 #ifndef SSLSNCE_NSS_SNCEORIGIN_H
 #define SSLSNCE_NSS_SNCEORIGIN_H
 
+#include <stddef.h>
+
+#include "secport.h"
 #include "sslimpl.h"
 
 SEC_BEGIN_PROTOS
@@ -21,6 +24,20 @@ SEC_BEGIN_PROTOS
  * its length, 0 for a ClientHello without a name. */
 unsigned int ssl_FoldServerName(const sslServerOrigin *origin,
                                 PRUint8 out[sizeof origin->name]);
+
+/* ssl_CopyServerOrigin makes |*to| the same origin as |*from|. Most names are
+ * short: then it leaves alone most of the room for them. */
+static inline void
+ssl_CopyServerOrigin(sslServerOrigin *to, const sslServerOrigin *from)
+{
+    enum { FEW_BYTES = 64 }; /* constant: moves, no call, no slow instruction */
+
+    if (from->nameLen <= FEW_BYTES - offsetof(sslServerOrigin, name)) {
+        PORT_Memcpy(to, from, FEW_BYTES);
+    } else {
+        *to = *from;
+    }
+}
 
 /* ssl_RestoreServerName gives |sid| the srvName that it had when it was cached,
  * the name of its origin: spelled as the ClientHello of |ss| spells it now,

@@ -31,8 +31,6 @@
  * changed meaning must change SNCE_STATE_BYTES or the core's version with it.
  */
 typedef struct {
-    PRUint32 masterWrapMech;
-    PRUint8 wrappedMasterSecret[WRAPPED_MASTER_SECRET_SIZE];
     PRUint8 wrapKeyId[SSL_WRAP_KEY_ID_BYTES];
     PRUint8 wrappedMasterSecretLen;
     PRUint8 resumable;
@@ -50,9 +48,21 @@ typedef struct {
     PRUint8 keaType;
     PRUint8 srvName;     /* the SNI callback chose the name */
     PRUint8 hasPeerCert; /* so that a session never loses its client */
+} sidTraits;
+
+/* The secret goes straight from where it is to where it is to be, and leaves
+ * no copy to be wiped. */
+typedef struct {
+    PRUint32 masterWrapMech;
+    PRUint8 wrappedMasterSecret[WRAPPED_MASTER_SECRET_SIZE];
+    sidTraits traits;
 } sidState;
 
-PR_STATIC_ASSERT(sizeof(sidState) <= SNCE_STATE_BYTES);
+#define STATE_SECRET offsetof(sidState, wrappedMasterSecret)
+#define STATE_TRAITS offsetof(sidState, traits)
+
+PR_STATIC_ASSERT(sizeof(sidState) == SNCE_STATE_BYTES);
+PR_STATIC_ASSERT(STATE_TRAITS + sizeof(sidTraits) == sizeof(sidState));
 PR_STATIC_ASSERT(sizeof(PRIPv6Addr) == SNCE_ADDRESS_BYTES);
 PR_STATIC_ASSERT(SSL3_SESSIONID_BYTES == SNCE_ID_MAX);
 PR_STATIC_ASSERT(ssl_auth_size <= 256 && ssl_kea_size <= 256);
@@ -74,77 +84,72 @@ sid_Class(const sslSessionID *sid)
 static void
 sid_PackState(const sslSessionID *sid, PRUint8 out[SNCE_STATE_BYTES])
 {
-    sidState state;
+    PRUint32 mechanism = (PRUint32)sid->u.ssl3.masterWrapMech;
+    sidTraits traits;
 
-    PORT_Memset(&state, 0, sizeof state);
-    state.masterWrapMech = (PRUint32)sid->u.ssl3.masterWrapMech;
-    PORT_Memcpy(state.wrappedMasterSecret,
-                sid->u.ssl3.keys.wrapped_master_secret,
-                sizeof state.wrappedMasterSecret);
-    PORT_Memcpy(state.wrapKeyId, sid->wrapKeyId, sizeof state.wrapKeyId);
-    state.wrappedMasterSecretLen = sid->u.ssl3.keys.wrapped_master_secret_len;
-    state.resumable = sid->u.ssl3.keys.resumable;
-    state.extendedMasterSecretUsed = sid->u.ssl3.keys.extendedMasterSecretUsed;
-    state.policy = sid->u.ssl3.policy;
-    state.version = sid->version;
-    state.cipherSuite = sid->u.ssl3.cipherSuite;
-    state.authType = (PRUint8)sid->authType;
-    state.authKeyBits = sid->authKeyBits;
-    state.keaType = (PRUint8)sid->keaType;
-    state.keaKeyBits = sid->keaKeyBits;
-    state.keaGroup = sid->keaGroup;
-    state.sigScheme = sid->sigScheme;
-    state.namedCurve = sid->namedCurve ? (PRUint16)sid->namedCurve->name : 0;
-    state.port = sid->port;
-    state.srvName = sid->u.ssl3.srvName.len != 0;
-    state.hasPeerCert = sid->peerCert != NULL;
+    PORT_Memcpy(traits.wrapKeyId, sid->wrapKeyId, sizeof traits.wrapKeyId);
+    traits.wrappedMasterSecretLen = sid->u.ssl3.keys.wrapped_master_secret_len;
+    traits.resumable = sid->u.ssl3.keys.resumable;
+    traits.extendedMasterSecretUsed = sid->u.ssl3.keys.extendedMasterSecretUsed;
+    traits.policy = sid->u.ssl3.policy;
+    traits.version = sid->version;
+    traits.cipherSuite = sid->u.ssl3.cipherSuite;
+    traits.authType = (PRUint8)sid->authType;
+    traits.authKeyBits = sid->authKeyBits;
+    traits.keaType = (PRUint8)sid->keaType;
+    traits.keaKeyBits = sid->keaKeyBits;
+    traits.keaGroup = sid->keaGroup;
+    traits.sigScheme = sid->sigScheme;
+    traits.namedCurve = sid->namedCurve ? (PRUint16)sid->namedCurve->name : 0;
+    traits.port = sid->port;
+    traits.srvName = sid->u.ssl3.srvName.len != 0;
+    traits.hasPeerCert = sid->peerCert != NULL;
 
-    PORT_Memset(out, 0, SNCE_STATE_BYTES);
-    PORT_Memcpy(out, &state, sizeof state);
-    explicit_bzero(&state, sizeof state);
+    PORT_Memcpy(out, &mechanism, sizeof mechanism);
+    PORT_Memcpy(out + STATE_SECRET, sid->u.ssl3.keys.wrapped_master_secret,
+                WRAPPED_MASTER_SECRET_SIZE);
+    PORT_Memcpy(out + STATE_TRAITS, &traits, sizeof traits);
 }
 
-/* Fails on what no sidState written by sid_PackState can be: what comes out of
+/* Fails on what no state written by sid_PackState can be: what comes out of
  * shared memory is bounded before it is used (G8). */
 static SECStatus
 sid_UnpackState(sslSessionID *sid, const PRUint8 in[SNCE_STATE_BYTES],
                 PRBool hasCertificate)
 {
-    sidState state;
-    SECStatus rv = SECFailure;
+    PRUint32 mechanism;
+    sidTraits traits;
 
-    PORT_Memcpy(&state, in, sizeof state);
-    if (state.wrappedMasterSecretLen > sizeof state.wrappedMasterSecret ||
-        !state.hasPeerCert != !hasCertificate) {
+    PORT_Memcpy(&mechanism, in, sizeof mechanism);
+    PORT_Memcpy(&traits, in + STATE_TRAITS, sizeof traits);
+    if (traits.wrappedMasterSecretLen > WRAPPED_MASTER_SECRET_SIZE ||
+        !traits.hasPeerCert != !hasCertificate) {
         PORT_SetError(SEC_ERROR_BAD_DATABASE);
-        goto loser;
+        return SECFailure;
     }
 
-    sid->u.ssl3.masterWrapMech = (CK_MECHANISM_TYPE)state.masterWrapMech;
-    PORT_Memcpy(sid->u.ssl3.keys.wrapped_master_secret,
-                state.wrappedMasterSecret, sizeof state.wrappedMasterSecret);
-    PORT_Memcpy(sid->wrapKeyId, state.wrapKeyId, sizeof sid->wrapKeyId);
-    sid->u.ssl3.keys.wrapped_master_secret_len = state.wrappedMasterSecretLen;
-    sid->u.ssl3.keys.resumable = state.resumable;
-    sid->u.ssl3.keys.extendedMasterSecretUsed = state.extendedMasterSecretUsed;
-    sid->u.ssl3.policy = state.policy;
-    sid->version = state.version;
-    sid->u.ssl3.cipherSuite = state.cipherSuite;
-    sid->authType = (SSLAuthType)state.authType;
-    sid->authKeyBits = state.authKeyBits;
-    sid->keaType = (SSLKEAType)state.keaType;
-    sid->keaKeyBits = state.keaKeyBits;
-    sid->keaGroup = (SSLNamedGroup)state.keaGroup;
-    sid->sigScheme = (SSLSignatureScheme)state.sigScheme;
-    if (state.namedCurve) {
-        sid->namedCurve = ssl_LookupNamedGroup((SSLNamedGroup)state.namedCurve);
+    sid->u.ssl3.masterWrapMech = (CK_MECHANISM_TYPE)mechanism;
+    PORT_Memcpy(sid->u.ssl3.keys.wrapped_master_secret, in + STATE_SECRET,
+                WRAPPED_MASTER_SECRET_SIZE);
+    PORT_Memcpy(sid->wrapKeyId, traits.wrapKeyId, sizeof sid->wrapKeyId);
+    sid->u.ssl3.keys.wrapped_master_secret_len = traits.wrappedMasterSecretLen;
+    sid->u.ssl3.keys.resumable = traits.resumable;
+    sid->u.ssl3.keys.extendedMasterSecretUsed = traits.extendedMasterSecretUsed;
+    sid->u.ssl3.policy = traits.policy;
+    sid->version = traits.version;
+    sid->u.ssl3.cipherSuite = traits.cipherSuite;
+    sid->authType = (SSLAuthType)traits.authType;
+    sid->authKeyBits = traits.authKeyBits;
+    sid->keaType = (SSLKEAType)traits.keaType;
+    sid->keaKeyBits = traits.keaKeyBits;
+    sid->keaGroup = (SSLNamedGroup)traits.keaGroup;
+    sid->sigScheme = (SSLSignatureScheme)traits.sigScheme;
+    if (traits.namedCurve) {
+        sid->namedCurve =
+            ssl_LookupNamedGroup((SSLNamedGroup)traits.namedCurve);
     }
-    sid->port = state.port;
-    rv = SECSuccess;
-
-loser:
-    explicit_bzero(&state, sizeof state);
-    return rv;
+    sid->port = traits.port;
+    return SECSuccess;
 }
 
 /* Makes the sid that libssl gets. |found| is complete, its buffers too. */
@@ -171,7 +176,8 @@ sid_FromSession(const sslSocket *ss, const snceSession *found, PRTime now,
     sid->lastAccessTime = now;
     sid->expirationTime = found->expires.usec;
     if (ss) {
-        sid->origin = ss->sec.origin; /* what the lookup asked for */
+        /* What the lookup asked for. */
+        ssl_CopyServerOrigin(&sid->origin, &ss->sec.origin);
     }
     sid->cached = in_server_cache;
 
@@ -181,7 +187,7 @@ sid_FromSession(const sslSocket *ss, const snceSession *found, PRTime now,
     sid->u.ssl3.clAuthModuleID = (SECMODModuleID)-1;
     sid->u.ssl3.clAuthSlotID = (CK_SLOT_ID)-1;
 
-    if (found->state[offsetof(sidState, srvName)] &&
+    if (found->state[offsetof(sidState, traits.srvName)] &&
         ssl_RestoreServerName(ss, sid) != SECSuccess) {
         goto loser;
     }
@@ -285,7 +291,9 @@ ssl_FindServerSession(const sslSocket *ss, PRTime now, const PRIPv6Addr *addr,
     snceSession_Wipe(&found);
 
 done:
-    PORT_Free(bigCert);
+    if (bigCert) {
+        PORT_Free(bigCert);
+    }
     return sid;
 }
 
@@ -348,13 +356,16 @@ ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
     /* The socket's clock is out of reach, but not its last reading. */
     now = PR_MAX(sid->creationTime, sid->lastAccessTime);
 
-    PORT_Memset(&session, 0, sizeof session);
-    PORT_Memcpy(session.id, sid->u.ssl3.sessionID, sid->u.ssl3.sessionIDLength);
+    /* Every field that goes in; the others only come out. */
+    PORT_Memcpy(session.id, sid->u.ssl3.sessionID, sizeof session.id);
     session.idLen = sid->u.ssl3.sessionIDLength;
     PORT_Memcpy(session.address, &sid->addr, sizeof session.address);
     session.sessionClass = sid_Class(sid);
     session.created = ssl_TimeForCache(sid->creationTime);
+    session.lastAccess = ssl_TimeForCache(0);
     sid_PackState(sid, session.state);
+    session.certificate.data = NULL;
+    session.certificate.len = 0;
     if (sid->peerCert) {
         session.certificate.data = sid->peerCert->derCert.data;
         session.certificate.len = sid->peerCert->derCert.len;

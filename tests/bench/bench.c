@@ -86,7 +86,7 @@ typedef struct {
   double results[PROCESSES_MAX];
 } meeting;
 
-static void Bind(unsigned index) {
+void bench_Bind(unsigned index) {
   cpu_set_t allowed, one;
   unsigned nth = 0;
 
@@ -115,7 +115,7 @@ static pid_t Start(meeting *at, unsigned count, unsigned index, benchWork work,
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   alarm(SECONDS_MAX);
   if (count <= (unsigned)sysconf(_SC_NPROCESSORS_ONLN)) {
-    Bind(index);
+    bench_Bind(index);
   }
   at->ready++;
   while (!at->go) {

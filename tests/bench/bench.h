@@ -54,6 +54,10 @@ typedef double (*benchWork)(void *context, unsigned index);
 void bench_Processes(unsigned count, benchWork work, void *context,
                      double *results);
 
+/* bench_Bind binds this process to the |index|-th of its processors, if there
+ * are so many. */
+void bench_Bind(unsigned index);
+
 /* bench_Mix spreads every bit of |x| over the result (a bijection). */
 static inline uint64_t bench_Mix(uint64_t x) {
   x += UINT64_C(0x9e3779b97f4a7c15);
