@@ -317,10 +317,12 @@ snceResult snceCache_Insert(snceCache cache, const snceSession *session,
  * A session is live while |now| is before created + timeout of its class, by
  * the timeout that the cache has now. An expired one is wiped when met. A
  * session that had a certificate is returned with all of it or not at all.
+ * |out->state| is what entries are read into, so that no other copy of a secret
+ * is made: unless SNCE_OK is returned it may have been wiped.
  *
  * Returns SNCE_OK; SNCE_MISS (also when the virtual server is gone);
  * SNCE_INVALID (ID length); SNCE_TOO_LARGE (the certificate's buffer is too
- * small: its len is what it takes, nothing else is written); SNCE_CORRUPT (the
+ * small: its len is what it takes, nothing more is written); SNCE_CORRUPT (the
  * region failed a check). The certificate's data and capacity must be set
  * before. */
 snceResult snceCache_Lookup(snceCache cache, const snceKey *key, snceTime now,

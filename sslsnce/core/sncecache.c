@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sncecount.h"
+#include "sncefind.h"
 #include "snceslot.h"
 #include "snceview.h"
 #include "snceword.h"
@@ -24,7 +25,7 @@ Count(const snceView *view, unsigned figure)
     snceCount_Add(view->region, view->id.number, figure, 1);
 }
 
-static bool
+SNCE_INLINE bool
 MakeProbe(snceCache cache, const uint8_t *id, size_t idLen,
           const uint8_t address[SNCE_ADDRESS_BYTES], snceProbe *out)
 {
@@ -34,8 +35,10 @@ MakeProbe(snceCache cache, const uint8_t *id, size_t idLen,
     if (idLen == SNCE_ID_MAX) { /* as NSS makes them */
         snceWord_Read(out->id, id, SNCE_ID_MAX / 8);
     } else {
-        memset(out->id, 0, sizeof(out->id));
-        memcpy(out->id, id, idLen);
+        uint8_t filled[SNCE_ID_MAX] = { 0 };
+
+        memcpy(filled, id, idLen);
+        snceWord_Read(out->id, filled, SNCE_ID_MAX / 8);
     }
     snceWord_Read(out->address, address, SNCE_ADDRESS_BYTES / 8);
     out->shape = idLen;
@@ -45,11 +48,11 @@ MakeProbe(snceCache cache, const uint8_t *id, size_t idLen,
 }
 
 static void
-TakeOut(const snceHome *home, const snceSpot *spot, const uint64_t *words)
+TakeOut(const snceHome *home, const snceSpot *spot, snceBlobRef certificate)
 {
     if (home->table.region->access != SNCE_ACCESS_READ &&
         snceTable_Take(&home->table, spot)) {
-        snceHome_Gone((void *)home, words);
+        snceHome_Lose(home, certificate);
     }
 }
 
@@ -178,7 +181,7 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
         return SNCE_OK; /* whoever moves from here later on sees it */
     }
     if (snceTable_Take(&view->now.table, spot)) {
-        snceHome_Gone((void *)&view->now, words);
+        snceHome_Lose(&view->now, words[SNCE_W_CERTIFICATE]);
         if (result == SNCE_OK && later.moving &&
             later.old.table.range == view->now.table.range) {
             /* A copy of it may be on its way into the new home, or there. */
@@ -280,30 +283,24 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
 
 /* ---- looking up ---------------------------------------------------------- */
 
-/* Does the entry belong to the server name that is asked for? */
+/* Does an entry made under the name that hashes to |made| belong to the server
+ * name that is asked for? */
 static bool
-NameFits(const snceKey *key, snceCache cache, const uint64_t *words)
+NameFits(const snceKey *key, snceCache cache, uint64_t made)
 {
     return !key->name ||
-           words[SNCE_W_NAME] ==
-               snceHash_Name(&cache.region->hash, key->name, key->nameLen);
+           made == snceHash_Name(&cache.region->hash, key->name, key->nameLen);
 }
 
-/* Copies the certificate that the entry refers to: it, or the session is not
- * there. Returns SNCE_DROPPED if the entry has gone elsewhere meanwhile. */
+/* Copies the certificate |ref|, to which an entry refers: it, or the session is
+ * not there. Returns SNCE_DROPPED if the entry has gone elsewhere meanwhile. */
 static snceResult
 ReadCertificate(const snceView *view, const snceHome *home,
-                const snceSpot *spot, const uint64_t *words, snceBuffer *out)
+                const snceSpot *spot, snceBlobRef ref, snceBuffer *out)
 {
-    snceBlobRef ref = words[SNCE_W_CERTIFICATE];
     snceBlob store;
-    snceResult result;
+    snceResult result = snceHome_Store(&store, home);
 
-    if (ref == 0) {
-        out->len = 0;
-        return SNCE_OK;
-    }
-    result = snceHome_Store(&store, home);
     if (result == SNCE_OK) {
         result =
             snceBlob_Read(&store, ref, out->data, out->capacity, &out->len);
@@ -312,7 +309,7 @@ ReadCertificate(const snceView *view, const snceHome *home,
         if (!snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen)) {
             return SNCE_DROPPED;
         }
-        TakeOut(home, spot, words);
+        TakeOut(home, spot, ref);
         Count(view, SNCE_N_CERTIFICATE);
     }
     return result;
@@ -331,84 +328,185 @@ MoveAccess(const snceSpot *spot, uint64_t from, snceTime now)
     }
 }
 
-/* One try at a lookup. Returns SNCE_DROPPED if the entry that was found went
- * elsewhere before its certificate was read. */
-static snceResult
-LookUp(snceCache cache, const snceKey *key, snceProbe *probe, snceTime now,
-       uint64_t words[SNCE_ENTRY_WORDS], snceSession *out)
+/* What a lookup looks for, and where the answer goes. */
+typedef struct {
+    snceCache cache;
+    const snceKey *key;
+    snceTime now;
+    snceSession *out;
+} lookup;
+
+/* Answers with the entry |words| at |spot|, if it is alive and under that name;
+ * its state is the caller's business. Returns SNCE_DROPPED if it went elsewhere
+ * before its certificate was read. */
+SNCE_INLINE snceResult
+Answer(const lookup *l, const snceView *view, const snceHome *home,
+       const snceSpot *spot, const uint64_t words[SNCE_ENTRY_WORDS])
 {
-    bool otherAddress = false;
-    const snceHome *home;
-    unsigned sessionClass;
-    snceResult result;
-    snceSpot spot;
-    snceRule rule;
-    snceView view;
+    snceRule rule = snceView_Rule(view, l->now);
+    unsigned sessionClass = snceTable_ClassOf(words);
+    snceSession *out = l->out;
 
-    result = Find(cache, probe, words, &view, &home, &spot, &otherAddress);
-    if (result == SNCE_GONE) {
-        return SNCE_MISS;
-    }
-    if (result == SNCE_CORRUPT) {
-        /* A slot spoiled by a writer that lost its claim: one entry less. */
-        Count(&view, SNCE_N_CORRUPT);
-        result = SNCE_MISS;
-    }
-    if (result != SNCE_OK) {
-        Count(&view, otherAddress ? SNCE_N_ADDRESS : SNCE_N_UNKNOWN);
-        return result;
-    }
-
-    rule = snceView_Rule(&view, now);
-    sessionClass = snceTable_ClassOf(words);
     if (snceRule_Expired(&rule, sessionClass, (int64_t)words[SNCE_W_CREATED])) {
-        TakeOut(home, &spot, words);
-        Count(&view, SNCE_N_EXPIRED);
+        TakeOut(home, spot, words[SNCE_W_CERTIFICATE]);
+        Count(view, SNCE_N_EXPIRED);
         return SNCE_MISS;
     }
-    if (!NameFits(key, cache, words)) {
-        Count(&view, SNCE_N_NAME);
+    if (!NameFits(l->key, l->cache, words[SNCE_W_NAME])) {
+        Count(view, SNCE_N_NAME);
         return SNCE_MISS;
     }
-    result = ReadCertificate(&view, home, &spot, words, &out->certificate);
-    if (result != SNCE_OK) {
-        return result;
+    if (words[SNCE_W_CERTIFICATE]) {
+        snceResult result = ReadCertificate(
+            view, home, spot, words[SNCE_W_CERTIFICATE], &out->certificate);
+
+        if (result != SNCE_OK) {
+            return result;
+        }
+    } else {
+        out->certificate.len = 0;
     }
 
     snceWord_Write(out->id, &words[SNCE_W_ID], SNCE_ID_MAX / 8);
-    out->idLen = key->idLen;
+    out->idLen = l->key->idLen;
     snceWord_Write(out->address, &words[SNCE_W_ADDRESS],
                    SNCE_ADDRESS_BYTES / 8);
     out->sessionClass = (snceClass)sessionClass;
     out->created.usec = (int64_t)words[SNCE_W_CREATED];
     out->lastAccess.usec = (int64_t)words[SNCE_W_ACCESS];
     out->expires = ExpiryBy(&rule, out->sessionClass, out->created);
-    snceWord_Write(out->state, &words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
-    if (cache.region->access != SNCE_ACCESS_READ) {
-        snceTable_Use(&spot, words, now);
-        MoveAccess(&spot, words[SNCE_W_ACCESS], now);
+    if (l->cache.region->access != SNCE_ACCESS_READ) {
+        snceTable_Use(spot, words, l->now);
+        MoveAccess(spot, words[SNCE_W_ACCESS], l->now);
     }
-    Count(&view, SNCE_N_HIT);
+    Count(view, SNCE_N_HIT);
     return SNCE_OK;
+}
+
+/* The end of a lookup that found |result| somewhere in |home|. */
+static snceResult
+Finish(const lookup *l, const snceView *view, const snceHome *home,
+       const snceSpot *spot, uint64_t words[SNCE_ENTRY_WORDS],
+       snceResult result, bool otherAddress)
+{
+    if (result == SNCE_CORRUPT) {
+        /* A slot spoiled by a writer that lost its claim: one entry less. */
+        Count(view, SNCE_N_CORRUPT);
+        result = SNCE_MISS;
+    }
+    if (result != SNCE_OK) {
+        Count(view, otherAddress ? SNCE_N_ADDRESS : SNCE_N_UNKNOWN);
+        return result;
+    }
+    result = Answer(l, view, home, spot, words);
+    if (result == SNCE_OK) {
+        snceWord_Write(l->out->state, &words[SNCE_W_STATE],
+                       SNCE_STATE_BYTES / 8);
+    }
+    snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
+    return result;
+}
+
+/* One try at a lookup, whatever happens to the cache meanwhile. Returns
+ * SNCE_DROPPED if it is worth another. */
+static snceResult
+LookUp(const lookup *l, snceProbe *probe)
+{
+    uint64_t words[SNCE_ENTRY_WORDS];
+    bool otherAddress = false;
+    const snceHome *home;
+    snceResult result;
+    snceSpot spot;
+    snceView view;
+
+    result = Find(l->cache, probe, words, &view, &home, &spot, &otherAddress);
+    if (result == SNCE_GONE) {
+        return SNCE_MISS;
+    }
+    return Finish(l, &view, home, &spot, words, result, otherAddress);
+}
+
+static __attribute__((noinline)) snceResult
+LookUpMoving(const lookup *l, snceProbe probe)
+{
+    snceResult result = SNCE_DROPPED;
+
+    for (unsigned try = 0; result == SNCE_DROPPED && try < LOOKUP_TRIES;
+         try++) {
+        result = LookUp(l, &probe);
+    }
+    return result == SNCE_DROPPED ? SNCE_MISS : result;
+}
+
+/* The same in the cache that |view| saw at rest, at the places of |probe|.
+ * SNCE_DROPPED if it did not rest. */
+static __attribute__((noinline)) snceResult
+LookUpAt(const lookup *l, const snceProbe *probe, const snceView *view,
+         const snceProbePlaces *at)
+{
+    uint64_t words[SNCE_ENTRY_WORDS];
+    bool otherAddress;
+    snceSpot spot;
+    snceResult result = snceTable_FindAt(&view->now.table, probe, at, words,
+                                         &spot, &otherAddress);
+
+    if (result != SNCE_OK && snceView_Moved(view)) {
+        return SNCE_DROPPED;
+    }
+    return Finish(l, view, &view->now, &spot, words, result, otherAddress);
+}
+
+/* The same in line, for a session that lies where it is best: that is most of
+ * them. Nothing of it is stored on the stack unless LookUpAt must go on. */
+SNCE_INLINE snceResult
+LookUpResting(const lookup *l, snceProbe *probe)
+{
+    uint64_t words[SNCE_ENTRY_WORDS];
+    snceProbePlaces at;
+    snceResult result;
+    snceSpot spot;
+    snceView view;
+
+    if (snceView_Open(&view, l->cache.region, l->cache.id) != SNCE_OK ||
+        view.moving) {
+        return SNCE_DROPPED;
+    }
+    probe->matchAddress = view.matchAddress;
+    snceProbe_Places(probe, &view.now.table, &at);
+    if (!snceTable_FindBest(&view.now.table, probe, &at, words, l->out->state,
+                            &spot)) {
+        const lookup asked = *l;
+        const snceProbe probed = *probe;
+        const snceView seen = view;
+        const snceProbePlaces where = at;
+
+        return LookUpAt(&asked, &probed, &seen, &where);
+    }
+    result = Answer(l, &view, &view.now, &spot, words);
+    if (result != SNCE_OK) {
+        explicit_bzero(l->out->state, SNCE_STATE_BYTES);
+    }
+    return result;
 }
 
 snceResult
 snceCache_Lookup(snceCache cache, const snceKey *key, snceTime now,
                  snceSession *out)
 {
-    uint64_t words[SNCE_ENTRY_WORDS];
-    snceResult result = SNCE_DROPPED;
+    const lookup l = { cache, key, now, out };
     snceProbe probe;
+    snceResult result;
 
     if (!MakeProbe(cache, key->id, key->idLen, key->address, &probe)) {
         return SNCE_INVALID;
     }
-    for (unsigned try = 0; result == SNCE_DROPPED && try < LOOKUP_TRIES;
-         try++) {
-        result = LookUp(cache, key, &probe, now, words, out);
+    result = LookUpResting(&l, &probe);
+    if (result == SNCE_DROPPED) {
+        const lookup asked = l;
+
+        result = LookUpMoving(&asked, probe);
     }
-    snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
-    return result == SNCE_DROPPED ? SNCE_MISS : result;
+    return result;
 }
 
 snceResult

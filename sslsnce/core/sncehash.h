@@ -58,25 +58,41 @@ snceHash_Multiply(uint64_t sum[2], uint64_t a, uint64_t b)
 #endif
 }
 
+/* snceHash_Add adds |count| words, an even number, that are number |from| and so
+ * on of their block, to |sum|. Where |count| is a constant, as in every lookup,
+ * nothing is left of the loop. */
+static inline void
+snceHash_Add(const snceHash *hash, uint64_t sum[2], size_t from,
+             const uint64_t *words, size_t count)
+{
+#pragma GCC unroll 12
+    for (size_t i = 0; i + 1 < count; i += 2) {
+        snceHash_Multiply(sum, words[i] + hash->key[from + i],
+                          words[i + 1] + hash->key[from + i + 1]);
+    }
+}
+
+/* snceHash_End makes the hash of what was added to { tweak, count }. */
+static inline uint64_t
+snceHash_End(const uint64_t sum[2])
+{
+    return snceHash_Mix(sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15));
+}
+
 /* snceHash_Block hashes |count| words, at most SNCE_HASH_KEYS; different
- * |tweak|s give unrelated results. Where |count| is a constant, as in every
- * lookup, nothing is left of the loop. */
+ * |tweak|s give unrelated results. */
 static inline uint64_t
 snceHash_Block(const snceHash *hash, uint64_t tweak, const uint64_t *words,
                size_t count)
 {
     uint64_t sum[2] = { tweak, count };
 
-#pragma GCC unroll 12
-    for (size_t i = 0; i + 1 < count; i += 2) {
-        snceHash_Multiply(sum, words[i] + hash->key[i],
-                          words[i + 1] + hash->key[i + 1]);
-    }
+    snceHash_Add(hash, sum, 0, words, count);
     if (count % 2) {
         snceHash_Multiply(sum, words[count - 1] + hash->key[SNCE_HASH_KEYS - 2],
                           hash->key[SNCE_HASH_KEYS - 1]);
     }
-    return snceHash_Mix(sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15));
+    return snceHash_End(sum);
 }
 
 /* snceHash_Words hashes any number of words, as snceHash_Block. */

@@ -19,6 +19,10 @@
 
 typedef _Atomic uint64_t snceWord;
 
+/* For the few functions that every lookup goes through, and that a compiler
+ * would rather call: its structures then are registers. */
+#define SNCE_INLINE static inline __attribute__((always_inline))
+
 #define SNCE_LINE 64      /* a cache line */
 #define SNCE_PAGE 4096    /* ranges of the region begin on a multiple of this */
 #define SNCE_WAYS 10      /* slots in a set of a table */

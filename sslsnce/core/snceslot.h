@@ -177,19 +177,24 @@ snceSlot_Forget(snceWord *version, snceVersion seen)
     }
 }
 
-/* snceSlot_Sum is the checksum of |count| words, at most SNCE_HASH_KEYS, that lie at the slot |place| of
- * |lot| under the version |v|. The generation and the tag are part of it, the
- * state and the hints are not. */
+/* snceSlot_Tweak is what a slot's checksum begins with. The generation and the
+ * tag are part of it, the state and the hints are not. */
+static inline uint64_t
+snceSlot_Tweak(const snceLot *lot, uint64_t place, snceVersion v)
+{
+    uint64_t generation = v >> SNCE_GENERATION_SHIFT;
+
+    return (generation << SNCE_GENERATION_SHIFT | (v & SNCE_TAG_MASK)) ^
+           snceHash_Mix(place ^ lot->salt);
+}
+
+/* snceSlot_Sum is the checksum of |count| words, at most SNCE_HASH_KEYS, that
+ * lie at the slot |place| of |lot| under the version |v|. */
 static inline uint64_t
 snceSlot_Sum(const snceHash *hash, const snceLot *lot, uint64_t place,
              snceVersion v, const uint64_t *words, size_t count)
 {
-    uint64_t generation = v >> SNCE_GENERATION_SHIFT;
-    uint64_t tweak =
-        (generation << SNCE_GENERATION_SHIFT | (v & SNCE_TAG_MASK)) ^
-        snceHash_Mix(place ^ lot->salt);
-
-    return snceHash_Block(hash, tweak, words, count);
+    return snceHash_Block(hash, snceSlot_Tweak(lot, place, v), words, count);
 }
 
 /* snceSlot_Look copies the |ways| version words of a set and returns its clock:

@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-#include "sncetable.h"
+#include "sncefind.h"
 
 #include <string.h>
 
@@ -30,60 +30,6 @@ snceTable_SetsFor(uint64_t entries)
     return sets + 2 + (entries < SMALL ? entries : SMALL) / SMALL_SPARE;
 }
 
-/* Where the session of an ID may lie: in two sets, never the same one twice, and
- * in each best of all at one way. */
-typedef struct {
-    snceSet *set[2];
-    unsigned way[2];
-} places;
-
-/* All that an operation will most probably read is asked for at once, the slots
- * at the best ways with the versions. A lookup that must see a version before it
- * knows which slot to read waits for memory twice: at 1,000,000 sessions that
- * took 2.0 times as long as one read, this 1.4 times. */
-static inline void
-PlacesOf(const snceTable *table, uint64_t hash, places *out)
-{
-    uint64_t other = hash * UINT64_C(0xd1342543de82ef95);
-    uint64_t first = snceHash_Range(hash, table->setCount);
-    uint64_t second = first + 1 + snceHash_Range(other, table->setCount - 1);
-
-    if (second >= table->setCount) {
-        second -= table->setCount;
-    }
-    out->set[0] = &table->sets[first];
-    out->set[1] = &table->sets[second];
-    /* Of the bits that are neither the set nor the tag. */
-    out->way[0] = (unsigned)((hash >> 24 & 0xff) * SNCE_WAYS >> 8);
-    out->way[1] = (unsigned)((other >> 24 & 0xff) * SNCE_WAYS >> 8);
-    for (unsigned i = 0; i < 2; i++) {
-        const snceSet *set = out->set[i];
-        const snceWord *word = set->slot[out->way[i]].word;
-
-        __builtin_prefetch(&set->version[0]);
-        __builtin_prefetch(&set->version[SNCE_WAYS - 1]);
-        __builtin_prefetch(&word[0]);
-        __builtin_prefetch(&word[SNCE_LINE / 8]);
-        __builtin_prefetch(&word[2 * SNCE_LINE / 8]);
-    }
-}
-
-static uint64_t
-PlaceOf(const snceTable *table, const snceSpot *spot)
-{
-    return (uint64_t)((uint8_t *)&spot->set->slot[spot->way] -
-                      table->region->base);
-}
-
-static inline uint64_t
-Sum(const snceTable *table, const snceSpot *spot, snceVersion v,
-    const uint64_t words[SNCE_ENTRY_WORDS])
-{
-    return snceSlot_Sum(&table->region->hash, &table->lot, PlaceOf(table, spot),
-                        v, words + SNCE_W_SUM + 1,
-                        SNCE_W_SUMMED - (SNCE_W_SUM + 1));
-}
-
 /* Takes the lowest way out of a mask that is not empty. */
 static unsigned
 NextWay(uint32_t *mask)
@@ -95,24 +41,6 @@ NextWay(uint32_t *mask)
 }
 
 /* ---- keys and times ------------------------------------------------------ */
-
-static bool
-SameId(const snceProbe *probe, const uint64_t *words)
-{
-    return (((words[SNCE_W_SHAPE] & 0xff) ^ probe->shape) |
-            (words[SNCE_W_ID] ^ probe->id[0]) |
-            (words[SNCE_W_ID + 1] ^ probe->id[1]) |
-            (words[SNCE_W_ID + 2] ^ probe->id[2]) |
-            (words[SNCE_W_ID + 3] ^ probe->id[3])) == 0;
-}
-
-static bool
-SameAddress(const snceProbe *probe, const uint64_t *words)
-{
-    return !probe->matchAddress ||
-           (words[SNCE_W_ADDRESS] == probe->address[0] &&
-            words[SNCE_W_ADDRESS + 1] == probe->address[1]);
-}
 
 static uint32_t
 Seconds(int64_t usec)
@@ -148,36 +76,6 @@ StampExpired(const snceRule *rule, uint32_t stamp, uint32_t nowSec)
 
 /* ---- finding ------------------------------------------------------------- */
 
-/* Copies what is at |spot| if it is whole; |spot->seen| must be a FULL one.
- * Returns SNCE_OK, SNCE_MISS (it changed meanwhile) or SNCE_CORRUPT. */
-static inline snceResult
-ReadSpot(const snceTable *table, const snceSpot *spot,
-         uint64_t words[SNCE_ENTRY_WORDS])
-{
-    snceSlot_Load(words, spot->set->slot[spot->way].word, SNCE_ENTRY_WORDS);
-    if (!snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen)) {
-        return SNCE_MISS;
-    }
-    return words[SNCE_W_SUM] == Sum(table, spot, spot->seen, words)
-               ? SNCE_OK
-               : SNCE_CORRUPT;
-}
-
-/* ReadSpot, if what was seen there has the tag and what is there the ID. */
-static inline snceResult
-ReadMatching(const snceTable *table, const snceProbe *probe,
-             uint64_t words[SNCE_ENTRY_WORDS], const snceSpot *spot)
-{
-    uint64_t tag = snceVersion_Tag(probe->hash);
-    snceResult result;
-
-    if (!snceVersion_Matches(spot->seen, SNCE_STATE_FULL, tag)) {
-        return SNCE_MISS;
-    }
-    result = ReadSpot(table, spot, words);
-    return SameId(probe, words) ? result : SNCE_MISS;
-}
-
 /* The full slots of a set that have the tag, a bit for each.
  *
  * Acquire also for a slot that is passed over: an entry that a move took out
@@ -209,10 +107,30 @@ FindAmong(const snceTable *table, const snceProbe *probe, snceSet *set,
         spot->set = set;
         spot->way = NextWay(&ways);
         spot->seen = snceSlot_Version(&set->version[spot->way]);
-        result = ReadMatching(table, probe, words, spot);
-        if (result == SNCE_OK && !SameAddress(probe, words)) {
+        result = snceTable_ReadMatching(table, probe, words, spot);
+        if (result == SNCE_OK && !snceProbe_IsAddress(probe, words)) {
             *otherAddress = true;
         } else if (result != SNCE_MISS) {
+            return result;
+        }
+    }
+    return SNCE_MISS;
+}
+
+snceResult
+snceTable_FindAt(const snceTable *table, const snceProbe *probe,
+                 const snceProbePlaces *at, uint64_t words[SNCE_ENTRY_WORDS],
+                 snceSpot *spot, bool *otherAddress)
+{
+    uint64_t tag = snceVersion_Tag(probe->hash);
+
+    *otherAddress = false;
+    for (unsigned i = 0; i < 2; i++) {
+        snceResult result =
+            FindAmong(table, probe, at->set[i], MatchesIn(at->set[i], tag),
+                      words, spot, otherAddress);
+
+        if (result != SNCE_MISS) {
             return result;
         }
     }
@@ -224,33 +142,10 @@ snceTable_Find(const snceTable *table, const snceProbe *probe,
                uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
                bool *otherAddress)
 {
-    uint64_t tag = snceVersion_Tag(probe->hash);
-    snceVersion seen[2];
-    snceResult result;
-    unsigned which;
-    places at;
+    snceProbePlaces at;
 
-    *otherAddress = false;
-    PlacesOf(table, probe->hash, &at);
-    seen[0] = snceSlot_Version(&at.set[0]->version[at.way[0]]);
-    seen[1] = snceSlot_Version(&at.set[1]->version[at.way[1]]);
-    /* Without a branch: which of the two it is, is chance. */
-    which = !snceVersion_Matches(seen[0], SNCE_STATE_FULL, tag);
-    spot->set = at.set[which];
-    spot->way = at.way[which];
-    spot->seen = seen[which];
-    result = ReadMatching(table, probe, words, spot);
-    if (result == SNCE_OK && SameAddress(probe, words)) {
-        return SNCE_OK;
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        result = FindAmong(table, probe, at.set[i], MatchesIn(at.set[i], tag),
-                           words, spot, otherAddress);
-        if (result != SNCE_MISS) {
-            return result;
-        }
-    }
-    return SNCE_MISS;
+    snceProbe_Places(probe, table, &at);
+    return snceTable_FindAt(table, probe, &at, words, spot, otherAddress);
 }
 
 bool
@@ -261,7 +156,7 @@ snceTable_Entry(const snceTable *table, uint64_t index, snceSpot *spot,
     spot->way = (unsigned)(index % SNCE_WAYS);
     spot->seen = snceSlot_Version(&spot->set->version[spot->way]);
     return snceVersion_State(spot->seen) == SNCE_STATE_FULL &&
-           ReadSpot(table, spot, words) == SNCE_OK;
+           snceTable_Read(table, spot, words) == SNCE_OK;
 }
 
 /* ---- taking out ---------------------------------------------------------- */
@@ -352,7 +247,8 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
             if (!snceSlot_Unchanged(version, v)) {
                 continue;
             }
-            if (!SameId(probe, words) || !SameAddress(probe, words) ||
+            if (!snceProbe_IsId(probe, words) ||
+                !snceProbe_IsAddress(probe, words) ||
                 (only && !SameSession(words, only))) {
                 return false;
             }
@@ -360,7 +256,8 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
                 const snceSpot spot = { set, way, v };
 
                 /* What a late writer spoiled refers to nothing that counts. */
-                if (words[SNCE_W_SUM] != Sum(table, &spot, v, words)) {
+                if (words[SNCE_W_SUM] !=
+                    snceTable_Sum(table, &spot, v, words)) {
                     words[SNCE_W_CERTIFICATE] = 0;
                 }
             }
@@ -382,9 +279,9 @@ snceTable_Remove(const snceTable *table, const snceProbe *probe,
                  snceTable_Gone gone, void *context)
 {
     unsigned removed = 0;
-    places at;
+    snceProbePlaces at;
 
-    PlacesOf(table, probe->hash, &at);
+    snceProbe_Places(probe, table, &at);
     for (unsigned i = 0; i < 2 * SNCE_WAYS; i++) {
         snceSet *set = at.set[i / SNCE_WAYS];
         unsigned way = i % SNCE_WAYS;
@@ -401,9 +298,9 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
                 const snceRule *rule, snceTable_Gone gone, void *context)
 {
     uint32_t nowSec = Seconds(rule->now.usec);
-    places at;
+    snceProbePlaces at;
 
-    PlacesOf(table, probe->hash, &at);
+    snceProbe_Places(probe, table, &at);
     for (unsigned way = 0; way < 2 * SNCE_WAYS; way++) {
         snceSet *set = at.set[way / SNCE_WAYS];
         unsigned slot = way % SNCE_WAYS;
@@ -416,7 +313,7 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
         }
         stamp = atomic_load_explicit(&set->stamp[slot], memory_order_relaxed);
         if (StampExpired(rule, stamp, nowSec) &&
-            ReadSpot(table, &spot, words) == SNCE_OK &&
+            snceTable_Read(table, &spot, words) == SNCE_OK &&
             snceRule_Expired(rule, snceTable_ClassOf(words),
                              (int64_t)words[SNCE_W_CREATED]) &&
             snceTable_Take(table, &spot)) {
@@ -429,7 +326,7 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
 
 /* The two sets as an insert saw them; a bit for each way in the masks. */
 typedef struct {
-    places at;
+    snceProbePlaces at;
     snceVersion seen[2][SNCE_WAYS];
     uint8_t clock[2];
     uint32_t full[2];
@@ -484,7 +381,8 @@ FindSame(const view *v, const snceProbe *probe, snceSpot *out)
              * snceTable_Remove expects. */
             snceSlot_Load(words, v->at.set[i]->slot[way].word,
                           SNCE_ENTRY_WORDS);
-            if (SameId(probe, words) && SameAddress(probe, words)) {
+            if (snceProbe_IsId(probe, words) &&
+                snceProbe_IsAddress(probe, words)) {
                 *out = SpotOf(v, i, way);
                 return true;
             }
@@ -658,7 +556,8 @@ NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
                                       (int64_t)words[SNCE_W_CREATED]);
     if (words[SNCE_W_CERTIFICATE]) {
         snceSlot_Load(words, word, SNCE_ENTRY_WORDS);
-        if (words[SNCE_W_SUM] == Sum(table, spot, spot->seen, words)) {
+        if (words[SNCE_W_SUM] ==
+            snceTable_Sum(table, spot, spot->seen, words)) {
             taken->certificate = words[SNCE_W_CERTIFICATE];
         }
     }
@@ -687,7 +586,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
     view v;
 
     memset(taken, 0, sizeof(*taken));
-    PlacesOf(table, probe->hash, &v.at);
+    snceProbe_Places(probe, table, &v.at);
     for (unsigned try = 0; !claimed; try++) {
         bool reclaimed = false;
 
@@ -733,7 +632,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
         return SNCE_DROPPED;
     }
 
-    words[SNCE_W_SUM] = Sum(table, spot, claim, words);
+    words[SNCE_W_SUM] = snceTable_Sum(table, spot, claim, words);
     snceSlot_Store(spot->set->slot[spot->way].word, words, SNCE_ENTRY_WORDS);
     atomic_store_explicit(&spot->set->stamp[spot->way], StampOf(words),
                           memory_order_relaxed);

@@ -43,8 +43,15 @@ typedef struct {
 static inline void
 snceProbe_Hash(snceProbe *probe, const snceRegion *region)
 {
-    probe->hash = snceHash_Block(&region->hash, probe->shape, probe->id,
-                                 sizeof(probe->id) / sizeof(probe->id[0]));
+    uint64_t sum[2] = { probe->shape, 0 };
+    uint64_t x;
+
+    snceHash_Add(&region->hash, sum, 0, probe->id,
+                 sizeof(probe->id) / sizeof(probe->id[0]));
+    /* A short end to it: nothing of a lookup can begin before this is known. */
+    x = sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 32) * UINT64_C(0xbf58476d1ce4e5b9);
+    probe->hash = x ^ x >> 32;
 }
 
 /* snceTable_ClassOf returns the class of an entry's session. */

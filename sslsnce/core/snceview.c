@@ -4,6 +4,8 @@
 
 #include "snceview.h"
 
+#include <string.h>
+
 #include "sncecount.h"
 
 /* Looks that a change may spoil. Each failure is another change, which takes
@@ -16,6 +18,7 @@ snceView_OpenAny(snceView *out, const snceRegion *region, snceServerId id)
     const snceServerWords *entry = snceRegion_Server(region, id.number);
     snceResult result;
 
+    memset(out, 0, sizeof(*out));
     for (unsigned try = 0; try < LOOK_TRIES; try++) {
         snceHomeSeen now, old = { 0 };
 
@@ -77,10 +80,14 @@ snceHome_Count(const snceHome *home, uint64_t n)
 }
 
 void
+snceHome_Lose(const snceHome *home, snceBlobRef certificate)
+{
+    snceHome_Count(home, (uint64_t)-1);
+    snceHome_Release(home, certificate);
+}
+
+void
 snceHome_Gone(void *context, const uint64_t *words)
 {
-    const snceHome *home = context;
-
-    snceHome_Count(home, (uint64_t)-1);
-    snceHome_Release(home, words[SNCE_W_CERTIFICATE]);
+    snceHome_Lose(context, words[SNCE_W_CERTIFICATE]);
 }

@@ -74,7 +74,7 @@ snceView_Unchanged(const snceView *view, const snceServerWords *entry)
 }
 
 /* Bounds what was seen of a home (rule 1). */
-static inline snceResult
+SNCE_INLINE snceResult
 snceHome_Open(snceHome *out, const snceView *view, const snceHomeSeen *seen)
 {
     out->id = view->id;
@@ -91,7 +91,7 @@ snceResult snceView_OpenAny(snceView *out, const snceRegion *region,
 
 /* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE or
  * SNCE_CORRUPT. Here is the case of nearly every lookup. */
-static inline snceResult
+SNCE_INLINE snceResult
 snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
 {
     const snceServerWords *entry;
@@ -113,7 +113,14 @@ snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
             return snceHome_Open(&out->now, out, &now);
         }
     }
-    return snceView_OpenAny(out, region, id);
+    {
+        /* Not |*out|: what has an address is no register. */
+        snceView any;
+        snceResult result = snceView_OpenAny(&any, region, id);
+
+        *out = any;
+        return result;
+    }
 }
 
 /* snceView_Moved tells whether anything changed since the view was opened, so
@@ -151,6 +158,9 @@ void snceHome_Release(const snceHome *home, snceBlobRef ref);
 
 /* snceHome_Count counts |n| entries more, or with (uint64_t)-1 one less. */
 void snceHome_Count(const snceHome *home, uint64_t n);
+
+/* snceHome_Lose counts an entry less and releases its certificate. */
+void snceHome_Lose(const snceHome *home, snceBlobRef certificate);
 
 /* snceHome_Gone is a snceTable_Gone whose context is the home: an entry less,
  * and its certificate released. */

@@ -32,7 +32,7 @@ static double Floor(const snceTable *table, uint64_t reads, uint64_t seed) {
     sum += serial;
   }
   begin = bench_Ns() - begin;
-  if (sum == 0) {
+  if (sum == 0 && reads > 100) { /* 60 % of the slots have one */
     bench_Fail("the floor read nothing");
   }
   return (double)begin / (double)reads;
