@@ -98,6 +98,7 @@ snceSlot_Vacate(snceWord *version, snceVersion claim)
 static inline void
 snceSlot_Store(snceWord *to, const uint64_t *from, size_t count)
 {
+#pragma GCC unroll 8
     for (size_t i = 0; i < count; i++) {
         atomic_store_explicit(&to[i], from[i], memory_order_release);
     }

@@ -330,7 +330,7 @@ typedef struct {
     snceVersion seen[2][SNCE_WAYS];
     uint8_t clock[2];
     uint32_t full[2];
-    uint32_t busy[2];
+    uint32_t fresh[2];  /* full, and not looked up since it was stored */
     uint32_t tagged[2]; /* full, with the tag that is inserted */
 } view;
 
@@ -341,7 +341,7 @@ static inline void
 LookAt(view *v, uint64_t tag)
 {
     for (unsigned i = 0; i < 2; i++) {
-        uint32_t full = 0, busy = 0, tagged = 0;
+        uint32_t full = 0, fresh = 0, tagged = 0;
 
         v->clock[i] =
             snceSlot_Look(v->seen[i], v->at.set[i]->version, SNCE_WAYS);
@@ -349,15 +349,29 @@ LookAt(view *v, uint64_t tag)
         for (unsigned way = SNCE_WAYS; way-- > 0;) {
             snceVersion seen = v->seen[i][way];
 
-            full = 2 * full + (snceVersion_State(seen) == SNCE_STATE_FULL);
-            busy = 2 * busy + (snceVersion_State(seen) == SNCE_STATE_BUSY);
+            full = 2 * full + (uint32_t)(seen & SNCE_STATE_FULL);
+            fresh = 2 * fresh + ((uint32_t)(seen / SNCE_VISITED & 1) ^ 1);
             tagged =
                 2 * tagged + snceVersion_Matches(seen, SNCE_STATE_FULL, tag);
         }
         v->full[i] = full;
-        v->busy[i] = busy;
+        v->fresh[i] = fresh & full;
         v->tagged[i] = tagged;
     }
+}
+
+/* The ways of a set that are claimed. */
+static uint32_t
+BusyIn(const view *v, unsigned which)
+{
+    uint32_t busy = 0;
+
+    for (unsigned way = SNCE_WAYS; way-- > 0;) {
+        unsigned state = snceVersion_State(v->seen[which][way]);
+
+        busy = 2 * busy + (state == SNCE_STATE_BUSY);
+    }
+    return busy;
 }
 
 static snceSpot
@@ -418,8 +432,13 @@ FindFree(const view *v, snceSpot *out, bool *reclaimed)
     uint32_t empty[2], ahead;
     unsigned better;
 
+    if (v->full[0] == ALL_WAYS && v->full[1] == ALL_WAYS) {
+        return false;
+    }
     for (unsigned i = 0; i < 2; i++) {
-        for (uint32_t left = v->busy[i]; left;) {
+        uint32_t busy = BusyIn(v, i);
+
+        for (uint32_t left = busy; left;) {
             unsigned way = NextWay(&left);
 
             if (snceSlot_Abandoned(v->seen[i][way], v->clock[i])) {
@@ -428,7 +447,7 @@ FindFree(const view *v, snceSpot *out, bool *reclaimed)
                 return true;
             }
         }
-        empty[i] = ALL_WAYS & ~(v->full[i] | v->busy[i]);
+        empty[i] = ALL_WAYS & ~(v->full[i] | busy);
     }
     better = __builtin_popcount(empty[1]) > __builtin_popcount(empty[0]);
     if (!empty[better]) {
@@ -446,54 +465,55 @@ FindFree(const view *v, snceSpot *out, bool *reclaimed)
     return true;
 }
 
-/* A rank says which entry goes rather than another. From its top: whether it has
- * expired; whether it is of those that nobody looked up, while they are many;
- * how long it has been idle, in half seconds; which one is the next round the
- * clock of its set, so that of those that are equally idle, times being seconds,
- * they go in the order in which they came; which set comes first; and the entry
- * itself. */
-#define RANK_ENTRY_MASK 31u
-#define RANK_SET (UINT64_C(1) << 5)
-#define RANK_TURN_SHIFT 6
-#define RANK_IDLE_SHIFT 10
-#define RANK_FRESH (UINT64_C(1) << 43)
-#define RANK_EXPIRED (UINT64_C(1) << 44)
-
-/* Do those that nobody has looked up since they were stored take two fifths of
- * the room or more? Then one of them goes. So a flood of clients that come once
- * evicts itself; otherwise all that counts is how long nobody came (LRU). An
- * entry that was looked up once is not kept for ever: where clients come in
- * bursts, a set full of such entries lost 9.8 points of the hit ratio to LRU. */
-static bool
-FreshAreMany(const view *v)
+/* Writes the age of each entry of a set, in seconds, and returns the ways of
+ * those that have expired by their stamps. */
+static uint32_t
+AgesIn(const view *v, unsigned which, const snceRule *rule, uint32_t nowSec,
+       uint32_t ages[SNCE_WAYS])
 {
-    unsigned full = 0, fresh = 0;
+    uint32_t apart = rule->timeoutSec[0] ^ rule->timeoutSec[1];
+    uint32_t expired = 0;
 
-    for (unsigned i = 0; i < 2; i++) {
-        for (unsigned way = 0; way < SNCE_WAYS; way++) {
-            unsigned there = v->full[i] >> way & 1;
+    for (unsigned way = SNCE_WAYS; way-- > 0;) {
+        uint32_t stamp = atomic_load_explicit(&v->at.set[which]->stamp[way],
+                                              memory_order_relaxed);
+        uint32_t timeout = rule->timeoutSec[0] ^ (apart & (0 - (stamp >> 31)));
 
-            full += there;
-            fresh += there & ((v->seen[i][way] & SNCE_VISITED) == 0);
-        }
+        ages[way] = AgeOf(stamp, nowSec);
+        expired = 2 * expired + (ages[way] > timeout);
     }
-    return 5 * fresh >= 2 * full;
+    return expired & v->full[which];
 }
 
-/* The rank of one by age and use, above its turn. */
+/* How long an entry of that age has been idle, in half seconds: one that was
+ * never looked up as long as if it had been, once, when it was stored. */
 static inline uint64_t
-RankOf(snceVersion seen, uint64_t age, uint64_t fresh)
+IdleOf(snceVersion seen, uint64_t age)
 {
-    uint64_t used = snceVersion_UsedAt(seen);
-    uint64_t idle = age > used ? age - used : 0;
+    uint64_t visited = 0 - (seen / SNCE_VISITED & 1); /* all ones or none */
+    uint64_t used = snceVersion_UsedAt(seen) & visited;
 
-    return seen & SNCE_VISITED ? (2 * idle + 1) << RANK_IDLE_SHIFT
-                               : (2 * age + 2) << RANK_IDLE_SHIFT | fresh;
+    return 2 * (age - (used < age ? used : age)) + 2 + visited;
 }
 
-/* Chooses the entry to give up by rank. For an entry that is |carried| from
- * another table, the oldest of those that are older than it. Without a branch
- * for an entry: nothing about them can be guessed. */
+/* A mask's ways counted from |first| on, round the set. */
+static inline uint32_t
+Turned(uint32_t ways, unsigned first)
+{
+    return (ways >> first | ways << (SNCE_WAYS - first)) & ALL_WAYS;
+}
+
+/* Chooses the entry to give up: one that has expired; else, while those that
+ * nobody looked up since they were stored take two fifths of the room or more,
+ * one of them; else any: the one that has been idle longest. So a flood of clients
+ * that come once evicts itself, and otherwise this is LRU. An entry that was
+ * looked up once is not kept for ever: where clients come in bursts, sets full of
+ * such entries lost 9.8 points of the hit ratio to LRU. For an entry that is
+ * |carried| from another table, the oldest of those that are older than it.
+ *
+ * Times are seconds. Of those that have been idle as long, the first one round the
+ * clock of its set goes, which moves on with every entry that is stored: so they
+ * go in the order in which they came. */
 static bool
 FindVictim(const view *v, const snceRule *rule, uint64_t hash,
            const uint64_t *carried, snceSpot *out)
@@ -501,40 +521,50 @@ FindVictim(const view *v, const snceRule *rule, uint64_t hash,
     uint32_t nowSec =
         Seconds(carried ? (int64_t)carried[SNCE_W_CREATED] : rule->now.usec);
     unsigned begin = hash >> (SNCE_TICKET_SHIFT + 2) & 1;
-    uint64_t fresh = FreshAreMany(v) ? RANK_FRESH : 0;
+    unsigned full =
+        (unsigned)__builtin_popcount(v->full[0] << SNCE_WAYS | v->full[1]);
+    unsigned fresh =
+        (unsigned)__builtin_popcount(v->fresh[0] << SNCE_WAYS | v->fresh[1]);
+    uint32_t ages[2][SNCE_WAYS], expired[2];
+    const uint32_t *ways = v->full;
     uint64_t best = 0;
-    unsigned entry, which;
+    unsigned which = 2, at = 0;
 
     for (unsigned i = 0; i < 2; i++) {
-        uint64_t first = v->clock[i] % SNCE_WAYS;
-
-        for (unsigned way = 0; way < SNCE_WAYS; way++) {
-            uint32_t stamp = atomic_load_explicit(&v->at.set[i]->stamp[way],
-                                                  memory_order_relaxed);
-            uint64_t age = AgeOf(stamp, nowSec);
-            uint64_t turn = way < first ? first - way : first + SNCE_WAYS - way;
-            uint64_t rank;
-
-            if (!carried) {
-                rank = RankOf(v->seen[i][way], age, fresh) |
-                       (age > rule->timeoutSec[stamp >> 31] ? RANK_EXPIRED : 0);
-            } else {
-                rank = age << RANK_IDLE_SHIFT;
-            }
-            rank |= turn << RANK_TURN_SHIFT | (i == begin ? RANK_SET : 0) |
-                    (i * SNCE_WAYS + way);
-            /* Nothing as young as what is carried, or younger. */
-            rank = carried && age == 0 ? 0 : rank;
-            rank = v->full[i] >> way & 1 ? rank : 0;
-            best = rank > best ? rank : best;
+        expired[i] = AgesIn(v, i, rule, nowSec, ages[i]);
+    }
+    if (!carried) {
+        if (expired[0] | expired[1]) {
+            ways = expired;
+        } else if (5 * fresh >= 2 * full) {
+            ways = v->fresh;
         }
     }
-    if (best == 0) {
+    for (unsigned step = 0; step < 2; step++) {
+        unsigned i = begin ^ step;
+        unsigned first = v->clock[i] % SNCE_WAYS;
+
+        for (uint32_t left = Turned(ways[i], first); left;) {
+            unsigned way = NextWay(&left) + first;
+            uint64_t idle;
+
+            way = way < SNCE_WAYS ? way : way - SNCE_WAYS;
+            idle = ages[i][way];
+            if (ways == v->full && !carried) {
+                idle = IdleOf(v->seen[i][way], idle);
+            } else {
+                /* Not 0, but for what is as young as the carried one. */
+                idle += !carried;
+            }
+            which = idle > best ? i : which;
+            at = idle > best ? way : at;
+            best = idle > best ? idle : best;
+        }
+    }
+    if (which == 2) {
         return false;
     }
-    entry = (unsigned)best & RANK_ENTRY_MASK;
-    which = entry >= SNCE_WAYS;
-    *out = SpotOf(v, which, entry - which * SNCE_WAYS);
+    *out = SpotOf(v, which, at);
     return true;
 }
 

@@ -107,7 +107,8 @@ static inline uint64_t
 snceVersion_UsedAt(snceVersion v)
 {
     unsigned step = snceVersion_Ticket(v);
-    unsigned shift = step < 8 ? 0 : step / 4 - 1;
+    unsigned few = step < 8; /* no branch: nobody could guess it */
+    unsigned shift = (step / 4 - 1) & (few - 1) & 63;
 
     return (((uint64_t)step - 4 * shift + 1) << shift) - 1;
 }
