@@ -5,6 +5,7 @@
 #                handshakes or instructions; or several in quotes
 #   SMOKE=1      the smallest size of each, once: does everything work?
 #   STRICT=1     a target that is missed is a failure
+#   ROUNDS=3     at most so many rounds; UP_TO=1000000 no larger caches
 #   KEEP=1       copies rows and plots to tests/bench/results
 #
 # Its programs:
@@ -36,7 +37,8 @@ bench:
 	    $(MAKE) --no-print-directory bench-programs \
 	    bench-libssl
 	@tests/bench/run --nss $(NSS) $(addprefix --only ,$(BENCH_ONLY)) \
-	    $(if $(SMOKE),--smoke) $(if $(STRICT),--strict) $(if $(KEEP),--keep)
+	    $(if $(SMOKE),--smoke) $(if $(STRICT),--strict) $(if $(KEEP),--keep) \
+	    $(addprefix --rounds ,$(ROUNDS)) $(addprefix --up-to ,$(UP_TO))
 bench-smoke:
 	@$(MAKE) --no-print-directory bench SMOKE=1
 bench-programs: $(addprefix $(BENCH)/,$(BENCH_ON_CORE) handshakes)
