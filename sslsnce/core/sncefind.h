@@ -152,7 +152,8 @@ snceTable_ReadApart(const snceTable *table, const snceSpot *spot,
 }
 
 /* snceTable_FindBest is snceTable_Find at the two best ways only; the state is
- * not among the |words| but in |state|, which is wiped unless it returns true. */
+ * not among the |words| but in |state|, where nothing of the entry is left unless
+ * it returns true. */
 SNCE_INLINE bool
 snceTable_FindBest(const snceTable *table, const snceProbe *probe,
                    const snceProbePlaces *at, uint64_t words[SNCE_ENTRY_WORDS],

@@ -95,7 +95,7 @@ MatchesIn(const snceSet *set, uint64_t tag)
     return found;
 }
 
-/* One more look at the |way|s of |set| for the key. */
+/* Looks for the key at the |ways| of |set|, each seen anew. */
 static snceResult
 FindAmong(const snceTable *table, const snceProbe *probe, snceSet *set,
           uint32_t ways, uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
