@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "sncelook.h"
+
 /* Tries at a slot that other processes are changing too. Each failure means
  * that one of them succeeded. */
 #define PLACE_TRIES 4
@@ -30,23 +32,14 @@ snceTable_SetsFor(uint64_t entries)
     return sets + 2 + (entries < SMALL ? entries : SMALL) / SMALL_SPARE;
 }
 
-/* Takes the lowest way out of a mask that is not empty. */
-static unsigned
-NextWay(uint32_t *mask)
-{
-    unsigned way = (unsigned)__builtin_ctz(*mask);
-
-    *mask &= *mask - 1;
-    return way;
-}
-
 /* ---- keys and times ------------------------------------------------------ */
 
 static uint32_t
 Seconds(int64_t usec)
 {
-    int64_t sec = usec / SNCE_USEC_PER_SEC - (usec % SNCE_USEC_PER_SEC < 0);
+    int64_t sec = usec / SNCE_USEC_PER_SEC;
 
+    sec -= sec * SNCE_USEC_PER_SEC > usec; /* rounded down, before 1970 too */
     return (uint32_t)(uint64_t)sec & 0x7fffffff;
 }
 
@@ -57,43 +50,16 @@ StampOf(const uint64_t *words)
            (uint32_t)snceTable_ClassOf(words) << 31;
 }
 
-/* The age of a stamp in seconds, off by less than one; 0 if it lies ahead.
- * Stamps wrap after 68 years, and ages are told up to half of that: it is a
- * hint (rule 7). */
-static uint32_t
-AgeOf(uint32_t stamp, uint32_t nowSec)
+static snceLookTimes
+TimesOf(const snceRule *rule)
 {
-    uint32_t age = (nowSec - stamp) & 0x7fffffff;
+    snceLookTimes times = { Seconds(rule->now.usec),
+                            { rule->timeoutSec[0], rule->timeoutSec[1] } };
 
-    return age > 0x3fffffff ? 0 : age;
-}
-
-static bool
-StampExpired(const snceRule *rule, uint32_t stamp, uint32_t nowSec)
-{
-    return AgeOf(stamp, nowSec) > rule->timeoutSec[stamp >> 31];
+    return times;
 }
 
 /* ---- finding ------------------------------------------------------------- */
-
-/* The full slots of a set that have the tag, a bit for each.
- *
- * Acquire also for a slot that is passed over: an entry that a move took out
- * here is then seen where is looked next. */
-static inline uint32_t
-MatchesIn(const snceSet *set, uint64_t tag)
-{
-    uint32_t found = 0;
-
-#pragma GCC unroll 10
-    for (unsigned way = SNCE_WAYS; way-- > 0;) {
-        uint32_t other = (uint32_t)snceVersion_Differs(
-            snceSlot_Version(&set->version[way]), SNCE_STATE_FULL, tag);
-
-        found += found + (other < 1);
-    }
-    return found;
-}
 
 /* Looks for the key at the |ways| of |set|, each seen anew. */
 static snceResult
@@ -104,9 +70,7 @@ FindAmong(const snceTable *table, const snceProbe *probe, snceSet *set,
     while (ways) {
         snceResult result;
 
-        spot->set = set;
-        spot->way = NextWay(&ways);
-        spot->seen = snceSlot_Version(&set->version[spot->way]);
+        *spot = snceSpot_At(set, snceLook_Way(&ways));
         result = snceTable_ReadMatching(table, probe, words, spot);
         if (result == SNCE_OK && !snceProbe_IsAddress(probe, words)) {
             *otherAddress = true;
@@ -126,9 +90,9 @@ snceTable_FindAt(const snceTable *table, const snceProbe *probe,
 
     *otherAddress = false;
     for (unsigned i = 0; i < 2; i++) {
-        snceResult result =
-            FindAmong(table, probe, at->set[i], MatchesIn(at->set[i], tag),
-                      words, spot, otherAddress);
+        snceResult result = FindAmong(table, probe, at->set[i],
+                                      snceLook_Tagged(at->set[i], tag), words,
+                                      spot, otherAddress);
 
         if (result != SNCE_MISS) {
             return result;
@@ -152,9 +116,8 @@ bool
 snceTable_Entry(const snceTable *table, uint64_t index, snceSpot *spot,
                 uint64_t words[SNCE_ENTRY_WORDS])
 {
-    spot->set = &table->sets[index / SNCE_WAYS];
-    spot->way = (unsigned)(index % SNCE_WAYS);
-    spot->seen = snceSlot_Version(&spot->set->version[spot->way]);
+    *spot = snceSpot_At(&table->sets[index / SNCE_WAYS],
+                        (unsigned)(index % SNCE_WAYS));
     return snceVersion_State(spot->seen) == SNCE_STATE_FULL &&
            snceTable_Read(table, spot, words) == SNCE_OK;
 }
@@ -297,107 +260,55 @@ void
 snceTable_Sweep(const snceTable *table, const snceProbe *probe,
                 const snceRule *rule, snceTable_Gone gone, void *context)
 {
-    uint32_t nowSec = Seconds(rule->now.usec);
+    const snceLookTimes times = TimesOf(rule);
     snceProbePlaces at;
 
     snceProbe_Places(probe, table, &at);
-    for (unsigned way = 0; way < 2 * SNCE_WAYS; way++) {
-        snceSet *set = at.set[way / SNCE_WAYS];
-        unsigned slot = way % SNCE_WAYS;
-        uint64_t words[SNCE_ENTRY_WORDS];
-        snceSpot spot = { set, slot, snceSlot_Version(&set->version[slot]) };
-        uint32_t stamp;
+    for (unsigned i = 0; i < 2; i++) {
+        for (uint32_t left = snceLook_Expired(at.set[i], &times); left;) {
+            unsigned way = snceLook_Way(&left);
+            uint64_t words[SNCE_ENTRY_WORDS];
+            snceSpot spot = snceSpot_At(at.set[i], way);
 
-        if (snceVersion_State(spot.seen) != SNCE_STATE_FULL) {
-            continue;
-        }
-        stamp = atomic_load_explicit(&set->stamp[slot], memory_order_relaxed);
-        if (StampExpired(rule, stamp, nowSec) &&
-            snceTable_Read(table, &spot, words) == SNCE_OK &&
-            snceRule_Expired(rule, snceTable_ClassOf(words),
-                             (int64_t)words[SNCE_W_CREATED]) &&
-            snceTable_Take(table, &spot)) {
-            gone(context, words);
+            if (snceVersion_State(spot.seen) == SNCE_STATE_FULL &&
+                snceTable_Read(table, &spot, words) == SNCE_OK &&
+                snceRule_Expired(rule, snceTable_ClassOf(words),
+                                 (int64_t)words[SNCE_W_CREATED]) &&
+                snceTable_Take(table, &spot)) {
+                gone(context, words);
+            }
         }
     }
 }
 
 /* ---- putting in ---------------------------------------------------------- */
 
-/* The two sets as an insert saw them; a bit for each way in the masks. */
+/* The two sets as an insert saw them. */
 typedef struct {
     snceProbePlaces at;
-    snceVersion seen[2][SNCE_WAYS];
-    uint8_t clock[2];
-    uint32_t full[2];
-    uint32_t fresh[2];  /* full, and not looked up since it was stored */
-    uint32_t tagged[2]; /* full, with the tag that is inserted */
+    snceLook look[2];
 } view;
 
-#define ALL_WAYS ((UINT32_C(1) << SNCE_WAYS) - 1)
 #define WAYS_TO_SPARE 5
-
-static inline void
-LookAt(view *v, uint64_t tag)
-{
-    for (unsigned i = 0; i < 2; i++) {
-        uint32_t full = 0, fresh = 0, tagged = 0;
-
-        v->clock[i] =
-            snceSlot_Look(v->seen[i], v->at.set[i]->version, SNCE_WAYS);
-#pragma GCC unroll 10
-        for (unsigned way = SNCE_WAYS; way-- > 0;) {
-            snceVersion seen = v->seen[i][way];
-
-            full = 2 * full + (uint32_t)(seen & SNCE_STATE_FULL);
-            fresh = 2 * fresh + ((uint32_t)(seen / SNCE_VISITED & 1) ^ 1);
-            tagged =
-                2 * tagged + snceVersion_Matches(seen, SNCE_STATE_FULL, tag);
-        }
-        v->full[i] = full;
-        v->fresh[i] = fresh & full;
-        v->tagged[i] = tagged;
-    }
-}
-
-/* The ways of a set that are claimed. */
-static uint32_t
-BusyIn(const view *v, unsigned which)
-{
-    uint32_t busy = 0;
-
-    for (unsigned way = SNCE_WAYS; way-- > 0;) {
-        unsigned state = snceVersion_State(v->seen[which][way]);
-
-        busy = 2 * busy + (state == SNCE_STATE_BUSY);
-    }
-    return busy;
-}
-
-static snceSpot
-SpotOf(const view *v, unsigned which, unsigned way)
-{
-    snceSpot spot = { v->at.set[which], way, v->seen[which][way] };
-
-    return spot;
-}
 
 /* Finds the slot that has the key already. */
 static bool
 FindSame(const view *v, const snceProbe *probe, snceSpot *out)
 {
-    for (unsigned i = 0; i < 2; i++) {
-        for (uint32_t left = v->tagged[i]; left;) {
-            uint64_t words[SNCE_ENTRY_WORDS];
-            unsigned way = NextWay(&left);
+    uint64_t tag = snceVersion_Tag(probe->hash);
 
+    for (unsigned i = 0; i < 2; i++) {
+        for (uint32_t left = v->look[i].tagged; left;) {
+            uint64_t words[SNCE_ENTRY_WORDS];
+
+            *out = snceSpot_At(v->at.set[i], snceLook_Way(&left));
             /* Torn words at worst hide it, and then there are two, which
              * snceTable_Remove expects. */
-            snceSlot_Load(words, v->at.set[i]->slot[way].word,
+            snceSlot_Load(words, out->set->slot[out->way].word,
                           SNCE_ENTRY_WORDS);
-            if (snceProbe_IsId(probe, words) &&
+            if (snceVersion_Matches(out->seen, SNCE_STATE_FULL, tag) &&
+                snceProbe_IsId(probe, words) &&
                 snceProbe_IsAddress(probe, words)) {
-                *out = SpotOf(v, i, way);
                 return true;
             }
         }
@@ -415,11 +326,10 @@ Rested(snceVersion v, uint8_t clock)
 
 /* Is the best way of a set empty? */
 static bool
-BestIsFree(const view *v, unsigned which, uint32_t empty)
+BestIsFree(const view *v, unsigned which, uint32_t empty, snceSpot *out)
 {
-    unsigned way = v->at.way[which];
-
-    return (empty >> way & 1) && Rested(v->seen[which][way], v->clock[which]);
+    *out = snceSpot_At(v->at.set[which], v->at.way[which]);
+    return (empty >> out->way & 1) && Rested(out->seen, v->look[which].clock);
 }
 
 /* Finds a slot whose writer died; else an empty one: that at the best way of the
@@ -430,77 +340,43 @@ static bool
 FindFree(const view *v, snceSpot *out, bool *reclaimed)
 {
     uint32_t empty[2], ahead;
-    unsigned better;
+    unsigned number[2], better;
 
-    if (v->full[0] == ALL_WAYS && v->full[1] == ALL_WAYS) {
+    if (v->look[0].full == SNCE_ALL_WAYS && v->look[1].full == SNCE_ALL_WAYS) {
         return false;
     }
     for (unsigned i = 0; i < 2; i++) {
-        uint32_t busy = BusyIn(v, i);
-
-        for (uint32_t left = busy; left;) {
-            unsigned way = NextWay(&left);
-
-            if (snceSlot_Abandoned(v->seen[i][way], v->clock[i])) {
-                *out = SpotOf(v, i, way);
+        for (uint32_t left = v->look[i].busy; left;) {
+            *out = snceSpot_At(v->at.set[i], snceLook_Way(&left));
+            if (snceSlot_Abandoned(out->seen, v->look[i].clock)) {
                 *reclaimed = true;
                 return true;
             }
         }
-        empty[i] = ALL_WAYS & ~(v->full[i] | busy);
+        empty[i] = SNCE_ALL_WAYS & ~(v->look[i].full | v->look[i].busy);
+        number[i] = snceLook_Number(empty[i], 0);
     }
-    better = __builtin_popcount(empty[1]) > __builtin_popcount(empty[0]);
+    better = number[1] > number[0];
     if (!empty[better]) {
         return false;
     }
-    if (BestIsFree(v, better, empty[better])) {
-        *out = SpotOf(v, better, v->at.way[better]);
-    } else if (__builtin_popcount(empty[!better]) >= WAYS_TO_SPARE &&
-               BestIsFree(v, !better, empty[!better])) {
-        *out = SpotOf(v, !better, v->at.way[!better]);
-    } else {
-        ahead = empty[better] & (ALL_WAYS << v->clock[better] % SNCE_WAYS);
-        *out = SpotOf(v, better, NextWay(ahead ? &ahead : &empty[better]));
+    if (BestIsFree(v, better, empty[better], out) ||
+        (number[!better] >= WAYS_TO_SPARE &&
+         BestIsFree(v, !better, empty[!better], out))) {
+        return true;
     }
+    ahead =
+        empty[better] & (SNCE_ALL_WAYS << v->look[better].clock % SNCE_WAYS);
+    *out = snceSpot_At(v->at.set[better],
+                       snceLook_Way(ahead ? &ahead : &empty[better]));
     return true;
-}
-
-/* Writes the age of each entry of a set, in seconds, and returns the ways of
- * those that have expired by their stamps. */
-static uint32_t
-AgesIn(const view *v, unsigned which, const snceRule *rule, uint32_t nowSec,
-       uint32_t ages[SNCE_WAYS])
-{
-    uint32_t apart = rule->timeoutSec[0] ^ rule->timeoutSec[1];
-    uint32_t expired = 0;
-
-    for (unsigned way = SNCE_WAYS; way-- > 0;) {
-        uint32_t stamp = atomic_load_explicit(&v->at.set[which]->stamp[way],
-                                              memory_order_relaxed);
-        uint32_t timeout = rule->timeoutSec[0] ^ (apart & (0 - (stamp >> 31)));
-
-        ages[way] = AgeOf(stamp, nowSec);
-        expired = 2 * expired + (ages[way] > timeout);
-    }
-    return expired & v->full[which];
-}
-
-/* How long an entry of that age has been idle, in half seconds: one that was
- * never looked up as long as if it had been, once, when it was stored. */
-static inline uint64_t
-IdleOf(snceVersion seen, uint64_t age)
-{
-    uint64_t visited = 0 - (seen / SNCE_VISITED & 1); /* all ones or none */
-    uint64_t used = snceVersion_UsedAt(seen) & visited;
-
-    return 2 * (age - (used < age ? used : age)) + 2 + visited;
 }
 
 /* A mask's ways counted from |first| on, round the set. */
 static inline uint32_t
 Turned(uint32_t ways, unsigned first)
 {
-    return (ways >> first | ways << (SNCE_WAYS - first)) & ALL_WAYS;
+    return (ways >> first | ways << (SNCE_WAYS - first)) & SNCE_ALL_WAYS;
 }
 
 /* Chooses the entry to give up: one that has expired; else, while those that
@@ -518,53 +394,38 @@ static bool
 FindVictim(const view *v, const snceRule *rule, uint64_t hash,
            const uint64_t *carried, snceSpot *out)
 {
-    uint32_t nowSec =
-        Seconds(carried ? (int64_t)carried[SNCE_W_CREATED] : rule->now.usec);
-    unsigned begin = hash >> (SNCE_TICKET_SHIFT + 2) & 1;
-    unsigned full =
-        (unsigned)__builtin_popcount(v->full[0] << SNCE_WAYS | v->full[1]);
-    unsigned fresh =
-        (unsigned)__builtin_popcount(v->fresh[0] << SNCE_WAYS | v->fresh[1]);
-    uint32_t ages[2][SNCE_WAYS], expired[2];
-    const uint32_t *ways = v->full;
-    uint64_t best = 0;
-    unsigned which = 2, at = 0;
+    snceLookTimes times = TimesOf(rule);
+    snceLookOrder order = SNCE_OLDEST;
+    uint32_t ways[2], expired[2], fresh[2];
+    unsigned which = hash >> (SNCE_TICKET_SHIFT + 2) & 1;
+    unsigned first, way;
 
     for (unsigned i = 0; i < 2; i++) {
-        expired[i] = AgesIn(v, i, rule, nowSec, ages[i]);
+        ways[i] = v->look[i].full;
+        fresh[i] = ways[i] & ~v->look[i].visited;
+        expired[i] = ways[i] & snceLook_Expired(v->at.set[i], &times);
     }
-    if (!carried) {
-        if (expired[0] | expired[1]) {
-            ways = expired;
-        } else if (5 * fresh >= 2 * full) {
-            ways = v->fresh;
-        }
+    if (carried) {
+        times.nowSec = Seconds((int64_t)carried[SNCE_W_CREATED]);
+        order = SNCE_OLDEST_NOT_0;
+    } else if (expired[0] | expired[1]) {
+        ways[0] = expired[0];
+        ways[1] = expired[1];
+    } else if (5 * snceLook_Number(fresh[0], fresh[1]) >=
+               2 * snceLook_Number(ways[0], ways[1])) {
+        ways[0] = fresh[0];
+        ways[1] = fresh[1];
+    } else {
+        order = SNCE_IDLEST;
     }
-    for (unsigned step = 0; step < 2; step++) {
-        unsigned i = begin ^ step;
-        unsigned first = v->clock[i] % SNCE_WAYS;
-
-        for (uint32_t left = Turned(ways[i], first); left;) {
-            unsigned way = NextWay(&left) + first;
-            uint64_t idle;
-
-            way = way < SNCE_WAYS ? way : way - SNCE_WAYS;
-            idle = ages[i][way];
-            if (ways == v->full && !carried) {
-                idle = IdleOf(v->seen[i][way], idle);
-            } else {
-                /* Not 0, but for what is as young as the carried one. */
-                idle += !carried;
-            }
-            which = idle > best ? i : which;
-            at = idle > best ? way : at;
-            best = idle > best ? idle : best;
-        }
-    }
-    if (which == 2) {
+    if (!snceLook_Longest(v->at.set, order, times.nowSec, ways)) {
         return false;
     }
-    *out = SpotOf(v, which, at);
+    which ^= ways[which] == 0;
+    first = v->look[which].clock % SNCE_WAYS;
+    way = first + (unsigned)__builtin_ctz(Turned(ways[which], first));
+    *out =
+        snceSpot_At(v->at.set[which], way < SNCE_WAYS ? way : way - SNCE_WAYS);
     return true;
 }
 
@@ -598,7 +459,7 @@ NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
 static void
 CleanUp(const snceTable *table, snceSet *set, unsigned way)
 {
-    snceSpot spot = { set, way, snceSlot_Version(&set->version[way]) };
+    snceSpot spot = snceSpot_At(set, way);
 
     if (snceVersion_State(spot.seen) == SNCE_STATE_EMPTY) {
         (void)snceTable_Take(table, &spot);
@@ -618,24 +479,29 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
     memset(taken, 0, sizeof(*taken));
     snceProbe_Places(probe, table, &v.at);
     for (unsigned try = 0; !claimed; try++) {
+        unsigned state = SNCE_STATE_FULL;
         bool reclaimed = false;
 
         if (try == PLACE_TRIES) {
             return SNCE_DROPPED;
         }
-        LookAt(&v, tag);
+        v.look[0] = snceLook_At(v.at.set[0], tag);
+        v.look[1] = snceLook_At(v.at.set[1], tag);
         if (FindSame(&v, probe, spot)) {
             if (source) {
                 return SNCE_EXISTS;
             }
-        } else if (!FindFree(&v, spot, &reclaimed) &&
-                   !FindVictim(&v, rule, probe->hash, source ? words : NULL,
+        } else if (FindFree(&v, spot, &reclaimed)) {
+            state = reclaimed ? SNCE_STATE_BUSY : SNCE_STATE_EMPTY;
+        } else if (!FindVictim(&v, rule, probe->hash, source ? words : NULL,
                                spot)) {
             return SNCE_DROPPED; /* every slot is being written */
         }
-        claimed = snceSlot_Claim(&spot->set->version[spot->way], &table->lot,
-                                 spot->seen, tag,
-                                 v.clock[spot->set == v.at.set[1]], &claim);
+        /* It may have changed since the look: that is a race lost, too. */
+        claimed = snceVersion_State(spot->seen) == state &&
+                  snceSlot_Claim(
+                      &spot->set->version[spot->way], &table->lot, spot->seen,
+                      tag, v.look[spot->set == v.at.set[1]].clock, &claim);
         taken->reclaimed = claimed && reclaimed;
     }
     SNCE_STEP("place-claimed");

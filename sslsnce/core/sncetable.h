@@ -29,6 +29,15 @@ typedef struct {
     snceVersion seen;
 } snceSpot;
 
+/* snceSpot_At looks at a slot. */
+static inline snceSpot
+snceSpot_At(snceSet *set, unsigned way)
+{
+    snceSpot spot = { set, way, snceSlot_Version(&set->version[way]) };
+
+    return spot;
+}
+
 /* snceProbe is a session ID on its way through a table. */
 typedef struct {
     uint64_t id[4]; /* zero-filled */
