@@ -12,7 +12,7 @@
 #
 #   core, peers, growth, traces   on the core alone
 #   libssl                        on stock's libssl.a and on ours
-#   servers                       on our libssl.a
+#   libssl_floor, servers         on our libssl.a
 #   handshakes                    public API only, before either library
 
 BENCH_ONLY := $(BENCH)
@@ -78,12 +78,15 @@ bench_link = $(CC) $(LDFLAGS) -o $@ $^ -L$(call bench_dist,$(1))/lib \
     -lsmime3 -lnss3 -lnssutil3 $$(pkg-config --libs nspr) -lpthread -ldl
 
 .PHONY: bench-libssl
-bench-libssl: $(addprefix $(BENCH)/,libssl-stock libssl-ours servers)
+bench-libssl: $(addprefix $(BENCH)/,libssl-stock libssl-ours libssl-floor servers)
 
 $(BENCH)/libssl-stock: $(BENCH)/stock/libssl.o $(BENCH)/stock/socket.o \
     $(BENCH)/bench.o $(call bench_dist,stock)/lib/libssl.a $(CORE)/libsnce.a
 	$(call bench_link,stock)
 $(BENCH)/libssl-ours: $(BENCH)/ours/libssl.o $(BENCH)/ours/socket.o \
+    $(BENCH)/bench.o $(call bench_dist,ours)/lib/libssl.a
+	$(call bench_link,ours)
+$(BENCH)/libssl-floor: $(BENCH)/ours/libssl_floor.o $(BENCH)/ours/socket.o \
     $(BENCH)/bench.o $(call bench_dist,ours)/lib/libssl.a
 	$(call bench_link,ours)
 $(BENCH)/servers: $(BENCH)/ours/servers.o $(BENCH)/ours/socket.o \
