@@ -224,6 +224,7 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
 
     for (unsigned try = 0;; try++) {
         uint64_t words[SNCE_ENTRY_WORDS];
+        bool same = true;
         /* Sequentially consistent: pairs with snceSlot_Claim and the check of
          * |source| in snceTable_Place. */
         snceVersion v = atomic_load_explicit(version, memory_order_seq_cst);
@@ -247,17 +248,21 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
             if (!snceSlot_Unchanged(version, v)) {
                 continue;
             }
-            if (!snceProbe_IsId(probe, words) ||
-                !snceProbe_IsAddress(probe, words) ||
-                (only && !SameSession(words, only))) {
-                return false;
-            }
-            if (words[SNCE_W_CERTIFICATE]) {
+            same = snceProbe_IsId(probe, words) &&
+                   snceProbe_IsAddress(probe, words) &&
+                   (!only || SameSession(words, only));
+            if (!same || words[SNCE_W_CERTIFICATE]) {
                 const snceSpot spot = { set, way, v };
 
-                /* What a late writer spoiled refers to nothing that counts. */
-                if (words[SNCE_W_SUM] !=
+                if (words[SNCE_W_SUM] ==
                     snceTable_Sum(table, &spot, v, words)) {
+                    if (!same) {
+                        return false;
+                    }
+                } else {
+                    /* What a late writer spoiled refers to nothing that counts.
+                     * And it may be the key's: a second late writer, of the
+                     * same session, would make it whole again. */
                     words[SNCE_W_CERTIFICATE] = 0;
                 }
             }
@@ -268,7 +273,7 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
             if (full) {
                 gone(context, words);
             }
-            return full;
+            return full && same;
         }
     }
 }
