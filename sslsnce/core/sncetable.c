@@ -427,6 +427,27 @@ BestIsFree(const view *v, unsigned which, uint32_t empty)
     return (empty >> way & 1) && Rested(v->seen[which][way], v->clock[which]);
 }
 
+/* The way that was claimed longest ago, of a set in which all are. Nobody can
+ * make another claim there, so its clock stands still, and no patience would ever
+ * end. */
+static unsigned
+OldestIn(const view *v, unsigned which)
+{
+    unsigned oldest = 0;
+    uint8_t most = 0;
+
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        uint8_t age = (uint8_t)(v->clock[which] -
+                                snceVersion_Ticket(v->seen[which][way]));
+
+        if (age > most) {
+            most = age;
+            oldest = way;
+        }
+    }
+    return oldest;
+}
+
 /* Finds a slot whose writer died; else an empty one: that at the best way of the
  * set that has more of them; that of the other set if it has some to spare; else
  * in the set that has more, the next one round its clock. So 90 % of the
@@ -451,6 +472,11 @@ FindFree(const view *v, snceSpot *out, bool *reclaimed)
                 *reclaimed = true;
                 return true;
             }
+        }
+        if (busy == ALL_WAYS) {
+            *out = SpotOf(v, i, OldestIn(v, i));
+            *reclaimed = true;
+            return true;
         }
         empty[i] = ALL_WAYS & ~(v->full[i] | busy);
     }
@@ -636,7 +662,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
         } else if (!FindFree(&v, spot, &reclaimed) &&
                    !FindVictim(&v, rule, probe->hash, source ? words : NULL,
                                spot)) {
-            return SNCE_DROPPED; /* every slot is being written */
+            return SNCE_DROPPED; /* all that it could replace is younger */
         }
         claimed = snceSlot_Claim(&spot->set->version[spot->way], &table->lot,
                                  spot->seen, tag,
