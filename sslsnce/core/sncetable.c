@@ -10,6 +10,7 @@
  * that one of them succeeded. */
 #define PLACE_TRIES 4
 #define REMOVE_TRIES 64
+#define CLEAN_TRIES 4
 
 /* Room to spare. With two sets to choose from, an eighth keeps 99.83 % of a full
  * cache, at 100,000 entries and at 1,000,000 (G10 wants 99.5 %); it costs 26
@@ -625,14 +626,25 @@ NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
 }
 
 /* A writer whose claim was overridden may have stored secrets into a slot that
- * was emptied since: nobody else would wipe them. */
+ * was emptied since: nobody else would wipe them. Nor would who is about to empty
+ * it, whose claims have no tag, and who may have wiped these words already. */
 static void
 CleanUp(const snceTable *table, snceSet *set, unsigned way)
 {
-    snceSpot spot = { set, way, snceSlot_Version(&set->version[way]) };
+    snceWord *version = &set->version[way];
+    snceVersion claim;
 
-    if (snceVersion_State(spot.seen) == SNCE_STATE_EMPTY) {
-        (void)snceTable_Take(table, &spot);
+    for (unsigned try = 0; try < CLEAN_TRIES; try++) {
+        snceVersion v = snceSlot_Version(version);
+
+        if (snceVersion_State(v) != SNCE_STATE_EMPTY &&
+            !snceVersion_Matches(v, SNCE_STATE_BUSY, 0)) {
+            return;
+        }
+        if (snceSlot_Claim(version, &table->lot, v, 0, ClockOf(set), &claim)) {
+            Vacate(set, way, claim);
+            return;
+        }
     }
 }
 
