@@ -12,6 +12,7 @@
  * that one of them succeeded. */
 #define PLACE_TRIES 4
 #define REMOVE_TRIES 64
+#define CLEAN_TRIES 4
 
 /* Room to spare. With two sets to choose from, an eighth keeps 99.83 % of a full
  * cache, at 100,000 entries and at 1,000,000 (G10 wants 99.5 %); it costs 26
@@ -187,6 +188,7 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
 
     for (unsigned try = 0;; try++) {
         uint64_t words[SNCE_ENTRY_WORDS];
+        bool same = true;
         /* Sequentially consistent: pairs with snceSlot_Claim and the check of
          * |source| in snceTable_Place. */
         snceVersion v = atomic_load_explicit(version, memory_order_seq_cst);
@@ -210,17 +212,21 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
             if (!snceSlot_Unchanged(version, v)) {
                 continue;
             }
-            if (!snceProbe_IsId(probe, words) ||
-                !snceProbe_IsAddress(probe, words) ||
-                (only && !SameSession(words, only))) {
-                return false;
-            }
-            if (words[SNCE_W_CERTIFICATE]) {
+            same = snceProbe_IsId(probe, words) &&
+                   snceProbe_IsAddress(probe, words) &&
+                   (!only || SameSession(words, only));
+            if (!same || words[SNCE_W_CERTIFICATE]) {
                 const snceSpot spot = { set, way, v };
 
-                /* What a late writer spoiled refers to nothing that counts. */
-                if (words[SNCE_W_SUM] !=
+                if (words[SNCE_W_SUM] ==
                     snceTable_Sum(table, &spot, v, words)) {
+                    if (!same) {
+                        return false;
+                    }
+                } else {
+                    /* What a late writer spoiled refers to nothing that counts.
+                     * And it may be the key's: a second late writer, of the
+                     * same session, would make it whole again. */
                     words[SNCE_W_CERTIFICATE] = 0;
                 }
             }
@@ -231,7 +237,7 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
             if (full) {
                 gone(context, words);
             }
-            return full;
+            return full && same;
         }
     }
 }
@@ -332,6 +338,28 @@ BestIsFree(const view *v, unsigned which, uint32_t empty, snceSpot *out)
     return (empty >> out->way & 1) && Rested(out->seen, v->look[which].clock);
 }
 
+/* The slot that was claimed longest ago, of a set in which all are. Nobody can
+ * make another claim there, so its clock stands still, and no patience would ever
+ * end. */
+static snceSpot
+OldestIn(const view *v, unsigned which)
+{
+    snceSpot oldest = snceSpot_At(v->at.set[which], 0);
+    uint8_t most = 0;
+
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        snceSpot spot = snceSpot_At(v->at.set[which], way);
+        uint8_t age =
+            (uint8_t)(v->look[which].clock - snceVersion_Ticket(spot.seen));
+
+        if (age > most) {
+            most = age;
+            oldest = spot;
+        }
+    }
+    return oldest;
+}
+
 /* Finds a slot whose writer died; else an empty one: that at the best way of the
  * set that has more of them; that of the other set if it has some to spare; else
  * in the set that has more, the next one round its clock. So 90 % of the
@@ -352,6 +380,11 @@ FindFree(const view *v, snceSpot *out, bool *reclaimed)
                 *reclaimed = true;
                 return true;
             }
+        }
+        if (v->look[i].busy == SNCE_ALL_WAYS) {
+            *out = OldestIn(v, i);
+            *reclaimed = true;
+            return true;
         }
         empty[i] = SNCE_ALL_WAYS & ~(v->look[i].full | v->look[i].busy);
         number[i] = snceLook_Number(empty[i], 0);
@@ -455,14 +488,25 @@ NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
 }
 
 /* A writer whose claim was overridden may have stored secrets into a slot that
- * was emptied since: nobody else would wipe them. */
+ * was emptied since: nobody else would wipe them. Nor would who is about to empty
+ * it, whose claims have no tag, and who may have wiped these words already. */
 static void
 CleanUp(const snceTable *table, snceSet *set, unsigned way)
 {
-    snceSpot spot = snceSpot_At(set, way);
+    snceWord *version = &set->version[way];
+    snceVersion claim;
 
-    if (snceVersion_State(spot.seen) == SNCE_STATE_EMPTY) {
-        (void)snceTable_Take(table, &spot);
+    for (unsigned try = 0; try < CLEAN_TRIES; try++) {
+        snceVersion v = snceSlot_Version(version);
+
+        if (snceVersion_State(v) != SNCE_STATE_EMPTY &&
+            !snceVersion_Matches(v, SNCE_STATE_BUSY, 0)) {
+            return;
+        }
+        if (snceSlot_Claim(version, &table->lot, v, 0, ClockOf(set), &claim)) {
+            Vacate(set, way, claim);
+            return;
+        }
     }
 }
 
@@ -495,7 +539,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
             state = reclaimed ? SNCE_STATE_BUSY : SNCE_STATE_EMPTY;
         } else if (!FindVictim(&v, rule, probe->hash, source ? words : NULL,
                                spot)) {
-            return SNCE_DROPPED; /* every slot is being written */
+            return SNCE_DROPPED; /* all that it could replace is younger */
         }
         /* It may have changed since the look: that is a race lost, too. */
         claimed = snceVersion_State(spot->seen) == state &&

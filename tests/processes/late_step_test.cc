@@ -1,0 +1,157 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// What the model of the slot protocol (tests/model) found: writers that are
+// stopped or die several at once.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "sslsnce/snce.h"
+#include "test_build.h"
+#include "test_child.h"
+#include "test_clock.h"
+#include "test_region.h"
+#include "test_session.h"
+#include "test_stepper.h"
+
+namespace snce_test {
+namespace {
+
+// The smallest table: three sets of ten.
+constexpr uint64_t kSlots = 30;
+
+// Where the 32 bytes of |id| stand in the memory file |fd|; -1: nowhere.
+off_t OffsetOf(int fd, const uint8_t* id) {
+  std::vector<uint8_t> page(4096);
+  off_t at = 0;
+  while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
+    const off_t hole = lseek(fd, at, SEEK_HOLE);
+    for (; at < hole; at += static_cast<off_t>(page.size())) {
+      // A slot never lies across two pages.
+      if (pread(fd, page.data(), page.size(), at) <= 0) return -1;
+      const void* hit = memmem(page.data(), page.size(), id, 32);
+      if (hit != nullptr)
+        return at + (static_cast<const uint8_t*>(hit) - page.data());
+    }
+  }
+  return -1;
+}
+
+class SnceLateWriters : public ::testing::Test {
+ protected:
+  Watchdog watchdog_{300};
+  Region region_{Options(1)};
+  snceCache cache_ = region_.cache();
+  snceTime now_ = At(kStart);
+};
+
+// Three claims of one slot, the first two overridden in the middle of their
+// stores. The first late writer has another session's ID to store, and hides
+// the entry from the removal; the second stores the same session, and makes it
+// whole again. Both have stored their sum long ago.
+TEST_F(SnceLateWriters, ARemovedSessionThatASecondOneMakesWholeStaysGone) {
+  const Session mine(1, 1), other(2, 2);
+  const snceKey key = mine.Key();
+  ASSERT_EQ(SNCE_OK, mine.Insert(cache_, now_));
+  const off_t at = OffsetOf(region_.fd(), mine.get()->id);
+  ASSERT_GT(at, 0);
+  ASSERT_EQ(8, pwrite(region_.fd(), other.get()->id, 8, at));
+  ASSERT_EQ(SNCE_MISS, Find(cache_, mine, now_));
+  snceCache_Remove(cache_, &key);
+  ASSERT_EQ(8, pwrite(region_.fd(), mine.get()->id, 8, at));
+  EXPECT_EQ(SNCE_MISS, Find(cache_, mine, now_));
+  EXPECT_EQ(0u, region_.Figures().live);
+}
+
+// A whole entry of the same tag is not the remover's to take; there is none
+// but by chance. One in a slot that was spoiled and stored anew is whole.
+TEST_F(SnceLateWriters, ASpoiledSlotThatARemovalEmptiesIsUsedAgain) {
+  const Session mine(1, 1);
+  const snceKey key = mine.Key();
+  const uint64_t nonsense = 1;
+  ASSERT_EQ(SNCE_OK, mine.Insert(cache_, now_));
+  const off_t at = OffsetOf(region_.fd(), mine.get()->id);
+  ASSERT_GT(at, 0);
+  ASSERT_EQ(8, pwrite(region_.fd(), &nonsense, 8, at));
+  EXPECT_EQ(SNCE_MISS, snceCache_Remove(cache_, &key));
+  EXPECT_EQ(0u, region_.Figures().live);
+  ASSERT_EQ(SNCE_OK, mine.Insert(cache_, now_));
+  EXPECT_EQ(SNCE_OK, Find(cache_, mine, now_));
+  EXPECT_EQ(SNCE_OK, snceCache_Remove(cache_, &key));
+}
+
+class SnceLateWriterSteps : public SnceLateWriters {
+ protected:
+  void SetUp() override {
+    if (kSanitized) GTEST_SKIP() << "the plain build does this";
+    if (CountSteps([] { return SNCE_OK; }) == 0)
+      GTEST_SKIP() << "no process may be traced here";
+  }
+};
+
+// Claims are taken for dead when others were made in their set. Where every
+// slot is claimed by a process that died, nobody could make one.
+TEST_F(SnceLateWriterSteps, WhereAWriterDiedInEverySlotTheNextFindsRoom) {
+  const uint64_t steps =
+      CountSteps([&] { return Session(1000).Insert(cache_, now_); });
+  uint64_t deaths = 0;
+  for (uint64_t serial = 0; serial < 8 * kSlots; ++serial) {
+    Stepper victim([&] { return Session(serial).Insert(cache_, now_); });
+    // Where the claim is made, and where the entry is published, depends a
+    // little on what is there already.
+    if (!victim.Step(steps * (50 + serial % 50) / 100)) continue;
+    victim.Kill();
+    ++deaths;
+  }
+  uint64_t stored = 0;
+  for (uint64_t serial = 0; serial < 64; ++serial) {
+    const Session mine(5000 + serial);
+    stored += mine.Insert(cache_, now_) == SNCE_OK &&
+              Find(cache_, mine, now_) == SNCE_OK;
+  }
+  printf("after %d deaths %d of 64 were stored, %d slots taken back\n",
+         int(deaths), int(stored), int(region_.Figures().reclaimed));
+  EXPECT_EQ(64u, stored);
+}
+
+// The writer stores the rest of its words after the remover wiped them, and
+// ends before the remover has said that the slot is empty.
+TEST_F(SnceLateWriterSteps, NothingIsLeftOfASessionRemovedWhileItWasStored) {
+  const Session mine(1, 1);
+  const snceKey key = mine.Key();
+  auto insert = [&] { return mine.Insert(cache_, now_); };
+  auto remove = [&] { return snceCache_Remove(cache_, &key); };
+  const uint8_t* secret = mine.get()->state + sizeof(mine.get()->state) - 8;
+  const uint64_t steps = CountSteps(insert);
+  const uint64_t removing = CountSteps(remove);
+  uint64_t tried = 0;
+  for (uint64_t point = steps / 2; point < steps; point += 1 + steps / 50) {
+    // The first removal, a whole one, tells whether the writer has its slot.
+    for (uint64_t part = 17; part > 0; --part) {
+      snceCache_Remove(cache_, &key);
+      Stepper writer(insert);
+      if (!writer.Step(point) || Find(cache_, mine, now_) == SNCE_OK) break;
+      Stepper remover(remove);
+      if (part < 17) remover.Step(removing * (9 + part) / 26);
+      if (part == 17) remover.Finish();
+      const snceResult result = writer.Finish();
+      if (part < 17) remover.Finish();
+      if (part == 17 && result == SNCE_OK) break;
+      if (result == SNCE_OK) continue;
+      ++tried;
+      ASSERT_EQ(SNCE_MISS, Find(cache_, mine, now_));
+      ASSERT_EQ(0u, CountInFile(region_.fd(), secret, 8))
+          << "writer at " << point << ", remover's part " << part;
+    }
+  }
+  printf("%d writers came too late\n", int(tried));
+  EXPECT_GT(tried, 0u);
+}
+
+}  // namespace
+}  // namespace snce_test
