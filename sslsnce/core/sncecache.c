@@ -161,6 +161,9 @@ CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
     if (placed != taken->full) {
         snceHome_Count(&view->now, placed ? 1 : (uint64_t)-1);
     }
+    if (taken->spoiled) {
+        snceHome_Count(&view->now, (uint64_t)-1);
+    }
 }
 
 /* An entry was stored at |spot|, but something has changed since |view| was

@@ -95,7 +95,25 @@ MatchesIn(const snceSet *set, uint64_t tag)
     return found;
 }
 
-/* Looks for the key at the |ways| of |set|, each seen anew. */
+/* Copies an entry to where WipeState finds all of it. Left alone, a compiler
+ * keeps the words in registers, some of those on the stack, and none in |words|.
+ */
+static void
+LoadEntry(uint64_t words[SNCE_ENTRY_WORDS], const snceWord *from)
+{
+    snceSlot_Load(words, from, SNCE_ENTRY_WORDS);
+    __asm__ volatile("" : : "r"(words) : "memory");
+}
+
+/* Wipes the part of a copy that is secret. */
+static void
+WipeState(uint64_t words[SNCE_ENTRY_WORDS])
+{
+    snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
+}
+
+/* Looks for the key at the |ways| of |set|, each seen anew. Of an entry that is
+ * not the answer no secret stays in |words|. */
 static snceResult
 FindAmong(const snceTable *table, const snceProbe *probe, snceSet *set,
           uint32_t ways, uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
@@ -108,7 +126,11 @@ FindAmong(const snceTable *table, const snceProbe *probe, snceSet *set,
         spot->way = NextWay(&ways);
         spot->seen = snceSlot_Version(&set->version[spot->way]);
         result = snceTable_ReadMatching(table, probe, words, spot);
-        if (result == SNCE_OK && !snceProbe_IsAddress(probe, words)) {
+        if (result == SNCE_OK && snceProbe_IsAddress(probe, words)) {
+            return SNCE_OK;
+        }
+        WipeState(words);
+        if (result == SNCE_OK) {
             *otherAddress = true;
         } else if (result != SNCE_MISS) {
             return result;
@@ -243,13 +265,15 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
             return full;
         }
         if (full) {
-            snceSlot_Load(words, set->slot[way].word, SNCE_ENTRY_WORDS);
+            LoadEntry(words, set->slot[way].word);
             if (!snceSlot_Unchanged(version, v)) {
+                WipeState(words);
                 continue;
             }
             if (!snceProbe_IsId(probe, words) ||
                 !snceProbe_IsAddress(probe, words) ||
                 (only && !SameSession(words, only))) {
+                WipeState(words);
                 return false;
             }
             if (words[SNCE_W_CERTIFICATE]) {
@@ -261,6 +285,7 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
                     words[SNCE_W_CERTIFICATE] = 0;
                 }
             }
+            WipeState(words);
         }
         if (snceSlot_Claim(version, &table->lot, v, 0, ClockOf(set), &claim)) {
             SNCE_STEP("remove-claimed");
@@ -312,13 +337,16 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
             continue;
         }
         stamp = atomic_load_explicit(&set->stamp[slot], memory_order_relaxed);
-        if (StampExpired(rule, stamp, nowSec) &&
-            snceTable_Read(table, &spot, words) == SNCE_OK &&
+        if (!StampExpired(rule, stamp, nowSec)) {
+            continue;
+        }
+        if (snceTable_Read(table, &spot, words) == SNCE_OK &&
             snceRule_Expired(rule, snceTable_ClassOf(words),
                              (int64_t)words[SNCE_W_CREATED]) &&
             snceTable_Take(table, &spot)) {
             gone(context, words);
         }
+        WipeState(words);
     }
 }
 
@@ -388,13 +416,12 @@ FindSame(const view *v, const snceProbe *probe, snceSpot *out)
 {
     for (unsigned i = 0; i < 2; i++) {
         for (uint32_t left = v->tagged[i]; left;) {
-            uint64_t words[SNCE_ENTRY_WORDS];
+            uint64_t words[SNCE_W_STATE]; /* up to what is secret */
             unsigned way = NextWay(&left);
 
             /* Torn words at worst hide it, and then there are two, which
              * snceTable_Remove expects. */
-            snceSlot_Load(words, v->at.set[i]->slot[way].word,
-                          SNCE_ENTRY_WORDS);
+            snceSlot_Load(words, v->at.set[i]->slot[way].word, SNCE_W_STATE);
             if (snceProbe_IsId(probe, words) &&
                 snceProbe_IsAddress(probe, words)) {
                 *out = SpotOf(v, i, way);
@@ -585,24 +612,33 @@ NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
     taken->expired = snceRule_Expired(rule, snceTable_ClassOf(words),
                                       (int64_t)words[SNCE_W_CREATED]);
     if (words[SNCE_W_CERTIFICATE]) {
-        snceSlot_Load(words, word, SNCE_ENTRY_WORDS);
+        LoadEntry(words, word);
         if (words[SNCE_W_SUM] ==
             snceTable_Sum(table, spot, spot->seen, words)) {
             taken->certificate = words[SNCE_W_CERTIFICATE];
         }
+        WipeState(words);
     }
 }
 
 /* A writer whose claim was overridden may have stored secrets into a slot that
- * was emptied since: nobody else would wipe them. */
-static void
+ * is nobody's since, or another's, whose entry it then spoiled: nobody else
+ * would wipe them. One that is being written may be spoiled as well; it is the
+ * other writer's loss. Returns whether an entry went, which was counted. */
+static bool
 CleanUp(const snceTable *table, snceSet *set, unsigned way)
 {
     snceSpot spot = { set, way, snceSlot_Version(&set->version[way]) };
+    bool full = snceVersion_State(spot.seen) == SNCE_STATE_FULL;
+    snceResult result = SNCE_CORRUPT;
 
-    if (snceVersion_State(spot.seen) == SNCE_STATE_EMPTY) {
-        (void)snceTable_Take(table, &spot);
+    if (full) {
+        uint64_t words[SNCE_ENTRY_WORDS];
+
+        result = snceTable_Read(table, &spot, words);
+        WipeState(words);
     }
+    return result == SNCE_CORRUPT && snceTable_Take(table, &spot) && full;
 }
 
 snceResult
@@ -668,7 +704,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
                           memory_order_relaxed);
     SNCE_STEP("place-written");
     if (!snceSlot_Publish(&spot->set->version[spot->way], claim)) {
-        CleanUp(table, spot->set, spot->way);
+        taken->spoiled = CleanUp(table, spot->set, spot->way);
         return SNCE_DROPPED;
     }
     SNCE_STEP("place-published");
