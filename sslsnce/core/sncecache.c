@@ -590,6 +590,7 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
     memcpy(out->timeoutSec, view.timeoutSec, sizeof(out->timeoutSec));
     out->matchAddress = view.matchAddress;
     out->unlisted = (view.life & SNCE_LIFE_UNLISTED) != 0;
+    out->lock = snceRegion_Header(cache.region)->lock != 0;
     return SNCE_OK;
 }
 
