@@ -4,6 +4,8 @@
 
 // secret_test.cc: what a process that dies or is stopped in the middle leaves
 // of a secret, at every instruction.
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +18,7 @@
 #include "test_build.h"
 #include "test_child.h"
 #include "test_clock.h"
+#include "test_core.h"
 #include "test_region.h"
 #include "test_secret.h"
 #include "test_session.h"
@@ -180,6 +183,90 @@ TEST_F(SnceSecretStep, OfAWriterThatWasStoppedIsGoneWhenTheCacheWasFlushed) {
       "insert, flushed meanwhile", [] {},
       [&] { return older_.Insert(cache_, now_); },
       [&] { ASSERT_EQ(SNCE_OK, snceCache_Flush(cache_)); });
+}
+
+// ---- core dumps ------------------------------------------------------------
+
+constexpr uint64_t kPlanted = 50;
+
+// Stores planted sessions in a process of its own, so that no other one has
+// their secrets in its memory.
+void PlantElsewhere(snceCache cache) {
+  Child planter([cache] {
+    for (uint64_t serial = 0; serial < kPlanted; ++serial) {
+      EXPECT_EQ(SNCE_OK,
+                Session(serial, 1000, kCertificate).Insert(cache, At(kStart)));
+    }
+    return 0;
+  });
+  ASSERT_EQ(0, planter.Wait(10000));
+}
+
+Secrets PlantedSecrets() {
+  Secrets secrets;
+  for (uint64_t serial = 0; serial < kPlanted; ++serial)
+    secrets.AddState(*Session(serial, 1000, kCertificate).get());
+  return secrets;
+}
+
+TEST(SnceSecretDump, OfACrashedWorkerHasNothingOfTheRegion) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's memory is too much to dump";
+  Watchdog watchdog(120);
+  CoreDirectory directory;
+  if (!directory.works()) GTEST_SKIP() << directory.why();
+  // Not of 1 TiB, so that a kernel which is not told to leave it out is done
+  // with it in time.
+  struct rlimit limit;
+  ASSERT_EQ(0, getrlimit(RLIMIT_FSIZE, &limit));
+  const struct rlimit little = {rlim_t(1) << 29, limit.rlim_max};
+  ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &little));
+  Region region(Options(100));
+  ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
+  PlantElsewhere(region.cache());
+  Child worker([&] {
+    Answer answer;
+    for (uint64_t serial = 0; serial < kPlanted; ++serial) {
+      // Another variant's: only its ID is the planted one's.
+      const Session same(serial, 1);
+      EXPECT_EQ(SNCE_OK, answer.Lookup(region.cache(), same.Key(), At(kStart)));
+      snceSession_Wipe(answer.get());
+    }
+    Session(900, 1).Insert(region.cache(), At(kStart));
+    CrashIn(directory.path());
+    return 1;
+  });
+  ASSERT_EQ(kSignalled - SIGABRT, worker.Wait(100000));
+  const int core = directory.Open();
+  ASSERT_GE(core, 0) << "it left no core dump";
+  EXPECT_TRUE(directory.HasMarker(core)) << "what there is, is not all of it";
+  const Secrets secrets = PlantedSecrets();
+  EXPECT_EQ(secrets.pieces(), secrets.CountInFile(region.fd()));
+  EXPECT_EQ(0u, secrets.CountInFile(core));
+  EXPECT_EQ(0u, directory.BytesOf(core, "/memfd:sslsnce"));
+  close(core);
+}
+
+TEST(SnceSecretDump, LeavesTheRegionOutInEveryProcessThatHasIt) {
+  Region region(100);
+  const auto left_out = [](int fd, size_t mappings) {
+    const std::vector<Mapping> all = MappingsOf(fd);
+    EXPECT_EQ(mappings, all.size());
+    for (const Mapping& mapping : all)
+      EXPECT_NE(std::string::npos, mapping.flags.find(" dd ")) << mapping.flags;
+  };
+  left_out(region.fd(), 1);
+  Child forked([&] {
+    left_out(region.fd(), 1);
+    for (const snceAccess access : {SNCE_ACCESS_READ, SNCE_ACCESS_WORK}) {
+      snceRegion* attached = nullptr;
+      EXPECT_EQ(SNCE_OK,
+                snceRegion_Attach(&attached, dup(region.fd()), access));
+      left_out(region.fd(), 2);
+      snceRegion_Close(attached);
+    }
+    return 0;
+  });
+  EXPECT_EQ(0, forked.Wait(10000));
 }
 
 }  // namespace
