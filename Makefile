@@ -34,6 +34,8 @@ help:
 	@echo '                   stock, minimal and ours side by side'
 	@echo 'make regress-mutants'
 	@echo '                   does that suite see each fault that is put into ours?'
+	@echo 'make secrets       do the tests see each place where a secret is not wiped, and'
+	@echo '                   does the cache say nothing?'
 	@echo 'make bench         speed, size and hit ratios beside stock NSS and others, in'
 	@echo '                   about an hour; BENCH=NAME only one of them; KEEP=1 keeps'
 	@echo '                   the results (tests/bench/README.md)'
@@ -91,6 +93,10 @@ ssl_gtest-stock: nss-stock-gtest
 # --- Regression suite of bug 223242 ----------------------------------------
 
 include $(SUPPORT)/regress.mk
+
+# --- Secrets ---------------------------------------------------------------
+
+include $(SUPPORT)/secrets.mk
 
 # --- Demo and check --------------------------------------------------------
 

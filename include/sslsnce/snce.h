@@ -46,6 +46,7 @@ typedef enum {
     SNCE_NO_MEMORY, /* the system refused memory or address space */
     SNCE_NO_DESCRIPTOR, /* no file descriptor left, in this process or at all */
     SNCE_LIMIT,         /* a resource limit (RLIMIT_FSIZE) forbids the size */
+    SNCE_LOCK_LIMIT,    /* RLIMIT_MEMLOCK forbids to lock so much memory */
     SNCE_UNSUPPORTED,   /* this kernel has no sealed anonymous files */
     SNCE_BAD_STRING,    /* an inheritance string is not of its form */
     SNCE_BAD_DESCRIPTOR, /* the descriptor named is not open or no memory file */
@@ -114,6 +115,7 @@ typedef struct {
                                         * most 100 years of 365 days */
     bool matchAddress; /* the client's address is part of the key */
     bool unlisted;     /* found by its name, never chosen by a client's */
+    bool lock; /* for snceRegion_Create: the whole region is kept out of swap */
 } snceCacheOptions;
 
 /* snceRegion_Create makes a region with one virtual server, the default cache,
@@ -124,11 +126,26 @@ typedef struct {
  * page as sessions arrive. With |inheritable| the descriptor survives exec, for
  * snceRegion_Export.
  *
+ * With |options->lock| the region is locked in memory, each page when it is
+ * first touched. RLIMIT_MEMLOCK counts address space, not pages: where it is
+ * not unlimited, and this process has not CAP_IPC_LOCK, no more than it allows
+ * is reserved, which leaves so much less room to grow and for virtual servers.
+ * A lock is a process's own. Every process that attaches to a locked region for
+ * work or administration locks it as well, or fails to attach; a child by fork
+ * does it in the fork, and if it may not, goes on without
+ * (snceRegion_IsLocked). A page stays locked as long as one of the processes
+ * lives that have touched it since they locked the region.
+ *
  * Returns SNCE_OK; SNCE_INVALID (an option out of range); SNCE_NO_MEMORY;
- * SNCE_NO_DESCRIPTOR; SNCE_LIMIT; SNCE_UNSUPPORTED. On SNCE_OK the caller owns
+ * SNCE_NO_DESCRIPTOR; SNCE_LIMIT; SNCE_LOCK_LIMIT (not even
+ * snceRegion_LeastBytes may be locked; there is no region); SNCE_UNSUPPORTED. On SNCE_OK the caller owns
  * |*out| and ends with snceRegion_Close. Makes system calls; does not block. */
 snceResult snceRegion_Create(snceRegion **out, const snceCacheOptions *options,
                              bool inheritable);
+
+/* snceRegion_LeastBytes returns the address space that a region for |options|
+ * takes at least; 0 if an option is out of range. */
+uint64_t snceRegion_LeastBytes(const snceCacheOptions *options);
 
 /* snceAccess is what an attached process may do. */
 typedef enum {
@@ -142,7 +159,8 @@ typedef enum {
  * checked: the seals, the size, the layout's signature.
  *
  * Returns SNCE_OK; SNCE_BAD_DESCRIPTOR; SNCE_FOREIGN (another build's layout,
- * or no region at all); SNCE_CORRUPT (torn); SNCE_NO_MEMORY. The caller owns
+ * or no region at all); SNCE_CORRUPT (torn); SNCE_NO_MEMORY; SNCE_LOCK_LIMIT
+ * (a locked region, which this process may not lock). The caller owns
  * |*out| and ends with snceRegion_Close. Makes system calls. */
 snceResult snceRegion_Attach(snceRegion **out, int fd, snceAccess access);
 
@@ -172,6 +190,9 @@ void snceRegion_Close(snceRegion *region);
 /* snceRegion_Descriptor returns the number of the region's descriptor, which
  * the region owns, or -1 if the application closed it. System calls: one. */
 int snceRegion_Descriptor(const snceRegion *region);
+
+/* snceRegion_IsLocked tells whether this process has locked the region. */
+bool snceRegion_IsLocked(const snceRegion *region);
 
 /* snceRegion_Bytes returns the address space that the region takes. */
 uint64_t snceRegion_Bytes(const snceRegion *region);

@@ -68,6 +68,8 @@ extern "C" {
  *   SEC_ERROR_INVALID_ARGS            a number of entries that cannot be
  *   SEC_ERROR_NO_MEMORY               memory or address space; when growing,
  *                                     the timeouts are set, the size is kept
+ *   PR_INSUFFICIENT_RESOURCES_ERROR   RLIMIT_MEMLOCK forbids to lock the cache,
+ *                                     as the file of caches asks (below)
  *   PR_PROC_DESC_TABLE_FULL_ERROR     no file descriptor left
  *   PR_FILE_TOO_BIG_ERROR             RLIMIT_FSIZE forbids the size
  *   PR_OPERATION_NOT_SUPPORTED_ERROR  a kernel without sealed memory files
@@ -94,6 +96,8 @@ extern "C" {
  *   SEC_ERROR_BAD_DATA                     a cache of another build, or not the
  *                                          one that the string names
  *   SEC_ERROR_BAD_DATABASE                 a cache that is torn
+ *   PR_INSUFFICIENT_RESOURCES_ERROR        a locked cache (below), which this
+ *                                          process's RLIMIT_MEMLOCK forbids
  *   PR_INVALID_STATE_ERROR                 a good string, of another cache than
  *                                          the one that this process has
  *
@@ -235,6 +239,16 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  * application asked for. The other parameters are certificates and ssl2Timeout;
  * what is not given has its default. A cache that is there already is changed,
  * one that no line names stays.
+ *
+ * lock=yes, for name=* only, keeps the memory of all caches out of swap: every
+ * process that uses them locks it, a page when it is first touched, or is refused
+ * with PR_INSUFFICIENT_RESOURCES_ERROR. RLIMIT_MEMLOCK counts the address space
+ * that is reserved, so where it is not unlimited (and the process has not
+ * CAP_IPC_LOCK), no more than it allows is reserved, and later caches may find no
+ * room; one of 10,000 sessions takes 320 MB of it at least, 95 MB with 100
+ * certificates. What is missing is said. A cache that is there already is
+ * not locked any more: PR_INVALID_STATE_ERROR. A child by fork that may not lock
+ * goes on without.
  *
  * What is wrong in the file is said on stderr with the number of its line, and
  * is the error's text (PR_GetErrorText). Then the call fails with

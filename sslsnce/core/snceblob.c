@@ -180,7 +180,8 @@ Count(const cell *at, uint32_t generation, int step, uint32_t *left)
 
 /* ---- reading ------------------------------------------------------------- */
 
-/* Copies the blob under |seen| if it is whole and fits. */
+/* Copies the blob under |seen| if it is whole and fits; with |buf| NULL it only
+ * looks. */
 static snceResult
 ReadCell(const snceBlob *store, const cell *at, snceVersion seen, uint8_t *buf,
          size_t bufLen, size_t *len)
@@ -212,7 +213,9 @@ ReadCell(const snceBlob *store, const cell *at, snceVersion seen, uint8_t *buf,
 
         snceSlot_Load(block, at->word + SNCE_CELL_HEAD + done / 8, words);
         sum = snceHash_Words(hash, sum, block, words);
-        memcpy(buf + done, block, bytes);
+        if (buf) {
+            memcpy(buf + done, block, bytes);
+        }
         done += bytes;
     }
     sum = snceSlot_Sum(hash, &store->lot, at->place, seen, &sum, 1);
@@ -321,6 +324,50 @@ VacateCell(const cell *at, snceVersion claim)
     }
     WipeCell(at, claim, SNCE_CELL_HEAD + (size_t)(length + 7) / 8);
     (void)snceSlot_Vacate(&at->set->version[at->way], claim);
+}
+
+/* Is the blob under |seen| whole, and nothing behind it? */
+static bool
+Intact(const snceBlob *store, const cell *at, snceVersion seen)
+{
+    size_t len;
+
+    if (ReadCell(store, at, seen, NULL, at->dataBytes, &len) != SNCE_OK) {
+        return false;
+    }
+    for (size_t i = (len + 7) / 8; i < at->dataBytes / 8; i++) {
+        uint64_t word;
+
+        snceSlot_Load(&word, at->word + SNCE_CELL_HEAD + i, 1);
+        if (word) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A writer whose claim was overridden may have stored a few words into a cell
+ * that is nobody's since, or another's: nobody else would wipe them. */
+static void
+CleanUp(const snceBlob *store, const cell *at)
+{
+    snceWord *version = &at->set->version[at->way];
+    snceVersion seen = snceSlot_Version(version), claim;
+    snceVersion all[SNCE_CELL_WAYS];
+    bool full = snceVersion_State(seen) == SNCE_STATE_FULL;
+
+    if (full && Intact(store, at, seen)) {
+        return;
+    }
+    if (snceSlot_Claim(version, &store->lot, seen, 0,
+                       snceSlot_Look(all, at->set->version, SNCE_CELL_WAYS),
+                       &claim)) {
+        if (full) {
+            CountStored(store, (uint64_t)-1);
+        }
+        WipeCell(at, claim, SNCE_CELL_HEAD + at->dataBytes / 8);
+        (void)snceSlot_Vacate(version, claim);
+    }
 }
 
 /* Chooses the cell of the set to give up: an empty one, one whose writer died,
@@ -464,6 +511,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
             WipeCell(&at, claim, SNCE_CELL_HEAD + at.dataBytes / 8);
         }
         if (!WriteCell(store, &at, claim, data, len, digest)) {
+            CleanUp(store, &at);
             continue;
         }
         atomic_store_explicit(&at.set->count[way],
@@ -475,6 +523,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
             *ref = MakeRef(&at, claim);
             return SNCE_OK;
         }
+        CleanUp(store, &at);
     }
     return SNCE_FULL;
 }

@@ -161,6 +161,9 @@ CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
     if (placed != taken->full) {
         snceHome_Count(&view->now, placed ? 1 : (uint64_t)-1);
     }
+    if (taken->spoiled) {
+        snceHome_Count(&view->now, (uint64_t)-1);
+    }
 }
 
 /* An entry was stored at |spot|, but something has changed since |view| was
@@ -587,6 +590,7 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
     memcpy(out->timeoutSec, view.timeoutSec, sizeof(out->timeoutSec));
     out->matchAddress = view.matchAddress;
     out->unlisted = (view.life & SNCE_LIFE_UNLISTED) != 0;
+    out->lock = snceRegion_Header(cache.region)->lock != 0;
     return SNCE_OK;
 }
 

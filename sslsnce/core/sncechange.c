@@ -4,6 +4,8 @@
 
 #include "sncechange.h"
 
+#include <string.h>
+
 #include "snceblob.h"
 #include "sncecount.h"
 #include "snceheap.h"
@@ -250,6 +252,17 @@ snceChange_Mark(const snceRegion *region, uint32_t number)
     Store(&snceRegion_Header(region)->change, (uint64_t)number + 1);
 }
 
+/* Wipes the stack below: a change has copied entries there, and compilers keep
+ * parts of a copy where nobody can wipe them one by one. A change goes about
+ * 2 KiB deep. */
+static __attribute__((noinline)) void
+WipeStack(void)
+{
+    uint8_t below[2 * SNCE_PAGE];
+
+    explicit_bzero(below, sizeof(below));
+}
+
 void
 snceChange_End(snceRegion *region)
 {
@@ -264,4 +277,5 @@ snceChange_End(snceRegion *region)
         Store(&header->change, 0);
     }
     snceLock_Give(region);
+    WipeStack();
 }

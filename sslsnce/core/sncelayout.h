@@ -247,7 +247,8 @@ typedef struct {
     uint64_t bytes;             /* the whole region */
     uint64_t id[2];             /* random; the inheritance string repeats it */
     uint64_t seed;              /* random; keys of snceHash */
-    uint64_t sum;               /* over the five fields above */
+    uint64_t lock;              /* 1: who attaches locks it in memory; else 0 */
+    uint64_t sum;               /* over the six fields above */
     _Atomic uint64_t heap;      /* where the next range is looked for first;
                                 * a hint */
     _Atomic uint64_t serial;    /* of the last range taken; a death skips one */
@@ -258,7 +259,7 @@ typedef struct {
     _Atomic uint32_t forked;    /* a process attached here has forked */
     _Atomic uint32_t wildcards; /* at least the live ones; deaths leave it high
                                  */
-    uint8_t pad[SNCE_PAGE - 96];
+    uint8_t pad[SNCE_PAGE - 104];
 } snceHeader;
 static_assert(sizeof(snceHeader) == SNCE_PAGE, "a page");
 

@@ -63,6 +63,9 @@ Copy(const mover *m, const snceProbe *probe, const snceSpot *from,
         snceHome_Count(now, (uint64_t)-1);
         snceHome_Release(now, taken.certificate);
     }
+    if (taken.spoiled) {
+        snceHome_Count(now, (uint64_t)-1);
+    }
     if (result == SNCE_OK) {
         snceHome_Count(now, 1);
     } else {

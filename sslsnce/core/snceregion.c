@@ -30,6 +30,24 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 warns when it is left out */
 #endif
 
+/* ---- locks in memory ------------------------------------------------------
+ *
+ * A page of the whole reservation is locked when it is touched: to lock only what
+ * is in use, every process would have to make a system call for each table that
+ * any of them makes, and lookups make none. That RLIMIT_MEMLOCK counts the
+ * reservation is dealt with in snceRegion_Create. */
+
+static snceResult
+LockInMemory(const snceRegion *region)
+{
+    if (mlock2(region->base, region->bytes, MLOCK_ONFAULT) == 0) {
+        return SNCE_OK;
+    }
+    /* EPERM: the limit is 0. EAGAIN: some of it could not be locked. */
+    return errno == ENOSYS || errno == EINVAL ? SNCE_UNSUPPORTED
+                                              : SNCE_LOCK_LIMIT;
+}
+
 /* ---- forks ---------------------------------------------------------------
  *
  * snceRegion_Close may drop a region's contents only if no other process sees
@@ -70,12 +88,24 @@ AfterFork(void)
     (void)pthread_mutex_unlock(&watchLock);
 }
 
+/* A child has its parent's mappings, but not the locks on them. */
+static void
+AfterForkInChild(void)
+{
+    for (unsigned i = 0; i < REGIONS_WATCHED; i++) {
+        if (watched[i] && watched[i]->locked) {
+            watched[i]->locked = LockInMemory(watched[i]) == SNCE_OK;
+        }
+    }
+    AfterFork();
+}
+
 /* When the library is loaded: at the first region, a fork could come between
  * taking the lock and registering what frees it in the child. */
 __attribute__((constructor)) static void
 WatchForks(void)
 {
-    watching = pthread_atfork(BeforeFork, AfterFork, AfterFork) == 0;
+    watching = pthread_atfork(BeforeFork, AfterFork, AfterForkInChild) == 0;
 }
 
 static void
@@ -197,8 +227,10 @@ MapFile(snceRegion *region)
 static uint64_t
 HeaderSum(const snceHeader *header)
 {
-    const uint64_t fields[] = { header->signature, header->bytes, header->id[0],
-                                header->id[1], header->seed };
+    const uint64_t fields[] = {
+        header->signature, header->bytes, header->id[0],
+        header->id[1],     header->seed,  header->lock
+    };
     snceHash hash;
 
     snceHash_Init(&hash, SNCE_MAGIC);
@@ -270,6 +302,7 @@ Create(snceRegion **out, const snceCacheOptions *options, uint64_t bytes,
     header->id[0] = random[0];
     header->id[1] = random[1];
     header->seed = random[2];
+    header->lock = options->lock;
     header->sum = HeaderSum(header);
     atomic_store_explicit(&header->heap, SNCE_AT_HEAP, memory_order_relaxed);
     atomic_store_explicit(&header->servers, 1, memory_order_relaxed);
@@ -283,6 +316,13 @@ Create(snceRegion **out, const snceCacheOptions *options, uint64_t bytes,
     snceChange_Retime(snceRegion_Server(region, 0), options);
     snceChange_Commit(snceRegion_Server(region, 0),
                       snceLife_Born(0, snceChange_Flags(options)));
+    if (options->lock) {
+        result = LockInMemory(region);
+        if (result != SNCE_OK) {
+            goto loser;
+        }
+        region->locked = true;
+    }
     /* Release: pairs with the acquire load in CheckHeader. */
     atomic_store_explicit(&header->magic, SNCE_MAGIC, memory_order_release);
     result = Remember(region);
@@ -297,31 +337,41 @@ loser:
     return result;
 }
 
+uint64_t
+snceRegion_LeastBytes(const snceCacheOptions *options)
+{
+    snceShape shape;
+
+    if (snceChange_CheckOptions(options) != SNCE_OK) {
+        return 0;
+    }
+    shape = snceShape_Of(options);
+    return SNCE_AT_HEAP + snceShape_Bytes(&shape);
+}
+
 snceResult
 snceRegion_Create(snceRegion **out, const snceCacheOptions *options,
                   bool inheritable)
 {
-    snceShape shape;
     uint64_t least, room;
     snceResult result = snceChange_CheckOptions(options);
 
     if (result != SNCE_OK) {
         return result;
     }
-    shape = snceShape_Of(options);
-    least = SNCE_AT_HEAP + snceShape_Bytes(&shape);
+    least = snceRegion_LeastBytes(options);
 
     /* Address space for growth and for virtual servers to come costs nothing
      * until it is touched: 1,024 of them with 10,000 sessions and as many
      * certificates of any size take 230 GiB. A process whose address space is
-     * limited gets by with less. */
+     * limited, or what it may lock of it, gets by with less. */
     room = least > UINT64_C(1) << 40 ? least : UINT64_C(1) << 40;
     for (; room >= UINT64_C(64) << 20; room /= 8) {
         uint64_t bytes = least + room / SNCE_PAGE * SNCE_PAGE;
 
         if (SizeIsAllowed(bytes)) {
             result = Create(out, options, bytes, inheritable);
-            if (result != SNCE_NO_MEMORY) {
+            if (result != SNCE_NO_MEMORY && result != SNCE_LOCK_LIMIT) {
                 return result;
             }
         }
@@ -380,6 +430,12 @@ snceRegion_Attach(snceRegion **out, int fd, snceAccess access)
     result = MapFile(region);
     if (result == SNCE_OK) {
         result = CheckHeader(region);
+    }
+    /* A reader puts nothing into it. */
+    if (result == SNCE_OK && access != SNCE_ACCESS_READ &&
+        snceRegion_Header(region)->lock) {
+        result = LockInMemory(region);
+        region->locked = result == SNCE_OK;
     }
     if (result == SNCE_OK) {
         result = Remember(region);
@@ -496,6 +552,9 @@ snceRegion_Close(snceRegion *region)
 
         if (before == 1 &&
             !atomic_load_explicit(&header->forked, memory_order_relaxed)) {
+            if (region->locked) { /* a locked page is not given back */
+                (void)munlock(region->base, region->bytes);
+            }
             (void)snceRegion_Discard(region, 0, region->bytes);
         }
     }
@@ -518,6 +577,12 @@ int
 snceRegion_Descriptor(const snceRegion *region)
 {
     return snceRegion_CheckDescriptor(region) ? region->fd : -1;
+}
+
+bool
+snceRegion_IsLocked(const snceRegion *region)
+{
+    return region->locked;
 }
 
 uint64_t
@@ -558,7 +623,7 @@ bool
 snceRegion_Discard(const snceRegion *region, uint64_t offset, uint64_t bytes)
 {
     bytes = snceLayout_InPages(bytes);
-    /* The second is for memory that the process locked (mlockall). */
+    /* The second is for memory that the process locked. */
     return madvise(region->base + offset, bytes, MADV_REMOVE) == 0 ||
            (snceRegion_CheckDescriptor(region) &&
             fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -580,6 +645,8 @@ snceResult_Text(snceResult result)
         [SNCE_NO_MEMORY] = "out of memory or address space",
         [SNCE_NO_DESCRIPTOR] = "out of file descriptors",
         [SNCE_LIMIT] = "the limit on file size (RLIMIT_FSIZE) forbids it",
+        [SNCE_LOCK_LIMIT] =
+            "the limit on locked memory (RLIMIT_MEMLOCK) forbids it",
         [SNCE_UNSUPPORTED] = "this kernel has no sealed memory files",
         [SNCE_BAD_STRING] = "the inheritance string is not of its form",
         [SNCE_BAD_DESCRIPTOR] = "the cache's file descriptor is not open",

@@ -20,6 +20,7 @@ struct snceRegionStr {
     uint64_t bytes;
     snceHash hash;
     snceAccess access;
+    bool locked;  /* in memory, in this process */
     int fd;       /* owned; -1 once it was found closed */
     dev_t device; /* what fd must still be */
     ino_t inode;

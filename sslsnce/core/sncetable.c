@@ -62,7 +62,25 @@ TimesOf(const snceRule *rule)
 
 /* ---- finding ------------------------------------------------------------- */
 
-/* Looks for the key at the |ways| of |set|, each seen anew. */
+/* Copies an entry to where WipeState finds all of it. Left alone, a compiler
+ * keeps the words in registers, some of those on the stack, and none in |words|.
+ */
+static void
+LoadEntry(uint64_t words[SNCE_ENTRY_WORDS], const snceWord *from)
+{
+    snceSlot_Load(words, from, SNCE_ENTRY_WORDS);
+    __asm__ volatile("" : : "r"(words) : "memory");
+}
+
+/* Wipes the part of a copy that is secret. */
+static void
+WipeState(uint64_t words[SNCE_ENTRY_WORDS])
+{
+    snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
+}
+
+/* Looks for the key at the |ways| of |set|, each seen anew. Of an entry that is
+ * not the answer no secret stays in |words|. */
 static snceResult
 FindAmong(const snceTable *table, const snceProbe *probe, snceSet *set,
           uint32_t ways, uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
@@ -73,7 +91,11 @@ FindAmong(const snceTable *table, const snceProbe *probe, snceSet *set,
 
         *spot = snceSpot_At(set, snceLook_Way(&ways));
         result = snceTable_ReadMatching(table, probe, words, spot);
-        if (result == SNCE_OK && !snceProbe_IsAddress(probe, words)) {
+        if (result == SNCE_OK && snceProbe_IsAddress(probe, words)) {
+            return SNCE_OK;
+        }
+        WipeState(words);
+        if (result == SNCE_OK) {
             *otherAddress = true;
         } else if (result != SNCE_MISS) {
             return result;
@@ -208,8 +230,9 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
             return full;
         }
         if (full) {
-            snceSlot_Load(words, set->slot[way].word, SNCE_ENTRY_WORDS);
+            LoadEntry(words, set->slot[way].word);
             if (!snceSlot_Unchanged(version, v)) {
+                WipeState(words);
                 continue;
             }
             same = snceProbe_IsId(probe, words) &&
@@ -221,6 +244,7 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
                 if (words[SNCE_W_SUM] ==
                     snceTable_Sum(table, &spot, v, words)) {
                     if (!same) {
+                        WipeState(words);
                         return false;
                     }
                 } else {
@@ -230,6 +254,7 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
                     words[SNCE_W_CERTIFICATE] = 0;
                 }
             }
+            WipeState(words);
         }
         if (snceSlot_Claim(version, &table->lot, v, 0, ClockOf(set), &claim)) {
             SNCE_STEP("remove-claimed");
@@ -276,13 +301,16 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
             uint64_t words[SNCE_ENTRY_WORDS];
             snceSpot spot = snceSpot_At(at.set[i], way);
 
-            if (snceVersion_State(spot.seen) == SNCE_STATE_FULL &&
-                snceTable_Read(table, &spot, words) == SNCE_OK &&
+            if (snceVersion_State(spot.seen) != SNCE_STATE_FULL) {
+                continue;
+            }
+            if (snceTable_Read(table, &spot, words) == SNCE_OK &&
                 snceRule_Expired(rule, snceTable_ClassOf(words),
                                  (int64_t)words[SNCE_W_CREATED]) &&
                 snceTable_Take(table, &spot)) {
                 gone(context, words);
             }
+            WipeState(words);
         }
     }
 }
@@ -305,13 +333,12 @@ FindSame(const view *v, const snceProbe *probe, snceSpot *out)
 
     for (unsigned i = 0; i < 2; i++) {
         for (uint32_t left = v->look[i].tagged; left;) {
-            uint64_t words[SNCE_ENTRY_WORDS];
+            uint64_t words[SNCE_W_STATE]; /* up to what is secret */
 
             *out = snceSpot_At(v->at.set[i], snceLook_Way(&left));
             /* Torn words at worst hide it, and then there are two, which
              * snceTable_Remove expects. */
-            snceSlot_Load(words, out->set->slot[out->way].word,
-                          SNCE_ENTRY_WORDS);
+            snceSlot_Load(words, out->set->slot[out->way].word, SNCE_W_STATE);
             if (snceVersion_Matches(out->seen, SNCE_STATE_FULL, tag) &&
                 snceProbe_IsId(probe, words) &&
                 snceProbe_IsAddress(probe, words)) {
@@ -479,35 +506,41 @@ NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
     taken->expired = snceRule_Expired(rule, snceTable_ClassOf(words),
                                       (int64_t)words[SNCE_W_CREATED]);
     if (words[SNCE_W_CERTIFICATE]) {
-        snceSlot_Load(words, word, SNCE_ENTRY_WORDS);
+        LoadEntry(words, word);
         if (words[SNCE_W_SUM] ==
             snceTable_Sum(table, spot, spot->seen, words)) {
             taken->certificate = words[SNCE_W_CERTIFICATE];
         }
+        WipeState(words);
     }
 }
 
 /* A writer whose claim was overridden may have stored secrets into a slot that
- * was emptied since: nobody else would wipe them. Nor would who is about to empty
- * it, whose claims have no tag, and who may have wiped these words already. */
-static void
+ * is nobody's since, or another's, whose entry it then spoiled: nobody else
+ * would wipe them. Nor would who has wiped these words already, and is about to
+ * empty the slot; and what is being written may be spoiled as well, which is the
+ * other writer's loss. Returns whether an entry went, which was counted. */
+static bool
 CleanUp(const snceTable *table, snceSet *set, unsigned way)
 {
-    snceWord *version = &set->version[way];
-    snceVersion claim;
-
     for (unsigned try = 0; try < CLEAN_TRIES; try++) {
-        snceVersion v = snceSlot_Version(version);
+        snceSpot spot = snceSpot_At(set, way);
+        bool full = snceVersion_State(spot.seen) == SNCE_STATE_FULL;
 
-        if (snceVersion_State(v) != SNCE_STATE_EMPTY &&
-            !snceVersion_Matches(v, SNCE_STATE_BUSY, 0)) {
-            return;
+        if (full) {
+            uint64_t words[SNCE_ENTRY_WORDS];
+            snceResult result = snceTable_Read(table, &spot, words);
+
+            WipeState(words);
+            if (result == SNCE_OK) {
+                return false;
+            }
         }
-        if (snceSlot_Claim(version, &table->lot, v, 0, ClockOf(set), &claim)) {
-            Vacate(set, way, claim);
-            return;
+        if (snceTable_Take(table, &spot)) {
+            return full;
         }
     }
+    return false;
 }
 
 snceResult
@@ -578,7 +611,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
                           memory_order_relaxed);
     SNCE_STEP("place-written");
     if (!snceSlot_Publish(&spot->set->version[spot->way], claim)) {
-        CleanUp(table, spot->set, spot->way);
+        taken->spoiled = CleanUp(table, spot->set, spot->way);
         return SNCE_DROPPED;
     }
     SNCE_STEP("place-published");

@@ -131,11 +131,13 @@ snceResult snceTable_Find(const snceTable *table, const snceProbe *probe,
                           uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
                           bool *otherAddress);
 
-/* snceTaken is what an insert found in the slot that it took. */
+/* snceTaken is what an insert found in the slot that it took, and what else it
+ * cost. */
 typedef struct {
     bool full;      /* an entry; its certificate must be released */
     bool expired;   /* it was dead by the rule */
     bool reclaimed; /* its writer died */
+    bool spoiled;   /* this one was too late, and took another's entry along */
     uint64_t certificate;
 } snceTaken;
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "prerror.h"
 #include "prio.h"
@@ -63,7 +64,8 @@ static const struct {
                      { "ssl2Timeout", sslCacheConfig_ssl2Timeout },
                      { "ssl3Timeout", sslCacheConfig_ssl3Timeout },
                      { "matchClientAddress",
-                       sslCacheConfig_matchClientAddress } };
+                       sslCacheConfig_matchClientAddress },
+                     { "lock", sslCacheConfig_lock } };
 
 /* NSSUTIL_ArgDecodeNumber takes what it can of a string; here all of it must be
  * a number. */
@@ -108,6 +110,18 @@ config_No(const configPlace *place, const char *value, PRBool *out)
 }
 
 static SECStatus
+config_Yes(const configPlace *place, const char *value, PRBool *out)
+{
+    PRBool no;
+    SECStatus rv = config_No(place, value, &no);
+
+    if (rv == SECSuccess) {
+        *out = !no;
+    }
+    return rv;
+}
+
+static SECStatus
 config_SetField(const configPlace *place, sslCacheConfigLine *line,
                 sslCacheConfigField field, const char *value)
 {
@@ -122,6 +136,8 @@ config_SetField(const configPlace *place, sslCacheConfigLine *line,
             return config_Number(place, value, &line->wish.ssl3Timeout);
         case sslCacheConfig_matchClientAddress:
             return config_No(place, value, &line->wish.anyAddress);
+        case sslCacheConfig_lock:
+            return config_Yes(place, value, &line->wish.lock);
     }
     PORT_Assert(0);
     return SECFailure;
@@ -241,6 +257,10 @@ config_ReadLine(const configPlace *place, const sslCacheConfig *config,
     if (rv == SECSuccess && !named) {
         rv = config_Fail(place, SEC_ERROR_INVALID_ARGS, "a line without a name",
                          "");
+    }
+    if (rv == SECSuccess && line->name && (line->given & sslCacheConfig_lock)) {
+        rv = config_Fail(place, SEC_ERROR_INVALID_ARGS,
+                         "lock is for name=*, and then for all caches", "");
     }
     return rv;
 }
@@ -383,7 +403,45 @@ ssl_OverrideByConfig(const sslCacheConfig *config, sslServerCacheWish *wish)
         if (line->given & sslCacheConfig_matchClientAddress) {
             wish->anyAddress = line->wish.anyAddress;
         }
+        if (line->given & sslCacheConfig_lock) {
+            wish->lock = line->wish.lock;
+        }
     }
+}
+
+void
+ssl_TellLockLimit(char *text, PRUint32 textLen, PRUint64 bytes)
+{
+    struct rlimit limit = { 0, 0 };
+
+    (void)getrlimit(RLIMIT_MEMLOCK, &limit);
+    PR_snprintf(text, textLen,
+                "it takes %llu bytes, the limit on locked memory "
+                "(RLIMIT_MEMLOCK) is %llu",
+                bytes, (PRUint64)limit.rlim_cur);
+}
+
+SECStatus
+ssl_FailLock(const sslCacheConfig *config, snceResult result, PRUint64 bytes)
+{
+    configPlace place = { config->path, 0 };
+    char text[CONFIG_TEXT_BYTES];
+    PRUint32 i;
+
+    for (i = 0; i < config->count; ++i) {
+        if (!config->lines[i].name &&
+            (config->lines[i].given & sslCacheConfig_lock)) {
+            place.line = config->lines[i].number;
+        }
+    }
+    if (result == SNCE_EXISTS) {
+        return config_Fail(
+            &place, PR_INVALID_STATE_ERROR,
+            "too late to lock the cache in memory: ", "it is there already");
+    }
+    ssl_TellLockLimit(text, sizeof text, bytes);
+    return config_Fail(&place, snceError_Code(result),
+                       "the cache cannot be locked in memory: ", text);
 }
 
 SECStatus

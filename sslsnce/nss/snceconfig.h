@@ -20,7 +20,8 @@ typedef enum {
     sslCacheConfig_certificates = 1 << 1,
     sslCacheConfig_ssl2Timeout = 1 << 2,
     sslCacheConfig_ssl3Timeout = 1 << 3,
-    sslCacheConfig_matchClientAddress = 1 << 4
+    sslCacheConfig_matchClientAddress = 1 << 4,
+    sslCacheConfig_lock = 1 << 5
 } sslCacheConfigField;
 
 /* One line: a cache, and what is said of it. */
@@ -54,6 +55,16 @@ void ssl_OverrideByConfig(const sslCacheConfig *config,
  * those that are there what their lines say. Fails as ssl_ReadCacheConfig does;
  * what was made by then stays. */
 SECStatus ssl_AddByConfig(const sslCacheConfig *config, snceRegion *region);
+
+/* ssl_FailLock says, as those do, why the memory of the cache cannot be locked
+ * as the file asks, and returns SECFailure: |result| SNCE_LOCK_LIMIT for want of
+ * |bytes|, or SNCE_EXISTS for a cache that is there already. */
+SECStatus ssl_FailLock(const sslCacheConfig *config, snceResult result,
+                       PRUint64 bytes);
+
+/* ssl_TellLockLimit puts |bytes| that are to be locked, and the limit that this
+ * process has, into |text|. */
+void ssl_TellLockLimit(char *text, PRUint32 textLen, PRUint64 bytes);
 
 void ssl_FreeCacheConfig(sslCacheConfig *config);
 

@@ -26,6 +26,7 @@ snceError_Code(snceResult result)
         case SNCE_TOO_LARGE:
             return SEC_ERROR_INPUT_LEN;
         case SNCE_FULL:
+        case SNCE_LOCK_LIMIT:
             return PR_INSUFFICIENT_RESOURCES_ERROR;
         case SNCE_NO_MEMORY:
             return SEC_ERROR_NO_MEMORY;

@@ -69,6 +69,7 @@ typedef struct {
     PRUint32 ssl3Timeout;
     PRBool anyAddress;
     PRBool unlisted;
+    PRBool lock; /* of the default cache: the whole region is locked */
 } sslServerCacheWish;
 
 /* ssl_ServerCacheOptions turns a wish into what the core is to make. */

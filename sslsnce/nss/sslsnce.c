@@ -9,12 +9,14 @@
 
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "prenv.h"
+#include "prerror.h"
 #include "secerr.h"
 #include "secport.h"
 #include "ssl.h"
@@ -116,6 +118,7 @@ ssl_ServerCacheOptions(const sslServerCacheWish *wish)
         ssl_ClampTimeout(wish->ssl3Timeout, MAX_SSL3_TIMEOUT_SEC);
     options.matchAddress = !wish->anyAddress;
     options.unlisted = wish->unlisted != PR_FALSE;
+    options.lock = wish->lock != PR_FALSE;
     return options;
 }
 
@@ -123,7 +126,8 @@ ssl_ServerCacheOptions(const sslServerCacheWish *wish)
  * leaves it as large as it is: a second Config is often one that nobody meant.
  * The caller has the turn. */
 static SECStatus
-ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options)
+ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options,
+                   const sslCacheConfig *config)
 {
     snceCache cache = snceRegion_DefaultCache(region);
     snceCacheOptions now;
@@ -132,6 +136,10 @@ ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options)
     rv = snceError_Status(snceCache_GetOptions(cache, &now));
     if (rv != SECSuccess) {
         return rv;
+    }
+    if (options->lock && !now.lock) {
+        /* Other processes may have it, who would not know. */
+        return ssl_FailLock(config, SNCE_EXISTS, 0);
     }
     now.entries = PR_MAX(now.entries, options->entries);
     /* 0 is one for each session, the most that there can be. */
@@ -169,10 +177,15 @@ ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
 
     region = snceGate_Lock();
     if (region) {
-        rv = ssl_ConfigureAgain(region, &options);
+        rv = ssl_ConfigureAgain(region, &options, &config);
     } else {
-        rv = snceError_Status(
-            snceRegion_Create(&created, &options, shared != PR_FALSE));
+        snceResult result =
+            snceRegion_Create(&created, &options, shared != PR_FALSE);
+
+        rv =
+            result == SNCE_LOCK_LIMIT
+                ? ssl_FailLock(&config, result, snceRegion_LeastBytes(&options))
+                : snceError_Status(result);
         region = created;
     }
     if (rv == SECSuccess) {
@@ -283,10 +296,32 @@ ssl_InheritAgain(const snceRegion *region, const char *string)
     return SECFailure;
 }
 
+/* Says why a cache that is locked in memory cannot be had here. */
+static SECStatus
+ssl_FailInheritLock(const char *string)
+{
+    unsigned long long bytes = 0;
+    char limit[128];
+    char text[256];
+
+    /* The core has read it: it is of its form. */
+    (void)sscanf(string, "snce1:%*d:%16llx", &bytes);
+    ssl_TellLockLimit(limit, sizeof limit, bytes);
+    (void)snprintf(text, sizeof text,
+                   "SSL_InheritMPServerSIDCache: the cache is locked in "
+                   "memory: %s",
+                   limit);
+    (void)fprintf(stderr, "%s\n", text);
+    PORT_SetError(snceError_Code(SNCE_LOCK_LIMIT));
+    PR_SetErrorText((PRIntn)strlen(text), text);
+    return SECFailure;
+}
+
 SECStatus
 ssl_InheritServerCache(const char *envString)
 {
     snceRegion *region;
+    snceResult result;
     SECStatus rv;
 
     rv = ssl_InitErrorTable();
@@ -311,7 +346,9 @@ ssl_InheritServerCache(const char *envString)
         goto done;
     }
 
-    rv = snceError_Status(snceRegion_Inherit(&region, envString));
+    result = snceRegion_Inherit(&region, envString);
+    rv = result == SNCE_LOCK_LIMIT ? ssl_FailInheritLock(envString)
+                                   : snceError_Status(result);
     if (rv != SECSuccess) {
         goto done;
     }

@@ -4,6 +4,8 @@
 
 // config_file_test.cc: the file that SSL_SERVER_CACHE_CONFIG names.
 
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -14,6 +16,7 @@
 #include "sslerr.h"
 #include "sslsnce/sslsnce.h"
 #include "test_nss.h"
+#include "test_region.h"
 
 namespace nss_test {
 namespace {
@@ -240,6 +243,106 @@ TEST_F(ConfigFileTest, EveryCallReadsIt) {
     ASSERT_EQ(SECSuccess, rv);
     EXPECT_EQ(10u, Figures("a.example").ssl3TimeoutSec);
   }
+}
+
+// ---- lock=yes --------------------------------------------------------------
+
+bool IsLockedInMemory() {
+  const std::vector<int> regions = MemoryDescriptors();
+  const std::vector<snce_test::Mapping> mappings =
+      regions.empty() ? std::vector<snce_test::Mapping>()
+                      : snce_test::MappingsOf(regions[0]);
+  return !mappings.empty() &&
+         mappings[0].flags.find(" lo ") != std::string::npos;
+}
+
+// Makes this process one of a user who may lock 64 KiB.
+bool MayLockLittle() {
+  const struct rlimit little = {65536, 65536};
+  return setrlimit(RLIMIT_MEMLOCK, &little) == 0 &&
+         (geteuid() != 0 || setuid(65534) == 0);
+}
+
+STAGE(InheritLocked) {
+  if (args[0] == "little") STAGE_CHECK(MayLockLittle());
+  const SECStatus rv = SSL_InheritMPServerSIDCache(nullptr);
+  if (args[0] == "little") {
+    STAGE_CHECK(rv == SECFailure);
+    STAGE_CHECK(PR_GetError() == PR_INSUFFICIENT_RESOURCES_ERROR);
+    char text[512] = "";
+    STAGE_CHECK(PR_GetErrorTextLength() < 512);
+    PR_GetErrorText(text);
+    const std::string said = text;
+    STAGE_CHECK(said.find("it takes " + args[1] + " bytes") !=
+                std::string::npos);
+    STAGE_CHECK(said.find("(RLIMIT_MEMLOCK) is 65536") != std::string::npos);
+  } else {
+    STAGE_CHECK(rv == SECSuccess);
+    STAGE_CHECK(IsLockedInMemory());
+  }
+  return 0;
+}
+
+TEST_F(ConfigFileTest, LockKeepsTheCachesInMemoryInEveryProcess) {
+  Write("name=a.example\nname=* lock=yes certificates=100\n");
+  if (Configure() != SECSuccess &&
+      PR_GetError() == PR_INSUFFICIENT_RESOURCES_ERROR) {
+    GTEST_SKIP() << "this process may not lock enough memory";
+  }
+  EXPECT_TRUE(IsLockedInMemory());
+  EXPECT_EQ(0, InFork([] {
+              STAGE_CHECK(IsLockedInMemory());
+              return 0;
+            }));
+  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(500, 0, 60, nullptr));
+  EXPECT_EQ(0, InExec("InheritLocked", {"enough"}));
+  const uint64_t bytes = Figures(nullptr).regionBytes;
+  EXPECT_EQ(0, InExec("InheritLocked", {"little", std::to_string(bytes)}));
+}
+
+TEST_F(ConfigFileTest, LockNoIsNoLock) {
+  Write("name=* lock=no\n");
+  ASSERT_EQ(SECSuccess, Configure());
+  EXPECT_FALSE(IsLockedInMemory());
+}
+
+TEST_F(ConfigFileTest, LockIsForAllCachesOrNone) {
+  ExpectRefused("name=a.example lock=yes\n", 1, "lock is for name=*");
+  ExpectRefused("name=* lock=1\n", 1, "neither yes nor no: 1");
+}
+
+TEST_F(ConfigFileTest, WhatMayNotBeLockedIsToldWithTheLimitAndTheBytes) {
+  Write("name=a.example\nname=* lock=yes certificates=100\n");
+  ASSERT_EQ(0, chmod(path_.c_str(), 0644));
+  EXPECT_EQ(0, InFork([&] {
+              STAGE_CHECK(MayLockLittle());
+              std::string said;
+              STAGE_CHECK(Configure(&said) == SECFailure);
+              STAGE_CHECK(PR_GetError() == PR_INSUFFICIENT_RESOURCES_ERROR);
+              const std::string begin =
+                  path_ + ":2: the cache cannot be locked in memory: it takes ";
+              const size_t at = said.find(begin);
+              STAGE_CHECK(at != std::string::npos);
+              STAGE_CHECK(std::stoull(said.substr(at + begin.size())) >
+                          uint64_t(64) << 20);
+              STAGE_CHECK(said.find("(RLIMIT_MEMLOCK) is 65536") !=
+                          std::string::npos);
+              STAGE_CHECK(text_ + "\n" == said);
+              STAGE_CHECK(MemoryDescriptors().empty());
+              return 0;
+            }));
+}
+
+TEST_F(ConfigFileTest, ACacheThatIsThereIsNotLockedAnyMore) {
+  Write("name=* ssl3Timeout=30\n");
+  ASSERT_EQ(SECSuccess, Configure());
+  Write("name=* ssl3Timeout=40 lock=yes\n");
+  std::string said;
+  EXPECT_EQ(SECFailure, Configure(&said));
+  EXPECT_EQ(PR_INVALID_STATE_ERROR, PR_GetError());
+  EXPECT_NE(std::string::npos, said.find(":1: too late to lock")) << said;
+  EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
+  EXPECT_FALSE(IsLockedInMemory());
 }
 
 }  // namespace

@@ -80,11 +80,7 @@ std::vector<Mapping> MappingsOfInode(ino_t inode) {
   return found;
 }
 
-namespace {
-
-// Calls |visit| with each stretch of |fd| that has memory behind it.
-template <typename Visit>
-void ForEachExtent(int fd, Visit visit) {
+void ForEachExtent(int fd, const std::function<void(off_t, off_t)>& visit) {
   const off_t size = lseek(fd, 0, SEEK_END);
   off_t at = 0;
   while (at < size) {
@@ -96,8 +92,6 @@ void ForEachExtent(int fd, Visit visit) {
     at = hole;
   }
 }
-
-}  // namespace
 
 uint64_t CountInFile(int fd, const uint8_t* pattern, size_t len) {
   uint64_t count = 0;

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -65,6 +66,10 @@ struct Mapping {
 std::vector<Mapping> MappingsOf(int fd);
 std::vector<Mapping> MappingsOfInode(ino_t inode);
 ino_t InodeOf(int fd);
+
+// Calls |visit| with each stretch of the memory file |fd| that has memory
+// behind it, and where that ends.
+void ForEachExtent(int fd, const std::function<void(off_t, off_t)>& visit);
 
 // How often |pattern| stands in the memory file |fd|, in all the pages that it
 // has. |pattern| must be short against a page.

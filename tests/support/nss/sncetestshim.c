@@ -314,3 +314,14 @@ int ShimAnswersServerName(PRFileDesc *fd) {
   }
   return 0;
 }
+
+SECStatus ShimMasterSecret(PRFileDesc *fd, PRUint8 out[48]) {
+  sslSocket *ss = ssl_FindSocket(fd);
+  PK11SymKey *secret = ss ? ss->ssl3.crSpec->masterSecret : NULL;
+  const SECItem *value;
+  if (!secret || PK11_ExtractKeyValue(secret) != SECSuccess) return SECFailure;
+  value = PK11_GetKeyData(secret);
+  if (!value || value->len != 48) return SECFailure;
+  memcpy(out, value->data, 48);
+  return SECSuccess;
+}

@@ -127,6 +127,10 @@ unsigned int ShimFillKeyLog(void);
 /* Whether the ServerHello of |fd| answers the client's server_name. */
 int ShimAnswersServerName(PRFileDesc *fd);
 
+/* The master secret of |fd|'s connection of TLS 1.2, in the clear; fails where
+ * a token does not give it away. */
+SECStatus ShimMasterSecret(PRFileDesc *fd, PRUint8 out[48]);
+
 /* The self-encrypt keys of this process: name, AES key and HMAC key, one after
  * the other. */
 SECStatus ShimTicketKeys(PRFileDesc *fd, PRUint8 out[16 + 32 + 32]);

@@ -1,0 +1,213 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// fips_test.cc: servers whose softoken is in FIPS mode, which gives no key
+// away: all that can be stored is secrets that it has wrapped.
+//
+// The servers are stages on the distribution's libnss3, which is signed for
+// FIPS mode, with the libssl that this program is linked with. The client is
+// the test itself, in the ordinary mode, so that it knows the secrets.
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <thread>
+
+#include "nss.h"
+#include "pk11pub.h"
+#include "prerror.h"
+#include "private/pprio.h"
+#include "prnetdb.h"
+#include "secmod.h"
+#include "sslerr.h"
+#include "test_nss.h"
+#include "test_secret.h"
+
+namespace nss_test {
+namespace {
+
+constexpr char kPassword[] = "Fips-Pass-140";
+// What a stage returns where FIPS mode cannot be had.
+constexpr int kNoFips = 77;
+
+char* GivePassword(PK11SlotInfo*, PRBool retry, void*) {
+  return retry ? nullptr : PORT_Strdup(kPassword);
+}
+
+// NSS in FIPS mode on the database in |dir|, which is made if it is new.
+int StartFips(const std::string& dir) {
+  PK11_SetPasswordFunc(GivePassword);
+  STAGE_CHECK(NSS_InitReadWrite(("sql:" + dir).c_str()) == SECSuccess);
+  PK11SlotInfo* slot = PK11_GetInternalKeySlot();
+  if (PK11_NeedUserInit(slot)) {
+    // Keys come first: in FIPS mode they would have to be made as sensitive.
+    STAGE_CHECK(PK11_InitPin(slot, nullptr, kPassword) == SECSuccess);
+    STAGE_CHECK(PK11_Authenticate(slot, PR_TRUE, nullptr) == SECSuccess);
+    STAGE_CHECK(StoreRsaIdentity("rsa", 2048));
+  }
+  PK11_FreeSlot(slot);
+  if (!PK11_IsFIPS()) {
+    const std::string name = SECMOD_GetInternalModule()->commonName;
+    if (SECMOD_DeleteInternalModule(name.c_str()) != SECSuccess) return kNoFips;
+  }
+  STAGE_CHECK(PK11_IsFIPS());
+  slot = PK11_GetInternalKeySlot();
+  STAGE_CHECK(PK11_Authenticate(slot, PR_TRUE, nullptr) == SECSuccess);
+  PK11_FreeSlot(slot);
+  NSS_SetDomesticPolicy();
+  return 0;
+}
+
+// Serves one connection; whether it was resumed is in |expected|.
+int ServeOne(PRFileDesc* listener, const Identity& identity, bool expected) {
+  PRFileDesc* tcp = PR_Accept(listener, nullptr, PR_SecondsToInterval(20));
+  STAGE_CHECK(tcp);
+  PRFileDesc* fd = SSL_ImportFD(nullptr, tcp);
+  STAGE_CHECK(fd);
+  const SSLVersionRange range = {SSL_LIBRARY_VERSION_TLS_1_2,
+                                 SSL_LIBRARY_VERSION_TLS_1_2};
+  SSL_VersionRangeSet(fd, &range);
+  SSL_OptionSet(fd, SSL_ENABLE_SESSION_TICKETS, PR_FALSE);
+  STAGE_CHECK(SSL_ConfigServerCert(fd, identity.cert, identity.key, nullptr,
+                                   0) == SECSuccess);
+  SSL_ResetHandshake(fd, PR_TRUE);
+  STAGE_CHECK(SSL_ForceHandshakeWithTimeout(fd, PR_SecondsToInterval(20)) ==
+              SECSuccess);
+  SSLChannelInfo info;
+  STAGE_CHECK(SSL_GetChannelInfo(fd, &info, sizeof(info)) == SECSuccess);
+  STAGE_CHECK(bool(info.resumed) == expected);
+  // The proof that it is FIPS mode.
+  PRUint8 secret[48];
+  STAGE_CHECK(ShimMasterSecret(fd, secret) == SECFailure);
+  STAGE_CHECK(PR_Send(fd, "!", 1, 0, PR_SecondsToInterval(20)) == 1);
+  PR_Close(fd);
+  return 0;
+}
+
+// Arguments: directory, descriptor that listens, for each connection 1 if it
+// resumes, else 0.
+STAGE(FipsServe) {
+  const int status = StartFips(args[0]);
+  if (status != 0) return status;
+  STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
+  PRFileDesc* listener = PR_ImportTCPSocket(std::stoi(args[1]));
+  STAGE_CHECK(listener);
+  const Identity identity = FindIdentity("rsa");
+  STAGE_CHECK(identity.cert && identity.key);
+  for (const char expected : args[2]) {
+    const int served = ServeOne(listener, identity, expected == '1');
+    if (served != 0) return served;
+  }
+  return 0;
+}
+
+SECStatus Accept(void*, PRFileDesc*, PRBool, PRBool) { return SECSuccess; }
+
+class FipsTest : public NssTest {
+ protected:
+  void SetUp() override {
+    NssTest::SetUp();
+    char dir[] = "/tmp/snce-fips-test.XXXXXX";
+    ASSERT_TRUE(mkdtemp(dir));
+    dir_ = dir;
+    listener_ = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t len = sizeof(address);
+    auto* generic = reinterpret_cast<struct sockaddr*>(&address);
+    ASSERT_EQ(0, bind(listener_, generic, sizeof(address)));
+    ASSERT_EQ(0, listen(listener_, 8));
+    ASSERT_EQ(0, getsockname(listener_, generic, &len));
+    port_ = ntohs(address.sin_port);
+  }
+  void TearDown() override {
+    close(listener_);
+    for (const char* name : {"cert9.db", "key4.db", "pkcs11.txt"})
+      unlink((dir_ + "/" + name).c_str());
+    rmdir(dir_.c_str());
+    NssTest::TearDown();
+  }
+
+  // A process that serves |expected|, and a client that comes as often.
+  // Returns the server's exit status.
+  int Serve(const std::string& expected) {
+    int status = -1;
+    std::thread server([&] {
+      status = InExec("FipsServe", {dir_, std::to_string(listener_), expected});
+    });
+    for (size_t i = 0; i < expected.size(); ++i) Connect();
+    server.join();
+    return status;
+  }
+
+  void Connect() {
+    PRNetAddr address;
+    PR_InitializeNetAddr(PR_IpAddrLoopback, port_, &address);
+    PRFileDesc* fd = SSL_ImportFD(nullptr, PR_NewTCPSocket());
+    const SSLVersionRange range = {SSL_LIBRARY_VERSION_TLS_1_2,
+                                   SSL_LIBRARY_VERSION_TLS_1_2};
+    SSL_VersionRangeSet(fd, &range);
+    SSL_OptionSet(fd, SSL_ENABLE_SESSION_TICKETS, PR_FALSE);
+    SSL_AuthCertificateHook(fd, Accept, nullptr);
+    SSL_SetURL(fd, "a.example");
+    char byte = 0;
+    if (PR_Connect(fd, &address, PR_SecondsToInterval(20)) == PR_SUCCESS &&
+        SSL_ForceHandshakeWithTimeout(fd, PR_SecondsToInterval(30)) ==
+            SECSuccess &&
+        PR_Recv(fd, &byte, 1, 0, PR_SecondsToInterval(20)) == 1) {
+      PRUint8 secret[48];
+      ASSERT_EQ(SECSuccess, ShimMasterSecret(fd, secret));
+      clear_.Add(secret, sizeof(secret));
+      ShimGetFields(ShimSocketSid(fd), &last_);
+    }
+    PR_Close(fd);
+  }
+
+  std::string dir_;
+  int listener_ = -1;
+  PRUint16 port_ = 0;
+  snce_test::Secrets clear_;
+  ShimFields last_ = {};
+};
+
+TEST_F(FipsTest, SessionsResumeInOtherProcessesAndOnlyWrappedSecretsAreStored) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
+  ASSERT_EQ(1u, MemoryDescriptors().size());
+  const int region = MemoryDescriptors()[0];
+  // Without this the libraries would be those that were built, unsigned.
+  const char* given = getenv("LD_LIBRARY_PATH");
+  const std::string path = given ? given : "";
+  unsetenv("LD_LIBRARY_PATH");
+  const int first = Serve("01");
+  const int second = first == 0 ? Serve("111") : first;
+  if (given) setenv("LD_LIBRARY_PATH", path.c_str(), 1);
+  if (first == kNoFips)
+    GTEST_SKIP() << "the distribution's softoken refuses FIPS mode";
+  ASSERT_EQ(0, first);
+  ASSERT_EQ(0, second);
+
+  // One session, with an extended master secret; the client has it in the
+  // clear.
+  EXPECT_EQ(6u, clear_.pieces());
+  EXPECT_EQ(1, last_.extendedMasterSecret);
+  PRUint8 loopback[16] = {0, 0, 0,    0,    0,   0, 0, 0,
+                          0, 0, 0xff, 0xff, 127, 0, 0, 1};
+  Sid sid(ShimLookupDefault(PR_Now(), loopback, last_.id, last_.idLen));
+  ASSERT_TRUE(sid);
+  ShimFields stored;
+  ShimGetFields(sid.get(), &stored);
+  EXPECT_EQ(48, stored.masterSecretLen);
+  snce_test::Secrets wrapped;
+  wrapped.Add(stored.masterSecret, sizeof(stored.masterSecret));
+  EXPECT_EQ(wrapped.pieces(), wrapped.CountInFile(region));
+  EXPECT_EQ(0u, clear_.CountInFile(region));
+}
+
+}  // namespace
+}  // namespace nss_test
