@@ -7,6 +7,7 @@
 
 #define _GNU_SOURCE /* secure_getenv */
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -73,6 +74,24 @@ ssl_InitErrorTable(void)
     rv = ssl_InitializePRErrorTable();
     done = rv == SECSuccess;
     return rv;
+}
+
+/* Keeps this library loaded for the life of the process, whoever calls dlclose.
+ * Unloaded, it would leave its region mapped and its descriptor open with nobody
+ * to close them, as often as it is loaded again; and NSPR and NSS keep pointers
+ * into it, the texts of its errors and what NSS_Shutdown is to call, by which
+ * the process would crash. A process that is its own libssl finds nothing to
+ * keep. */
+static void
+ssl_StayLoaded(void)
+{
+    static _Atomic PRBool done;
+    Dl_info self;
+
+    if (!done && dladdr(&maxLocks, &self) != 0 && self.dli_fname) {
+        (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+        done = PR_TRUE;
+    }
 }
 
 /* Exports |region| to children by exec. The caller has the turn. */
@@ -164,6 +183,7 @@ ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
     if (rv != SECSuccess) {
         return rv;
     }
+    ssl_StayLoaded();
     ssl_OverrideByConfig(&config, &wanted);
     options = ssl_ServerCacheOptions(&wanted);
 
@@ -294,6 +314,7 @@ ssl_InheritServerCache(const char *envString)
         return rv;
     }
 
+    ssl_StayLoaded();
     region = snceGate_Lock();
     if (region && !envString) {
         goto done; /* by fork, or a second time */
