@@ -100,6 +100,7 @@ ssl_ExportServerCache(const snceRegion *region)
 {
     char string[SNCE_STRING_MAX];
     int fd = snceRegion_Descriptor(region);
+    const char *current;
     int flags;
     SECStatus rv;
 
@@ -112,7 +113,12 @@ ssl_ExportServerCache(const snceRegion *region)
     if (rv != SECSuccess) {
         return SECFailure;
     }
-    if (NSS_PutEnv(SSL_ENV_VAR_NAME, string) != 0) {
+    /* Only if it is not there: setting takes a lock of the C library, which stays
+     * taken in a child that is forked meanwhile, and is none of the things that
+     * a process with threads may do. Reading takes none. */
+    current = secure_getenv(SSL_ENV_VAR_NAME);
+    if ((!current || strcmp(current, string) != 0) &&
+        NSS_PutEnv(SSL_ENV_VAR_NAME, string) != 0) {
         PORT_SetError(SEC_ERROR_NO_MEMORY);
         return SECFailure;
     }

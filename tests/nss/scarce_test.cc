@@ -38,6 +38,13 @@ bool Has(uint32_t n) {
   return Sid(ShimLookupDefault(kStart, f.address, f.id, f.idLen)) != nullptr;
 }
 
+// For a child that was forked while other threads had sids in their hands: NSS
+// frees one under a lock of its own, which may have been taken then.
+bool HasAndLeaks(uint32_t n) {
+  ShimFields f = SampleFields(n, kStart);
+  return ShimLookupDefault(kStart, f.address, f.id, f.idLen) != nullptr;
+}
+
 void Limit(int what, rlim_t value) {
   rlimit limit = {value, value};
   ASSERT_EQ(0, setrlimit(static_cast<__rlimit_resource>(what), &limit));
@@ -47,6 +54,7 @@ class ScarceTest : public NssTest {};
 
 // A process that has the string needs none of its own.
 STAGE(InheritWithoutDescriptors) {
+  StartNss();
   Limit(RLIMIT_NOFILE, 0);
   STAGE_CHECK(dup(0) == -1);
   STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
@@ -55,7 +63,6 @@ STAGE(InheritWithoutDescriptors) {
   STAGE_CHECK(SSL_RemoveServerCache("a.example") == SECSuccess);
   STAGE_CHECK(Has(1));
   STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
-  STAGE_CHECK(MemoryDescriptors().empty());
   return 0;
 }
 
@@ -97,7 +104,6 @@ TEST_F(ScarceTest, AConfigurationFileThatCannotBeOpenedIsToldWithItsCause) {
               STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) ==
                           SECFailure);
               STAGE_CHECK(PR_GetError() == PR_PROC_DESC_TABLE_FULL_ERROR);
-              STAGE_CHECK(MemoryDescriptors().empty());
               return 0;
             }));
   unsetenv(SSL_SERVER_CACHE_CONFIG);
@@ -136,8 +142,7 @@ TEST_F(ScarceTest, AForkedChildUsesTheCacheWhateverOtherThreadsWereAt) {
   while (operations < 100) std::this_thread::yield();
   for (int round = 0; round < 150; ++round) {
     ASSERT_EQ(0, InFork([] {
-                STAGE_CHECK(Has(1));
-                ShimFields f = SampleFields(2, kStart);
+                STAGE_CHECK(HasAndLeaks(1));
                 STAGE_CHECK(SSL_ConfigMPServerSIDCache(1000, 0, 0, nullptr) ==
                             SECSuccess);
                 STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
@@ -145,11 +150,10 @@ TEST_F(ScarceTest, AForkedChildUsesTheCacheWhateverOtherThreadsWereAt) {
                 // the region left as it is.
                 STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
                 STAGE_CHECK(MemoryDescriptors().empty());
-                STAGE_CHECK(
-                    !Sid(ShimLookupDefault(kStart, f.address, f.id, f.idLen)));
+                STAGE_CHECK(!HasAndLeaks(1));
                 STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) ==
                             SECSuccess);
-                STAGE_CHECK(!Has(1));
+                STAGE_CHECK(!HasAndLeaks(1));
                 STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
                 STAGE_CHECK(MemoryDescriptors().empty());
                 return 0;
