@@ -40,6 +40,9 @@ help:
 	@echo '                   about an hour; BENCH=NAME only one of them; KEEP=1 keeps'
 	@echo '                   the results (tests/bench/README.md)'
 	@echo 'make bench-smoke   the smallest size of each benchmark, in a minute'
+	@echo 'make orders        every order of Shutdown, NSS_Shutdown, dlclose and the rest'
+	@echo 'make soak          everything at once; MINUTES=10 for so long; memory,'
+	@echo '                   descriptors and stalls at the end beside the start'
 	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
 	@echo 'make install       headers, man page and patch tool, under DESTDIR and PREFIX'
 	@echo 'make format-check  does the code keep to .clang-format?'
@@ -136,6 +139,10 @@ check:
 # --- Benchmarks ------------------------------------------------------------
 
 include $(SUPPORT)/bench.mk
+
+# --- Scarce resources, and everything at once ------------------------------
+
+include $(SUPPORT)/resources.mk
 
 # --- The rest --------------------------------------------------------------
 

@@ -370,9 +370,29 @@ CleanUp(const snceBlob *store, const cell *at)
     }
 }
 
+/* The oldest of the claims, where all cells are claimed. No claim is abandoned
+ * then, because the clock of a set stands still when none can be made; and a
+ * writer dies in one cell after the other where memory is short, for it is the
+ * first to touch their pages. */
+static int
+OldestClaim(const snceVersion seen[SNCE_CELL_WAYS], uint8_t clock)
+{
+    unsigned oldest = 0, found = 0;
+
+    for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
+        unsigned age = (uint8_t)(clock - snceVersion_Ticket(seen[way]));
+
+        if (age > oldest) {
+            oldest = age;
+            found = way;
+        }
+    }
+    return (int)found;
+}
+
 /* Chooses the cell of the set to give up: an empty one, one whose writer died,
  * one that nobody refers to, else the next one round the clock that was not
- * used since it was last passed. Returns the way, or -1: all being written. */
+ * used since it was last passed. Returns the way. */
 static int
 ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_CELL_WAYS],
              uint8_t clock)
@@ -408,6 +428,9 @@ ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_CELL_WAYS],
     }
     if (unused >= 0) {
         return unused;
+    }
+    if (first < 0) {
+        return OldestClaim(seen, clock);
     }
     for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
         snceSlot_Forget(&set->version[way], seen[way]);
@@ -494,9 +517,6 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
             return SNCE_OK;
         }
         way = ChooseVictim(at.set, seen, clock);
-        if (way < 0) {
-            return SNCE_FULL;
-        }
         if (!snceSlot_Claim(&at.set->version[way], &store->lot, seen[way], tag,
                             clock, &claim)) {
             continue;

@@ -68,17 +68,25 @@ snceLook_Number(uint32_t a, uint32_t b)
     return (((ways + (ways >> 4)) & 0x0f0f0f0f) * 0x01010101) >> 24;
 }
 
-/* snceLook_Age is the age of a stamp in seconds, off by less than one; 0 if it
- * lies ahead. Stamps wrap after 68 years, and ages are told up to half of that:
- * it is a hint (rule 7). */
-#define SNCE_AGE_MAX UINT32_C(0x3ffffffe) /* 2 * it + 2 has 31 bits */
+/* snceLook_Age is the age of a stamp in seconds, off by less than one. Stamps wrap
+ * after 68 years. One that lies up to |ahead| seconds ahead of a clock has age 0,
+ * all others are that much older. It is a hint (rule 7).
+ *
+ * Processes of one machine, and the steps of a handshake, are apart by less than
+ * SNCE_CLOCKS_APART. What lies further ahead was stored before the clock stepped
+ * back, and is taken for very old: with age 0 it would stay, and new sessions evict
+ * each other in what is left. When a full cache's clock had gone back by an hour,
+ * 219 of the next 1,000 sessions were there at the end, instead of all. */
+#define SNCE_CLOCKS_APART 60
+#define SNCE_HALF_A_TURN 0x40000000 /* of the order of two stamps alone */
+#define SNCE_AGE_MAX UINT32_C(0x7fffffff)
 
 static inline uint32_t
-snceLook_Age(uint32_t stamp, uint32_t nowSec)
+snceLook_Age(uint32_t stamp, uint32_t nowSec, uint32_t ahead)
 {
-    uint32_t age = (nowSec - stamp) & 0x7fffffff;
+    uint32_t age = (nowSec - stamp) & SNCE_AGE_MAX;
 
-    return age > SNCE_AGE_MAX ? 0 : age;
+    return age > SNCE_AGE_MAX - ahead ? 0 : age;
 }
 
 /* What is longest. */
@@ -87,6 +95,19 @@ typedef enum {
     SNCE_OLDEST_NOT_0, /* the same, but a second at least */
     SNCE_IDLEST        /* since it was used; what never was, a bit longer */
 } snceLookOrder;
+
+/* Of those younger than an entry that is carried, none goes, however much younger
+ * it is. */
+static inline uint32_t
+snceLook_Ahead(snceLookOrder order)
+{
+    return order == SNCE_OLDEST_NOT_0 ? SNCE_HALF_A_TURN : SNCE_CLOCKS_APART;
+}
+
+/* An idle time is told in half seconds, up to 34 years; a use as long after an
+ * entry was stored. */
+#define SNCE_IDLE_MAX UINT32_C(0x3ffffffe)
+#define SNCE_USE_MAX UINT32_C(0x3fffffff)
 
 /* ---- in loops ------------------------------------------------------------ */
 
@@ -139,8 +160,9 @@ snceLook_ExpiredPlain(const snceSet *set, const snceLookTimes *times)
     for (unsigned way = SNCE_WAYS; way-- > 0;) {
         uint32_t stamp = snceLook_StampOf(set, way);
 
-        expired = 2 * expired + (snceLook_Age(stamp, times->nowSec) >
-                                 times->timeoutSec[stamp >> 31]);
+        expired = 2 * expired +
+                  (snceLook_Age(stamp, times->nowSec, SNCE_CLOCKS_APART) >
+                   times->timeoutSec[stamp >> 31]);
     }
     return expired;
 }
@@ -151,16 +173,21 @@ snceLook_TimePlain(const snceSet *set, unsigned way, snceLookOrder order,
 {
     snceVersion v =
         atomic_load_explicit(&set->version[way], memory_order_relaxed);
-    uint32_t age = snceLook_Age(snceLook_StampOf(set, way), nowSec);
-    uint64_t used = snceVersion_UsedAt(v);
+    uint32_t time =
+        snceLook_Age(snceLook_StampOf(set, way), nowSec, snceLook_Ahead(order));
+    uint32_t visited = v & SNCE_VISITED ? 1 : 0;
 
     if (order != SNCE_IDLEST) {
-        return age + (order == SNCE_OLDEST);
+        return time + (order == SNCE_OLDEST);
     }
-    /* In half seconds. */
-    return v & SNCE_VISITED
-               ? 2 * (age - (used < age ? (uint32_t)used : age)) + 1
-               : 2 * age + 2;
+    if (visited) {
+        uint64_t used = snceVersion_UsedAt(v);
+
+        used = used < SNCE_USE_MAX ? used : SNCE_USE_MAX;
+        time -= used < time ? (uint32_t)used : time;
+    }
+    time = time < SNCE_IDLE_MAX ? time : SNCE_IDLE_MAX;
+    return 2 * time + 2 - visited;
 }
 
 static inline bool
@@ -351,13 +378,13 @@ snceLanes_Stamps(const snceSet *set)
 }
 
 static inline __m128i
-snceLanes_Ages(__m128i stamps, uint32_t nowSec)
+snceLanes_Ages(__m128i stamps, uint32_t nowSec, uint32_t ahead)
 {
     __m128i age = _mm_and_si128(_mm_sub_epi32(snceLanes_All(nowSec), stamps),
-                                snceLanes_All(0x7fffffff));
+                                snceLanes_All(SNCE_AGE_MAX));
+    __m128i most = snceLanes_All(SNCE_AGE_MAX - ahead);
 
-    return _mm_andnot_si128(_mm_cmpgt_epi32(age, snceLanes_All(SNCE_AGE_MAX)),
-                            age);
+    return _mm_andnot_si128(_mm_cmpgt_epi32(age, most), age);
 }
 
 static inline uint32_t
@@ -378,9 +405,9 @@ snceLook_ExpiredLanes(const snceSet *set, const snceLookTimes *times)
     for (int i = 0; i < SNCE_VECTORS; i++) {
         __m128i second = _mm_srai_epi32(stamps.of[i], 31);
 
-        expired.of[i] =
-            _mm_cmpgt_epi32(snceLanes_Ages(stamps.of[i], times->nowSec),
-                            _mm_xor_si128(first, _mm_and_si128(second, apart)));
+        expired.of[i] = _mm_cmpgt_epi32(
+            snceLanes_Ages(stamps.of[i], times->nowSec, SNCE_CLOCKS_APART),
+            _mm_xor_si128(first, _mm_and_si128(second, apart)));
     }
     return snceLanes_Mask(snceLanes_Bytes(&expired));
 }
@@ -399,7 +426,7 @@ snceLanes_UsedAt(__m128i versions)
         _mm_slli_epi32(snceLanes_Choose(small, few, step), 23 - 2),
         snceLanes_All(128u << 23));
     __m128i sec = _mm_cvttps_epi32(
-        _mm_min_ps(_mm_castsi128_ps(bits), _mm_set1_ps(1 << 30)));
+        _mm_min_ps(_mm_castsi128_ps(bits), _mm_set1_ps(SNCE_USE_MAX + 1)));
 
     return _mm_sub_epi32(snceLanes_Choose(small, step, sec), snceLanes_All(1));
 }
@@ -411,7 +438,9 @@ snceLanes_Idle(__m128i versions, __m128i ages)
     /* Ones where the bit SNCE_VISITED is set. */
     __m128i visited = _mm_srai_epi32(_mm_slli_epi32(versions, 29), 31);
     __m128i used = snceLanes_Min(snceLanes_UsedAt(versions), ages);
-    __m128i since = _mm_sub_epi32(ages, _mm_and_si128(visited, used));
+    __m128i since =
+        snceLanes_Min(_mm_sub_epi32(ages, _mm_and_si128(visited, used)),
+                      snceLanes_All(SNCE_IDLE_MAX));
 
     return _mm_add_epi32(_mm_add_epi32(since, since),
                          _mm_add_epi32(visited, snceLanes_All(1)));
@@ -431,7 +460,8 @@ snceLook_LongestLanes(snceSet *const sets[2], snceLookOrder order,
 
 #pragma GCC unroll 3
         for (int i = 0; i < SNCE_VECTORS; i++) {
-            time[set].of[i] = snceLanes_Ages(stamps.of[i], nowSec);
+            time[set].of[i] =
+                snceLanes_Ages(stamps.of[i], nowSec, snceLook_Ahead(order));
         }
         if (order == SNCE_IDLEST) {
             __m128i generations;

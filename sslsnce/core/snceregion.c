@@ -57,6 +57,10 @@ LockInMemory(const snceRegion *region)
 
 #define REGIONS_WATCHED 16
 
+/* Who dies attached is never counted off, and the count has 32 bits: before it can
+ * wrap, a region is taken for one that was forked. */
+#define ATTACHED_MANY (UINT32_C(1) << 31)
+
 /* Guarded by watchLock, which a fork holds, so that the child gets it free. */
 static snceRegion *watched[REGIONS_WATCHED];
 static bool watching;
@@ -248,9 +252,10 @@ Remember(snceRegion *region)
     region->device = status.st_dev;
     region->inode = status.st_ino;
     snceHash_Init(&region->hash, snceRegion_Header(region)->seed);
-    if (region->access != SNCE_ACCESS_READ) {
+    if (region->access != SNCE_ACCESS_READ &&
         atomic_fetch_add_explicit(&snceRegion_Header(region)->attached, 1,
-                                  memory_order_relaxed);
+                                  memory_order_relaxed) >= ATTACHED_MANY) {
+        NoteForked(region);
     }
     Watch(region);
     return SNCE_OK;

@@ -7,6 +7,7 @@
 
 #define _GNU_SOURCE /* secure_getenv */
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -77,12 +78,31 @@ ssl_InitErrorTable(void)
     return rv;
 }
 
+/* Keeps this library loaded for the life of the process, whoever calls dlclose.
+ * Unloaded, it would leave its region mapped and its descriptor open with nobody
+ * to close them, as often as it is loaded again; and NSPR and NSS keep pointers
+ * into it, the texts of its errors and what NSS_Shutdown is to call, by which
+ * the process would crash. A process that is its own libssl finds nothing to
+ * keep. */
+static void
+ssl_StayLoaded(void)
+{
+    static _Atomic PRBool done;
+    Dl_info self;
+
+    if (!done && dladdr(&maxLocks, &self) != 0 && self.dli_fname) {
+        (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+        done = PR_TRUE;
+    }
+}
+
 /* Exports |region| to children by exec. The caller has the turn. */
 static SECStatus
 ssl_ExportServerCache(const snceRegion *region)
 {
     char string[SNCE_STRING_MAX];
     int fd = snceRegion_Descriptor(region);
+    const char *current;
     int flags;
     SECStatus rv;
 
@@ -95,7 +115,12 @@ ssl_ExportServerCache(const snceRegion *region)
     if (rv != SECSuccess) {
         return SECFailure;
     }
-    if (NSS_PutEnv(SSL_ENV_VAR_NAME, string) != 0) {
+    /* Only if it is not there: setting takes a lock of the C library, which stays
+     * taken in a child that is forked meanwhile, and is none of the things that
+     * a process with threads may do. Reading takes none. */
+    current = secure_getenv(SSL_ENV_VAR_NAME);
+    if ((!current || strcmp(current, string) != 0) &&
+        NSS_PutEnv(SSL_ENV_VAR_NAME, string) != 0) {
         PORT_SetError(SEC_ERROR_NO_MEMORY);
         return SECFailure;
     }
@@ -172,6 +197,7 @@ ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
     if (rv != SECSuccess) {
         return rv;
     }
+    ssl_StayLoaded();
     ssl_OverrideByConfig(&config, &wanted);
     options = ssl_ServerCacheOptions(&wanted);
 
@@ -329,6 +355,7 @@ ssl_InheritServerCache(const char *envString)
         return rv;
     }
 
+    ssl_StayLoaded();
     region = snceGate_Lock();
     if (region && !envString) {
         goto done; /* by fork, or a second time */

@@ -1,0 +1,737 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// soak: everything at once, for as long as one likes, and what is left of it.
+//
+//   soak SECONDS
+//
+// Processes share a region. Those that are never hurt are looked at twice, at
+// rest: after a time of the same load, so that what grows at first has grown,
+// and at the end. The last line is "N passed, N failed".
+//
+//   steady     works in virtual servers that come, move and go; in one that
+//              stays it keeps sessions that must not get lost
+//   attacher   attaches and detaches, and executes children that inherit
+//   forker     four threads that work, one of which forks children that do
+//   stepper    a virtual server whose clock steps by hours and by years
+//   workers    three; one is killed every 40 ms, one stopped for up to a second
+//   changer    adds, moves, flushes, re-times and removes virtual servers; is
+//              killed every 100 ms
+#include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "sslsnce/snce.h"
+#include "test_child.h"
+#include "test_clock.h"
+#include "test_region.h"
+#include "test_server.h"
+#include "test_session.h"
+
+namespace snce_test {
+namespace {
+
+constexpr uint64_t kEntries = 20000;  // of the default cache
+constexpr uint64_t kKeys = 3 * kEntries;
+constexpr uint64_t kKept = 200;  // sessions that the steady one keeps
+constexpr uint64_t kNames = 8;
+constexpr int kWorkers = 3;
+constexpr int kTickMs = 20;
+constexpr int kKillMs = 40;
+constexpr int kStopMs = 400;
+constexpr int kChangerMs = 100;
+constexpr int kPatience = 20000;
+
+// As in processes/storm_test.cc.
+constexpr int64_t kMostCpuUsec = 50000;
+constexpr int64_t kMostWallUsec = 2000000;
+// A set of a store touches its sixteen cells one after the other, as writers
+// die in them: for the certificates here that is 6 MiB in the end.
+constexpr uint64_t kMostRegionGrowth = 8 << 20;
+constexpr uint64_t kMostProcessGrowth = 4 << 20;
+
+int64_t Usec(clockid_t clock) {
+  struct timespec now;
+  clock_gettime(clock, &now);
+  return int64_t{now.tv_sec} * kSecond + now.tv_nsec / 1000;
+}
+
+enum Unhurt { kSteady, kAttacher, kForker, kStepper, kUnhurt };
+const char* const kNamesOfUnhurt[] = {"steady", "attacher", "forker",
+                                      "stepper"};
+
+struct Tally {
+  std::atomic<bool> stop, pause;
+  std::atomic<uint32_t> parked;
+  std::atomic<uint64_t> operations, steady, dropped;
+  std::atomic<uint64_t> mixed, lost, returned, odd, undead, revived, crowded;
+  std::atomic<uint64_t> left, hung;  // descriptors or mappings; children
+  std::atomic<uint64_t> attached, executed, forked, steps, changes, refused;
+  std::atomic<int64_t> wall, cpu;  // the steady one's longest since last read
+};
+
+struct Context {
+  snceRegion* region;
+  Tally* tally;
+  int fd;
+  std::string string;
+};
+
+bool GoesOn(const Context& c) { return !c.tally->stop && getppid() != 1; }
+
+// At the end of each round of who is never hurt.
+void Park(const Context& c) {
+  if (!c.tally->pause) return;
+  ++c.tally->parked;
+  while (c.tally->pause && GoesOn(c)) Pace(1);
+  --c.tally->parked;
+}
+
+void Raise(std::atomic<int64_t>* most, int64_t value) {
+  int64_t seen = *most;
+  while (value > seen && !most->compare_exchange_weak(seen, value)) {
+  }
+}
+
+// Sessions with certificates of all sizes; few, so that they are shared.
+class Large {
+ public:
+  Large() {
+    const size_t sizes[] = {1, 700, 1025, 3000, 6000, 12000, 30000, 65535};
+    for (uint64_t i = 0; i < 48; ++i)
+      sessions_.push_back(
+          Session(1000000 + i, i).Certificate(Bytes(i % 8, sizes[i % 8])));
+  }
+  const Session& Of(uint64_t dice) const {
+    return sessions_[dice % sessions_.size()];
+  }
+
+ private:
+  std::vector<Session> sessions_;
+};
+
+// One operation in a cache that is always too small, checked.
+void Operate(const Context& c, snceCache cache, Answer* answer,
+             const Large& large, uint64_t dice) {
+  Tally* tally = c.tally;
+  const uint64_t serial = dice % kKeys;
+  const bool is_large = (dice >> 36) % 32 == 0;
+  const Session plain(serial, dice, (dice >> 40) & 7);
+  const Session& session = is_large ? large.Of(dice) : plain;
+  const snceKey key = session.Key();
+  snceResult result;
+  switch ((dice >> 32) % 8) {
+    case 0:
+      result = snceCache_Remove(cache, &key);
+      tally->odd += result != SNCE_OK && result != SNCE_MISS;
+      break;
+    case 1:
+    case 2:
+    case 3:
+      result = session.Insert(cache, At(kStart));
+      tally->dropped += result == SNCE_DROPPED;
+      tally->odd += result != SNCE_OK && result != SNCE_DROPPED &&
+                    result != SNCE_FULL && result != SNCE_GONE;
+      break;
+    default:
+      result = answer->Lookup(cache, key, At(kStart));
+      tally->odd += result != SNCE_OK && result != SNCE_MISS;
+      if (result == SNCE_OK)
+        tally->mixed +=
+            is_large ? !answer->Differs(session).empty()
+                     : !answer->Mixed().empty() || answer->serial() != serial;
+  }
+  ++tally->operations;
+}
+
+std::string NameOfNth(uint64_t which) {
+  return "s" + std::to_string(which) + ".example";
+}
+
+int Worker(const Context& c, uint64_t seed) {
+  Answer answer;
+  const Large large;
+  for (uint64_t i = 0; GoesOn(c); ++i) {
+    const uint64_t dice = Mix(seed * 1000003 + i);
+    snceCache cache = snceRegion_DefaultCache(c.region);
+    if (dice >> 62 == 0)
+      cache = snceRegion_Cache(c.region,
+                               Choose(c.region, NameOfNth(dice >> 50 & 7)));
+    Operate(c, cache, &answer, large, dice);
+  }
+  return 0;
+}
+
+// One change of a virtual server, whichever.
+int Changer(const Context& c, uint64_t seed) {
+  for (uint64_t i = 0; GoesOn(c); ++i) {
+    const uint64_t dice = Mix(seed * 7000003 + i);
+    const std::string name = NameOfNth(dice % kNames);
+    snceCacheOptions options = Options(20 + (dice >> 8) % 600);
+    options.certificates = dice >> 20 & 1 ? 0 : 40;
+    snceServerId id;
+    snceResult result;
+    if ((dice >> 40) % 16 == 0) {
+      // Never below what is in it, and so large that no slot is used again
+      // while a process is interrupted (rule 5).
+      result = Find(c.region, "stable.example", &id);
+      options.entries = 10000 + (dice >> 8) % 10000;
+      options.certificates = 0;
+      if (result == SNCE_OK)
+        result = snceCache_Configure(snceRegion_Cache(c.region, id), &options);
+    } else if (Find(c.region, name, &id) != SNCE_OK) {
+      result = Add(c.region, name, options, &id);
+    } else if ((dice >> 44) % 4 == 0) {
+      result = snceServer_Remove(c.region, id);
+    } else if ((dice >> 44) % 4 == 1) {
+      result = snceCache_Flush(snceRegion_Cache(c.region, id));
+    } else {
+      result = snceCache_Configure(snceRegion_Cache(c.region, id), &options);
+    }
+    ++c.tally->changes;
+    c.tally->refused += result != SNCE_OK;
+    // As often as anybody would, so that others get the turn.
+    Pace(1);
+  }
+  return 0;
+}
+
+// ---- who is never hurt -----------------------------------------------------
+
+// Sessions that nobody else touches: there from when they are stored until they
+// are removed, and not afterwards.
+class Keeper {
+ public:
+  Keeper(const Context& c, uint64_t serial) : c_(c), first_(serial) {}
+
+  void Round(uint64_t dice, uint64_t count) {
+    Tally* tally = c_.tally;
+    snceServerId id;
+    if (Find(c_.region, "stable.example", &id) != SNCE_OK) {
+      ++tally->lost;
+      return;
+    }
+    const snceCache cache = snceRegion_Cache(c_.region, id);
+    const uint64_t key = (dice >> 12) % kKept;
+    const Session session(first_ + key);
+    const snceKey wanted = session.Key();
+    snceResult result = answer_.Lookup(cache, wanted, At(kStart));
+    if (variant_[key] != 0) {
+      tally->lost += result != SNCE_OK;
+      if (result == SNCE_OK)
+        tally->mixed += !answer_.Mixed().empty() ||
+                        answer_.serial() != first_ + key ||
+                        answer_.variant() != variant_[key];
+    } else {
+      tally->returned += result == SNCE_OK;
+    }
+    if (dice >> 60 < 4) {
+      result = snceCache_Remove(cache, &wanted);
+      tally->lost += variant_[key] != 0 && result != SNCE_OK;
+      variant_[key] = 0;
+    } else if (variant_[key] == 0 || dice >> 60 < 8) {
+      // A replacement that is dropped may have taken the old one along.
+      if (variant_[key] != 0) snceCache_Remove(cache, &wanted);
+      result =
+          Session(first_ + key, count, kEverything).Insert(cache, At(kStart));
+      variant_[key] = result == SNCE_OK ? count : 0;
+      tally->odd += result != SNCE_OK && result != SNCE_DROPPED;
+      tally->dropped += result == SNCE_DROPPED;
+    }
+    ++tally->operations;
+  }
+
+ private:
+  const Context& c_;
+  const uint64_t first_;
+  Answer answer_;
+  uint64_t variant_[kKept] = {};
+};
+
+int Steady(const Context& c) {
+  Answer answer;
+  const Large large;
+  Keeper keeper(c, 500000);
+  for (uint64_t i = 1; GoesOn(c); ++i) {
+    const uint64_t dice = Mix(0x57ead + i);
+    const int64_t wall = Usec(CLOCK_MONOTONIC);
+    const int64_t cpu = Usec(CLOCK_THREAD_CPUTIME_ID);
+    if (i % 2) {
+      keeper.Round(dice, i);
+    } else {
+      const snceServerId id = Choose(c.region, NameOfNth(dice >> 50 & 7));
+      Operate(c, snceRegion_Cache(c.region, id), &answer, large, dice);
+    }
+    Raise(&c.tally->cpu, Usec(CLOCK_THREAD_CPUTIME_ID) - cpu);
+    Raise(&c.tally->wall, Usec(CLOCK_MONOTONIC) - wall);
+    ++c.tally->steady;
+    Park(c);
+  }
+  return 0;
+}
+
+int Attacher(const Context& c) {
+  const snceAccess accesses[] = {SNCE_ACCESS_READ, SNCE_ACCESS_WORK,
+                                 SNCE_ACCESS_ADMIN};
+  Answer answer;
+  const Large large;
+  const int descriptors = OpenDescriptors();
+  const size_t mappings = MappingsOf(c.fd).size();
+  for (uint64_t i = 0; GoesOn(c); ++i) {
+    snceRegion* attached = nullptr;
+    if (snceRegion_Attach(&attached, dup(c.fd), accesses[i % 3]) != SNCE_OK) {
+      ++c.tally->odd;
+    } else {
+      if (i % 3)
+        Operate(c, snceRegion_DefaultCache(attached), &answer, large, Mix(i));
+      else
+        Find(snceRegion_DefaultCache(attached), large.Of(i), At(kStart));
+      snceRegion_Close(attached);
+      ++c.tally->attached;
+    }
+    if (i % 16 == 0) {
+      Child child =
+          Child::Exec("/proc/self/exe", {"--inherit=" + c.string}, c.fd);
+      c.tally->hung += child.Wait(kPatience) != 0;
+      ++c.tally->executed;
+    }
+    c.tally->left +=
+        OpenDescriptors() != descriptors || MappingsOf(c.fd).size() != mappings;
+    Pace(5);
+    Park(c);
+  }
+  return 0;
+}
+
+int Forker(const Context& c) {
+  std::atomic<bool> done{false};
+  std::vector<std::thread> threads;
+  for (uint64_t me = 0; me < 3; ++me) {
+    threads.emplace_back([&c, &done, me] {
+      Answer answer;
+      const Large large;
+      for (uint64_t i = 0; !done; ++i) {
+        if (c.tally->pause) {
+          Pace(1);
+          continue;
+        }
+        Operate(c, snceRegion_DefaultCache(c.region), &answer, large,
+                Mix(me * 99991 + i));
+        if (i % 64 == 0) Pace(1);
+      }
+    });
+  }
+  for (uint64_t i = 0; GoesOn(c); ++i) {
+    Child child([&c, i] {
+      Answer answer;
+      const Large large;
+      for (uint64_t j = 0; j < 50; ++j)
+        Operate(c, snceRegion_DefaultCache(c.region), &answer, large,
+                Mix(i * 131 + j));
+      if (i % 4 == 0) snceRegion_Close(c.region);
+      return 0;
+    });
+    c.tally->hung += child.Wait(kPatience) != 0;
+    ++c.tally->forked;
+    Pace(20);
+    Park(c);
+  }
+  done = true;
+  for (std::thread& thread : threads) thread.join();
+  return 0;
+}
+
+int Stepper(const Context& c) {
+  const int64_t year = 31556952 * kSecond;
+  const int64_t steps[] = {3600 * kSecond, 2 * 86400 * kSecond, 50 * year,
+                           136 * year};
+  const snceCache cache = AddServer(c.region, "steps.example", 1000);
+  Answer answer;
+  int64_t clock = kStart;
+  for (uint64_t i = 1; GoesOn(c); ++i) {
+    const uint64_t dice = Mix(i * 31);
+    // Never further than 200 years from where it began.
+    const int64_t step = steps[dice % 4];
+    clock += clock > kStart ? -step : step;
+    uint64_t found = 0;
+    for (uint64_t key = 0; key < 200; ++key) {
+      const Session session =
+          Session(700000 + (i * 200 + key) % 5000, i).Created(At(clock));
+      const snceResult result = session.Insert(cache, At(clock));
+      c.tally->odd += result != SNCE_OK;
+    }
+    for (uint64_t key = 0; key < 200; ++key) {
+      const Session session(700000 + (i * 200 + key) % 5000);
+      if (answer.Lookup(cache, session.Key(), At(clock)) != SNCE_OK) continue;
+      found += answer.variant() == i;
+      const int64_t age = clock - answer.session().created.usec;
+      c.tally->undead += age >= 86400 * kSecond;
+    }
+    c.tally->crowded += found < 190;
+    // What the last step's clock left: alive or not, by this one's.
+    for (uint64_t key = 0; key < 200; ++key) {
+      const Session session(700000 + ((i - 1) * 200 + key) % 5000);
+      if (answer.Lookup(cache, session.Key(), At(clock)) == SNCE_OK)
+        c.tally->undead +=
+            clock - answer.session().created.usec >= 86400 * kSecond;
+    }
+    c.tally->operations += 600;
+    ++c.tally->steps;
+    Pace(10);
+    Park(c);
+  }
+  return 0;
+}
+
+// ---- what is measured ------------------------------------------------------
+
+struct Measured {
+  uint64_t memory = 0;  // of its own, not shared
+  int descriptors = 0;
+  int mappings = 0;  // of the region
+};
+
+Measured Measure(pid_t pid) {
+  Measured m;
+  const std::string proc = "/proc/" + std::to_string(pid);
+  std::ifstream status(proc + "/status"), maps(proc + "/maps");
+  std::string line;
+  while (std::getline(status, line)) {
+    if (line.compare(0, 8, "RssAnon:") == 0)
+      m.memory = strtoull(line.c_str() + 8, nullptr, 10) << 10;
+  }
+  while (std::getline(maps, line))
+    m.mappings += line.find("memfd:sslsnce") != std::string::npos;
+  DIR* fds = opendir((proc + "/fd").c_str());
+  while (fds != nullptr) {
+    const struct dirent* entry = readdir(fds);
+    if (entry == nullptr) break;
+    m.descriptors += entry->d_name[0] != '.';
+  }
+  if (fds != nullptr) closedir(fds);
+  return m;
+}
+
+struct Rest {
+  uint64_t resident;
+  Measured unhurt[kUnhurt];
+};
+
+class Soak {
+ public:
+  explicit Soak(int seconds) : seconds_(seconds) {}
+  int Run();
+
+ private:
+  void Hurt(int from_ms, int to_ms);
+  Rest MeasureAtRest();
+  void StartHurt();
+  void EndHurt();
+  uint64_t Held();
+  void Row(const char* what, const char* format, double start, double end);
+  void Check(const char* what, bool right);
+
+  const int seconds_;
+  Region region_{kEntries, /*inheritable=*/true};
+  Shared<Tally> tally_;
+  Context c_;
+  std::vector<Child> unhurt_, workers_;
+  Child changer_;
+  uint64_t started_ = 0, kills_ = 0, stops_ = 0, changers_ = 0;
+  std::vector<uint64_t> operations_;  // by second
+  std::vector<int64_t> stalls_;
+  int64_t cpu_ = 0;
+  int passed_ = 0, failed_ = 0;
+};
+
+void Soak::StartHurt() {
+  for (int i = 0; i < kWorkers; ++i) {
+    const uint64_t seed = ++started_;
+    workers_.push_back(Child([this, seed] { return Worker(c_, seed); }));
+  }
+  const uint64_t seed = ++started_;
+  changer_ = Child([this, seed] { return Changer(c_, seed); });
+}
+
+void Soak::EndHurt() {
+  workers_.clear();  // kills them
+  changer_.End();
+}
+
+// The load, from one time to another; the second's figures are noted.
+void Soak::Hurt(int from_ms, int to_ms) {
+  StartHurt();
+  const int64_t begin = Usec(CLOCK_MONOTONIC) - int64_t{from_ms} * 1000;
+  struct Stopped {
+    int worker;
+    int64_t until;
+  };
+  std::vector<Stopped> stopped;
+  uint64_t before = tally_->operations;
+  for (int at = from_ms; at < to_ms; at += kTickMs) {
+    const int64_t due = begin + int64_t{at} * 1000;
+    const int64_t now = Usec(CLOCK_MONOTONIC);
+    if (due > now) Pace(int((due - now) / 1000));
+    for (size_t i = 0; i < stopped.size(); ++i) {
+      if (Usec(CLOCK_MONOTONIC) < stopped[i].until) continue;
+      workers_[size_t(stopped[i].worker)].Signal(SIGCONT);
+      stopped.erase(stopped.begin() + long(i--));
+    }
+    if (at % kStopMs == 0 && stopped.empty()) {
+      const int victim = int(Mix(uint64_t(at)) % kWorkers);
+      workers_[size_t(victim)].Signal(SIGSTOP);
+      stopped.push_back(
+          {victim, Usec(CLOCK_MONOTONIC) +
+                       int64_t(Mix(uint64_t(at) + 1) % 1000) * 1000});
+      ++stops_;
+    }
+    if (at % kKillMs == 0) {
+      const int victim = int(Mix(uint64_t(at) + 2) % kWorkers);
+      if (stopped.empty() || stopped[0].worker != victim) {
+        const uint64_t seed = ++started_;
+        Child& worker = workers_[size_t(victim)];
+        worker.End();
+        worker = Child([this, seed] { return Worker(c_, seed); });
+        ++kills_;
+      }
+    }
+    if (at % kChangerMs == 0) {
+      const uint64_t seed = ++started_;
+      changer_.End();
+      changer_ = Child([this, seed] { return Changer(c_, seed); });
+      ++changers_;
+    }
+    if (at % 1000 == 0 && at > from_ms) {
+      const uint64_t count = tally_->operations;
+      operations_.push_back(count - before);
+      before = count;
+      stalls_.push_back(tally_->wall.exchange(0));
+      cpu_ = std::max(cpu_, tally_->cpu.exchange(0));
+    }
+  }
+  for (const Stopped& one : stopped)
+    workers_[size_t(one.worker)].Signal(SIGCONT);
+  EndHurt();
+}
+
+Rest Soak::MeasureAtRest() {
+  Rest rest;
+  tally_->pause = true;
+  const int64_t until = Usec(CLOCK_MONOTONIC) + int64_t{kPatience} * 1000;
+  while (tally_->parked < kUnhurt && Usec(CLOCK_MONOTONIC) < until) Pace(1);
+  Check("everybody comes to rest", tally_->parked == kUnhurt);
+  // What comes and goes goes; the changes that died are ended with it.
+  bool removed = true;
+  for (const snceServerInfo& info : List(region_.get())) {
+    if (NameOf(info)[0] == 's' && NameOf(info)[1] >= '0' &&
+        NameOf(info)[1] <= '9')
+      removed &= snceServer_Remove(region_.get(), info.id) == SNCE_OK;
+  }
+  Check("virtual servers are removed", removed);
+  // The one that stays is as large as it was at the beginning.
+  snceServerId id;
+  const snceCacheOptions options = Options(10000);
+  Check("the stable one is there",
+        Find(region_.get(), "stable.example", &id) == SNCE_OK &&
+            snceCache_Configure(snceRegion_Cache(region_.get(), id),
+                                &options) == SNCE_OK);
+  rest.resident = snceRegion_ResidentBytes(region_.get());
+  for (int i = 0; i < kUnhurt; ++i)
+    rest.unhurt[i] = Measure(unhurt_[size_t(i)].pid());
+  return rest;
+}
+
+// How many sessions the default cache holds when more than enough are stored.
+uint64_t Soak::Held() {
+  const snceCache cache = region_.cache();
+  const snceTime now = At(kStart + 10 * kSecond);
+  for (uint64_t serial = 0; serial < 3 * kEntries; ++serial)
+    Session(2000000 + serial).Created(now).Insert(cache, now);
+  uint64_t held = 0;
+  const Large large;
+  for (uint64_t serial = 0; serial < 3 * kEntries; ++serial)
+    held += Find(cache, Session(2000000 + serial), now) == SNCE_OK;
+  for (uint64_t serial = 0; serial < kKeys; ++serial)
+    held += Find(cache, Session(serial), At(kStart)) == SNCE_OK;
+  for (uint64_t i = 0; i < 48; ++i)
+    held += Find(cache, large.Of(i), At(kStart)) == SNCE_OK;
+  return held;
+}
+
+void Soak::Row(const char* what, const char* format, double start, double end) {
+  char one[40], other[40];
+  snprintf(one, sizeof(one), format, start);
+  snprintf(other, sizeof(other), format, end);
+  printf("  %-44s %14s %14s\n", what, one, other);
+}
+
+void Soak::Check(const char* what, bool right) {
+  ++(right ? passed_ : failed_);
+  if (!right) printf("FAIL %s\n", what);
+}
+
+template <typename T>
+T Most(const std::vector<T>& values, size_t from, size_t to) {
+  return from < to ? *std::max_element(values.begin() + long(from),
+                                       values.begin() + long(to))
+                   : T{};
+}
+
+double Mean(const std::vector<uint64_t>& values, size_t from, size_t to) {
+  double sum = 0;
+  for (size_t i = from; i < to; ++i) sum += double(values[i]);
+  return from < to ? sum / double(to - from) : 0;
+}
+
+int Soak::Run() {
+  char string[SNCE_STRING_MAX];
+  if (snceRegion_Export(region_.get(), string, sizeof(string)) != SNCE_OK)
+    return 2;
+  c_ = Context{region_.get(), &*tally_, region_.fd(), string};
+  AddServer(region_.get(), "stable.example", 10000);
+  const std::function<int(const Context&)> bodies[] = {Steady, Attacher, Forker,
+                                                       Stepper};
+  for (const auto& body : bodies)
+    unhurt_.push_back(Child([this, &body] { return body(c_); }));
+
+  const int total = seconds_ * 1000;
+  const int warm = std::min(std::max(total / 6, 10000), 60000) / 1000 * 1000;
+  Hurt(0, warm);
+  const Rest start = MeasureAtRest();
+  operations_.clear();
+  stalls_.clear();
+  const uint64_t first_operations = tally_->operations;
+  tally_->wall = 0;
+  tally_->pause = false;
+  Hurt(warm, std::max(total, warm + 5000));
+  const Rest end = MeasureAtRest();
+  tally_->pause = false;
+  tally_->stop = true;
+  for (int i = 0; i < kUnhurt; ++i)
+    Check(kNamesOfUnhurt[i], unhurt_[size_t(i)].Wait(kPatience) == 0);
+
+  const size_t count = operations_.size();
+  const size_t part = std::min<size_t>(60, count / 3);
+  const double ops[] = {Mean(operations_, 0, part),
+                        Mean(operations_, count - part, count)};
+  const int64_t stall = Most(stalls_, 0, count);
+  const uint64_t held = Held();
+  const snceFigures figures = region_.Figures();
+
+  printf("  %-44s %14s %14s\n", "", "start", "end");
+  Row("memory of the region, KiB", "%.0f", double(start.resident) / 1024,
+      double(end.resident) / 1024);
+  for (int i = 0; i < kUnhurt; ++i) {
+    const Measured &a = start.unhurt[i], &b = end.unhurt[i];
+    const std::string name = kNamesOfUnhurt[i];
+    Row((name + ": memory of its own, KiB").c_str(), "%.0f",
+        double(a.memory) / 1024, double(b.memory) / 1024);
+    Row((name + ": descriptors").c_str(), "%.0f", a.descriptors, b.descriptors);
+    Row((name + ": mappings of the region").c_str(), "%.0f", a.mappings,
+        b.mappings);
+    Check((name + ": memory").c_str(),
+          b.memory <= a.memory + kMostProcessGrowth);
+    Check((name + ": descriptors").c_str(), a.descriptors == b.descriptors);
+    Check((name + ": mappings").c_str(), a.mappings == b.mappings);
+  }
+  char what[80];
+  snprintf(what, sizeof(what), "operations a second, %d s at either end",
+           int(part));
+  Row(what, "%.0f", ops[0], ops[1]);
+  Row("longest operation of the steady one there, ms", "%.1f",
+      double(Most(stalls_, 0, part)) / 1000,
+      double(Most(stalls_, count - part, count)) / 1000);
+  printf(
+      "  %d s; %llu operations, %llu of the steady one; its longest took %.1f "
+      "ms by the clock, %.1f ms of CPU\n",
+      seconds_, (unsigned long long)(tally_->operations - first_operations),
+      (unsigned long long)tally_->steady, double(stall) / 1000,
+      double(cpu_) / 1000);
+  printf(
+      "  %d workers killed, %d stopped, %d changers killed in %d changes (%d "
+      "refused), %d attached, %d executed, %d forked, %d clock steps\n",
+      int(kills_), int(stops_), int(changers_), int(tally_->changes),
+      int(tally_->refused), int(tally_->attached), int(tally_->executed),
+      int(tally_->forked), int(tally_->steps));
+  printf("  %d inserts dropped, %d slots taken back, %d entries spoiled\n",
+         int(tally_->dropped), int(figures.reclaimed), int(figures.corrupt));
+  printf("  a cache of %d holds %d\n", int(kEntries), int(held));
+
+  Check("the region's memory does not grow",
+        end.resident <= start.resident + kMostRegionGrowth);
+  Check("as many operations at the end", ops[1] * 3 >= ops[0]);
+  Check("no operation waits", stall <= kMostWallUsec);
+  Check("no operation goes on and on", cpu_ <= kMostCpuUsec);
+  Check("a cache of N holds N", held * 1000 >= kEntries * 995);
+  const struct {
+    const char* what;
+    uint64_t count;
+  } none[] = {
+      {"sessions made of two", tally_->mixed},
+      {"sessions lost", tally_->lost},
+      {"removed sessions found", tally_->returned},
+      {"expired sessions found", tally_->undead},
+      {"steps of the clock after which new sessions had no room",
+       tally_->crowded},
+      {"results that should not be", tally_->odd},
+      {"attachments that left something behind", tally_->left},
+      {"children that hung or failed", tally_->hung},
+  };
+  for (const auto& one : none) {
+    printf("  %-58s %6llu\n", one.what, (unsigned long long)one.count);
+    Check(one.what, one.count == 0);
+  }
+  // Nothing was tried that could not be: the figures above mean something.
+  Check("all of it took place",
+        kills_ > 50 && stops_ > 5 && changers_ > 20 && tally_->attached > 50 &&
+            tally_->executed > 3 && tally_->forked > 50 && tally_->steps > 50);
+  printf("%d passed, %d failed\n", passed_, failed_);
+  return failed_ != 0;
+}
+
+// What an executed child does.
+int Inherit(const char* string) {
+  snceRegion* region = nullptr;
+  if (snceRegion_Inherit(&region, string) != SNCE_OK) return 3;
+  Shared<Tally> tally;
+  const Context c = {region, &*tally, snceRegion_Descriptor(region), string};
+  Answer answer;
+  const Large large;
+  for (uint64_t i = 0; i < 50; ++i)
+    Operate(c, snceRegion_DefaultCache(region), &answer, large,
+            Mix(uint64_t(getpid()) * 1009 + i));
+  snceRegion_Close(region);
+  return tally->mixed != 0 || tally->odd != 0 ? 4 : 0;
+}
+
+}  // namespace
+}  // namespace snce_test
+
+int main(int argc, char** argv) {
+  if (argc == 2 && strncmp(argv[1], "--inherit=", 10) == 0)
+    return snce_test::Inherit(argv[1] + 10);
+  ::testing::InitGoogleTest(&argc, argv);
+  const int seconds = argc == 2 ? atoi(argv[1]) : 0;
+  if (seconds < 1) {
+    fprintf(stderr, "usage: soak SECONDS\n");
+    return 2;
+  }
+  // Line by line, for who watches.
+  setvbuf(stdout, nullptr, _IOLBF, 0);
+  return snce_test::Soak(seconds).Run();
+}

@@ -1,0 +1,122 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// A clock that steps by years, back and forth, over the edges of 31 and 32 bits
+// and before 1970: what is found is alive by the clock of who asks, and the
+// cache takes as many new sessions as ever.
+#include <cctype>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "sslsnce/snce.h"
+#include "test_clock.h"
+#include "test_region.h"
+#include "test_session.h"
+
+namespace snce_test {
+namespace {
+
+constexpr uint64_t kEntries = 1000;
+constexpr int64_t kYear = 31556952 * kSecond;
+constexpr int64_t kTimeout = 86400 * kSecond;  // of class ssl3
+
+struct Step {
+  const char* name;
+  int64_t from;
+  int64_t to;
+};
+
+void PrintTo(const Step& step, std::ostream* out) { *out << step.name; }
+
+const Step kSteps[] = {
+    {"50 years ahead", kStart, kStart + 50 * kYear},
+    {"50 years back", kStart, kStart - 50 * kYear},
+    {"50 years back, before 1970", 0, -50 * kYear},
+    {"30 years ahead", kStart, kStart + 30 * kYear},
+    {"30 years back", kStart, kStart - 30 * kYear},
+    {"40 years ahead", kStart, kStart + 40 * kYear},
+    {"40 years back", kStart, kStart - 40 * kYear},
+    {"68 years ahead", kStart, kStart + 68 * kYear},
+    {"68 years back", kStart, kStart - 68 * kYear},
+    {"two days ahead", kStart, kStart + 2 * kTimeout},
+    {"two days back", kStart, kStart - 2 * kTimeout},
+    {"an hour back", kStart, kStart - 3600 * kSecond},
+    {"to 1970, as without a battery", kStart, 0},
+    {"from 1970 to now", 5 * kSecond, kStart},
+    {"over 2038", (int64_t{INT32_MAX} - 5) * kSecond,
+     (int64_t{INT32_MAX} + 2 * 86400) * kSecond},
+    {"back over 2038", (int64_t{INT32_MAX} + 86400) * kSecond,
+     (int64_t{INT32_MAX} - 86400) * kSecond},
+    {"over 2106", (int64_t{UINT32_MAX} - 5) * kSecond,
+     (int64_t{UINT32_MAX} + 2 * 86400) * kSecond},
+    {"back over 2106", (int64_t{UINT32_MAX} + 86400) * kSecond,
+     (int64_t{UINT32_MAX} - 86400) * kSecond},
+    {"over 1970", -100 * kSecond, 2 * kTimeout},
+};
+
+class SnceClockStep : public ::testing::TestWithParam<Step> {
+ protected:
+  // Stores |count| sessions a millisecond after each other, from |at| on.
+  void Store(uint64_t first, uint64_t count, int64_t at) {
+    for (uint64_t i = 0; i < count; ++i) {
+      const snceTime now = At(at + int64_t(i) * 1000);
+      ASSERT_EQ(SNCE_OK,
+                Session(first + i).Created(now).Insert(region_.cache(), now));
+    }
+  }
+  uint64_t Found(uint64_t first, uint64_t count, int64_t at) {
+    uint64_t found = 0;
+    for (uint64_t i = 0; i < count; ++i)
+      found += Find(region_.cache(), Session(first + i), At(at)) == SNCE_OK;
+    return found;
+  }
+
+  Region region_{kEntries};
+};
+
+TEST_P(SnceClockStep, WhatIsFoundIsAliveByTheClockOfWhoAsks) {
+  const Step step = GetParam();
+  Store(0, kEntries, step.from);
+  const bool alive = step.to < step.from + kTimeout;
+  EXPECT_EQ(alive ? region_.Figures().live : 0, Found(0, kEntries, step.to));
+  // Stepped back again, only what nobody met expired is there.
+  EXPECT_EQ(alive ? region_.Figures().live : 0,
+            Found(0, kEntries, step.from + kSecond));
+}
+
+TEST_P(SnceClockStep, AFullCacheTakesAsManyNewSessions) {
+  const Step step = GetParam();
+  Store(0, 3 * kEntries, step.from);
+  // New ones come for ten seconds, so that they have ages of their own.
+  for (uint64_t part = 0; part < 10; ++part)
+    Store(100000 + part * 100, 100, step.to + int64_t(part) * kSecond);
+  const uint64_t found = Found(100000, kEntries, step.to + 10 * kSecond);
+  printf("%s: %d of %d\n", step.name, int(found), int(kEntries));
+  EXPECT_GE(found, kEntries * 95 / 100);
+}
+
+// The rest of what comes after the step goes by its own age.
+TEST_P(SnceClockStep, EvictionGoesOnAfterIt) {
+  const Step step = GetParam();
+  Store(0, kEntries, step.from);
+  for (uint64_t part = 0; part < 50; ++part)
+    Store(100000 + part * 100, 100, step.to + int64_t(part) * kSecond);
+  const uint64_t last = Found(104500, 500, step.to + 50 * kSecond);
+  EXPECT_GE(last, 450u) << "of the last 500 of 5000";
+  EXPECT_LE(region_.Figures().live, region_.Figures().slots);
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, SnceClockStep, ::testing::ValuesIn(kSteps),
+                         [](const ::testing::TestParamInfo<Step>& info) {
+                           std::string name = info.param.name;
+                           for (char& c : name)
+                             if (!isalnum(static_cast<unsigned char>(c)))
+                               c = '_';
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace snce_test

@@ -1,0 +1,104 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#include "words.h"
+
+#include "sncelife.h"
+#include "snceregion.h"
+#include "snceversion.h"
+
+static const snceHomeWords *Home(const snceRegion *region, uint32_t number) {
+  const snceServerWords *entry = snceRegion_Server(region, number);
+  return &entry->home[snceLife_Home(atomic_load(&entry->life))];
+}
+
+static void *AtRange(const snceRegion *region, uint64_t word) {
+  return region->base + (word & SNCE_PAGE_MASK) * SNCE_PAGE;
+}
+
+static snceSet *SetOf(const snceRegion *region, uint32_t number,
+                      uint64_t slot) {
+  return (snceSet *)AtRange(region, WordsTable(region, number)) +
+         slot / SNCE_WAYS;
+}
+
+static snceWord *VersionOf(const snceRegion *region, uint32_t number,
+                           uint64_t slot) {
+  return &SetOf(region, number, slot)->version[slot % SNCE_WAYS];
+}
+
+static snceCellSet *CellsOf(const snceRegion *region, uint32_t number) {
+  return AtRange(region, atomic_load(&Home(region, number)->store));
+}
+
+uint64_t WordsSlots(const snceRegion *region, uint32_t number) {
+  return (atomic_load(&Home(region, number)->shape) >> 32) * SNCE_WAYS;
+}
+
+uint64_t WordsVersion(const snceRegion *region, uint32_t number,
+                      uint64_t slot) {
+  return atomic_load(VersionOf(region, number, slot));
+}
+
+void WordsSetVersion(const snceRegion *region, uint32_t number, uint64_t slot,
+                     uint64_t version) {
+  atomic_store(VersionOf(region, number, slot), version);
+}
+
+uint8_t WordsClock(const snceRegion *region, uint32_t number, uint64_t slot) {
+  const snceSet *set = SetOf(region, number, slot);
+  uint32_t clock = 0;
+  for (unsigned way = 0; way < SNCE_WAYS; way++)
+    clock += snceVersion_Generation(atomic_load(&set->version[way]));
+  return (uint8_t)clock;
+}
+
+uint64_t WordsEmpty(uint32_t generation) {
+  return (uint64_t)generation << SNCE_GENERATION_SHIFT;
+}
+
+uint64_t WordsClaimed(uint32_t generation, uint8_t ticket, uint32_t tag) {
+  return WordsEmpty(generation) | (uint64_t)ticket << SNCE_TICKET_SHIFT |
+         (((uint64_t)tag << SNCE_TAG_SHIFT) & SNCE_TAG_MASK) | SNCE_STATE_BUSY;
+}
+
+void WordsSetCell(const snceRegion *region, uint32_t number, unsigned way,
+                  uint64_t version) {
+  atomic_store(&CellsOf(region, number)->version[way], version);
+}
+
+uint64_t WordsReferences(const snceRegion *region, uint32_t number,
+                         unsigned way) {
+  return atomic_load(&CellsOf(region, number)->count[way]);
+}
+
+void WordsSetReferences(const snceRegion *region, uint32_t number, unsigned way,
+                        uint64_t word) {
+  atomic_store(&CellsOf(region, number)->count[way], word);
+}
+
+uint64_t WordsLife(const snceRegion *region, uint32_t number) {
+  return atomic_load(&snceRegion_Server(region, number)->life);
+}
+
+void WordsSetLife(const snceRegion *region, uint32_t number, uint64_t life) {
+  atomic_store(&snceRegion_Server(region, number)->life, life);
+}
+
+uint64_t WordsTable(const snceRegion *region, uint32_t number) {
+  return atomic_load(&Home(region, number)->table);
+}
+
+void WordsSetSerial(const snceRegion *region, uint64_t serial) {
+  atomic_store(&snceRegion_Header(region)->serial, serial);
+}
+
+void WordsSetAttached(const snceRegion *region, uint32_t attached) {
+  atomic_store(&snceRegion_Header(region)->attached, attached);
+}
+
+void WordsAddHits(const snceRegion *region, uint32_t number, uint64_t n) {
+  atomic_fetch_add(
+      &snceRegion_Counters(region, number)->lane[0].count[SNCE_N_HIT], n);
+}

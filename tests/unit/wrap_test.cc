@@ -1,0 +1,315 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// Counters that come to their end and begin again: generations, tickets,
+// serials, turns, counts of references and of processes.
+//
+// A test cannot wait for 2^32 changes, so it sets the words near their ends
+// first. SNCE_WRAP_INSERTS=4296000000 makes the first one do it all the same,
+// in a quarter of an hour.
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "snceversion.h"
+#include "sslsnce/snce.h"
+#include "test_clock.h"
+#include "test_region.h"
+#include "test_server.h"
+#include "test_session.h"
+#include "words.h"
+
+namespace snce_test {
+namespace {
+
+// The session is replaced by its own ID, which claims the same slot every time.
+TEST(SnceWrap, AGenerationThatWrapsInUseLosesNothing) {
+  const char* given = getenv("SNCE_WRAP_INSERTS");
+  const uint64_t inserts =
+      given != nullptr ? strtoull(given, nullptr, 10) : 100000;
+  Region region(1);
+  std::vector<Session> sessions;
+  for (uint64_t variant = 0; variant < 16; ++variant)
+    sessions.emplace_back(7, variant);
+  if (given == nullptr) {
+    for (uint64_t slot = 0; slot < WordsSlots(region.get(), 0); ++slot)
+      WordsSetVersion(region.get(), 0, slot, WordsEmpty(UINT32_MAX - 50000));
+  }
+  const snceKey key = sessions[0].Key();
+  Answer answer;
+  uint64_t lowest = UINT64_MAX, lost = 0;
+  for (uint64_t i = 0; i < inserts; ++i) {
+    const Session& session = sessions[i % 16];
+    const snceResult stored = session.Insert(region.cache(), At(kStart));
+    if (i % 1024 && given != nullptr) {
+      lost += stored != SNCE_OK;
+      continue;
+    }
+    ASSERT_EQ(SNCE_OK, stored) << i;
+    ASSERT_EQ(SNCE_OK, answer.Lookup(region.cache(), key, At(kStart))) << i;
+    ASSERT_EQ("", answer.Differs(session)) << i;
+    for (uint64_t slot = 0; slot < WordsSlots(region.get(), 0); ++slot) {
+      const uint64_t version = WordsVersion(region.get(), 0, slot);
+      if (snceVersion_State(version) == SNCE_STATE_FULL)
+        lowest = std::min<uint64_t>(lowest, snceVersion_Generation(version));
+    }
+  }
+  EXPECT_EQ(0u, lost);
+  EXPECT_LT(lowest, 2048u) << "the generation did not wrap";
+  EXPECT_EQ(inserts, region.Figures().inserts);
+  EXPECT_EQ(1u, region.Figures().live);
+}
+
+// Every slot of a small cache wraps while sessions come and go; a model says
+// what must be found. In a cache that is never full nothing is evicted.
+TEST(SnceWrap, GenerationsThatWrapReviveNothing) {
+  Region region(64);
+  const uint64_t slots = WordsSlots(region.get(), 0);
+  for (uint64_t slot = 0; slot < slots; ++slot)
+    WordsSetVersion(region.get(), 0, slot,
+                    WordsEmpty(UINT32_MAX - uint32_t(slot % 64)));
+  std::map<uint64_t, uint64_t> model;
+  Answer answer;
+  for (uint64_t i = 0; i < 60000; ++i) {
+    const uint64_t dice = Mix(i);
+    const uint64_t serial = dice % 32;
+    const Session session(serial, i, (dice >> 40) & 7);
+    const snceKey key = session.Key();
+    switch ((dice >> 32) % 4) {
+      case 0:
+        ASSERT_EQ(model.erase(serial) ? SNCE_OK : SNCE_MISS,
+                  snceCache_Remove(region.cache(), &key));
+        break;
+      case 1:
+      case 2:
+        ASSERT_EQ(SNCE_OK, session.Insert(region.cache(), At(kStart)));
+        model[serial] = i;
+        break;
+      default:
+        ASSERT_EQ(model.count(serial) ? SNCE_OK : SNCE_MISS,
+                  answer.Lookup(region.cache(), key, At(kStart)));
+        if (model.count(serial)) {
+          ASSERT_EQ("", answer.Mixed());
+          ASSERT_EQ(model[serial], answer.variant());
+        }
+    }
+  }
+  uint64_t wrapped = 0;
+  for (uint64_t slot = 0; slot < slots; ++slot)
+    wrapped +=
+        snceVersion_Generation(WordsVersion(region.get(), 0, slot)) < 65536;
+  // Which sets the keys lie in is chance.
+  EXPECT_GE(wrapped * 2, slots);
+  EXPECT_EQ(model.size(), region.Figures().live);
+  EXPECT_EQ(0u, region.Figures().corrupt);
+}
+
+// What a writer that was stopped may still store, and a reader still compare,
+// is of an older generation than the one that follows: the one after the last
+// is the first, not the last again.
+TEST(SnceWrap, NoTwoClaimsOfASlotInARowHaveOneGeneration) {
+  for (uint32_t before : {0u, 1u, 255u, 256u, UINT32_MAX - 1, UINT32_MAX}) {
+    const snceVersion full = snceVersion_Published(
+        snceVersion_Claimed(WordsEmpty(before - 1) | 1, 256, 8, 0));
+    ASSERT_EQ(before, snceVersion_Generation(full));
+    const snceVersion claim = snceVersion_Claimed(full, 256, 8, 0);
+    EXPECT_EQ(uint32_t(before + 1), snceVersion_Generation(claim));
+    EXPECT_FALSE(snceVersion_Same(full, snceVersion_Published(claim)));
+  }
+}
+
+// The clock of a set, by which a claim is known to be old, has eight bits.
+TEST(SnceWrap, ADeadClaimIsTakenBackWhereverTheClockStands) {
+  for (uint32_t clock = 0; clock < 256; clock += 5) {
+    Region region(1);
+    const uint64_t slots = WordsSlots(region.get(), 0);
+    for (uint64_t slot = 0; slot < slots; ++slot)
+      WordsSetVersion(region.get(), 0, slot, WordsEmpty(UINT32_MAX - 3));
+    // One slot of each set, claimed at |clock|, which stands there.
+    for (uint64_t slot = 0; slot < slots; slot += 10) {
+      WordsSetVersion(region.get(), 0, slot, WordsEmpty(0));
+      const uint8_t rest = WordsClock(region.get(), 0, slot);
+      WordsSetVersion(region.get(), 0, slot,
+                      WordsClaimed(clock - rest, uint8_t(clock), 1234));
+      ASSERT_EQ(clock, WordsClock(region.get(), 0, slot));
+    }
+    for (uint64_t serial = 0; serial < 200; ++serial)
+      ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
+    EXPECT_EQ(slots / 10, region.Figures().reclaimed) << clock;
+  }
+}
+
+// Twenty writers died in two sets, one after the other: no claim there is older
+// than the sixteen that make it abandoned, and no other can be made.
+TEST(SnceWrap, ACacheOfNothingButDeadClaimsComesBack) {
+  Region region(1);
+  const uint64_t slots = WordsSlots(region.get(), 0);
+  for (uint64_t slot = 0; slot < slots; ++slot)
+    WordsSetVersion(region.get(), 0, slot,
+                    WordsClaimed(1, uint8_t(slot % 10), 1234));
+  uint64_t found = 0;
+  for (uint64_t serial = 0; serial < 100; ++serial) {
+    const Session session(serial);
+    session.Insert(region.cache(), At(kStart));
+    found += Find(region.cache(), session, At(kStart)) == SNCE_OK;
+  }
+  EXPECT_EQ(100u, found);
+}
+
+// The same in a store of one set, for certificates of one size.
+TEST(SnceWrap, AStoreOfNothingButDeadClaimsComesBack) {
+  snceCacheOptions options = Options(100);
+  options.certificates = 1;
+  Region region(options);
+  for (unsigned way = 0; way < 16; ++way)
+    WordsSetCell(region.get(), 0, way, WordsClaimed(1, uint8_t(way), 1234));
+  for (uint64_t serial = 0; serial < 50; ++serial) {
+    const Session session = Session(serial).Certificate(Bytes(serial, 900));
+    ASSERT_EQ(SNCE_OK, session.Insert(region.cache(), At(kStart))) << serial;
+    Answer answer;
+    ASSERT_EQ(SNCE_OK,
+              answer.Lookup(region.cache(), session.Key(), At(kStart)));
+    EXPECT_EQ("", answer.Differs(session));
+  }
+}
+
+// Of two tables that follow each other each has a side of its own, which is the
+// lowest bit of the serial. A flush takes three serials, so that each of six
+// beginnings meets the end with another one.
+TEST(SnceWrap, ASerialThatWrapsTellsRangesApart) {
+  for (uint32_t begin = 0; begin < 6; ++begin) {
+    Region region(100);
+    const snceCache stays = AddServer(region.get(), "stays.example", 50);
+    ASSERT_EQ(SNCE_OK, Session(1).Insert(stays, At(kStart)));
+    WordsSetSerial(region.get(), UINT32_MAX - 20 - begin);
+    uint64_t before = WordsTable(region.get(), 0) >> 32;
+    for (int round = 0; round < 40; ++round) {
+      for (uint64_t serial = 0; serial < 20; ++serial)
+        ASSERT_EQ(
+            SNCE_OK,
+            Session(serial, 0, kEverything).Insert(region.cache(), At(kStart)));
+      ASSERT_EQ(20u, region.Figures().live) << round;
+      ASSERT_EQ(SNCE_OK, snceCache_Flush(region.cache()));
+      const uint64_t serial = WordsTable(region.get(), 0) >> 32;
+      ASSERT_NE(0u, serial);
+      ASSERT_NE(before & 1, serial & 1) << before << ", " << serial;
+      before = serial;
+      ASSERT_EQ(0u, region.Figures().live) << round;
+      ASSERT_EQ(0u, CountFound(region.cache(), 0, 20, At(kStart)));
+    }
+    EXPECT_LT(before, 1000u) << "the serial did not wrap";
+    EXPECT_EQ(SNCE_OK, Find(stays, Session(1), At(kStart)));
+  }
+}
+
+TEST(SnceWrap, ATurnThatWrapsLeavesTheServerWhatItIs) {
+  Region region(100);
+  // The second of its number: a turn that ran over would make it the third.
+  ASSERT_EQ(SNCE_OK,
+            snceServer_Remove(region.get(),
+                              AddServer(region.get(), "a.example", 50).id));
+  const snceCache cache = AddServer(region.get(), "a.example", 50);
+  ASSERT_EQ(2u, cache.id.generation);
+  const uint32_t number = cache.id.number;
+  WordsSetLife(region.get(), number,
+               WordsLife(region.get(), number) | 0xffffff00);
+  for (uint64_t round = 0; round < 4; ++round) {
+    ASSERT_EQ(SNCE_OK, Session(round).Insert(cache, At(kStart)));
+    const snceCacheOptions options = Options(100 + 100 * round);
+    ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
+    ASSERT_EQ(SNCE_OK, Find(cache, Session(round), At(kStart)));
+    ASSERT_EQ(SNCE_OK, snceCache_Flush(cache));
+    ASSERT_EQ(SNCE_MISS, Find(cache, Session(round), At(kStart)));
+  }
+  EXPECT_LT(WordsLife(region.get(), number) & 0xffffff00, 0x10000u);
+  snceServerId id;
+  ASSERT_EQ(SNCE_OK, Find(region.get(), "a.example", &id));
+  EXPECT_EQ(cache.id, id);
+}
+
+TEST(SnceWrap, TheServerAfterTheLastGenerationIsNotItsPredecessor) {
+  Region region(100);
+  snceCache cache = AddServer(region.get(), "a.example", 50);
+  const uint32_t number = cache.id.number;
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), cache.id));
+  // The entry is free; the life that it had was the last but one.
+  WordsSetLife(region.get(), number,
+               (uint64_t{UINT32_MAX - 1} << 32) |
+                   (WordsLife(region.get(), number) & UINT32_MAX));
+  for (int round = 0; round < 3; ++round) {
+    const snceCache next = AddServer(region.get(), "a.example", 50);
+    ASSERT_EQ(number, next.id.number);
+    EXPECT_EQ(round == 0 ? UINT32_MAX : uint32_t(round), next.id.generation);
+    ASSERT_EQ(SNCE_OK, Session(1).Insert(next, At(kStart)));
+    EXPECT_EQ(SNCE_MISS, Find(cache, Session(1), At(kStart)));
+    EXPECT_EQ(SNCE_GONE, Session(2).Insert(cache, At(kStart)));
+    ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), next.id));
+    cache = next;
+  }
+}
+
+TEST(SnceWrap, FiguresGoOnPast32Bits) {
+  Region region(100);
+  ASSERT_EQ(SNCE_OK, Session(1).Insert(region.cache(), At(kStart)));
+  for (uint64_t end : {uint64_t{1} << 31, uint64_t{1} << 32}) {
+    WordsAddHits(region.get(), 0, end - 2 - region.Figures().hits);
+    for (int i = 0; i < 5; ++i)
+      ASSERT_EQ(SNCE_OK, Find(region.cache(), Session(1), At(kStart)));
+    EXPECT_EQ(end + 3, region.Figures().hits);
+  }
+}
+
+// A store of one set, so that every certificate lies in it.
+TEST(SnceWrap, ACountOfReferencesStopsAtItsEnd) {
+  snceCacheOptions options = Options(100);
+  options.certificates = 1;
+  Region region(options);
+  const std::vector<uint8_t> certificate = Bytes(1, 200);
+  ASSERT_EQ(
+      SNCE_OK,
+      Session(1).Certificate(certificate).Insert(region.cache(), At(kStart)));
+  unsigned way = 0;
+  while (way < 16 && uint32_t(WordsReferences(region.get(), 0, way)) != 1)
+    ++way;
+  ASSERT_LT(way, 16u);
+  WordsSetReferences(region.get(), 0, way,
+                     WordsReferences(region.get(), 0, way) | UINT32_MAX);
+  for (uint64_t serial = 2; serial < 6; ++serial) {
+    const Session session = Session(serial).Certificate(certificate);
+    ASSERT_EQ(SNCE_OK, session.Insert(region.cache(), At(kStart)));
+    EXPECT_EQ(UINT32_MAX, uint32_t(WordsReferences(region.get(), 0, way)));
+    Answer answer;
+    for (uint64_t there : {uint64_t{1}, serial}) {
+      const Session wanted = Session(there).Certificate(certificate);
+      ASSERT_EQ(SNCE_OK,
+                answer.Lookup(region.cache(), wanted.Key(), At(kStart)));
+      EXPECT_EQ("", answer.Differs(wanted));
+    }
+  }
+}
+
+// The last process that detaches drops what is in the region. Processes that
+// die are never counted off, so the count may come to its end.
+TEST(SnceWrap, ACountOfProcessesThatWrapsDropsNothing) {
+  Region region(100);
+  ASSERT_EQ(SNCE_OK, Session(1).Insert(region.cache(), At(kStart)));
+  WordsSetAttached(region.get(), UINT32_MAX - 1);
+  for (int round = 0; round < 4; ++round) {
+    snceRegion* attached = nullptr;
+    ASSERT_EQ(SNCE_OK,
+              snceRegion_Attach(&attached, dup(region.fd()), SNCE_ACCESS_WORK));
+    // One in two dies: it does not detach.
+    if (round % 2) snceRegion_Close(attached);
+    ASSERT_EQ(SNCE_OK, Find(region.cache(), Session(1), At(kStart))) << round;
+  }
+}
+
+}  // namespace
+}  // namespace snce_test
