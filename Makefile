@@ -34,6 +34,7 @@ help:
 	@echo '                   stock, minimal and ours side by side'
 	@echo 'make regress-mutants'
 	@echo '                   does that suite see each fault that is put into ours?'
+	@echo 'make model         the slot protocol and faults of it, every state, with spin'
 	@echo 'make bench         speed, size and hit ratios beside stock NSS and others, in'
 	@echo '                   about an hour; BENCH=NAME only one of them; KEEP=1 keeps'
 	@echo '                   the results (tests/bench/README.md)'
@@ -130,6 +131,10 @@ check:
 # --- Benchmarks ------------------------------------------------------------
 
 include $(SUPPORT)/bench.mk
+
+# --- Model -----------------------------------------------------------------
+
+include $(SUPPORT)/model.mk
 
 # --- The rest --------------------------------------------------------------
 
