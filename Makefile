@@ -36,6 +36,7 @@ help:
 	@echo '                   does that suite see each fault that is put into ours?'
 	@echo 'make secrets       do the tests see each place where a secret is not wiped, and'
 	@echo '                   does the cache say nothing?'
+	@echo 'make model         the slot protocol and faults of it, every state, with spin'
 	@echo 'make bench         speed, size and hit ratios beside stock NSS and others, in'
 	@echo '                   about an hour; BENCH=NAME only one of them; KEEP=1 keeps'
 	@echo '                   the results (tests/bench/README.md)'
@@ -143,6 +144,10 @@ include $(SUPPORT)/bench.mk
 # --- Scarce resources, and everything at once ------------------------------
 
 include $(SUPPORT)/resources.mk
+
+# --- Model -----------------------------------------------------------------
+
+include $(SUPPORT)/model.mk
 
 # --- The rest --------------------------------------------------------------
 

@@ -432,13 +432,17 @@ look:
 #endif
     }
 
-    /* CleanUp: what was stored too late is wiped, unless an entry is there or
-     * will be. Who empties the slot may have wiped it already. */
+    /* CleanUp: what was stored too late is wiped, unless an entry is there that it
+     * did not spoil. Who empties the slot may have wiped it already. */
     atomic {
         if
         :: STATE(version[s]) == EMPTY
 #ifndef FAULT_CLEAN_UP_EMPTY_ONLY
-        :: MATCHES(version[s], BUSY, 0)
+        :: STATE(version[s]) == BUSY
+#endif
+#ifndef FAULT_CLEAN_UP_NO_ENTRY
+        :: STATE(version[s]) == FULL &&
+               !SUM_FITS(sum[s], version[s], key[s], data[s])
 #endif
         :: else -> goto done
         fi;
@@ -709,15 +713,18 @@ proctype Passer()
 /* ---- when all have ended --------------------------------------------------- */
 
 #ifdef AT_REST
-#define EMPTY_IS_WIPED(s) \
-    (STATE(version[s]) != EMPTY || \
-     (sum[s] == 0 && key[s] == 0 && data[s] == 0))
+/* An empty slot holds zeros, a full one no data but its own. */
+#define CLEAN(s) \
+    ((STATE(version[s]) != EMPTY || \
+      (sum[s] == 0 && key[s] == 0 && data[s] == 0)) && \
+     (STATE(version[s]) != FULL || \
+      data[s] == 0 || data[s] == DATA(truth[s])))
 
 proctype Last()
 {
     atomic {
         running == 0;
-        G9 = EMPTY_IS_WIPED(0) && EMPTY_IS_WIPED(SLOTS - 1);
+        G9 = CLEAN(0) && CLEAN(SLOTS - 1);
         assert(G9)
     }
 }
