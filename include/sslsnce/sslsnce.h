@@ -112,7 +112,13 @@ extern "C" {
  * first 10, at least 3) for callers that ask. The cache has no locks.
  *
  * Any thread may call any of these at any time. A child process may be forked
- * at any time too. */
+ * at any time too, but for the first call in a process that exports the cache:
+ * it sets the environment, which the C library does under a lock that such a
+ * child would find taken.
+ *
+ * The first Config or Inherit keeps libssl loaded for the life of the process: a
+ * program that loaded it by dlopen may call dlclose, before or after Shutdown
+ * and NSS_Shutdown, and finds its cache again when it loads it again. */
 
 /* ---- Virtual servers -----------------------------------------------------
  *

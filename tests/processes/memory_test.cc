@@ -139,9 +139,8 @@ TEST_F(SnceMemoryLimit, AProcessThatIsKilledForMemoryCostsOneEntry) {
 
 TEST_F(SnceMemoryLimit, ALimitThatAllowsForTheTableIsNeverMet) {
   constexpr uint64_t kEntries = 100000;
-  // 240 bytes a session, the counters of as many processors as there are, and
-  // the process itself.
-  MemoryGroup group(kEntries * 240 + (4u << 20) + (4u << 20));
+  // 240 bytes a session, and the process itself.
+  MemoryGroup group(kEntries * 240 + (2u << 20));
   SKIP_WITHOUT(group);
   Child worker([&] {
     if (!group.Join()) return 1;

