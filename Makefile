@@ -38,6 +38,9 @@ help:
 	@echo '                   about an hour; BENCH=NAME only one of them; KEEP=1 keeps'
 	@echo '                   the results (tests/bench/README.md)'
 	@echo 'make bench-smoke   the smallest size of each benchmark, in a minute'
+	@echo 'make fuzz          a hostile region, inheritance string and configuration file,'
+	@echo '                   by libFuzzer, a minute each; SECONDS=, TARGETS=, JOBS='
+	@echo 'make fuzz-holes    does it find the checks that are taken out of the core?'
 	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
 	@echo 'make install       headers, man page and patch tool, under DESTDIR and PREFIX'
 	@echo 'make format-check  does the code keep to .clang-format?'
@@ -48,7 +51,7 @@ help:
 	@echo 'NSS_PARTS=all      build all of NSS, not its libraries only'
 	@echo 'SANITIZE=address   core and its tests with a sanitizer: address, thread or'
 	@echo '                   undefined, each in a directory of its own'
-	@echo 'JOBS=2             how many compilers at once inside NSS'
+	@echo 'JOBS=2             how many compilers at once inside NSS, and fuzzing processes'
 
 .PHONY: deps
 deps:
@@ -130,6 +133,10 @@ check:
 # --- Benchmarks ------------------------------------------------------------
 
 include $(SUPPORT)/bench.mk
+
+# --- Fuzzing ----------------------------------------------------------------
+
+include $(SUPPORT)/fuzz.mk
 
 # --- The rest --------------------------------------------------------------
 
