@@ -44,6 +44,9 @@ help:
 	@echo 'make orders        every order of Shutdown, NSS_Shutdown, dlclose and the rest'
 	@echo 'make soak          everything at once; MINUTES=10 for so long; memory,'
 	@echo '                   descriptors and stalls at the end beside the start'
+	@echo 'make fuzz          a hostile region, inheritance string and configuration file,'
+	@echo '                   by libFuzzer, a minute each; SECONDS=, TARGETS=, JOBS='
+	@echo 'make fuzz-holes    does it find the checks that are taken out of the core?'
 	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
 	@echo 'make install       headers, man page and patch tool, under DESTDIR and PREFIX'
 	@echo 'make format-check  does the code keep to .clang-format?'
@@ -54,7 +57,7 @@ help:
 	@echo 'NSS_PARTS=all      build all of NSS, not its libraries only'
 	@echo 'SANITIZE=address   core and its tests with a sanitizer: address, thread or'
 	@echo '                   undefined, each in a directory of its own'
-	@echo 'JOBS=2             how many compilers at once inside NSS'
+	@echo 'JOBS=2             how many compilers at once inside NSS, and fuzzing processes'
 
 .PHONY: deps
 deps:
@@ -148,6 +151,10 @@ include $(SUPPORT)/resources.mk
 # --- Model -----------------------------------------------------------------
 
 include $(SUPPORT)/model.mk
+
+# --- Fuzzing ----------------------------------------------------------------
+
+include $(SUPPORT)/fuzz.mk
 
 # --- The rest --------------------------------------------------------------
 

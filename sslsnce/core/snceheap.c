@@ -25,19 +25,24 @@ StepOver(uint64_t word, uint64_t length, uint64_t pages, uint64_t *page)
     return true;
 }
 
+/* Each pass but the last steps over a range, and none is stepped over twice:
+ * unless somebody writes into the directory who has not the turn. He might keep
+ * a search of the whole region going for as many passes as it has pages. */
+#define PASSES (4 * SNCE_SERVERS + 1)
+
 /* Finds the first gap of |pages| pages at |page| or behind it; 0: none. */
 static uint64_t
 FindGap(const snceRegion *region, uint64_t page, uint64_t pages)
 {
     uint32_t servers = atomic_load_explicit(&snceRegion_Header(region)->servers,
                                             memory_order_relaxed);
-    bool stepped;
 
     if (servers > SNCE_SERVERS) {
         servers = SNCE_SERVERS;
     }
-    do {
-        stepped = false;
+    for (unsigned pass = 0; pass < PASSES; pass++) {
+        bool stepped = false;
+
         for (uint32_t i = 0; i < servers; i++) {
             const snceServerWords *entry = snceRegion_Server(region, i);
 
@@ -53,8 +58,11 @@ FindGap(const snceRegion *region, uint64_t page, uint64_t pages)
         if (!snceRegion_At(region, page * SNCE_PAGE, pages * SNCE_PAGE)) {
             return 0;
         }
-    } while (stepped);
-    return page;
+        if (!stepped) {
+            return page;
+        }
+    }
+    return 0;
 }
 
 /* The serial of the next range, of the other side than |unlike|. */

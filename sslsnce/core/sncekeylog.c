@@ -170,8 +170,14 @@ snceKeyLog_Put(snceRegion *region, const uint8_t name[SNCE_KEY_NAME_BYTES],
     if (region->access == SNCE_ACCESS_READ) {
         return SNCE_READ_ONLY;
     }
-    /* Each turn but the last goes one place further, so it ends. */
-    while ((result = Search(region, name, words, &place)) == SNCE_MISS) {
+    /* Each turn but the last goes one place further, unless somebody takes out
+     * of the log what was entered. */
+    for (unsigned turn = 0;
+         (result = Search(region, name, words, &place)) == SNCE_MISS; turn++) {
+        if (turn > SNCE_KEY_RECORDS) {
+            result = SNCE_CORRUPT;
+            break;
+        }
         if (cell == SNCE_KEY_CELLS) {
             cell = WriteCell(region, name, value, valueLen);
         }

@@ -53,7 +53,9 @@ NextStretch(snceWalk *walk)
         return true;
     }
     hole = lseek(table->region->fd, data, SEEK_HOLE);
-    if (hole <= data || hole > end) {
+    if (hole == data) {
+        hole = data + 1; /* its memory was given back since: look at one set */
+    } else if (hole < data || hole > end) {
         hole = end;
     }
     set = (uint64_t)(data - base) / sizeof(snceSet);
