@@ -131,6 +131,10 @@ check:
 
 include $(SUPPORT)/bench.mk
 
+# --- Sanitizers, static analysis, coverage ----------------------------------
+
+include $(SUPPORT)/quality.mk
+
 # --- The rest --------------------------------------------------------------
 
 SHARE = $(DESTDIR)$(PREFIX)/share/sslsnce
