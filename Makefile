@@ -38,6 +38,9 @@ help:
 	@echo '                   about an hour; BENCH=NAME only one of them; KEEP=1 keeps'
 	@echo '                   the results (tests/bench/README.md)'
 	@echo 'make bench-smoke   the smallest size of each benchmark, in a minute'
+	@echo 'make sanitize      the tests under ASan, UBSan and TSan'
+	@echo 'make analyze       clang'"'"'s static analyzer and cppcheck'
+	@echo 'make coverage      which lines and branches the tests run, and why not all'
 	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
 	@echo 'make install       headers, man page and patch tool, under DESTDIR and PREFIX'
 	@echo 'make format-check  does the code keep to .clang-format?'
@@ -47,7 +50,7 @@ help:
 	@echo 'NSS_SRC=DIR        build from a copy of this NSS source tree'
 	@echo 'NSS_PARTS=all      build all of NSS, not its libraries only'
 	@echo 'SANITIZE=address   core and its tests with a sanitizer: address, thread or'
-	@echo '                   undefined, each in a directory of its own'
+	@echo '                   undefined, or address,undefined; in directories of their own'
 	@echo 'JOBS=2             how many compilers at once inside NSS'
 
 .PHONY: deps
