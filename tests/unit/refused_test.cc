@@ -203,16 +203,20 @@ TEST_F(SnceRefused, MemoryOfAFileWithoutStatusIsNotCounted) {
 
 // More than the handler of forks can watch: the others are taken to have
 // forked, so that none of them wipes what a child still uses.
-TEST(SnceRegion, ManyAtOnceAreAllUsable) {
+TEST(SnceRegion, ManyAtOnceStayForAForkedChildWhenTheyAreClosed) {
   std::vector<std::unique_ptr<Region>> regions;
   for (int i = 0; i < 80; ++i) regions.emplace_back(new Region(10));
   for (auto& region : regions)
     ASSERT_EQ(SNCE_OK, Session(1).Insert(region->cache(), At(kStart)));
+  Gate closed;
   Child child([&] {
+    if (!closed.Wait(60000)) return 2;
     for (auto& region : regions)
       if (Find(region->cache(), Session(1), At(kStart)) != SNCE_OK) return 1;
     return 0;
   });
+  for (auto& region : regions) region->Close();
+  closed.Open();
   EXPECT_EQ(0, child.Wait(60000));
 }
 
