@@ -47,6 +47,9 @@ help:
 	@echo 'make fuzz          a hostile region, inheritance string and configuration file,'
 	@echo '                   by libFuzzer, a minute each; SECONDS=, TARGETS=, JOBS='
 	@echo 'make fuzz-holes    does it find the checks that are taken out of the core?'
+	@echo 'make sanitize      the tests under ASan, UBSan and TSan'
+	@echo 'make analyze       clang'"'"'s static analyzer and cppcheck'
+	@echo 'make coverage      which lines and branches the tests run, and why not all'
 	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
 	@echo 'make install       headers, man page and patch tool, under DESTDIR and PREFIX'
 	@echo 'make format-check  does the code keep to .clang-format?'
@@ -56,7 +59,7 @@ help:
 	@echo 'NSS_SRC=DIR        build from a copy of this NSS source tree'
 	@echo 'NSS_PARTS=all      build all of NSS, not its libraries only'
 	@echo 'SANITIZE=address   core and its tests with a sanitizer: address, thread or'
-	@echo '                   undefined, each in a directory of its own'
+	@echo '                   undefined, or address,undefined; in directories of their own'
 	@echo 'JOBS=2             how many compilers at once inside NSS, and fuzzing processes'
 
 .PHONY: deps
@@ -155,6 +158,10 @@ include $(SUPPORT)/model.mk
 # --- Fuzzing ----------------------------------------------------------------
 
 include $(SUPPORT)/fuzz.mk
+
+# --- Sanitizers, static analysis, coverage ----------------------------------
+
+include $(SUPPORT)/quality.mk
 
 # --- The rest --------------------------------------------------------------
 

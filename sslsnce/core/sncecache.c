@@ -417,7 +417,7 @@ LookUp(const lookup *l, snceProbe *probe)
 {
     uint64_t words[SNCE_ENTRY_WORDS];
     bool otherAddress = false;
-    const snceHome *home;
+    const snceHome *home = NULL;
     snceResult result;
     snceSpot spot;
     snceView view;

@@ -136,6 +136,8 @@ snceGate_Leave(PRUint32 pass)
         atomic_store_explicit(&lines[pass].inside, gate_Inside(pass) - 1,
                               memory_order_release);
     } else {
+        /* A pass is a line that snceGate_Enter chose, so it is below GATE_LINES. */
+        /* cppcheck-suppress arrayIndexOutOfBoundsCond */
         atomic_fetch_sub_explicit(&lines[pass].inside, 1, memory_order_release);
     }
 }

@@ -242,6 +242,8 @@ ssl_FindServerSession(const sslSocket *ss, PRTime now, const PRIPv6Addr *addr,
 {
     static const sslServerCacheId defaultCache = { 0, 0 };
     PRUint8 certBuf[SID_CERT_BYTES];
+    /* sizeof reads nothing. */
+    /* cppcheck-suppress ctunullpointer */
     PRUint8 name[sizeof ss->sec.origin.name];
     PRUint8 *bigCert = NULL;
     sslSessionID *sid = NULL;

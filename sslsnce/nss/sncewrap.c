@@ -81,6 +81,8 @@ wrap_Name(wrapName *name, const SECKEYPublicKey *pubKey, CK_MECHANISM_TYPE mech)
 {
     const SECItem *first;
     const SECItem *second;
+    /* The array's place, not what is in it. */
+    /* cppcheck-suppress ctuuninitvar */
     PRUint8 *at = name->bytes;
 
     if (pubKey->keyType == rsaKey) { /* a certificate for PSS has one too */

@@ -16,6 +16,7 @@
 #include "secerr.h"
 #include "sslerr.h"
 #include "sslsnce/sslsnce.h"
+#include "test_build.h"
 #include "test_nss.h"
 
 namespace nss_test {
@@ -174,7 +175,7 @@ TEST_F(InheritTest, AParentsShutdownLeavesTheChildItsCache) {
     char c;
     close(to_child[1]);
     (void)!read(to_child[0], &c, 1);  // ends with the parent's end
-    _exit(Has(1) ? 0 : 1);
+    snce_test::LeaveChild(Has(1) ? 0 : 1);
   }
   SSL_ShutdownServerSessionIDCache();
   close(to_child[0]);

@@ -13,6 +13,7 @@
 #include "prerror.h"
 #include "secerr.h"
 #include "sslerr.h"
+#include "test_build.h"
 #include "test_nss.h"
 
 namespace nss_test {
@@ -51,7 +52,7 @@ int ChildrenShare(const std::vector<std::string>& nicknames) {
       (void)!read(start[0], &c, 1);  // ends when the parent closes its end
       ok = ok && TicketKeys(nickname, keys) == SECSuccess &&
            write(out[1], keys, sizeof(keys)) == sizeof(keys);
-      _exit(ok ? 0 : 1);
+      snce_test::LeaveChild(ok ? 0 : 1);
     }
     children.push_back(pid);
   }

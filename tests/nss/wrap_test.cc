@@ -23,6 +23,7 @@
 #include "sslerr.h"
 #include "sslproto.h"
 #include "sslsnce/sslsnce.h"
+#include "test_build.h"
 #include "test_identity.h"
 #include "test_nss.h"
 
@@ -398,7 +399,7 @@ class Worker {
     if (pid_ == 0) {
       close(down[1]);
       close(up[0]);
-      _exit(Run(listener, down[0], up[1]));
+      snce_test::LeaveChild(Run(listener, down[0], up[1]));
     }
     close(down[0]);
     close(up[1]);

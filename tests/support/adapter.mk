@@ -7,26 +7,38 @@
 #
 # BASE=DIR on the command line takes another tree than the one that `make nss`
 # built, with nss/ and dist/ in it like that one; the programs go into DIR/tests.
+#
+# With SANITIZE= or COVERAGE=1 (instrument.mk) the cache is compiled here, from
+# sslsnce/, and linked before libssl.a, which holds the same without. What is
+# defined already is not taken from an archive, and if it were, by a symbol that
+# sslsnce/ has not, the other symbols of that member would be defined twice, which
+# the linker refuses. The rest of NSS is as it was built.
 
+include tests/support/instrument.mk
 BASE := build/nss-$(NSS)
 DIST := $(BASE)/dist/$(shell cat $(BASE)/dist/latest)
-OUT := $(BASE)/tests
+OUT := $(BASE)/tests$(CODE_VARIANT)
+# Where tests are compiled.
+TESTED := $(BASE)/tests$(VARIANT)
 
 FLAGS := -O2 -g -fPIC -MMD -MP -Wall -Wextra -Wno-unused-parameter -Werror \
     -I$(BASE)/nss/lib/ssl -I$(BASE)/nss/lib/ssl/snce/include -Itests/support \
     -Itests/support/nss -I$(BASE)/dist/public/nss -I$(BASE)/dist/private/nss \
-    $(shell pkg-config --cflags nspr)
+    $(shell pkg-config --cflags nspr) $(SANITIZED)
 # What NSS itself defines for lib/ssl, so that both see the same structures.
 DEFINES := -DXP_UNIX -DLINUX -Dlinux -D_REENTRANT -DNDEBUG \
     -DUSE_UTIL_DIRECTLY -DNO_NSPR_10_SUPPORT -DNSS_SSL_SNCE=1
 
 # The objects of a folder's sources.
-objects = $(patsubst tests/%,$(OUT)/%.o,$(basename \
+objects = $(patsubst tests/%,$(TESTED)/%.o,$(basename \
     $(wildcard $(1)/*.cc $(1)/*.c)))
 ADAPTER_OBJECTS := $(call objects,tests/nss)
 POINTERS_OBJECTS := $(call objects,tests/regress/pointers)
 # What tests share; an archive, so that a test takes only what it uses.
 SUPPORT_OBJECTS := $(call objects,tests/support) $(call objects,tests/support/nss)
+# The cache itself, when it is compiled here.
+CODE_OBJECTS := $(if $(CODE_VARIANT),$(patsubst sslsnce/%.c,$(OUT)/sslsnce/%.o, \
+    $(wildcard sslsnce/core/*.c sslsnce/nss/*.c)))
 
 .PHONY: program run pointers-program pointers-run
 program: $(OUT)/adapter
@@ -46,18 +58,23 @@ $(OUT)/libsupport.a: $(SUPPORT_OBJECTS)
 
 $(OUT)/adapter: $(ADAPTER_OBJECTS)
 $(OUT)/pointers: $(POINTERS_OBJECTS)
-$(OUT)/adapter $(OUT)/pointers: $(OUT)/libsupport.a $(DIST)/lib/libssl.a
-	@test -n "$(filter %.o,$^)" || { echo '$(@F) has no tests yet' >&2; exit 1; }
-	$(CXX) $(LDFLAGS) -o $@ $(filter %.o,$^) $(OUT)/libsupport.a \
-	    $(DIST)/lib/libssl.a -L$(DIST)/lib \
+$(OUT)/adapter $(OUT)/pointers: $(CODE_OBJECTS) $(OUT)/libsupport.a \
+    $(DIST)/lib/libssl.a
+	@test -n "$(filter-out $(CODE_OBJECTS),$(filter %.o,$^))" || \
+	    { echo '$(@F) has no tests yet' >&2; exit 1; }
+	$(CXX) $(INSTRUMENT_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+	    $(OUT)/libsupport.a $(DIST)/lib/libssl.a -L$(DIST)/lib \
 	    -lsmime3 -lnss3 -lnssutil3 $$(pkg-config --libs nspr) \
 	    -lgmock -lgtest_main -lgtest -lpthread -ldl
 
-$(OUT)/%.o: tests/%.c
+$(TESTED)/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(FLAGS) $(DEFINES) $(CFLAGS) -c -o $@ $<
-$(OUT)/%.o: tests/%.cc
+$(TESTED)/%.o: tests/%.cc
 	@mkdir -p $(@D)
 	$(CXX) -std=gnu++17 $(FLAGS) $(DEFINES) $(CXXFLAGS) -c -o $@ $<
+$(OUT)/sslsnce/%.o: sslsnce/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(FLAGS) $(DEFINES) $(COUNTED) $(CFLAGS) -c -o $@ $<
 -include $(patsubst %.o,%.d,$(ADAPTER_OBJECTS) $(POINTERS_OBJECTS) \
-    $(SUPPORT_OBJECTS))
+    $(SUPPORT_OBJECTS) $(CODE_OBJECTS))

@@ -1,28 +1,26 @@
 # The core and its tests, without NSS. Included by the Makefile.
 #
-# A sanitizer changes every object, so each has a directory of its own.
+# SANITIZE= and COVERAGE=1: instrument.mk.
 
-CORE := build/core$(if $(SANITIZE),-$(SANITIZE))
+include $(SUPPORT)/instrument.mk
+CORE := build/core$(CODE_VARIANT)
+# Where tests are compiled.
+TESTED := build/core$(VARIANT)
 
 WARNINGS := -Wall -Wextra -Werror
 CORE_WARNINGS := $(WARNINGS) -Wshadow -Wvla -Wstrict-prototypes \
     -Wmissing-prototypes -Wconversion
-CORE_FLAGS := -O2 -g -fPIC -MMD -MP -Iinclude -Isslsnce/core
-ifneq ($(SANITIZE),)
-CORE_FLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
-ifeq ($(SANITIZE),undefined)
-CORE_FLAGS += -fno-sanitize-recover=all
-endif
-endif
+CORE_FLAGS := -O2 -g -fPIC -MMD -MP -Iinclude -Isslsnce/core \
+    $(SANITIZED)
 
 CORE_OBJECTS := $(patsubst sslsnce/%.c,$(CORE)/%.o,$(wildcard sslsnce/core/*.c))
-UNIT_OBJECTS := $(patsubst %,$(CORE)/%.o,$(basename \
+UNIT_OBJECTS := $(patsubst %,$(TESTED)/%.o,$(basename \
     $(wildcard tests/unit/*.cc tests/unit/*.c)))
-PROCESSES_OBJECTS := $(patsubst %,$(CORE)/%.o,$(basename \
+PROCESSES_OBJECTS := $(patsubst %,$(TESTED)/%.o,$(basename \
     $(wildcard tests/processes/*.cc tests/processes/*.c)))
 
 # What tests share; an archive, so that a test takes only what it uses.
-SUPPORT_OBJECTS := $(patsubst %,$(CORE)/%.o,$(basename \
+SUPPORT_OBJECTS := $(patsubst %,$(TESTED)/%.o,$(basename \
     $(wildcard tests/support/*.cc tests/support/*.c)))
 
 .PHONY: core unit processes unit-program processes-program
@@ -45,11 +43,12 @@ FORCE:
 
 $(CORE)/core/%.o: sslsnce/core/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(CORE_WARNINGS) $(CORE_FLAGS) $(CFLAGS) -c -o $@ $<
-$(CORE)/tests/%.o: tests/%.c
+	$(CC) -std=gnu11 $(CORE_WARNINGS) $(CORE_FLAGS) $(COUNTED) $(CFLAGS) \
+	    -c -o $@ $<
+$(TESTED)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(WARNINGS) $(CORE_FLAGS) -Itests/support $(CFLAGS) -c -o $@ $<
-$(CORE)/tests/%.o: tests/%.cc
+$(TESTED)/tests/%.o: tests/%.cc
 	@mkdir -p $(@D)
 	$(CXX) -std=gnu++17 $(WARNINGS) $(CORE_FLAGS) -Itests/support $(CXXFLAGS) -c -o $@ $<
 
@@ -59,7 +58,7 @@ define test_program
 $(CORE)/$(1): $$($(2)) $(CORE)/libsupport.a $(CORE)/libsnce.a $(CORE)/objects
 	@test -n "$$($(2))" || \
 	    { echo 'tests/$(1) has no tests yet' >&2; exit 1; }
-	$$(CXX) $(filter -fsanitize=%,$(CORE_FLAGS)) $$(LDFLAGS) -o $$@ $$($(2)) \
+	$$(CXX) $(INSTRUMENT_LINK) $$(LDFLAGS) -o $$@ $$($(2)) \
 	    $(CORE)/libsupport.a $(CORE)/libsnce.a -lgmock -lgtest_main -lgtest -lpthread
 $(1)-program: $(CORE)/$(1)
 $(1): $(CORE)/$(1)

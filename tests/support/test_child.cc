@@ -18,6 +18,7 @@
 #include <cstdlib>
 
 #include "gtest/gtest.h"
+#include "test_build.h"
 
 namespace snce_test {
 
@@ -33,7 +34,7 @@ Child::Child(const std::function<int()>& body) {
   const int status = body();
   fflush(stdout);
   fflush(stderr);
-  _exit(status == 0 && ::testing::Test::HasFailure() ? 1 : status);
+  LeaveChild(status == 0 && ::testing::Test::HasFailure() ? 1 : status);
 }
 
 Child Child::Exec(const std::string& program,

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -169,8 +170,23 @@ void SealLike(int copy, int fd) {
   EXPECT_EQ(0, fcntl(copy, F_ADD_SEALS, fcntl(fd, F_GET_SEALS)));
 }
 
-Watchdog::Watchdog(unsigned seconds) { alarm(seconds); }
+namespace {
 
-Watchdog::~Watchdog() { alarm(0); }
+void LimitProcessorTime(unsigned seconds) {
+  const struct itimerval limit = {{0, 0}, {static_cast<time_t>(seconds), 0}};
+  setitimer(ITIMER_PROF, &limit, nullptr);
+}
+
+}  // namespace
+
+Watchdog::Watchdog(unsigned seconds) {
+  LimitProcessorTime(seconds);
+  alarm(10 * seconds);
+}
+
+Watchdog::~Watchdog() {
+  alarm(0);
+  LimitProcessorTime(0);
+}
 
 }  // namespace snce_test

@@ -89,8 +89,9 @@ void SealLike(int copy, int fd);
 // How many descriptors this process has open.
 int OpenDescriptors();
 
-// Watchdog ends the program by SIGALRM if it lives for longer than |seconds|,
-// so that a loop that never ends fails a test instead of stopping a run.
+// Watchdog ends the program by a signal if it lives for longer than |seconds|
+// of processor time, or ten times as long by the clock, which a busy machine
+// may need: so a loop that never ends fails a test instead of stopping a run.
 class Watchdog {
  public:
   explicit Watchdog(unsigned seconds);

@@ -379,7 +379,7 @@ class SnceHostile : public ::testing::Test {
     return options;
   }
 
-  Watchdog watchdog_{kSanitized ? 300u : 60u};
+  Watchdog watchdog_{300};
   Region region_{Small()};
 };
 

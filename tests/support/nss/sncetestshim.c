@@ -9,8 +9,10 @@
 #include "nss.h"
 #include "pk11pub.h"
 #include "secitem.h"
+#include "snce/nss/snceerror.h"
 #include "snce/nss/sncegate.h"
 #include "snce/nss/snceinstance.h"
+#include "snce/nss/snceint.h"
 #include "snce/nss/sncering.h"
 #include "ssl.h"
 #include "sslimpl.h"
@@ -212,6 +214,9 @@ SECStatus ShimConfigInstance(ShimInstance *instance, int entries, PRUint32 ssl2,
   return SSL_ConfigServerSessionIDCacheInstance((cacheDesc *)instance, entries,
                                                 ssl2, ssl3, NULL, PR_FALSE);
 }
+SECStatus ShimInheritInstance(ShimInstance *instance, const char *string) {
+  return SSL_InheritMPServerSIDCacheInstance((cacheDesc *)instance, string);
+}
 SECStatus ShimShutdownInstance(ShimInstance *instance) {
   return SSL_ShutdownServerSessionIDCacheInstance((cacheDesc *)instance);
 }
@@ -221,6 +226,35 @@ void ShimBindInstance(PRFileDesc *fd, const ShimInstance *instance) {
 
 int ShimEnterGate(PRUint32 *pass) { return snceGate_Enter(pass) != NULL; }
 void ShimLeaveGate(PRUint32 pass) { snceGate_Leave(pass); }
+
+int ShimStoreChanged(const ShimSid *sid, size_t at, PRUint8 mask) {
+  PRUint8 none[1];
+  snceSession session;
+  snceKey key;
+  snceResult result = SNCE_INVALID;
+  PRUint32 pass;
+  snceRegion *region = snceGate_Enter(&pass);
+  if (!region) return SNCE_GONE;
+  memset(&session, 0, sizeof(session));
+  session.certificate.data = none;
+  session.certificate.capacity = sizeof(none);
+  memset(&key, 0, sizeof(key));
+  key.id = sid->u.ssl3.sessionID;
+  key.idLen = sid->u.ssl3.sessionIDLength;
+  memcpy(key.address, &sid->addr, sizeof(key.address));
+  result = snceCache_Lookup(snceRegion_DefaultCache(region), &key,
+                            (snceTime){sid->creationTime}, &session);
+  if (result == SNCE_OK && at < sizeof(session.state)) {
+    session.state[at] ^= mask;
+    result = snceCache_Insert(snceRegion_DefaultCache(region), &session,
+                              (snceTime){sid->creationTime});
+  }
+  snceGate_Leave(pass);
+  return result;
+}
+PRErrorCode ShimErrorOf(int result) {
+  return snceError_Code((snceResult)result);
+}
 
 static SECStatus CopyKey(PK11SymKey *key, PRUint8 *out, unsigned int len) {
   SECItem *value;
@@ -286,6 +320,29 @@ int ShimFitsWrapKey(SECKEYPublicKey *pub, SECKEYPrivateKey *priv,
 void ShimForgetWrapKeys(void) { (void)SSL3_ShutdownServerCache(); }
 void ShimTouchWrapKeys(void) { (void)snceRing_Turn(); }
 
+SECStatus ShimPutTicketRecord(const SECKEYPublicKey *pub, const PRUint8 *record,
+                              size_t len) {
+  PRUint8 name[SNCE_KEY_NAME_BYTES] = SNCE_KEY_TAG_TICKET;
+  PRUint8 winner[1];
+  size_t winnerLen;
+  PRUint32 pass;
+  SECStatus rv = SECFailure;
+  SECItem *spki = SECKEY_EncodeDERSubjectPublicKeyInfo(pub);
+  snceRegion *region = snceGate_Enter(&pass);
+  if (!region) return SECFailure;
+  if (spki) {
+    rv = PK11_HashBuf(SEC_OID_SHA256, name + SNCE_KEY_TAG_BYTES, spki->data,
+                      (PRInt32)spki->len);
+  }
+  SECITEM_FreeItem(spki, PR_TRUE);
+  if (rv == SECSuccess &&
+      snceKeyLog_Put(region, name, record, len, winner, sizeof(winner),
+                     &winnerLen) != SNCE_OK) {
+    rv = SECFailure;
+  }
+  snceGate_Leave(pass);
+  return rv;
+}
 unsigned int ShimFillKeyLog(void) {
   PRUint8 name[SNCE_KEY_NAME_BYTES];
   PRUint8 value = 0;

@@ -9,6 +9,7 @@
 
 #include "cert.h"
 #include "keyhi.h"
+#include "prerror.h"
 #include "prio.h"
 #include "prtime.h"
 #include "seccomon.h"
@@ -99,12 +100,19 @@ typedef struct {
 } ShimInstance;
 SECStatus ShimConfigInstance(ShimInstance *instance, int entries, PRUint32 ssl2,
                              PRUint32 ssl3);
+SECStatus ShimInheritInstance(ShimInstance *instance, const char *string);
 SECStatus ShimShutdownInstance(ShimInstance *instance);
 void ShimBindInstance(PRFileDesc *fd, const ShimInstance *instance);
 
 /* A thread that is inside the region, as a lookup is while it lasts. */
 int ShimEnterGate(PRUint32 *pass);
 void ShimLeaveGate(PRUint32 pass);
+
+/* Stores in the default cache what no sid is packed to: the session of |sid|
+ * with |mask| in byte |at| of its state changed. Returns the core's result. */
+int ShimStoreChanged(const ShimSid *sid, size_t at, PRUint8 mask);
+/* The error that stands for a result of the core, a number of snce.h. */
+PRErrorCode ShimErrorOf(int result);
 
 /* A wrapping key as a handshake gets it. */
 typedef struct {
@@ -124,6 +132,9 @@ void ShimForgetWrapKeys(void);
 void ShimTouchWrapKeys(void);
 /* Fills the region's key log with records of nobody; how many. */
 unsigned int ShimFillKeyLog(void);
+/* Enters |record| as the ticket keys that this server key wraps. */
+SECStatus ShimPutTicketRecord(const SECKEYPublicKey *pub, const PRUint8 *record,
+                              size_t len);
 /* Whether the ServerHello of |fd| answers the client's server_name. */
 int ShimAnswersServerName(PRFileDesc *fd);
 

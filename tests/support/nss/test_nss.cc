@@ -20,6 +20,7 @@
 #include "prnetdb.h"
 #include "sslexp.h"
 #include "sslproto.h"
+#include "test_build.h"
 #include "test_identity.h"
 
 namespace nss_test {
@@ -213,7 +214,7 @@ class StageEnvironment : public ::testing::Environment {
       status = found->second(parts);
     }
     fflush(stderr);
-    _exit(status);
+    snce_test::LeaveChild(status);
   }
 };
 const ::testing::Environment* const stage_environment =
@@ -447,7 +448,7 @@ int InFork(const std::function<int()>& body) {
   if (pid == 0) {
     int status = body();
     fflush(stderr);
-    _exit(status);
+    snce_test::LeaveChild(status);
   }
   return pid < 0 ? -1 : WaitFor(pid);
 }

@@ -1,0 +1,248 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// refused_test.cc: a kernel that refuses what the region asks of it. In
+// children, under a filter of system calls (seccomp) that answers one of them
+// with an error.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "sslsnce/snce.h"
+#include "test_child.h"
+#include "test_clock.h"
+#include "test_region.h"
+#include "test_server.h"
+#include "test_session.h"
+
+namespace snce_test {
+namespace {
+
+constexpr int kNoFilter = 77;  // what a child returns where there is no seccomp
+
+// A system call and the error that it gets; only where its second or third
+// argument has a bit of |flags|, or is |flags|, if that is asked for.
+struct Refusal {
+  long call;
+  int error;
+  int argument;  // -1: whatever they are
+  uint32_t value;
+  bool any_bit;
+};
+
+bool Refuse(const Refusal& refusal) {
+  const uint32_t number = offsetof(struct seccomp_data, nr);
+  const uint32_t low =
+      uint32_t(offsetof(struct seccomp_data, args)) +
+      8 * uint32_t(refusal.argument < 0 ? 0 : refusal.argument);
+  std::vector<struct sock_filter> program = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, number),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, uint32_t(refusal.call), 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low),
+      BPF_JUMP(BPF_JMP | (refusal.any_bit ? BPF_JSET : BPF_JEQ) | BPF_K,
+               refusal.value, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | uint32_t(refusal.error)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  if (refusal.argument < 0) program[3].jf = 0;  // both ways to the error
+  struct sock_fprog filter = {static_cast<unsigned short>(program.size()),
+                              program.data()};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+// Runs |body| in a child under |refusals|; its status, or kNoFilter.
+int Under(const std::vector<Refusal>& refusals,
+          const std::function<int()>& body) {
+  Child child([&] {
+    for (const Refusal& refusal : refusals)
+      if (!Refuse(refusal)) return kNoFilter;
+    return body();
+  });
+  return child.Wait(60000);
+}
+
+Refusal Always(long call, int error) { return {call, error, -1, 0, false}; }
+
+class SnceRefused : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (Under({Always(SYS_sysinfo, ENOSYS)}, [] { return 0; }) == kNoFilter)
+      GTEST_SKIP() << "no filter of system calls here";
+  }
+};
+
+TEST_F(SnceRefused, ARegionThatCannotBeMadeSaysWhyAndLeavesNothing) {
+  const struct {
+    const char* what;
+    Refusal refusal;
+    snceResult result;
+  } kTable[] = {
+      {"no memory files", Always(SYS_memfd_create, ENOSYS), SNCE_UNSUPPORTED},
+      {"no descriptors", Always(SYS_memfd_create, EMFILE), SNCE_NO_DESCRIPTOR},
+      {"none in the system", Always(SYS_memfd_create, ENFILE),
+       SNCE_NO_DESCRIPTOR},
+      {"no memory for the file", Always(SYS_memfd_create, ENOMEM),
+       SNCE_NO_MEMORY},
+      {"a file too large", Always(SYS_ftruncate, EFBIG), SNCE_LIMIT},
+      {"no seals", {SYS_fcntl, EPERM, 1, F_ADD_SEALS, false}, SNCE_UNSUPPORTED},
+      {"no descriptor for exec",
+       {SYS_fcntl, EINVAL, 1, F_SETFD, false},
+       SNCE_UNSUPPORTED},
+      {"no mapping of it",
+       {SYS_mmap, ENOMEM, 3, MAP_NORESERVE | MAP_SHARED, false},
+       SNCE_NO_MEMORY},
+      {"no access to it",
+       {SYS_mprotect, ENOMEM, 2, PROT_READ | PROT_WRITE, false},
+       SNCE_NO_MEMORY},
+      {"no random numbers", Always(SYS_getrandom, ENOSYS), SNCE_UNSUPPORTED},
+      {"no status of it", Always(SYS_newfstatat, EIO), SNCE_BAD_DESCRIPTOR},
+  };
+  const snceCacheOptions options = Options(1000);
+  const int free = dup(0);
+  close(free);
+  for (const auto& row : kTable) {
+    const int status = Under({row.refusal, Always(SYS_fstat, EIO)}, [&] {
+      snceRegion* region = nullptr;
+      const snceResult result = snceRegion_Create(&region, &options, true);
+      // Nothing of it may stay open: the first free number is free again.
+      const int next = dup(0);
+      return region == nullptr && next == free ? 100 + int(result) : 1;
+    });
+    EXPECT_EQ(100 + int(row.result), status) << row.what;
+  }
+}
+
+// MFD_NOEXEC_SEAL came with Linux 6.3.
+TEST_F(SnceRefused, AnOlderKernelsMemoryFileDoesToo) {
+  constexpr uint32_t kNoExecSeal = 8;
+  EXPECT_EQ(0, Under({{SYS_memfd_create, EINVAL, 1, kNoExecSeal, true}}, [] {
+              Region region(1000);
+              const Session session(1);
+              return session.Insert(region.cache(), At(kStart)) == SNCE_OK &&
+                             Find(region.cache(), session, At(kStart)) ==
+                                 SNCE_OK
+                         ? 0
+                         : 1;
+            }));
+}
+
+// As where memory is locked: the file is punched instead of the mapping.
+TEST_F(SnceRefused, AFlushWipesWithoutMadvise) {
+  EXPECT_EQ(0, Under({}, [] {
+              Region region(1000);
+              Session session(1);
+              const std::vector<uint8_t> secret = Bytes(4711, 48);
+              std::copy(secret.begin(), secret.end(), session.get()->state);
+              if (session.Insert(region.cache(), At(kStart)) != SNCE_OK)
+                return 2;
+              if (!CountInFile(region.fd(), secret.data(), secret.size()))
+                return 3;
+              if (!Refuse({SYS_madvise, EINVAL, 2, MADV_REMOVE, false}))
+                return 4;
+              if (snceCache_Flush(region.cache()) != SNCE_OK) return 5;
+              return CountInFile(region.fd(), secret.data(), secret.size()) ? 6
+                                                                            : 0;
+            }));
+}
+
+// What cannot be emptied is not used: the cache stays as it was.
+TEST_F(SnceRefused, WithoutEitherAFlushFailsAndKeepsTheCache) {
+  EXPECT_EQ(0, Under({}, [] {
+              Region region(1000);
+              const Session session(1, 0, kEverything);
+              if (session.Insert(region.cache(), At(kStart)) != SNCE_OK)
+                return 2;
+              if (!Refuse({SYS_madvise, EINVAL, 2, MADV_REMOVE, false}) ||
+                  !Refuse(Always(SYS_fallocate, EOPNOTSUPP)))
+                return 3;
+              if (snceCache_Flush(region.cache()) != SNCE_NO_MEMORY) return 4;
+              return Find(region.cache(), session, At(kStart)) == SNCE_OK ? 0
+                                                                          : 5;
+            }));
+}
+
+// A file system without SEEK_DATA: all slots are looked at.
+TEST_F(SnceRefused, GrowingWithoutHolesToldKeepsAll) {
+  EXPECT_EQ(
+      0, Under({{SYS_lseek, EINVAL, 2, SEEK_DATA, false}}, [] {
+        Region region(1000);
+        for (uint64_t serial = 0; serial < 500; ++serial)
+          if (Session(serial).Insert(region.cache(), At(kStart)) != SNCE_OK)
+            return 2;
+        const snceCacheOptions options = Options(4000);
+        if (snceCache_Configure(region.cache(), &options) != SNCE_OK) return 3;
+        return CountFound(region.cache(), 0, 500, At(kStart)) == 500 ? 0 : 4;
+      }));
+}
+
+TEST_F(SnceRefused, MemoryOfAFileWithoutStatusIsNotCounted) {
+  EXPECT_EQ(0, Under({}, [] {
+              Region region(1000);
+              if (!snceRegion_ResidentBytes(region.get())) return 2;
+              if (!Refuse(Always(SYS_newfstatat, EIO)) ||
+                  !Refuse(Always(SYS_fstat, EIO)))
+                return 3;
+              return snceRegion_ResidentBytes(region.get()) == 0 ? 0 : 4;
+            }));
+}
+
+// More than the handler of forks can watch: the others are taken to have
+// forked, so that none of them wipes what a child still uses.
+TEST(SnceRegion, ManyAtOnceStayForAForkedChildWhenTheyAreClosed) {
+  std::vector<std::unique_ptr<Region>> regions;
+  for (int i = 0; i < 80; ++i) regions.emplace_back(new Region(10));
+  for (auto& region : regions)
+    ASSERT_EQ(SNCE_OK, Session(1).Insert(region->cache(), At(kStart)));
+  Gate closed;
+  Child child([&] {
+    if (!closed.Wait(60000)) return 2;
+    for (auto& region : regions)
+      if (Find(region->cache(), Session(1), At(kStart)) != SNCE_OK) return 1;
+    return 0;
+  });
+  for (auto& region : regions) region->Close();
+  closed.Open();
+  EXPECT_EQ(0, child.Wait(60000));
+}
+
+// A name of one label has no wildcard above it.
+TEST(SnceServerName, OfOneLabelChoosesItsOwnCacheOrTheDefaultOne) {
+  Region region(100);
+  snceServerId id;
+  EXPECT_EQ(kDefault, Choose(region.get(), "localhost"));
+  ASSERT_EQ(SNCE_OK, Add(region.get(), "localhost", Options(10), &id));
+  EXPECT_EQ(id, Choose(region.get(), "localhost"));
+  EXPECT_EQ(kDefault, Choose(region.get(), "other"));
+}
+
+TEST(SnceServerName, IsAHostsNameOrAWildcardOrNone) {
+  auto is_name = [](const std::string& name) {
+    return snceServer_IsName(BytesOf(name), name.size());
+  };
+  EXPECT_TRUE(is_name("localhost"));
+  EXPECT_TRUE(is_name("*.example"));
+  EXPECT_TRUE(is_name("a.example."));
+  EXPECT_FALSE(is_name(""));
+  EXPECT_FALSE(is_name("a..example"));
+  EXPECT_FALSE(is_name("a.*.example"));
+  EXPECT_FALSE(is_name("*"));
+  EXPECT_FALSE(is_name(std::string(300, 'a')));
+}
+
+}  // namespace
+}  // namespace snce_test

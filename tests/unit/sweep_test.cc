@@ -1,0 +1,70 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// sweep_test.cc: sessions that have been expired for more than a second, which
+// a slot's stamp then shows, are the first to go.
+
+#include <cstdint>
+
+#include "gtest/gtest.h"
+#include "sslsnce/snce.h"
+#include "test_clock.h"
+#include "test_region.h"
+#include "test_session.h"
+
+namespace snce_test {
+namespace {
+
+constexpr uint64_t kExpiring = 10000;  // their serials; those of others below
+constexpr uint64_t kNew = 20000;
+
+// By age and by use the live ones would go: they are old and nobody asked for
+// them, while those that have expired were asked for until then.
+TEST(SnceSweep, ExpiredSessionsAreReplacedBeforeOlderLiveOnes) {
+  Region region(1000);
+  const snceCache cache = region.cache();
+  const snceTime then = At(kStart - 1000 * kSecond);
+  for (uint64_t serial = 0; serial < 500; ++serial) {
+    ASSERT_EQ(SNCE_OK, Session(serial).Created(then).Insert(cache, then));
+    const Session expiring = Session(kExpiring + serial).Class(SNCE_CLASS_SSL2);
+    ASSERT_EQ(SNCE_OK, expiring.Insert(cache, At(kStart)));
+    ASSERT_EQ(SNCE_OK, Find(cache, expiring, At(kStart + 99 * kSecond)));
+  }
+  const snceTime later = At(kStart + 102 * kSecond);
+  for (uint64_t serial = 0; serial < 450; ++serial)
+    ASSERT_EQ(SNCE_OK,
+              Session(kNew + serial).Created(later).Insert(cache, later));
+  uint64_t live = 0;
+  for (uint64_t serial = 0; serial < 500; ++serial)
+    live += Find(cache, Session(serial).Created(then), later) == SNCE_OK;
+  EXPECT_GE(live, 490u);
+  EXPECT_LE(region.Figures().replacedLive, 10u);
+  EXPECT_GE(region.Figures().replacedExpired, 10u);
+}
+
+// One insert in four wipes what has expired in the two sets that it has in
+// hand, with the certificates of it.
+TEST(SnceSweep, InsertsWipeWhatHasExpiredNearThem) {
+  Region region(1000);
+  const snceCache cache = region.cache();
+  for (uint64_t serial = 0; serial < 300; ++serial)
+    ASSERT_EQ(SNCE_OK, Session(kExpiring + serial)
+                           .Class(SNCE_CLASS_SSL2)
+                           .Certificate(Bytes(serial, 100))
+                           .Insert(cache, At(kStart)));
+  ASSERT_EQ(300u, region.Figures().live);
+  ASSERT_EQ(300u, region.Figures().certificates);
+  const snceTime later = At(kStart + 102 * kSecond);
+  for (uint64_t serial = 0; serial < 300; ++serial)
+    ASSERT_EQ(SNCE_OK,
+              Session(kNew + serial).Created(later).Insert(cache, later));
+  const snceFigures figures = region.Figures();
+  EXPECT_GE(figures.wiped, 100u);
+  EXPECT_EQ(600u, figures.live + figures.wiped + figures.replacedExpired);
+  EXPECT_EQ(figures.live - 300, figures.certificates);
+  EXPECT_EQ(0u, figures.replacedLive);
+}
+
+}  // namespace
+}  // namespace snce_test
