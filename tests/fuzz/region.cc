@@ -56,7 +56,8 @@ constexpr const char* kNames[] = {
     "a.example",   "*.b.example", "c.example",  "d.example", "*.e.example",
     "x.b.example", "A.Example",   "g.example.", "*",         "no name here"};
 constexpr uint32_t kKeys = 16, kVariants = 4;
-constexpr unsigned kRecorded = 3;  // keys in the log
+constexpr unsigned kRecorded = 3,
+                   kKeyNames = 8;  // keys in the log, and asked for
 
 snceCacheOptions OptionsNth(unsigned which) {
   static constexpr uint32_t kEntries[] = {40, 20, 60, 300, 1};
@@ -107,7 +108,7 @@ std::vector<uint8_t> KeyName(unsigned which) {
 }
 
 std::vector<uint8_t> KeyValue(unsigned which) {
-  return snce_test::Bytes(2000 + which, 60 + which * 700);
+  return snce_test::Bytes(2000 + which, 60 + which * 500);
 }
 
 const uint8_t* BytesOf(const char* name) {
@@ -278,6 +279,10 @@ class Input {
       case kSmall:
         return sandbox_->Store(at, record.value % 64);
       case kRange:
+        // Of a hint, the number of the server: its hash goes on to fit.
+        if (at >= SNCE_AT_NAMES && at < SNCE_AT_COUNTERS)
+          return sandbox_->Store(at, (was & ~SNCE_HINT_NUMBER) |
+                                         (record.value & SNCE_HINT_NUMBER));
         return sandbox_->Store(at, (record.value & 0xff) << SNCE_SERIAL_SHIFT |
                                        targets.HeapPage(record.value >> 8));
       case kOnes:
@@ -569,15 +574,15 @@ class Input {
                                        new uint8_t[1500], new uint8_t[8],
                                        nullptr};
     const unsigned buffer = record.d & 3;
-    const unsigned which = record.b % (kRecorded + 2);
+    const unsigned which = record.b % kKeyNames;  // its cell, too
     static const auto* const names = [] {
       auto* all = new std::vector<std::vector<uint8_t>>;
-      for (unsigned i = 0; i < kRecorded + 2; ++i) all->push_back(KeyName(i));
+      for (unsigned i = 0; i < kKeyNames; ++i) all->push_back(KeyName(i));
       return all;
     }();
     static const auto* const values = [] {
       auto* all = new std::vector<std::vector<uint8_t>>;
-      for (unsigned i = 0; i < kRecorded + 2; ++i) all->push_back(KeyValue(i));
+      for (unsigned i = 0; i < kKeyNames; ++i) all->push_back(KeyValue(i));
       return all;
     }();
     size_t len = 0;
