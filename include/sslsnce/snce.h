@@ -413,8 +413,9 @@ typedef struct {
     uint64_t corrupt;      /* entries that failed their checksum, spoiled by a
                             * writer that was stopped and woke up too late */
     uint64_t certificates; /* certificates stored now */
-    uint64_t wiped;        /* taken out because they had expired or lost their
-                            * certificate, by a flush, or in shrinking: when
+    uint64_t wiped;        /* taken out because they had expired, lost their
+                            * certificate or were spoiled by a writer that came
+                            * too late, by a flush, or in shrinking: when
                             * all rests, inserts = live + replaced... +
                             * removals + wiped */
 } snceFigures;
