@@ -20,6 +20,7 @@ help:
 	@echo 'make check         every test'
 	@echo 'make unit          the tests of the core alone, in seconds and without NSS'
 	@echo 'make processes     the tests of the core with many processes'
+	@echo 'make storm         workers killed and stopped for STORM_SECONDS=40 a storm'
 	@echo 'make core          the core alone: build/core/libsnce.a'
 	@echo 'make nss           patched NSS: build/nss-$(NSS)/{nss,dist,lib/libssl3.so}'
 	@echo 'make nss-stock     the same unpatched: build/stock-$(NSS)'
@@ -57,6 +58,7 @@ deps:
 # --- The core and its tests: no NSS ----------------------------------------
 
 include $(SUPPORT)/core.mk
+include $(SUPPORT)/storm.mk
 
 # --- NSS -------------------------------------------------------------------
 
