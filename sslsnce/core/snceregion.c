@@ -92,11 +92,18 @@ AfterFork(void)
     (void)pthread_mutex_unlock(&watchLock);
 }
 
-/* A child has its parent's mappings, but not the locks on them. */
+/* A child has its parent's mappings, but not the locks on them. And a thread that
+ * had a turn is not in it: it had that turn under the parent's process id, which
+ * is the child's own if each is the first process of a PID namespace, as in
+ * containers. Then the child would wait for itself for ever. */
 static void
 AfterForkInChild(void)
 {
     for (unsigned i = 0; i < REGIONS_WATCHED; i++) {
+        if (watched[i]) {
+            atomic_store_explicit(&watched[i]->turnHolder, 0,
+                                  memory_order_relaxed);
+        }
         if (watched[i] && watched[i]->locked) {
             watched[i]->locked = LockInMemory(watched[i]) == SNCE_OK;
         }

@@ -10,15 +10,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "sslsnce/snce.h"
+#include "storm.h"
 #include "test_build.h"
 #include "test_child.h"
 #include "test_clock.h"
@@ -35,10 +34,7 @@ constexpr uint64_t kKeys = 60;  // in each
 constexpr uint64_t kKept =
     50;  // sessions that each process keeps in the stable
 
-int Seconds() {
-  const char* given = getenv("SNCE_STORM_SECONDS");
-  return given != nullptr ? std::max(1, atoi(given)) : 12;
-}
+int Seconds() { return StormSeconds(12); }
 
 struct Tally {
   std::atomic<uint64_t> operations, hits, inserts, dropped, gone, chosen;

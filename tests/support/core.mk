@@ -1,23 +1,26 @@
 # The core and its tests, without NSS. Included by the Makefile.
 #
-# SANITIZE= and COVERAGE=1: instrument.mk.
+# SANITIZE= and COVERAGE=1: instrument.mk. STEPS=1, which lets a process stop at
+# each step (storm.mk), changes every object as well.
 
 include $(SUPPORT)/instrument.mk
-CORE := build/core$(CODE_VARIANT)
+CORE := build/core$(CODE_VARIANT)$(if $(STEPS),-steps)
 # Where tests are compiled.
-TESTED := build/core$(VARIANT)
+TESTED := build/core$(VARIANT)$(if $(STEPS),-steps)
 
 WARNINGS := -Wall -Wextra -Werror
 CORE_WARNINGS := $(WARNINGS) -Wshadow -Wvla -Wstrict-prototypes \
     -Wmissing-prototypes -Wconversion
 CORE_FLAGS := -O2 -g -fPIC -MMD -MP -Iinclude -Isslsnce/core \
-    $(SANITIZED)
+    $(if $(STEPS),-DSNCE_STEPS) $(SANITIZED)
 
 CORE_OBJECTS := $(patsubst sslsnce/%.c,$(CORE)/%.o,$(wildcard sslsnce/core/*.c))
 UNIT_OBJECTS := $(patsubst %,$(TESTED)/%.o,$(basename \
     $(wildcard tests/unit/*.cc tests/unit/*.c)))
 PROCESSES_OBJECTS := $(patsubst %,$(TESTED)/%.o,$(basename \
     $(wildcard tests/processes/*.cc tests/processes/*.c)))
+STEPS_OBJECTS := $(patsubst %,$(TESTED)/%.o,$(basename \
+    $(wildcard tests/steps/*.cc tests/steps/*.c)))
 
 # What tests share; an archive, so that a test takes only what it uses.
 SUPPORT_OBJECTS := $(patsubst %,$(TESTED)/%.o,$(basename \
@@ -34,7 +37,8 @@ $(CORE)/libsupport.a: $(SUPPORT_OBJECTS) $(CORE)/objects
 	ar rcs $@ $(SUPPORT_OBJECTS)
 
 # Changes when a source comes or goes: what was linked with it is then old.
-LISTED := $(CORE_OBJECTS) $(SUPPORT_OBJECTS) $(UNIT_OBJECTS) $(PROCESSES_OBJECTS)
+LISTED := $(CORE_OBJECTS) $(SUPPORT_OBJECTS) $(UNIT_OBJECTS) $(PROCESSES_OBJECTS) \
+    $(STEPS_OBJECTS)
 $(CORE)/objects: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LISTED)' | cmp -s - $@ || echo '$(LISTED)' >$@
