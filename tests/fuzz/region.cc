@@ -80,7 +80,8 @@ class Sessions {
     for (uint32_t server = 0; server <= kServers; ++server)
       for (uint32_t key = 0; key < kKeys; ++key)
         for (uint32_t variant = 0; variant < kVariants; ++variant) {
-          Session session(key, server * kVariants + variant, key + variant & 7);
+          Session session(key, server * kVariants + variant,
+                          uint8_t((key * 3 + variant * 5 + 1) & 7));
           session.Created(At(kStart));
           // Some of the larger sizes that a store has.
           if (variant == 3 && key < 3)
@@ -224,6 +225,17 @@ class Input {
                     offsetof(snceHeader, heap)) == 0,
              "a header that is not the region's was taken");
     }
+    if (region_ != nullptr && !armed_) {
+      // Nor does a sum make another build's or another's of it.
+      const auto same = [this](uint64_t at, uint64_t bytes) {
+        return memcmp(sandbox_->Page(0) + at, sandbox_->Kept(0) + at, bytes) ==
+               0;
+      };
+      EXPECT(same(offsetof(snceHeader, signature), 8), "another build's");
+      EXPECT(same(offsetof(snceHeader, bytes), 8), "another size");
+      EXPECT(use_ != kInheriting || same(offsetof(snceHeader, id), 16),
+             "another region than the string's");
+    }
     return region_ != nullptr;
   }
 
@@ -319,10 +331,11 @@ class Input {
       case kForgeSession: {
         Targets::Slot slot;
         if (!targets.SessionOf(record, &slot)) return;
-        sandbox_->Store(slot.set + offsetof(snceSet, slot) +
-                            slot.way * sizeof(snceSlot) +
-                            record.d % SNCE_ENTRY_WORDS * 8,
-                        record.value);
+        const uint64_t word = slot.set + offsetof(snceSet, slot) +
+                              slot.way * sizeof(snceSlot) +
+                              record.d % SNCE_ENTRY_WORDS * 8;
+        sandbox_->Store(word, record.c % 2 ? sandbox_->Load(word) ^ record.value
+                                           : record.value);
         return ForgeSlot(slot);
       }
       case kForgeKey:
@@ -729,7 +742,9 @@ size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
             dice(2) ? uint32_t(wide()) : uint32_t(record.d + dice(9) - 4);
         break;
       case 10:
-        record.value = dice(2) ? wide() : record.value + dice(33) - 16;
+        record.value = dice(2)   ? wide()
+                       : dice(2) ? uint64_t{1} << dice(64)
+                                 : record.value + dice(33) - 16;
         break;
       default:
         LLVMFuzzerMutate(reinterpret_cast<uint8_t*>(&record), sizeof(record),
