@@ -335,7 +335,7 @@ snceLanes_Tagged(const snceLanes *versions, uint64_t tag)
 static inline snceLook
 snceLook_AtLanes(const snceSet *set, uint64_t tag)
 {
-    const int bits = SNCE_STATE_MASK | SNCE_VISITED;
+    const uint32_t bits = SNCE_STATE_MASK | SNCE_VISITED;
     __m128i generations, state;
     snceLanes versions = snceLanes_Versions(set, &generations);
     snceLanes low;
