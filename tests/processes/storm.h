@@ -60,7 +60,9 @@ struct StormTally {
   std::atomic<int64_t> longest_wall, longest_cpu;  // of the survivor, in usec
   std::atomic<int64_t> longest_late;               // of the metronome
   std::atomic<bool> preferred;  // both run before ordinary processes
-  std::atomic<uint64_t> kills, same_pid, failed;  // where workers are elsewhere
+  std::atomic<uint64_t> kills, same_pid;
+  // Of namespaces, where workers are elsewhere.
+  std::atomic<int> ended;
   std::atomic<int> pids[2][kWorkers];
   std::atomic<bool> stop;
 };

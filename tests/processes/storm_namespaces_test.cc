@@ -71,7 +71,7 @@ class SnceNamespaceStorm : public SnceStorm {
     };
     for (unsigned at = 0; at < workers; ++at) mine.push_back(start(at));
     Ticks ticks(every_ms, StormSeconds(kSeconds));
-    while (!tally_->stop && ticks.Next()) {
+    while (ticks.Next()) {
       const unsigned at = unsigned(Mix(uint64_t(ticks.count())) % workers);
       const pid_t pid = mine[at].pid();
       mine[at].Signal(SIGKILL);
@@ -81,9 +81,11 @@ class SnceNamespaceStorm : public SnceStorm {
       mine[at] = start(at);
       tally_->same_pid += mine[at].pid() == pid;
     }
-    tally_->stop = true;
-    for (Child& worker : mine)
-      if (worker.Wait(20000) != 0) return 2;
+    // Those of the other namespace go on.
+    for (Child& worker : mine) {
+      worker.Signal(SIGKILL);
+      if (worker.Wait(20000) != kSignalled - SIGKILL) return 2;
+    }
     return 0;
   }
 };
@@ -93,12 +95,14 @@ TEST_F(SnceNamespaceStorm, WorkersOfTwoNamespacesMayHaveTheSameProcessId) {
   for (unsigned which = 0; which < 2; ++which) {
     keepers.emplace_back([this, which] {
       return InNewNamespace([this, which] {
-        return Keep(which, kWorkers / 2, 2 * kEveryMs, false);
+        const int status = Keep(which, kWorkers / 2, 2 * kEveryMs, false);
+        ++tally_->ended;
+        return status;
       });
     });
   }
   int looks = 0, same = 0;
-  for (; !tally_->stop && looks < 100000; ++looks) {
+  for (; tally_->ended < 2 && looks < 200 * StormSeconds(kSeconds); ++looks) {
     Pace(kEveryMs);
     bool equal = false;
     for (int a = 0; a < kWorkers / 2; ++a)
