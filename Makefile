@@ -21,6 +21,7 @@ help:
 	@echo 'make unit          the tests of the core alone, in seconds and without NSS'
 	@echo 'make processes     the tests of the core with many processes'
 	@echo 'make storm         workers killed and stopped for STORM_SECONDS=40 a storm'
+	@echo 'make steps         a process stopped and killed at each step that the code names'
 	@echo 'make core          the core alone: build/core/libsnce.a'
 	@echo 'make nss           patched NSS: build/nss-$(NSS)/{nss,dist,lib/libssl3.so}'
 	@echo 'make nss-stock     the same unpatched: build/stock-$(NSS)'

@@ -286,6 +286,7 @@ WriteCell(const snceBlob *store, const cell *at, snceVersion claim,
             return false;
         }
         snceSlot_Store(at->word + SNCE_CELL_HEAD + i, &word, 1);
+        SNCE_STEP("blob-storing");
     }
     head[SNCE_C_SUM] = snceSlot_Sum(&store->region->hash, &store->lot,
                                     at->place, claim, &digest, 1);
@@ -406,6 +407,7 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
             equal = word == WordAt(data, len, done);
         }
         if (equal && Count(&at, snceVersion_Generation(v), 1, &left)) {
+            SNCE_STEP("blob-counted");
             /* Was it evicted before it was counted? Then a new one is due;
              * the count belonged to a generation that is gone. */
             if (snceSlot_Unchanged(&at.set->version[way], v)) {
@@ -471,6 +473,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
                               memory_order_relaxed);
         SNCE_STEP("blob-written");
         if (snceSlot_Publish(&at.set->version[way], claim)) {
+            SNCE_STEP("blob-published");
             CountStored(store, 1);
             *ref = MakeRef(&at, claim);
             return SNCE_OK;
@@ -500,6 +503,7 @@ snceBlob_Release(const snceBlob *store, snceBlobRef ref)
         !Count(&at, (uint32_t)(ref >> 32), -1, &left) || left > 0) {
         return;
     }
+    SNCE_STEP("blob-unheld");
     /* From count 0 it never rises again (Count), so nobody can come to refer
      * to it while it is wiped. */
     for (unsigned try = 0; try < 2; try++) { /* a reader may set visited */

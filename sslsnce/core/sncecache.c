@@ -216,6 +216,7 @@ Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
         return result;
     }
     if (view->moving) {
+        SNCE_STEP("insert-doubled");
         /* The same key may wait in the old home, or be on its way from there:
          * then either it is seen here or Carry sees it gone. */
         (void)snceTable_Remove(&view->old.table, probe, NULL, NULL,
@@ -224,6 +225,7 @@ Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
                                snceHome_Gone, (void *)&view->now);
     }
     if (snceView_Moved(view)) {
+        SNCE_STEP("insert-moved");
         return Settle(view, cache, probe, words, &spot);
     }
     if ((probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {

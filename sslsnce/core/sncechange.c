@@ -104,6 +104,7 @@ snceChange_Retime(snceServerWords *entry, const snceCacheOptions *options)
     for (unsigned i = 0; i < SNCE_CLASSES; i++) {
         atomic_store_explicit(&entry->timeoutSec[i], options->timeoutSec[i],
                               memory_order_release);
+        SNCE_STEP("change-retimed");
     }
 }
 
@@ -140,6 +141,7 @@ snceChange_Furnish(snceRegion *region, uint32_t number, unsigned home,
         return SNCE_NO_MEMORY;
     }
     Store(&words->table, range);
+    SNCE_STEP("home-named");
     Store(&entry->liveFrom[snceRange_Side(range)],
           Counted(region, number, SNCE_N_LIVE, range));
     if (shape->store) {
@@ -232,9 +234,11 @@ snceChange_Begin(snceRegion *region)
     if (result != SNCE_OK) {
         return result;
     }
+    SNCE_STEP("change-began");
     mark = Load(&header->change);
     if (mark > 0 && mark <= SNCE_SERVERS) {
         result = Repair(region, (uint32_t)mark - 1);
+        SNCE_STEP("change-repaired");
     }
     if (result != SNCE_OK) {
         snceLock_Give(region);
@@ -263,5 +267,6 @@ snceChange_End(snceRegion *region)
           SNCE_LIFE_MOVING)) {
         Store(&header->change, 0);
     }
+    SNCE_STEP("change-ended");
     snceLock_Give(region);
 }

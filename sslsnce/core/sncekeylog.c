@@ -116,6 +116,7 @@ GiveCell(const snceRegion *region, unsigned cell)
     snceKeyRecords *keys = snceRegion_Keys(region);
 
     snceSlot_Wipe(keys->cell[cell].word, SNCE_KEY_WORDS);
+    SNCE_STEP("key-wiped");
     atomic_store_explicit(&keys->taken[cell], 0, memory_order_release);
 }
 
@@ -133,7 +134,10 @@ WriteCell(const snceRegion *region, const uint8_t *name, const uint8_t *value,
         memcpy(&words[SNCE_K_VALUE], value, valueLen);
         words[SNCE_K_SUM] = SumOf(region, words);
         snceSlot_Store(snceRegion_Keys(region)->cell[cell].word, words,
-                       SNCE_KEY_WORDS);
+                       SNCE_K_VALUE);
+        SNCE_STEP("key-half");
+        snceSlot_Store(snceRegion_Keys(region)->cell[cell].word + SNCE_K_VALUE,
+                       words + SNCE_K_VALUE, SNCE_KEY_WORDS - SNCE_K_VALUE);
         explicit_bzero(words, sizeof(words));
     }
     return cell;

@@ -343,6 +343,7 @@ snceCache_Configure(snceCache cache, const snceCacheOptions *options)
             snceLife_Next(view.life, flags,
                           (SNCE_LIFE_ADDRESS | SNCE_LIFE_UNLISTED) & ~flags);
         snceChange_Commit(entry, view.life);
+        SNCE_STEP("change-flagged");
     }
     result = Reshape(&view, cache.region, options);
 

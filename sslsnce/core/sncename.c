@@ -315,6 +315,7 @@ snceName_Leave(const snceRegion *region, uint32_t number)
     /* The name first: who ends this for a process that died must not count the
      * same wildcard off twice. */
     atomic_store_explicit(&entry->name[0], 0, memory_order_release);
+    SNCE_STEP("name-erased");
     if (*(const uint8_t *)&first == '*') {
         atomic_fetch_sub_explicit(&snceRegion_Header(region)->wildcards, 1,
                                   memory_order_release);

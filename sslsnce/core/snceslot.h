@@ -100,6 +100,9 @@ snceSlot_Store(snceWord *to, const uint64_t *from, size_t count)
 {
 #pragma GCC unroll 8
     for (size_t i = 0; i < count; i++) {
+        if (count == SNCE_ENTRY_WORDS && i == count / 2) {
+            SNCE_STEP("place-half");
+        }
         atomic_store_explicit(&to[i], from[i], memory_order_release);
     }
 }

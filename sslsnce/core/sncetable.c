@@ -170,6 +170,7 @@ Vacate(snceSet *set, unsigned way, snceVersion claim)
     atomic_store_explicit(&set->stamp[way], 0, memory_order_relaxed);
     SNCE_STEP("vacate-wiped");
     (void)snceSlot_Vacate(&set->version[way], claim);
+    SNCE_STEP("vacated");
 }
 
 /* The clock of a set, for a claim made outside of snceTable_Place. */

@@ -1,13 +1,17 @@
 # The core and its tests, without NSS. Included by the Makefile.
 #
-# A sanitizer changes every object, so each has a directory of its own.
+# A sanitizer changes every object, so each has a directory of its own. So has
+# the build whose steps can be stopped at (storm.mk).
 
-CORE := build/core$(if $(SANITIZE),-$(SANITIZE))
+CORE := build/core$(if $(SANITIZE),-$(SANITIZE))$(if $(STEPS),-steps)
 
 WARNINGS := -Wall -Wextra -Werror
 CORE_WARNINGS := $(WARNINGS) -Wshadow -Wvla -Wstrict-prototypes \
     -Wmissing-prototypes -Wconversion
 CORE_FLAGS := -O2 -g -fPIC -MMD -MP -Iinclude -Isslsnce/core
+ifneq ($(STEPS),)
+CORE_FLAGS += -DSNCE_STEPS
+endif
 ifneq ($(SANITIZE),)
 CORE_FLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 ifeq ($(SANITIZE),undefined)
@@ -20,6 +24,9 @@ UNIT_OBJECTS := $(patsubst %,$(CORE)/%.o,$(basename \
     $(wildcard tests/unit/*.cc tests/unit/*.c)))
 PROCESSES_OBJECTS := $(patsubst %,$(CORE)/%.o,$(basename \
     $(wildcard tests/processes/*.cc tests/processes/*.c)))
+
+STEPS_OBJECTS := $(patsubst %,$(CORE)/%.o,$(basename \
+    $(wildcard tests/steps/*.cc tests/steps/*.c)))
 
 # What tests share; an archive, so that a test takes only what it uses.
 SUPPORT_OBJECTS := $(patsubst %,$(CORE)/%.o,$(basename \
@@ -36,7 +43,8 @@ $(CORE)/libsupport.a: $(SUPPORT_OBJECTS) $(CORE)/objects
 	ar rcs $@ $(SUPPORT_OBJECTS)
 
 # Changes when a source comes or goes: what was linked with it is then old.
-LISTED := $(CORE_OBJECTS) $(SUPPORT_OBJECTS) $(UNIT_OBJECTS) $(PROCESSES_OBJECTS)
+LISTED := $(CORE_OBJECTS) $(SUPPORT_OBJECTS) $(UNIT_OBJECTS) $(PROCESSES_OBJECTS) \
+    $(STEPS_OBJECTS)
 $(CORE)/objects: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LISTED)' | cmp -s - $@ || echo '$(LISTED)' >$@

@@ -9,3 +9,12 @@ STORM_SECONDS ?= 40
 storm: $(CORE)/processes
 	SNCE_STORM_SECONDS=$(STORM_SECONDS) $(CORE)/processes \
 	    --gtest_filter='SnceStorm.*:SnceNamespaceStorm.*' $(GTEST_ARGS)
+
+# The steps: a build of their own. Its program is the only one that it has.
+.PHONY: steps
+ifeq ($(STEPS),)
+steps:
+	@$(MAKE) --no-print-directory STEPS=1 steps
+else
+$(eval $(call test_program,steps,STEPS_OBJECTS))
+endif

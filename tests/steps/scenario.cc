@@ -1,0 +1,431 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#include "scenario.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "gtest/gtest.h"
+#include "test_clock.h"
+#include "test_server.h"
+#include "test_session.h"
+#include "test_steps.h"
+
+namespace snce_test {
+
+// ---- what is done -----------------------------------------------------------
+
+namespace {
+
+const snceTime kNow = At(kStart);
+
+using Visible = std::vector<uint64_t>;
+
+snceResult RemoveMine(snceCache cache) {
+  const Session mine = Mine(0);
+  const snceKey key = mine.Key();
+  return snceCache_Remove(cache, &key);
+}
+
+void StoreBefore(const Stage& stage) {
+  EXPECT_EQ(SNCE_OK, Mine(kBefore).Insert(stage.cache(), kNow));
+}
+
+snceResult InsertMine(const Stage& stage) {
+  return Mine(kMine).Insert(stage.cache(), kNow);
+}
+
+// Every slot is taken, by sessions that are older than those beside them.
+void Fill(const Stage& stage) {
+  for (uint64_t i = 0; i < 6 * kN; ++i)
+    Session(10000 + i)
+        .Created(At(kStart - 1000 * kSecond))
+        .Insert(stage.cache(), kNow);
+  for (uint64_t serial = 0; serial < kBeside; ++serial)
+    EXPECT_EQ(
+        SNCE_OK,
+        Session(100 + serial, 2, kEverything).Insert(stage.cache(), kNow));
+}
+
+// A process dies at a step of a change.
+void DieAt(const char* step, const std::function<snceResult()>& change) {
+  Stepped child(change, {{step, 1, SIGKILL}});
+  EXPECT_TRUE(child.Died()) << "it did not die at " << step;
+}
+
+snceResult Grow(snceCache cache) {
+  snceCacheOptions options = Small(3 * kN);
+  return snceCache_Configure(cache, &options);
+}
+
+// The default cache moves, and who moved it is dead.
+void LeaveMoving(const Stage& stage) {
+  DieAt("move-began", [&] { return Grow(stage.cache()); });
+}
+
+snceResult AddNew(const Stage& stage) {
+  snceServerId id;
+  return Add(stage.get(), "*.new.example", Small(32), &id);
+}
+
+snceResult RemoveOld(const Stage& stage) {
+  return snceServer_Remove(stage.get(), snceServerId{2, 1});
+}
+
+snceResult Shrink(snceCache cache) {
+  snceCacheOptions options = Small(10);
+  options.certificates = 2 * kCells;  // and another store
+  return snceCache_Configure(cache, &options);
+}
+
+snceResult GrowOld(const Stage& stage) {
+  snceCacheOptions options = Small(200);
+  return snceCache_Configure(stage.old(), &options);
+}
+
+snceCacheOptions Retimed() {
+  snceCacheOptions options = Small(32);
+  options.timeoutSec[SNCE_CLASS_SSL2] = 50;
+  options.timeoutSec[SNCE_CLASS_SSL3] = 3600;
+  options.unlisted = true;
+  return options;
+}
+
+// What a server is while it is added: nobody finds it, or everybody.
+void ExpectAdded(const Stage& stage, bool there) {
+  snceServerId id = kDefault;
+  ASSERT_EQ(there ? SNCE_OK : SNCE_MISS,
+            Find(stage.get(), "*.new.example", &id));
+  ASSERT_EQ(there ? id : kDefault, Choose(stage.get(), "a.new.example"));
+  ASSERT_EQ(there ? 4u : 3u, List(stage.get()).size());
+  if (there) {
+    ASSERT_EQ(0u, Stage::CountOld(snceRegion_Cache(stage.get(), id)));
+  }
+}
+
+void ExpectRemoved(const Stage& stage, bool gone) {
+  const snceCache cache = snceRegion_Cache(stage.get(), snceServerId{2, 1});
+  snceServerId id;
+  ASSERT_EQ(gone ? SNCE_MISS : SNCE_OK,
+            Find(stage.get(), "*.old.example", &id));
+  ASSERT_EQ(gone ? 0u : kOld, Stage::CountOld(cache));
+  ASSERT_EQ(gone ? 2u : 3u, List(stage.get()).size());
+}
+
+// After the next change: a number that was given back is used again.
+void ExpectNumber(const Stage& stage, uint32_t number) {
+  snceServerId id;
+  ASSERT_EQ(SNCE_OK, Add(stage.get(), "number.example", Small(32), &id));
+  ASSERT_EQ(number, id.number);
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(stage.get(), id));
+}
+
+void ExpectAllOld(const Stage& stage, const Passed&) {
+  ASSERT_EQ(kOld, Stage::CountOld(stage.old()));
+}
+void ExpectNewestOld(const Stage& stage, const Passed&) {
+  ASSERT_EQ(10u, Stage::CountOld(stage.old(), kOld - 10));
+}
+
+constexpr const char* kKeyValue = "recorded by the one that died";
+
+snceResult PutKey(const Stage& stage, const std::string& value) {
+  uint8_t buffer[128];
+  size_t len;
+  return snceKeyLog_Put(stage.get(), Bytes(1, SNCE_KEY_NAME_BYTES).data(),
+                        reinterpret_cast<const uint8_t*>(value.data()),
+                        value.size(), buffer, sizeof(buffer), &len);
+}
+
+void Nothing(const Stage&) {}
+
+Scenario OfSession(const char* name, void (*prepare)(const Stage&),
+                   snceResult (*run)(const Stage&),
+                   std::function<Visible(const Passed&)> visible,
+                   bool plain = true) {
+  return {name,    Kind::kSession, prepare, run,     "",
+          nullptr, visible,        plain,   nullptr, nullptr};
+}
+
+Scenario OfServer(const char* name, std::function<void(const Stage&)> prepare,
+                  std::function<snceResult(const Stage&)> run,
+                  std::function<void(const Stage&, const Passed&)> left,
+                  std::function<void(const Stage&, const Passed&)> next) {
+  return {name,    Kind::kServer, prepare, run,  "",
+          nullptr, nullptr,       true,    left, next};
+}
+
+std::vector<Scenario> SessionScenarios() {
+  const auto inserted = [](const Passed& passed) {
+    return passed("place-published") ? Visible{kMine} : Visible{0};
+  };
+  const auto replaced = [](const Passed& passed) {
+    return passed("place-published") ? Visible{kMine}
+           : passed("place-claimed") ? Visible{0}
+                                     : Visible{kBefore};
+  };
+  const auto gone = [](const Passed&) { return Visible{0}; };
+  std::vector<Scenario> all = {
+      OfSession(
+          "insert", Nothing,
+          [](const Stage& stage) {
+            return Session(7, kMine).Insert(stage.cache(), kNow);
+          },
+          inserted),
+      OfSession("insert_with_a_certificate", Nothing, InsertMine, inserted),
+      OfSession(
+          "insert_with_a_known_certificate",
+          [](const Stage& stage) {
+            EXPECT_EQ(SNCE_OK, Session(99)
+                                   .Certificate(Mine(kMine).certificate())
+                                   .Insert(stage.cache(), kNow));
+          },
+          InsertMine, inserted),
+      OfSession("insert_into_a_full_cache", Fill, InsertMine, inserted),
+      OfSession("replacement", StoreBefore, InsertMine, replaced),
+      OfSession(
+          "removal", StoreBefore,
+          [](const Stage& stage) { return RemoveMine(stage.cache()); }, gone),
+      OfSession(
+          "lookup_of_an_expired_session", StoreBefore,
+          [](const Stage& stage) {
+            Answer answer;
+            return answer.Lookup(stage.cache(), Mine(0).Key(),
+                                 kNow + 100000 * kSecond);
+          },
+          gone),
+      // While the cache moves, a session may be in either home.
+      OfSession("insert_while_the_cache_moves", LeaveMoving, InsertMine,
+                inserted, false),
+      OfSession(
+          "replacement_while_the_cache_moves",
+          [](const Stage& stage) {
+            StoreBefore(stage);
+            LeaveMoving(stage);
+          },
+          InsertMine,
+          [](const Passed& passed) {
+            return passed("remove-claimed") ? Visible{kMine} : Visible{kBefore};
+          },
+          false),
+      OfSession(
+          "removal_while_the_cache_moves",
+          [](const Stage& stage) {
+            StoreBefore(stage);
+            LeaveMoving(stage);
+          },
+          [](const Stage& stage) { return RemoveMine(stage.cache()); }, gone,
+          false),
+  };
+  // An insert that is done, but finds that the cache has changed meanwhile.
+  Scenario overtaken = OfSession(
+      "insert_that_a_move_overtakes", Nothing, InsertMine,
+      [](const Passed& passed) {
+        return passed("vacate") ? Visible{0} : Visible{kMine};
+      },
+      false);
+  overtaken.pause = "place-published";
+  overtaken.meanwhile = LeaveMoving;
+  all.push_back(overtaken);
+  overtaken = OfSession("insert_that_a_flush_overtakes", Nothing, InsertMine,
+                        gone, false);
+  overtaken.pause = "place-published";
+  overtaken.meanwhile = [](const Stage& stage) {
+    EXPECT_EQ(SNCE_OK, snceCache_Flush(stage.cache()));
+    for (uint64_t serial = 0; serial < kBeside; ++serial)
+      EXPECT_EQ(
+          SNCE_OK,
+          Session(100 + serial, 2, kEverything).Insert(stage.cache(), kNow));
+  };
+  all.push_back(overtaken);
+  return all;
+}
+
+std::vector<Scenario> ServerScenarios() {
+  const auto added = [](const Stage& stage, const Passed& passed) {
+    ExpectAdded(stage, passed("add-published"));
+  };
+  const auto removed = [](const Stage& stage, const Passed& passed) {
+    ExpectRemoved(stage, passed("remove-published"));
+  };
+  const auto flushed = [](const Stage& stage, const Passed& passed) {
+    ASSERT_EQ(passed("flush-switched") ? 0u : kOld,
+              Stage::CountOld(stage.old()));
+  };
+  const auto flush = [](const Stage& stage) {
+    return snceCache_Flush(stage.old());
+  };
+  const auto grown = [](const Stage& stage, const Passed& passed) {
+    ExpectAllOld(stage, passed);
+    // Its options say the new size from the moment it moves.
+    snceCacheOptions options;
+    ASSERT_EQ(SNCE_OK, snceCache_GetOptions(stage.old(), &options));
+    ASSERT_EQ(passed("move-began") ? 200u : 32u, options.entries);
+  };
+  const auto retimed = [](const Stage& stage, const Passed& passed) {
+    snceCacheOptions now;
+    ASSERT_EQ(SNCE_OK, snceCache_GetOptions(stage.old(), &now));
+    // One by one, in this order.
+    ASSERT_TRUE(now.timeoutSec[SNCE_CLASS_SSL2] == 100 ||
+                passed("change-retimed"));
+    ASSERT_TRUE(now.timeoutSec[SNCE_CLASS_SSL3] == 86400 ||
+                now.timeoutSec[SNCE_CLASS_SSL2] == 50);
+    if (passed("change-flagged")) {
+      ASSERT_EQ(50u, now.timeoutSec[SNCE_CLASS_SSL2]);
+      ASSERT_EQ(3600u, now.timeoutSec[SNCE_CLASS_SSL3]);
+    }
+    ASSERT_EQ(passed("change-flagged"), now.unlisted);
+    ExpectAllOld(stage, passed);
+  };
+  const auto retime = [](const Stage& stage) {
+    const snceCacheOptions options = Retimed();
+    return snceCache_Configure(stage.old(), &options);
+  };
+  // The next change has another one's death to repair.
+  const auto another = [](const Stage& stage) {
+    snceServerId id;
+    const snceResult result =
+        Add(stage.get(), "another.example", Small(32), &id);
+    return result == SNCE_EXISTS ? SNCE_OK : result;
+  };
+  const auto after = [](std::function<snceResult(const Stage&)> change,
+                        const char* step) {
+    return [change, step](const Stage& stage) {
+      DieAt(step, [&] { return change(stage); });
+    };
+  };
+  const auto shrink = [](const Stage& stage) { return Shrink(stage.old()); };
+  return {
+      OfServer("addition", Nothing, AddNew, added,
+               [](const Stage& stage, const Passed& passed) {
+                 ExpectAdded(stage, passed("add-published"));
+                 ExpectNumber(stage, passed("add-published") ? 4 : 3);
+               }),
+      OfServer("removal_of_a_server", Nothing, RemoveOld, removed,
+               [](const Stage& stage, const Passed& passed) {
+                 ExpectRemoved(stage, passed("remove-published"));
+                 ExpectNumber(stage, passed("remove-published") ? 2 : 3);
+               }),
+      OfServer("flush", Nothing, flush, flushed, flushed),
+      OfServer("growth", Nothing, GrowOld, grown, grown),
+      OfServer("shrinking", Nothing, shrink, ExpectNewestOld, ExpectNewestOld),
+      OfServer("new_timeouts_and_flags", Nothing, retime, retimed, retimed),
+      OfServer(
+          "repair_of_an_addition", after(AddNew, "add-entered"), another,
+          [](const Stage& stage, const Passed&) {
+            snceServerId id;
+            ASSERT_EQ(SNCE_MISS, Find(stage.get(), "*.new.example", &id));
+          },
+          [](const Stage& stage, const Passed& passed) {
+            ExpectNumber(stage, passed("add-published") ? 4 : 3);
+          }),
+      OfServer(
+          "repair_of_a_removal", after(RemoveOld, "remove-published"), another,
+          [](const Stage& stage, const Passed&) {
+            snceServerId id;
+            ASSERT_EQ(SNCE_MISS, Find(stage.get(), "*.old.example", &id));
+            ASSERT_EQ(0u, Stage::CountOld(snceRegion_Cache(
+                              stage.get(), snceServerId{2, 1})));
+          },
+          [](const Stage& stage, const Passed& passed) {
+            ExpectNumber(stage, passed("add-published") ? 3 : 2);
+          }),
+      OfServer(
+          "repair_of_a_flush", after(flush, "flush-switched"), another,
+          [](const Stage& stage, const Passed&) {
+            ASSERT_EQ(0u, Stage::CountOld(stage.old()));
+          },
+          [](const Stage& stage, const Passed&) {
+            ASSERT_EQ(0u, Stage::CountOld(stage.old()));
+          }),
+      OfServer("repair_of_a_move", after(GrowOld, "move-copied"), another,
+               ExpectAllOld, ExpectAllOld),
+      OfServer("repair_of_shrinking", after(shrink, "move-began"), another,
+               ExpectNewestOld, ExpectNewestOld),
+  };
+}
+
+std::vector<Scenario> KeyScenarios() {
+  const auto put = [](const Stage& stage) { return PutKey(stage, kKeyValue); };
+  Scenario key = {"key",   Kind::kKey, Nothing, put,     "",
+                  nullptr, nullptr,    true,    nullptr, nullptr};
+  Scenario lost = key;
+  lost.name = "key_that_another_recorded_first";
+  lost.pause = "key-written";
+  lost.meanwhile = [](const Stage& stage) {
+    EXPECT_EQ(SNCE_OK, PutKey(stage, "recorded by another"));
+  };
+  return {key, lost};
+}
+
+}  // namespace
+
+const std::vector<Scenario>& Scenarios() {
+  static const std::vector<Scenario>* const all = [] {
+    auto* scenarios = new std::vector<Scenario>(SessionScenarios());
+    for (const auto& more : {ServerScenarios(), KeyScenarios()})
+      scenarios->insert(scenarios->end(), more.begin(), more.end());
+    return scenarios;
+  }();
+  return *all;
+}
+
+// ---- places -----------------------------------------------------------------
+
+namespace {
+
+// The steps that a scenario passes, and how many of them come before its pause.
+std::vector<std::string> Trace(const Scenario& scenario, size_t* from) {
+  const Stage stage;
+  scenario.prepare(stage);
+  *from = 0;
+  if (*scenario.pause == '\0')
+    return StepsOf([&] { return scenario.run(stage); });
+  Stepped child([&] { return scenario.run(stage); },
+                {{scenario.pause, 1, SIGSTOP}});
+  EXPECT_TRUE(child.Stopped()) << scenario.name;
+  *from = child.passed().size();
+  scenario.meanwhile(stage);
+  child.Finish();
+  return child.passed();
+}
+
+}  // namespace
+
+std::vector<Place> PlacesOf(Kind kind) {
+  std::vector<Place> places;
+  for (const Scenario& scenario : Scenarios()) {
+    if (scenario.kind != kind) continue;
+    size_t from;
+    const std::vector<std::string> trace = Trace(scenario, &from);
+    std::map<std::string, unsigned> passings;
+    for (size_t at = 0; at < trace.size(); ++at) {
+      const unsigned passing = ++passings[trace[at]];
+      const bool last = std::find(trace.begin() + ptrdiff_t(at) + 1,
+                                  trace.end(), trace[at]) == trace.end();
+      if (at < from || (passing > 1 && !last)) continue;
+      places.push_back({&scenario, trace[at], passing});
+    }
+  }
+  return places;
+}
+
+std::string NameOf(const Place& place) {
+  std::string name = std::string(place.scenario->name) + "__at__" + place.step;
+  if (place.passing > 1) name += "__" + std::to_string(place.passing);
+  for (char& c : name)
+    if (!isalnum(static_cast<unsigned char>(c))) c = '_';
+  return name;
+}
+
+void PrintTo(const Place& place, std::ostream* out) {
+  *out << place.scenario->name << " at " << place.step << ", passing "
+       << place.passing;
+}
+
+}  // namespace snce_test

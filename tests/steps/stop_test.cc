@@ -1,0 +1,298 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// A process is stopped at a step, others go on at once, and it is woken:
+// nothing mixed is found, and nothing that was removed comes back.
+#include <signal.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "at_once.h"
+#include "cost.h"
+#include "gtest/gtest.h"
+#include "scenario.h"
+#include "sslsnce/snce.h"
+#include "test_clock.h"
+#include "test_region.h"
+#include "test_server.h"
+#include "test_session.h"
+#include "test_steps.h"
+
+namespace snce_test {
+namespace {
+
+const snceTime kNow = At(kStart);
+constexpr uint64_t kFlood = 6 * kN;
+
+class SnceStepStop : public ::testing::TestWithParam<Place> {
+ protected:
+  // A process runs the operation on |stage_| and stops at the place.
+  void Stop() {
+    const Scenario& scenario = *place_.scenario;
+    scenario.prepare(stage_);
+    std::vector<StepOrder> orders;
+    if (*scenario.pause) orders.push_back({scenario.pause, 1, SIGSTOP});
+    orders.push_back({place_.step, place_.passing, SIGSTOP});
+    stopped_.reset(new Stepped([&] { return scenario.run(stage_); }, orders));
+    if (*scenario.pause) {
+      ASSERT_TRUE(stopped_->Stopped());
+      scenario.meanwhile(stage_);
+      stopped_->Wake();
+    }
+    ASSERT_TRUE(stopped_->Stopped());
+    steps_ = stopped_->passed();
+    ASSERT_FALSE(steps_.empty());
+    ASSERT_EQ(place_.step, steps_.back());
+  }
+  Passed passed() const {
+    return [this](const char* step) {
+      return std::find(steps_.begin(), steps_.end(), step) != steps_.end();
+    };
+  }
+
+  Watchdog watchdog_{120};
+  const Place& place_ = GetParam();
+  const Stage stage_;
+  std::unique_ptr<Stepped> stopped_;
+  std::vector<std::string> steps_;  // that the stopped one had passed
+  Answer answer_;
+};
+
+// ---- sessions ---------------------------------------------------------------
+
+class SnceSessionStop : public SnceStepStop {
+ protected:
+  SnceSessionStop() : mine_(Mine(0)), key_(mine_.Key()) {}
+  snceResult Remove() {
+    return WithoutWaiting(
+        [&] { return snceCache_Remove(stage_.cache(), &key_); });
+  }
+  // The variant of session 7 that is found, whole; 0: none.
+  uint64_t Variant() {
+    const snceResult result = answer_.Lookup(stage_.cache(), key_, kNow);
+    EXPECT_TRUE(result == SNCE_OK || result == SNCE_MISS) << result;
+    if (result != SNCE_OK) return 0;
+    EXPECT_EQ("", answer_.Differs(answer_.session().certificate.len != 0
+                                      ? Mine(answer_.variant())
+                                      : Session(7, answer_.variant())));
+    return answer_.variant();
+  }
+  // Did the stopped process hold a claim for session 7, or store it already? A
+  // removal then counts; else the insert comes after it.
+  bool Claimed() const {
+    return passed()("place-claimed") || passed()("remove-claimed") ||
+           passed()("vacate");
+  }
+  // One of the sessions that fill all slots.
+  static Session Filling(uint64_t i) {
+    return Session(20000 + i, i, i % 4 ? kPlain : kCertificate);
+  }
+  // How many of them are found, whole.
+  uint64_t CountFilling() {
+    uint64_t found = 0;
+    for (uint64_t i = 0; i < kFlood; ++i) {
+      const Session session = Filling(i);
+      const snceResult result =
+          answer_.Lookup(stage_.cache(), session.Key(), kNow);
+      EXPECT_TRUE(result == SNCE_OK || result == SNCE_MISS);
+      if (result != SNCE_OK) continue;
+      EXPECT_EQ("", answer_.Differs(session)) << i;
+      ++found;
+    }
+    return found;
+  }
+  // It goes as if nothing had been.
+  void ExpectSound() {
+    Remove();
+    ASSERT_EQ(0u, Variant());
+    const Session again(7, kAnothers);
+    ASSERT_EQ(SNCE_OK, again.Insert(stage_.cache(), kNow));
+    ASSERT_EQ(kAnothers, Variant());
+    ASSERT_EQ(SNCE_OK, Remove());
+    ASSERT_EQ(0u, Variant());
+    snceServerId id;
+    ASSERT_EQ(SNCE_OK, WithoutWaiting([&] {
+                return Add(stage_.get(), "next.example", Options(32), &id);
+              }));
+  }
+
+  const Session mine_;
+  const snceKey key_;
+};
+
+TEST_P(SnceSessionStop, WhatIsRemovedMeanwhileStaysGone) {
+  ASSERT_NO_FATAL_FAILURE(Stop());
+  Remove();
+  ASSERT_EQ(0u, Variant());
+  const snceResult result = stopped_->Finish();
+  const uint64_t found = Variant();
+  if (Claimed()) {
+    EXPECT_EQ(0u, found) << "removed and back";
+  } else if (result == SNCE_OK) {
+    EXPECT_EQ(kMine, found);
+  } else {
+    EXPECT_EQ(0u, found) << "dropped but found";
+  }
+  stage_.ExpectBesideWhole();
+  ExpectSound();
+}
+
+TEST_P(SnceSessionStop, WhatIsReplacedMeanwhileIsOneOrTheOther) {
+  ASSERT_NO_FATAL_FAILURE(Stop());
+  const Session anothers(7, kAnothers);
+  ASSERT_EQ(SNCE_OK, WithoutWaiting([&] {
+              return anothers.Insert(stage_.cache(), kNow);
+            }));
+  ASSERT_EQ(kAnothers, Variant());
+  const bool removing = !passed()("place-claimed") && Claimed();
+  const snceResult result = stopped_->Finish();
+  const uint64_t found = Variant();
+  // A removal that goes on may meet the new one.
+  if (found != kAnothers && !(removing && found == 0)) {
+    EXPECT_EQ(kMine, found);
+    EXPECT_EQ(SNCE_OK, result) << "dropped but found";
+  }
+  stage_.ExpectBesideWhole();
+  ExpectSound();
+}
+
+// All slots are filled again and again, so that the claim of the one that
+// stands still is taken back, and its slot is another's when it goes on.
+TEST_P(SnceSessionStop, WhatIsTakenBackMeanwhileIsNeverMixed) {
+  ASSERT_NO_FATAL_FAILURE(Stop());
+  const bool holds =
+      place_.scenario->plain && CostOf(place_.step) == Cost::kSlot;
+  for (uint64_t i = 0; i < kFlood; ++i) {
+    const snceResult result = Filling(i).Insert(stage_.cache(), kNow + kSecond);
+    ASSERT_TRUE(result == SNCE_OK || result == SNCE_FULL) << i;
+  }
+  const uint64_t held = CountFilling();
+  const snceResult result = stopped_->Finish();
+  const uint64_t found = Variant();
+  if (holds && passed()("place-claimed")) {
+    EXPECT_EQ(SNCE_DROPPED, result);
+    EXPECT_EQ(0u, found);
+  }
+  EXPECT_TRUE(found == 0 || found == kMine || found == kBefore) << found;
+  // It has spoiled the one entry over which it was still storing or wiping, and
+  // the checksum has seen that. One that had not claimed a slot yet may have
+  // evicted one.
+  const uint64_t less = held - CountFilling();
+  const bool stores =
+      place_.step != "place-written" && place_.step != "vacate-wiped";
+  if (holds) {
+    EXPECT_EQ(stores ? 1u : 0u, less);
+  } else {
+    EXPECT_LE(less, 1u);
+  }
+  ExpectSound();
+  // And no room is lost for good.
+  for (uint64_t i = 0; i < kFlood; ++i) {
+    for (const Session& session : {Session(10000 + i), Filling(i)}) {
+      const snceKey key = session.Key();
+      snceCache_Remove(stage_.cache(), &key);
+    }
+  }
+  Holds(stage_.cache(), 70000);
+  Holds(stage_.cache(), 80000);
+  EXPECT_GE(Holds(stage_.cache(), 90000) * 1000, kN * 995);
+}
+
+// ---- servers ----------------------------------------------------------------
+
+class SnceServerStop : public SnceStepStop {};
+
+TEST_P(SnceServerStop, OthersGoOnAndTheChangeIsDoneWhenItWakes) {
+  ASSERT_NO_FATAL_FAILURE(Stop());
+  ASSERT_NO_FATAL_FAILURE(place_.scenario->left(stage_, passed()));
+  stage_.ExpectBesideWhole();
+  // A session more and one less, in the server that is changed if it lives.
+  snceServerId id;
+  const bool lives = Find(stage_.get(), "*.old.example", &id) == SNCE_OK;
+  const snceCache old = lives ? stage_.old() : stage_.cache();
+  const bool removing =
+      std::string(place_.scenario->name).find("removal") != std::string::npos;
+  const bool flushing =
+      std::string(place_.scenario->name).find("flush") != std::string::npos;
+  const Session more =
+      Session(77, kAnothers).Created(At(kStart + kSecond * 99));
+  ASSERT_EQ(SNCE_OK, WithoutWaiting([&] { return more.Insert(old, kNow); }));
+  ASSERT_EQ(SNCE_OK, answer_.Lookup(old, more.Key(), kNow));
+  ASSERT_EQ("", answer_.Differs(more));
+  const Session less = OldOne(kOld - 1);  // the youngest: shrinking keeps it
+  const snceKey key = less.Key();
+  WithoutWaiting([&] { return snceCache_Remove(old, &key); });
+  ASSERT_EQ(SNCE_MISS, answer_.Lookup(old, key, kNow));
+  // The one thing that waits is another change, and it says so.
+  if (place_.step == "add-began" || place_.step == "move-began") {
+    snceServerId other;
+    EXPECT_EQ(SNCE_BUSY,
+              Add(stage_.get(), "other.example", Options(32), &other));
+  }
+  ASSERT_EQ(SNCE_OK, stopped_->Finish());
+  ASSERT_EQ(SNCE_MISS, answer_.Lookup(old, key, kNow)) << "removed and back";
+  if (!(lives && (removing || flushing))) {
+    ASSERT_EQ(SNCE_OK, answer_.Lookup(old, more.Key(), kNow));
+    ASSERT_EQ("", answer_.Differs(more));
+  } else if (answer_.Lookup(old, more.Key(), kNow) == SNCE_OK) {
+    ASSERT_EQ("", answer_.Differs(more));
+  }
+  if (removing) {
+    ASSERT_EQ(SNCE_MISS, Find(stage_.get(), "*.old.example", &id));
+  }
+  ASSERT_EQ(SNCE_OK, WithoutWaiting([&] {
+              return Add(stage_.get(), "next.example", Options(32), &id);
+            }));
+  stage_.ExpectBesideWhole();
+}
+
+// ---- keys -------------------------------------------------------------------
+
+class SnceKeyStop : public SnceStepStop {};
+
+TEST_P(SnceKeyStop, AllLearnTheSameKey) {
+  ASSERT_NO_FATAL_FAILURE(Stop());
+  const std::string value = "recorded while it stood still";
+  uint8_t buffer[128];
+  size_t len = 0;
+  const bool there = passed()("key-entered") || *place_.scenario->pause;
+  auto put = [&] {
+    return snceKeyLog_Put(stage_.get(), Bytes(1, SNCE_KEY_NAME_BYTES).data(),
+                          BytesOf(value), value.size(), buffer, sizeof(buffer),
+                          &len);
+  };
+  ASSERT_EQ(there ? SNCE_EXISTS : SNCE_OK, WithoutWaiting(put));
+  EXPECT_EQ(passed()("key-entered") ? SNCE_OK : SNCE_EXISTS,
+            stopped_->Finish());
+  ASSERT_EQ(SNCE_EXISTS, put());
+  EXPECT_EQ(*place_.scenario->pause   ? "recorded by another"
+            : passed()("key-entered") ? "recorded by the one that died"
+                                      : value,
+            std::string(buffer, buffer + len));
+  // And others are recorded.
+  uint64_t records = 1;
+  for (uint64_t name = 100;
+       snceKeyLog_Put(stage_.get(), Bytes(name, SNCE_KEY_NAME_BYTES).data(),
+                      BytesOf(value), value.size(), buffer, sizeof(buffer),
+                      &len) == SNCE_OK;
+       ++name)
+    ++records;
+  EXPECT_EQ(1024u, records);
+}
+
+std::string Name(const ::testing::TestParamInfo<Place>& info) {
+  return NameOf(info.param);
+}
+INSTANTIATE_TEST_SUITE_P(Stopped, SnceSessionStop,
+                         ::testing::ValuesIn(PlacesOf(Kind::kSession)), Name);
+INSTANTIATE_TEST_SUITE_P(Stopped, SnceServerStop,
+                         ::testing::ValuesIn(PlacesOf(Kind::kServer)), Name);
+INSTANTIATE_TEST_SUITE_P(Stopped, SnceKeyStop,
+                         ::testing::ValuesIn(PlacesOf(Kind::kKey)), Name);
+
+}  // namespace
+}  // namespace snce_test
