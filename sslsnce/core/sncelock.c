@@ -31,7 +31,8 @@ SetLock(const snceRegion *region, short type)
 
 /* Record locks belong to processes, so threads of this one need another. A
  * child forked while a thread of its parent had the turn finds that parent's
- * pid and passes over it. Acquire: pairs with the release in snceLock_Give. */
+ * pid and passes over it; where both have the same one, in PID namespaces, it
+ * finds 0 (snceregion.c). Acquire: pairs with the release in snceLock_Give. */
 static bool
 TakeFromThreads(snceRegion *region)
 {

@@ -70,12 +70,27 @@ AfterFork(void)
     (void)pthread_mutex_unlock(&watchLock);
 }
 
+/* A thread that had a turn is not in the child. It had it under the parent's
+ * process id, which is the child's own if each is the first process of a PID
+ * namespace, as in containers: then the child would wait for itself for ever. */
+static void
+AfterForkInChild(void)
+{
+    for (unsigned i = 0; i < REGIONS_WATCHED; i++) {
+        if (watched[i]) {
+            atomic_store_explicit(&watched[i]->turnHolder, 0,
+                                  memory_order_relaxed);
+        }
+    }
+    AfterFork();
+}
+
 /* When the library is loaded: at the first region, a fork could come between
  * taking the lock and registering what frees it in the child. */
 __attribute__((constructor)) static void
 WatchForks(void)
 {
-    watching = pthread_atfork(BeforeFork, AfterFork, AfterFork) == 0;
+    watching = pthread_atfork(BeforeFork, AfterFork, AfterForkInChild) == 0;
 }
 
 static void
