@@ -59,13 +59,16 @@ StampOf(const uint64_t *words)
 
 /* The age of a stamp in seconds, off by less than one; 0 if it lies ahead.
  * Stamps wrap after 68 years, and ages are told up to half of that: it is a
- * hint (rule 7). */
+ * hint (rule 7). That of a full slot which somebody who came late has wiped is
+ * as old as can be: as a stamp that lies ahead it would keep its slot for ever.
+ */
 static uint32_t
 AgeOf(uint32_t stamp, uint32_t nowSec)
 {
     uint32_t age = (nowSec - stamp) & 0x7fffffff;
 
-    return age > 0x3fffffff ? 0 : age;
+    age = age > 0x3fffffff ? 0 : age;
+    return stamp ? age : 0x3fffffff;
 }
 
 static bool
