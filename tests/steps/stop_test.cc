@@ -180,14 +180,15 @@ TEST_P(SnceSessionStop, WhatIsTakenBackMeanwhileIsNeverMixed) {
   EXPECT_TRUE(found == 0 || found == kMine || found == kBefore) << found;
   // It has spoiled the one entry over which it was still storing or wiping, and
   // the checksum has seen that. One that had not claimed a slot yet may have
-  // evicted one.
+  // evicted one; and spoiled a certificate, with the few sessions that share
+  // it.
   const uint64_t less = held - CountFilling();
   const bool stores =
       place_.step != "place-written" && place_.step != "vacate-wiped";
   if (holds) {
     EXPECT_EQ(stores ? 1u : 0u, less);
   } else {
-    EXPECT_LE(less, 1u);
+    EXPECT_LE(less, CostOf(place_.step) == Cost::kCell ? 16u : 1u);
   }
   ExpectSound();
   // And no room is lost for good.
@@ -197,8 +198,8 @@ TEST_P(SnceSessionStop, WhatIsTakenBackMeanwhileIsNeverMixed) {
       snceCache_Remove(stage_.cache(), &key);
     }
   }
-  Holds(stage_.cache(), 70000);
-  Holds(stage_.cache(), 80000);
+  EXPECT_EQ(stage_.Figures().slots, CountUsable(stage_.cache(), 70000, kFlood,
+                                                At(kStart + 100000 * kSecond)));
   EXPECT_GE(Holds(stage_.cache(), 90000) * 1000, kN * 995);
 }
 

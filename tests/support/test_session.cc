@@ -203,4 +203,19 @@ uint64_t CountFound(snceCache cache, uint64_t first, uint64_t count,
   return found;
 }
 
+uint64_t CountUsable(snceCache cache, uint64_t first, uint64_t count,
+                     snceTime from) {
+  uint64_t used = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    const snceTime now = from + int64_t(i) * (kSecond / 10);
+    Session(first + i).Created(now).Insert(cache, now);
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    const Session session(first + i);
+    const snceKey key = session.Key();
+    used += snceCache_Remove(cache, &key) == SNCE_OK;
+  }
+  return used;
+}
+
 }  // namespace snce_test

@@ -103,6 +103,12 @@ snceResult Find(snceCache cache, const Session& session, snceTime now);
 // How many of the sessions |first| to |first| + |count| - 1 are found whole.
 uint64_t CountFound(snceCache cache, uint64_t first, uint64_t count,
                     snceTime now, uint8_t shape = kPlain);
+// How many slots of a cache can be in use: |count| sessions are stored, one
+// after the other from |from| on, when all else should have expired, and
+// removed. With several times as many as it has slots, one that was lost is
+// missing, which room to spare hides otherwise.
+uint64_t CountUsable(snceCache cache, uint64_t first, uint64_t count,
+                     snceTime from);
 
 }  // namespace snce_test
 
