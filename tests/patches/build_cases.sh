@@ -79,3 +79,10 @@ case_EveryFaultOfTheRegressionSuiteFits() {
         patch -p1 -s -f -F0 --dry-run -d tree <"$fault"
     done
 }
+
+case_EveryFaultThatLeavesASecretFits() {
+    for fault in "$root"/tests/secrets/mutants/*.patch; do
+        echo "$fault"
+        patch -p1 -s -f -F0 --dry-run -r - -d "$root" <"$fault"
+    done
+}
