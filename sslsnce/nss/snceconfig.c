@@ -112,7 +112,7 @@ config_No(const configPlace *place, const char *value, PRBool *out)
 static SECStatus
 config_Yes(const configPlace *place, const char *value, PRBool *out)
 {
-    PRBool no;
+    PRBool no = PR_FALSE;
     SECStatus rv = config_No(place, value, &no);
 
     if (rv == SECSuccess) {
