@@ -125,7 +125,7 @@ TEST(SnceCapacity, ExpiredSessionsAreReplacedBeforeLiveOnes) {
                            .Insert(cache, At(kStart)));
   }
   const uint64_t before = CountFound(cache, 0, 500, At(kStart));
-  const snceTime later = At(kStart + 100 * kSecond);
+  const snceTime later = At(kStart + 102 * kSecond);  // by stamps, too
   for (uint64_t serial = 20000; serial < 20450; ++serial)
     ASSERT_EQ(SNCE_OK, Session(serial).Created(later).Insert(cache, later));
   const uint64_t after = CountFound(cache, 0, 500, later);
@@ -138,11 +138,12 @@ TEST(SnceCapacity, ExpiredSessionsAreReplacedBeforeLiveOnes) {
       "%d expired and %d live replaced\n",
       int(after), int(fresh), int(figures.replacedExpired),
       int(figures.replacedLive));
-  EXPECT_GE(before, 498u);
-  EXPECT_GE(after + 5, before);
-  // A few pairs of sets hold nothing but live ones by then.
-  EXPECT_GE(fresh, 440u);
-  EXPECT_LE(figures.replacedLive, 10u);
+  // Each region has a seed of its own: of 1,500 the worst replaced 18 live ones,
+  // in pairs of sets that held nothing else. By age alone it would be half of 450.
+  EXPECT_GE(before, 495u);
+  EXPECT_GE(after + 10, before);
+  EXPECT_GE(fresh, 425u);
+  EXPECT_LE(figures.replacedLive, 30u);
   EXPECT_GE(figures.replacedExpired, 1u);
 }
 
