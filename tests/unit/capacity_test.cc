@@ -138,8 +138,9 @@ TEST(SnceCapacity, ExpiredSessionsAreReplacedBeforeLiveOnes) {
       "%d expired and %d live replaced\n",
       int(after), int(fresh), int(figures.replacedExpired),
       int(figures.replacedLive));
-  // Each region has a seed of its own: of 1,500 the worst replaced 18 live ones,
-  // in pairs of sets that held nothing else. By age alone it would be half of 450.
+  // Each region has a seed of its own: of 1,500 the worst replaced 18 live
+  // ones, in pairs of sets that held nothing else. By age alone it would be
+  // half of 450.
   EXPECT_GE(before, 495u);
   EXPECT_GE(after + 10, before);
   EXPECT_GE(fresh, 425u);
