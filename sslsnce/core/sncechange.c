@@ -280,6 +280,7 @@ snceChange_End(snceRegion *region)
           SNCE_LIFE_MOVING)) {
         Store(&header->change, 0);
     }
+    snceHeap_Sweep(region);
     SNCE_STEP("change-ended");
     snceLock_Give(region);
     WipeStack();

@@ -25,6 +25,42 @@ StepOver(uint64_t word, uint64_t length, uint64_t pages, uint64_t *page)
     return true;
 }
 
+/* Goes through the directory once: moves |*page| behind those ranges that it
+ * finds to overlap the |pages| pages from there; true: it moved, and may have
+ * to again. Else |*next|, unless NULL, is where the next range behind begins,
+ * or as it was. */
+static bool
+Pass(const snceRegion *region, uint64_t pages, uint64_t *page, uint64_t *next)
+{
+    uint32_t servers = atomic_load_explicit(&snceRegion_Header(region)->servers,
+                                            memory_order_relaxed);
+    bool stepped = false;
+
+    if (servers > SNCE_SERVERS) {
+        servers = SNCE_SERVERS;
+    }
+    for (uint32_t i = 0; i < servers; i++) {
+        const snceServerWords *entry = snceRegion_Server(region, i);
+
+        for (unsigned home = 0; home < 2; home++) {
+            uint64_t words[2] = { Load(&entry->home[home].table),
+                                  Load(&entry->home[home].store) };
+            uint64_t both = words[0] | words[1] ? Load(&entry->pages[home]) : 0;
+
+            stepped |= StepOver(words[0], both >> 32, pages, page);
+            stepped |= StepOver(words[1], (uint32_t)both, pages, page);
+            for (unsigned j = 0; next && j < 2; j++) {
+                uint64_t begin = words[j] & SNCE_PAGE_MASK;
+
+                if (begin > *page && begin < *next) {
+                    *next = begin;
+                }
+            }
+        }
+    }
+    return stepped;
+}
+
 /* Each pass but the last steps over a range, and none is stepped over twice:
  * unless somebody writes into the directory who has not the turn. He might keep
  * a search of the whole region going for as many passes as it has pages. */
@@ -34,27 +70,9 @@ StepOver(uint64_t word, uint64_t length, uint64_t pages, uint64_t *page)
 static uint64_t
 FindGap(const snceRegion *region, uint64_t page, uint64_t pages)
 {
-    uint32_t servers = atomic_load_explicit(&snceRegion_Header(region)->servers,
-                                            memory_order_relaxed);
-
-    if (servers > SNCE_SERVERS) {
-        servers = SNCE_SERVERS;
-    }
     for (unsigned pass = 0; pass < PASSES; pass++) {
-        bool stepped = false;
+        bool stepped = Pass(region, pages, &page, NULL);
 
-        for (uint32_t i = 0; i < servers; i++) {
-            const snceServerWords *entry = snceRegion_Server(region, i);
-
-            for (unsigned home = 0; home < 2; home++) {
-                uint64_t table = Load(&entry->home[home].table);
-                uint64_t store = Load(&entry->home[home].store);
-                uint64_t both = table | store ? Load(&entry->pages[home]) : 0;
-
-                stepped |= StepOver(table, both >> 32, pages, &page);
-                stepped |= StepOver(store, (uint32_t)both, pages, &page);
-            }
-        }
         if (!snceRegion_At(region, page * SNCE_PAGE, pages * SNCE_PAGE)) {
             return 0;
         }
@@ -117,4 +135,32 @@ snceHeap_Drop(const snceRegion *region, uint64_t range, uint64_t pages)
     if (range && snceRegion_At(region, offset, pages * SNCE_PAGE)) {
         (void)snceRegion_Discard(region, offset, pages * SNCE_PAGE);
     }
+}
+
+/* What a sweep does at most: with few virtual servers some ten changes come past
+ * every gap. */
+#define SWEEP_PASSES 8
+
+void
+snceHeap_Sweep(const snceRegion *region)
+{
+    const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
+    const uint64_t end = region->bytes / SNCE_PAGE;
+    snceHeader *header = snceRegion_Header(region);
+    uint64_t page = Load(&header->swept) / SNCE_PAGE;
+
+    for (unsigned pass = 0; pass < SWEEP_PASSES; pass++) {
+        uint64_t next = end;
+
+        if (page < first || page >= end) {
+            page = first;
+        }
+        if (!Pass(region, 1, &page, &next)) {
+            (void)snceRegion_Discard(region, page * SNCE_PAGE,
+                                     (next - page) * SNCE_PAGE);
+            page = next;
+        }
+    }
+    atomic_store_explicit(&header->swept, page * SNCE_PAGE,
+                          memory_order_relaxed);
 }

@@ -21,4 +21,10 @@ uint64_t snceHeap_Take(snceRegion *region, uint64_t pages, uint64_t unlike);
  * its word is out of the directory. */
 void snceHeap_Drop(const snceRegion *region, uint64_t range, uint64_t pages);
 
+/* snceHeap_Sweep gives back some of what lies in the gaps between ranges, each
+ * time the next of it: what operations that had been interrupted stored, and
+ * pages that they read, in ranges that were dropped meanwhile. The caller has
+ * the turn, and has entered in the directory what he took. */
+void snceHeap_Sweep(const snceRegion *region);
+
 #endif /* SNCEHEAP_H */

@@ -210,5 +210,51 @@ TEST_F(SnceHeap, WhatLayInARangeIsNothingInItsNextLife) {
   }
 }
 
+// What an operation that had been interrupted stores in a range that is free by
+// then: a writer's secrets (G9), and memory that nobody would ever give back.
+TEST_F(SnceHeap, WhatIsStoredInAFreeRangeGoesWithLaterChanges) {
+  std::vector<snceCache> stay, go;
+  std::vector<Range> freed;
+  for (int i = 0; i < 20; ++i) {
+    std::vector<snceCache>* of = i % 2 ? &go : &stay;
+    of->push_back(AddServer(region_->get(), "s" + std::to_string(i), 300));
+  }
+  for (const snceCache& cache : stay)
+    ASSERT_EQ(SNCE_OK, Session(1, 1, kEverything).Insert(cache, At(kStart)));
+  for (const snceCache& cache : go) {
+    Range ranges[2];
+    GetRanges(region_->get(), cache.id.number, 0, ranges);
+    freed.insert(freed.end(), ranges, ranges + 2);
+    ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), cache.id));
+  }
+  freed.push_back({snceRegion_Bytes(region_->get()) - 4096, 4096});
+  snceCacheOptions options;
+  ASSERT_EQ(SNCE_OK, snceCache_GetOptions(region_->cache(), &options));
+  const auto change = [&] {
+    ++options.timeoutSec[SNCE_CLASS_SSL3];
+    ASSERT_EQ(SNCE_OK, snceCache_Configure(region_->cache(), &options));
+  };
+  change();  // what a change itself writes to is there
+  ExpectApart(region_->get());
+  const uint64_t before = DataBytes(region_->fd());
+  for (const Range& range : freed) {
+    for (const uint64_t at :
+         {uint64_t(0), range.bytes / 2 & ~uint64_t(4095), range.bytes - 4096})
+      ASSERT_EQ(1, pwrite(region_->fd(), "x", 1, off_t(range.offset + at)));
+  }
+  ASSERT_GT(DataBytes(region_->fd()), before + freed.size() * 4096);
+  int changes = 0;
+  for (; DataBytes(region_->fd()) > before && changes < 100; ++changes)
+    change();
+  EXPECT_LE(changes, 20);
+  EXPECT_EQ(before, DataBytes(region_->fd()));
+  for (const snceCache& cache : stay) {
+    Answer answer;
+    const Session session(1, 1, kEverything);
+    ASSERT_EQ(SNCE_OK, answer.Lookup(cache, session.Key(), At(kStart)));
+    EXPECT_EQ("", answer.Differs(session));
+  }
+}
+
 }  // namespace
 }  // namespace snce_test
