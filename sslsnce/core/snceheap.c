@@ -137,25 +137,34 @@ snceHeap_Drop(const snceRegion *region, uint64_t range, uint64_t pages)
     }
 }
 
-/* What a sweep does at most: with few virtual servers some ten changes come past
- * every gap. */
-#define SWEEP_PASSES 8
+/* What a sweep does at most: a few changes come past everything, where there are
+ * few virtual servers. */
+#define SWEEP_PASSES 32
 
 void
 snceHeap_Sweep(const snceRegion *region)
 {
-    const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
-    const uint64_t end = region->bytes / SNCE_PAGE;
     snceHeader *header = snceRegion_Header(region);
     uint64_t page = Load(&header->swept) / SNCE_PAGE;
 
     for (unsigned pass = 0; pass < SWEEP_PASSES; pass++) {
-        uint64_t next = end;
+        uint64_t next = region->bytes / SNCE_PAGE;
 
-        if (page < first || page >= end) {
-            page = first;
+        if (page < SNCE_AT_HEAP / SNCE_PAGE || page > next) {
+            page = SNCE_AT_HEAP / SNCE_PAGE;
+        }
+        /* Memory is looked for first: gaps are of any size, and have little
+         * of it. */
+        page = snceRegion_NextMemory(region, page * SNCE_PAGE) / SNCE_PAGE;
+        if (page >= next) {
+            page = 0; /* from the beginning, next time */
+            break;
         }
         if (!Pass(region, 1, &page, &next)) {
+            uint64_t hole =
+                snceRegion_NextHole(region, page * SNCE_PAGE) / SNCE_PAGE;
+
+            next = hole < next ? hole : next;
             (void)snceRegion_Discard(region, page * SNCE_PAGE,
                                      (next - page) * SNCE_PAGE);
             page = next;

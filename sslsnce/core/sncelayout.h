@@ -251,7 +251,7 @@ typedef struct {
     uint64_t sum;               /* over the six fields above */
     _Atomic uint64_t heap;      /* where the next range is looked for first;
                                 * a hint */
-    _Atomic uint64_t swept;     /* where the next sweep of gaps begins; a hint */
+    _Atomic uint64_t swept;     /* where the next sweep begins; a hint */
     _Atomic uint64_t serial;    /* of the last range taken; a death skips one */
     _Atomic uint64_t change;    /* number + 1 of the server that is being
                                 * changed; a death leaves it (rule 13) */

@@ -615,6 +615,27 @@ snceRegion_ResidentBytes(const snceRegion *region)
     return (uint64_t)status.st_blocks * 512;
 }
 
+/* These move the file's position, which nobody uses. */
+
+uint64_t
+snceRegion_NextMemory(const snceRegion *region, uint64_t offset)
+{
+    off_t found = lseek(region->fd, (off_t)offset, SEEK_DATA);
+
+    if (found >= 0) {
+        return (uint64_t)found;
+    }
+    return errno == ENXIO ? region->bytes : offset;
+}
+
+uint64_t
+snceRegion_NextHole(const snceRegion *region, uint64_t offset)
+{
+    off_t found = lseek(region->fd, (off_t)offset, SEEK_HOLE);
+
+    return found < 0 ? region->bytes : (uint64_t)found;
+}
+
 snceCache
 snceRegion_Cache(snceRegion *region, snceServerId id)
 {

@@ -76,6 +76,13 @@ snceRegion_Keys(const snceRegion *region)
  * open on the region's file. One system call. */
 bool snceRegion_CheckDescriptor(const snceRegion *region);
 
+/* snceRegion_NextMemory returns where, at |offset| or behind it, the system has
+ * given the region memory, and snceRegion_NextHole where it has not: the
+ * region's end if nowhere. Without an answer from the system there is memory at
+ * |offset|, and up to the end. The caller has the turn. One system call. */
+uint64_t snceRegion_NextMemory(const snceRegion *region, uint64_t offset);
+uint64_t snceRegion_NextHole(const snceRegion *region, uint64_t offset);
+
 /* snceRegion_Discard gives the pages of a range back to the system; it then
  * reads as zeros. False if the system would not. */
 bool snceRegion_Discard(const snceRegion *region, uint64_t offset,

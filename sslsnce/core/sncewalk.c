@@ -2,13 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-#define _GNU_SOURCE          /* SEEK_DATA */
-#define _FILE_OFFSET_BITS 64 /* regions are large, on 32 bits too */
-
 #include "sncewalk.h"
-
-#include <errno.h>
-#include <unistd.h>
 
 void
 snceWalk_Begin(snceWalk *walk, const snceTable *table)
@@ -34,35 +28,29 @@ NextStretch(snceWalk *walk)
 {
     const snceTable *table = walk->table;
     uint64_t slots = table->setCount * SNCE_WAYS;
-    off_t base = (uint8_t *)table->sets - table->region->base;
-    off_t end = base + (off_t)snceTable_Bytes(table->setCount);
-    off_t at = base + (off_t)(walk->slot / SNCE_WAYS * sizeof(snceSet));
-    off_t data, hole;
-    uint64_t set;
+    uint64_t base = (uint64_t)((uint8_t *)table->sets - table->region->base);
+    uint64_t end = base + snceTable_Bytes(table->setCount);
+    uint64_t at = base + walk->slot / SNCE_WAYS * sizeof(snceSet);
+    uint64_t data, hole, set;
 
     if (walk->slot >= slots) {
         return false;
     }
-    data = lseek(table->region->fd, at, SEEK_DATA);
-    if (data < 0 || data >= end) {
-        /* Nothing but holes up to the end: ENXIO if it is the file's. */
-        if (data >= 0 || errno == ENXIO) {
-            return false;
-        }
-        walk->end = slots;
-        return true;
+    data = snceRegion_NextMemory(table->region, at);
+    if (data >= end) {
+        return false;
     }
-    hole = lseek(table->region->fd, data, SEEK_HOLE);
+    hole = snceRegion_NextHole(table->region, data);
     if (hole == data) {
         hole = data + 1; /* its memory was given back since: look at one set */
-    } else if (hole < data || hole > end) {
+    } else if (hole > end) {
         hole = end;
     }
-    set = (uint64_t)(data - base) / sizeof(snceSet);
+    set = (data - base) / sizeof(snceSet);
     if (set > walk->slot / SNCE_WAYS) {
         walk->slot = set * SNCE_WAYS + walk->slot % walk->step;
     }
-    set = ((uint64_t)(hole - base) + sizeof(snceSet) - 1) / sizeof(snceSet);
+    set = (hole - base + sizeof(snceSet) - 1) / sizeof(snceSet);
     walk->end = set * SNCE_WAYS < slots ? set * SNCE_WAYS : slots;
     return true;
 }

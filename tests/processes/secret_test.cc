@@ -48,11 +48,12 @@ class SnceSecretStep : public ::testing::Test {
   }
   // Sessions of others, so many that every slot is used and every claim of the
   // dead taken back (rule 5); they come later, and older ones have expired.
+  // Each time others, as it is chance which cells they take.
   void UseEverySlot(snceCache cache) {
     const snceTime later = now_ + 100000 * kSecond;
-    for (uint64_t serial = 0; serial < 400; ++serial)
-      Session(500 + serial, 1)
-          .Certificate(Bytes((100000 + serial) << 20, 30 + serial % 40))
+    for (int i = 0; i < 400; ++i, ++others_)
+      Session(500 + others_, 1)
+          .Certificate(Bytes((100000 + others_) << 20, 30 + others_ % 40))
           .Created(later)
           .Insert(cache, later);
   }
@@ -117,6 +118,7 @@ class SnceSecretStep : public ::testing::Test {
   const Session younger_ =
       Session(kSerial, 2000).Certificate(Bytes(uint64_t(2) << 40, 100));
   Secrets secrets_;
+  uint64_t others_ = 0;
 
   const std::function<void(snceCache)> remove_ = [this](snceCache cache) {
     const snceKey key = older_.Key();
