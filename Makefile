@@ -15,54 +15,69 @@ SUPPORT := tests/support
 
 .DEFAULT_GOAL := help
 .PHONY: help
+define HELP
+First
+  make demo              the cache beside stock NSS, with real clients, in one table
+  make check             every test that one release of NSS needs
+  make deps              install what is missing (Debian 12; root or sudo)
+  make install           headers, man page and patch tool, under DESTDIR and PREFIX
+
+Build
+  make core              the core alone: build/core/libsnce.a
+  make nss               patched NSS: build/nss-$(NSS)/{nss,dist,lib/libssl3.so}
+  make nss-stock         the same unpatched: build/stock-$(NSS)
+  make nss-minimal       the same with patches/minimal alone: build/minimal-$(NSS)
+  make clean             remove what was built, keep what was downloaded
+
+Test the core, without NSS
+  make unit              in seconds
+  make processes         with many processes
+  make steps             one stopped and killed at each step that the code names
+  make storm             workers killed and stopped for STORM_SECONDS=40 a storm
+  make model             the slot protocol and faults of it, every state, with spin
+  make fuzz              a hostile region, inheritance string and configuration file,
+                         by libFuzzer, a minute each; SECONDS=, TARGETS=, JOBS=
+  make fuzz-holes        does it find the checks that are taken out of the core?
+
+Test the cache in NSS
+  make adapter           inside the patched libssl
+  make pointers          session timeouts at the two pointers of a socket
+  make interop           sessions offered under other names, by OpenSSL, GnuTLS and NSS
+  make ssl_gtest         NSS's own tests on the patched tree
+  make orders            every order of Shutdown, NSS_Shutdown, dlclose and the rest
+  make secrets           do the tests see each place where a secret is not wiped, and
+                         does the cache say nothing?
+  make soak              everything at once for MINUTES=2; memory, descriptors and
+                         stalls at the end beside the start
+
+The regression suite of bug 223242
+  make regress           which promises of Tech Note 8 ours keeps; with LIBDIR=DIR the
+                         libssl3.so in DIR
+  make regress-compare   stock, minimal and ours side by side
+  make regress-mutants   does the suite see each fault that is put into ours?
+
+Measure (tests/bench/README.md)
+  make bench             speed, size and hit ratios beside stock NSS and others, in
+                         about an hour; BENCH=NAME only one; KEEP=1 keeps the results
+  make bench-smoke       the smallest size of each, in a minute
+
+Examine the code
+  make sanitize          the tests under ASan, UBSan and TSan
+  make analyze           clang's static analyzer and cppcheck
+  make coverage          which lines and branches the tests run, and why not all
+  make format-check      does it keep to .clang-format?
+
+Variables
+  NSS=3.87.1             the release
+  NSS_SRC=DIR            build from a copy of this NSS source tree
+  NSS_PARTS=all          build all of NSS, not its libraries only
+  SANITIZE=address       core and its tests with a sanitizer: address, thread or
+                         undefined, or address,undefined; in directories of their own
+  JOBS=2                 how many compilers at once inside NSS, and fuzzing processes
+endef
 help:
-	@echo 'make demo          the cache beside stock NSS, with real clients, in one table'
-	@echo 'make check         every test'
-	@echo 'make unit          the tests of the core alone, in seconds and without NSS'
-	@echo 'make processes     the tests of the core with many processes'
-	@echo 'make storm         workers killed and stopped for STORM_SECONDS=40 a storm'
-	@echo 'make steps         a process stopped and killed at each step that the code names'
-	@echo 'make core          the core alone: build/core/libsnce.a'
-	@echo 'make nss           patched NSS: build/nss-$(NSS)/{nss,dist,lib/libssl3.so}'
-	@echo 'make nss-stock     the same unpatched: build/stock-$(NSS)'
-	@echo 'make nss-minimal   the same with patches/minimal alone: build/minimal-$(NSS)'
-	@echo 'make adapter       the tests of the adapter, inside the patched libssl'
-	@echo 'make pointers      session timeouts at the two pointers of a socket'
-	@echo 'make interop       sessions offered under other names, by OpenSSL, GnuTLS and NSS'
-	@echo 'make ssl_gtest     NSS'"'"'s own ssl_gtest on the patched tree'
-	@echo 'make regress       which promises of Tech Note 8 (bug 223242) ours keeps;'
-	@echo '                   with LIBDIR=DIR the libssl3.so in DIR'
-	@echo 'make regress-compare'
-	@echo '                   stock, minimal and ours side by side'
-	@echo 'make regress-mutants'
-	@echo '                   does that suite see each fault that is put into ours?'
-	@echo 'make secrets       do the tests see each place where a secret is not wiped, and'
-	@echo '                   does the cache say nothing?'
-	@echo 'make model         the slot protocol and faults of it, every state, with spin'
-	@echo 'make bench         speed, size and hit ratios beside stock NSS and others, in'
-	@echo '                   about an hour; BENCH=NAME only one of them; KEEP=1 keeps'
-	@echo '                   the results (tests/bench/README.md)'
-	@echo 'make bench-smoke   the smallest size of each benchmark, in a minute'
-	@echo 'make orders        every order of Shutdown, NSS_Shutdown, dlclose and the rest'
-	@echo 'make soak          everything at once; MINUTES=10 for so long; memory,'
-	@echo '                   descriptors and stalls at the end beside the start'
-	@echo 'make fuzz          a hostile region, inheritance string and configuration file,'
-	@echo '                   by libFuzzer, a minute each; SECONDS=, TARGETS=, JOBS='
-	@echo 'make fuzz-holes    does it find the checks that are taken out of the core?'
-	@echo 'make sanitize      the tests under ASan, UBSan and TSan'
-	@echo 'make analyze       clang'"'"'s static analyzer and cppcheck'
-	@echo 'make coverage      which lines and branches the tests run, and why not all'
-	@echo 'make deps          install what is missing (Debian 12; root or sudo)'
-	@echo 'make install       headers, man page and patch tool, under DESTDIR and PREFIX'
-	@echo 'make format-check  does the code keep to .clang-format?'
-	@echo 'make clean         remove what was built, keep what was downloaded'
-	@echo
-	@echo 'NSS=3.87.1         the release'
-	@echo 'NSS_SRC=DIR        build from a copy of this NSS source tree'
-	@echo 'NSS_PARTS=all      build all of NSS, not its libraries only'
-	@echo 'SANITIZE=address   core and its tests with a sanitizer: address, thread or'
-	@echo '                   undefined, or address,undefined; in directories of their own'
-	@echo 'JOBS=2             how many compilers at once inside NSS, and fuzzing processes'
+	$(info $(HELP))
+	@:
 
 .PHONY: deps
 deps:

@@ -29,6 +29,9 @@ namespace snce_test {
   _exit(status);
 }
 
+// Whether this build counts what runs; it is not optimised then.
+inline bool IsCounted() { return __gcov_dump != nullptr; }
+
 // Limits on time are checked in plain builds only, and loops are shortened.
 #ifdef SNCE_TEST_SANITIZED
 constexpr bool kSanitized = true;
