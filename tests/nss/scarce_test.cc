@@ -19,6 +19,7 @@
 #include "secerr.h"
 #include "sslerr.h"
 #include "sslsnce/sslsnce.h"
+#include "test_build.h"
 #include "test_nss.h"
 
 namespace nss_test {
@@ -89,6 +90,7 @@ STAGE(InheritWithoutSpace) {
 }
 
 TEST_F(ScarceTest, InheritWithoutAddressSpaceSaysSo) {
+  if (snce_test::kSanitized) GTEST_SKIP() << "a sanitizer needs more of it";
   ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
   EXPECT_EQ(0, InExec("InheritWithoutSpace", {}));
 }
