@@ -437,11 +437,11 @@ TEST_F(SnceStepKill, GrowthLeavesTheTurnToTheNext) {
   const snceCacheOptions larger = Options(256);
   const uint64_t steps =
       CountSteps([&] { return snceCache_Configure(cache_, &larger); });
-  for (uint64_t at = 1; at < 30; ++at) {
+  for (uint64_t at = 1; at < 10; ++at) {
     Region region(Small());
     Stepper victim(
         [&] { return snceCache_Configure(region.cache(), &larger); });
-    if (!victim.Step(steps * at / 30)) break;
+    if (!victim.Step(steps * at / 10)) break;
     victim.Kill();
     ASSERT_EQ(SNCE_OK, snceCache_Configure(region.cache(), &larger)) << at;
   }
