@@ -18,6 +18,7 @@
 #include "gtest/gtest.h"
 #include "sslsnce/snce.h"
 #include "storm.h"
+#include "test_build.h"
 #include "test_child.h"
 #include "test_region.h"
 #include "test_session.h"
@@ -115,7 +116,9 @@ TEST_F(SnceNamespaceStorm, WorkersOfTwoNamespacesMayHaveTheSameProcessId) {
   Finish();
   printf("at %d of %d looks a worker had the process id of another\n", same,
          looks);
-  EXPECT_GT(same, looks / 4);
+  if (!kSanitized) {  // whose own threads use numbers up
+    EXPECT_GT(same, looks / 4);
+  }
   ExpectWholeCapacity();
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -143,6 +144,23 @@ TEST_F(SnceSecrets, OfFlushedSessionsAreWiped) {
   Plant();
   ASSERT_EQ(SNCE_OK, snceCache_Flush(cache_));
   EXPECT_EQ(0u, Left());
+}
+
+// Also where one change does not sweep all gaps: there are many virtual
+// servers, and who comes later in the directory lies earlier in the heap.
+TEST_F(SnceSecrets, OfAFlushedVirtualServerAreWipedAmongManyOthers) {
+  std::vector<snceCache> servers;
+  for (int i = 0; i < 100; ++i)
+    servers.push_back(AddServer(region_.get(), "s" + std::to_string(i), 300));
+  for (size_t i = servers.size(); i-- > 0;) {
+    ASSERT_EQ(SNCE_OK, snceCache_Flush(servers[i]));
+    ASSERT_EQ(SNCE_OK, Session(200000).Insert(servers[i], now_));
+  }
+  for (const size_t which : {0, 33, 66, 99}) {
+    Plant(servers[which]);
+    ASSERT_EQ(SNCE_OK, snceCache_Flush(servers[which]));
+    ASSERT_EQ(0u, Left()) << which;
+  }
 }
 
 TEST_F(SnceSecrets, AreInOneHomeOnlyWhenTheCacheHasGrown) {
