@@ -62,7 +62,8 @@ Measure (tests/bench/README.md)
   make bench-smoke       the smallest size of each, in a minute
 
 Examine the code
-  make sanitize          the tests under ASan, UBSan and TSan
+  make sanitize          the tests under ASan, UBSan and TSan; PROGRAMS=unit some
+                         only
   make analyze           clang's static analyzer and cppcheck
   make coverage          which lines and branches the tests run, and why not all
   make format-check      does it keep to .clang-format?

@@ -1,7 +1,8 @@
 # Sanitizers, static analysis and coverage. Included by the Makefile; what they
 # run is in tests/quality. Flags: instrument.mk.
 #
-#   sanitize   core and adapter's tests under ASan + UBSan, the core's under TSan
+#   sanitize   core and adapter's tests under ASan + UBSan, the core's under TSan;
+#              PROGRAMS='unit processes adapter pointers' or some of them
 #   analyze    clang's static analyzer and cppcheck over sslsnce/
 #   coverage   which lines and branches of sslsnce/ the tests run
 
@@ -9,7 +10,7 @@
 quality-deps:
 	@$(SUPPORT)/deps tests/quality/packages
 sanitize: nss
-	@tests/quality/sanitize $(NSS)
+	@tests/quality/sanitize $(NSS) $(PROGRAMS)
 analyze: quality-deps nss
 	@tests/quality/analyze $(NSS)
 coverage: quality-deps nss
