@@ -144,19 +144,19 @@ snceHeap_Drop(const snceRegion *region, uint64_t range, uint64_t pages)
 void
 snceHeap_Sweep(const snceRegion *region)
 {
+    const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
+    const uint64_t end = region->bytes / SNCE_PAGE;
     snceHeader *header = snceRegion_Header(region);
     uint64_t page = Load(&header->swept) / SNCE_PAGE;
 
+    page = page < first ? first : page;
     for (unsigned pass = 0; pass < SWEEP_PASSES; pass++) {
-        uint64_t next = region->bytes / SNCE_PAGE;
+        uint64_t next = end;
 
-        if (page < SNCE_AT_HEAP / SNCE_PAGE || page > next) {
-            page = SNCE_AT_HEAP / SNCE_PAGE;
-        }
         /* Memory is looked for first: gaps are of any size, and have little
          * of it. */
         page = snceRegion_NextMemory(region, page * SNCE_PAGE) / SNCE_PAGE;
-        if (page >= next) {
+        if (page >= end) {
             page = 0; /* from the beginning, next time */
             break;
         }

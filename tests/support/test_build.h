@@ -23,14 +23,14 @@ extern "C" void __gcov_dump(void) __attribute__((weak));
 
 namespace snce_test {
 
-// _exit for forked children: a test's own exit handlers are not theirs to run.
-[[noreturn]] inline void LeaveChild(int status) {
-  if (__gcov_dump) __gcov_dump();
-  _exit(status);
-}
-
 // Whether this build counts what runs; it is not optimised then.
 inline bool IsCounted() { return __gcov_dump != nullptr; }
+
+// _exit for forked children: a test's own exit handlers are not theirs to run.
+[[noreturn]] inline void LeaveChild(int status) {
+  if (IsCounted()) __gcov_dump();
+  _exit(status);
+}
 
 // Limits on time are checked in plain builds only, and loops are shortened.
 #ifdef SNCE_TEST_SANITIZED
