@@ -34,6 +34,9 @@ constexpr uint64_t kKeys = 60;  // in each
 constexpr uint64_t kKept =
     50;  // sessions that each process keeps in the stable
 
+// More caches than this change their size while others serve.
+constexpr uint64_t kMoved = kSanitized ? 0 : 50;
+
 int Seconds() { return StormSeconds(12); }
 
 struct Tally {
@@ -251,7 +254,7 @@ class SnceServerStorm : public ::testing::Test {
     EXPECT_EQ(0u, tally_->returned) << "removed sessions found";
     EXPECT_EQ(0u, tally_->odd) << "results that should not be";
     EXPECT_GT(tally_->hits, 1000u);
-    EXPECT_GT(tally_->moved, kSanitized ? 0u : 50u);
+    EXPECT_GT(tally_->moved, kMoved);
     if (Seconds() >= 60 && !kSanitized) {
       EXPECT_GE(tally_->operations, 1000000u);
     }
@@ -284,10 +287,13 @@ TEST_F(SnceServerStorm, ServersComeGrowShrinkAndGoWhileOthersServe) {
 }
 
 TEST_F(SnceServerStorm, AChangerThatIsKilledEveryFewInstantsDoesNoHarm) {
-  Watchdog watchdog(unsigned(Seconds()) + 60);
+  Watchdog watchdog(unsigned(Seconds()) * 4 + 60);
   Child changer = StartChanger();
   int deaths = 0;
-  for (; deaths * 20 < Seconds() * 1000; ++deaths) {
+  // A slow machine moves little in 20 ms: until it did, three times as long.
+  for (; deaths * 20 < Seconds() * 1000 ||
+         (tally_->moved <= kMoved && deaths * 20 < Seconds() * 3000);
+       ++deaths) {
     Pace(20);
     changer.Signal(SIGKILL);
     EXPECT_EQ(kSignalled - SIGKILL, changer.Wait(20000));
