@@ -346,18 +346,20 @@ typedef struct {
  * before its certificate was read. */
 SNCE_INLINE snceResult
 Answer(const lookup *l, const snceView *view, const snceHome *home,
-       const snceSpot *spot, const uint64_t words[SNCE_ENTRY_WORDS])
+       const snceSpot *spot, const snceProbe *probe,
+       const uint64_t words[SNCE_ENTRY_WORDS])
 {
     snceRule rule = snceView_Rule(view, l->now);
     unsigned sessionClass = snceTable_ClassOf(words);
     snceSession *out = l->out;
 
-    if (snceRule_Expired(&rule, sessionClass, (int64_t)words[SNCE_W_CREATED])) {
+    if (SNCE_RARELY(snceRule_Expired(&rule, sessionClass,
+                                     (int64_t)words[SNCE_W_CREATED]))) {
         TakeOut(home, spot, words[SNCE_W_CERTIFICATE]);
         Count(view, SNCE_N_EXPIRED);
         return SNCE_MISS;
     }
-    if (!NameFits(l->key, l->cache, words[SNCE_W_NAME])) {
+    if (SNCE_RARELY(!NameFits(l->key, l->cache, words[SNCE_W_NAME]))) {
         Count(view, SNCE_N_NAME);
         return SNCE_MISS;
     }
@@ -372,7 +374,7 @@ Answer(const lookup *l, const snceView *view, const snceHome *home,
         out->certificate.len = 0;
     }
 
-    snceWord_Write(out->id, &words[SNCE_W_ID], SNCE_ID_MAX / 8);
+    snceWord_Write(out->id, probe->id, SNCE_ID_MAX / 8);
     out->idLen = l->key->idLen;
     snceWord_Write(out->address, &words[SNCE_W_ADDRESS],
                    SNCE_ADDRESS_BYTES / 8);
@@ -390,9 +392,9 @@ Answer(const lookup *l, const snceView *view, const snceHome *home,
 
 /* The end of a lookup that found |result| somewhere in |home|. */
 static snceResult
-Finish(const lookup *l, const snceView *view, const snceHome *home,
-       const snceSpot *spot, uint64_t words[SNCE_ENTRY_WORDS],
-       snceResult result, bool otherAddress)
+Finish(const lookup *l, const snceProbe *probe, const snceView *view,
+       const snceHome *home, const snceSpot *spot,
+       uint64_t words[SNCE_ENTRY_WORDS], snceResult result, bool otherAddress)
 {
     if (result == SNCE_CORRUPT) {
         /* A slot spoiled by a writer that lost its claim: one entry less. */
@@ -403,7 +405,7 @@ Finish(const lookup *l, const snceView *view, const snceHome *home,
         Count(view, otherAddress ? SNCE_N_ADDRESS : SNCE_N_UNKNOWN);
         return result;
     }
-    result = Answer(l, view, home, spot, words);
+    result = Answer(l, view, home, spot, probe, words);
     if (result == SNCE_OK) {
         snceWord_Write(l->out->state, &words[SNCE_W_STATE],
                        SNCE_STATE_BYTES / 8);
@@ -428,66 +430,62 @@ LookUp(const lookup *l, snceProbe *probe)
     if (result == SNCE_GONE) {
         return SNCE_MISS;
     }
-    return Finish(l, &view, home, &spot, words, result, otherAddress);
+    return Finish(l, probe, &view, home, &spot, words, result, otherAddress);
 }
 
 static __attribute__((noinline)) snceResult
-LookUpMoving(const lookup *l, snceProbe probe)
+LookUpMoving(const lookup *l, snceProbe *probe)
 {
     snceResult result = SNCE_DROPPED;
 
     for (unsigned try = 0; result == SNCE_DROPPED && try < LOOKUP_TRIES;
          try++) {
-        result = LookUp(l, &probe);
+        result = LookUp(l, probe);
     }
     return result == SNCE_DROPPED ? SNCE_MISS : result;
 }
 
-/* The same in the cache that |view| saw at rest, at the places of |probe|.
- * SNCE_DROPPED if it did not rest. */
+/* The same in the cache that |view| saw at rest. SNCE_DROPPED if it did not rest. */
 static __attribute__((noinline)) snceResult
-LookUpAt(const lookup *l, const snceProbe *probe, const snceView *view,
-         const snceProbePlaces *at)
+LookUpAt(const lookup *l, const snceProbe *probe, const snceView *view)
 {
     uint64_t words[SNCE_ENTRY_WORDS];
     bool otherAddress;
     snceSpot spot;
-    snceResult result = snceTable_FindAt(&view->now.table, probe, at, words,
-                                         &spot, &otherAddress);
+    snceResult result =
+        snceTable_Find(&view->now.table, probe, words, &spot, &otherAddress);
 
     if (result != SNCE_OK && snceView_Moved(view)) {
         return SNCE_DROPPED;
     }
-    return Finish(l, view, &view->now, &spot, words, result, otherAddress);
+    return Finish(l, probe, view, &view->now, &spot, words, result,
+                  otherAddress);
 }
 
-/* The same in line, for a session that lies where it is best: that is most of
- * them. Nothing of it is stored on the stack unless LookUpAt must go on. */
+/* The same in line, for a session that lies where it is best: that is most of them.
+ * What LookUpAt is told lies in memory, where it always was; the way from the hash
+ * to the slot is in registers. */
 SNCE_INLINE snceResult
 LookUpResting(const lookup *l, snceProbe *probe)
 {
+    const uint64_t hash = probe->hash;
     uint64_t words[SNCE_ENTRY_WORDS];
     snceProbePlaces at;
     snceResult result;
     snceSpot spot;
     snceView view;
 
-    if (snceView_Open(&view, l->cache.region, l->cache.id) != SNCE_OK ||
-        view.moving) {
+    if (SNCE_RARELY(
+            !snceView_OpenResting(&view, l->cache.region, l->cache.id))) {
         return SNCE_DROPPED;
     }
     probe->matchAddress = view.matchAddress;
-    snceProbe_Places(probe, &view.now.table, &at);
-    if (!snceTable_FindBest(&view.now.table, probe, &at, words, l->out->state,
-                            &spot)) {
-        const lookup asked = *l;
-        const snceProbe probed = *probe;
-        const snceView seen = view;
-        const snceProbePlaces where = at;
-
-        return LookUpAt(&asked, &probed, &seen, &where);
+    snceTable_Places(&view.now.table, hash, &at);
+    if (SNCE_RARELY(!snceTable_FindBest(&view.now.table, probe, &at, words,
+                                        l->out->state, &spot))) {
+        return LookUpAt(l, probe, &view);
     }
-    result = Answer(l, &view, &view.now, &spot, words);
+    result = Answer(l, &view, &view.now, &spot, probe, words);
     if (result != SNCE_OK) {
         explicit_bzero(l->out->state, SNCE_STATE_BYTES);
     }
@@ -506,12 +504,7 @@ snceCache_Lookup(snceCache cache, const snceKey *key, snceTime now,
         return SNCE_INVALID;
     }
     result = LookUpResting(&l, &probe);
-    if (result == SNCE_DROPPED) {
-        const lookup asked = l;
-
-        result = LookUpMoving(&asked, probe);
-    }
-    return result;
+    return result == SNCE_DROPPED ? LookUpMoving(&l, &probe) : result;
 }
 
 snceResult

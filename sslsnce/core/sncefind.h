@@ -13,9 +13,10 @@
 #include "sncetable.h"
 #include "snceword.h"
 
-/* snceProbePlaces is where the session of an ID may lie: in two sets,
- * never the same one twice, and in each best of all at one way. */
+/* snceProbePlaces is where the session of a hash may lie: in two sets, never the
+ * same one twice, in each best of all at one way, and under which tag. */
 typedef struct {
+    uint64_t tag;
     snceSet *set[2];
     unsigned way[2];
 } snceProbePlaces;
@@ -25,10 +26,8 @@ typedef struct {
  * knows which slot to read waits for memory twice: at 1,000,000 sessions that
  * took 2.0 times as long as one read, this 1.4 times. */
 SNCE_INLINE void
-snceProbe_Places(const snceProbe *probe, const snceTable *table,
-                 snceProbePlaces *out)
+snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
 {
-    uint64_t hash = probe->hash;
     uint64_t other = hash * UINT64_C(0xd1342543de82ef95);
     uint64_t first = snceHash_Range(hash, table->setCount);
     uint64_t second = first + 1 + snceHash_Range(other, table->setCount - 1);
@@ -36,6 +35,7 @@ snceProbe_Places(const snceProbe *probe, const snceTable *table,
     if (second >= table->setCount) {
         second -= table->setCount;
     }
+    out->tag = snceVersion_Tag(hash);
     out->set[0] = &table->sets[first];
     out->set[1] = &table->sets[second];
     /* Of the bits that are neither the set nor the tag. */
@@ -118,24 +118,36 @@ snceTable_ReadMatching(const snceTable *table, const snceProbe *probe,
     return snceProbe_IsId(probe, words) ? result : SNCE_MISS;
 }
 
-/* As snceTable_Read, but the owner's state goes straight to the |state| of who
- * asked, so that no second copy of a secret is made; 24 words are not stored only
- * to be loaded again. Unless it returns SNCE_OK, |state| holds nothing of use.
- */
-SNCE_INLINE snceResult
-snceTable_ReadApart(const snceTable *table, const snceSpot *spot,
-                    uint64_t words[SNCE_ENTRY_WORDS],
-                    uint8_t state[SNCE_STATE_BYTES])
+/* snceTable_ReadWanted is snceTable_Read of what must be the session of |probe|.
+ * What is compared and what is the owner's is not kept among the |words|, and so
+ * in registers: an ID is compared as it comes, the owner's state goes straight to
+ * the |state| of who asked, so that no second copy of a secret is made. Unless it
+ * returns true, |state| holds nothing of use. */
+SNCE_INLINE bool
+snceTable_ReadWanted(const snceTable *table, const snceProbe *probe,
+                     const snceSpot *spot, uint64_t words[SNCE_ENTRY_WORDS],
+                     uint8_t state[SNCE_STATE_BYTES])
 {
     const snceHash *hash = &table->region->hash;
     const snceWord *from = spot->set->slot[spot->way].word;
+    uint64_t differs = 0;
     uint64_t sum[2] = {
         snceSlot_Tweak(&table->lot, snceTable_PlaceOf(table, spot), spot->seen),
         SNCE_W_SUMMED - SNCE_W_ID
     };
 
-    snceSlot_Load(words, from, SNCE_W_STATE);
-    snceHash_Add(hash, sum, 0, words + SNCE_W_ID, SNCE_W_STATE - SNCE_W_ID);
+#pragma GCC unroll 2
+    for (unsigned i = 0; i < SNCE_ID_MAX / 8; i += 2) {
+        uint64_t pair[2];
+
+        snceSlot_Load(pair, from + SNCE_W_ID + i, 2);
+        snceHash_Add(hash, sum, i, pair, 2);
+        differs |= (pair[0] ^ probe->id[i]) | (pair[1] ^ probe->id[i + 1]);
+    }
+    snceSlot_Load(words + SNCE_W_ADDRESS, from + SNCE_W_ADDRESS,
+                  SNCE_W_STATE - SNCE_W_ADDRESS);
+    snceHash_Add(hash, sum, SNCE_W_ADDRESS - SNCE_W_ID, words + SNCE_W_ADDRESS,
+                 SNCE_W_STATE - SNCE_W_ADDRESS);
 #pragma GCC unroll 6
     for (unsigned i = 0; i < SNCE_STATE_BYTES / 8; i += 2) {
         uint64_t pair[2];
@@ -144,49 +156,42 @@ snceTable_ReadApart(const snceTable *table, const snceSpot *spot,
         snceHash_Add(hash, sum, SNCE_W_STATE - SNCE_W_ID + i, pair, 2);
         snceWord_Write(state + (size_t)i * 8, pair, 2);
     }
+    differs |= (words[SNCE_W_SHAPE] & 0xff) ^ probe->shape;
     snceSlot_Load(words + SNCE_W_ACCESS, from + SNCE_W_ACCESS, 1);
-    if (!snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen)) {
-        return SNCE_MISS;
-    }
-    return words[SNCE_W_SUM] == snceHash_End(sum) ? SNCE_OK : SNCE_CORRUPT;
+    snceSlot_Load(words + SNCE_W_SUM, from + SNCE_W_SUM, 1);
+    return snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen) &&
+           (differs | (words[SNCE_W_SUM] ^ snceHash_End(sum))) == 0 &&
+           snceProbe_IsAddress(probe, words);
 }
 
-/* snceTable_FindBest is snceTable_Find at the two best ways only; the state is
- * not among the |words| but in |state|, where nothing of the entry is left unless
- * it returns true. */
+/* snceTable_FindBest is snceTable_Find at the two best ways only. Of the |words|
+ * there are those that snceTable_ReadWanted keeps; the state is in |state|, where
+ * nothing of the entry is left unless it returns true. */
 SNCE_INLINE bool
 snceTable_FindBest(const snceTable *table, const snceProbe *probe,
                    const snceProbePlaces *at, uint64_t words[SNCE_ENTRY_WORDS],
                    uint8_t state[SNCE_STATE_BYTES], snceSpot *spot)
 {
-    uint64_t tag = snceVersion_Tag(probe->hash);
     snceVersion first = snceSlot_Version(&at->set[0]->version[at->way[0]]);
     snceVersion second = snceSlot_Version(&at->set[1]->version[at->way[1]]);
     /* All ones if it is not the first. Without a branch, and so that a compiler
      * makes none of it: which of the two it is, is chance. */
     uint64_t other =
-        (uint64_t)snceVersion_Matches(first, SNCE_STATE_FULL, tag) - 1;
+        (uint64_t)snceVersion_Matches(first, SNCE_STATE_FULL, at->tag) - 1;
     ptrdiff_t apart = at->set[1] - at->set[0];
 
     __asm__("" : "+r"(other));
     spot->set = at->set[0] + (apart & (ptrdiff_t)other);
     spot->way = at->way[0] ^ ((at->way[0] ^ at->way[1]) & (unsigned)other);
     spot->seen = first ^ ((first ^ second) & other);
-    if (!snceVersion_Matches(spot->seen, SNCE_STATE_FULL, tag)) {
+    if (!snceVersion_Matches(spot->seen, SNCE_STATE_FULL, at->tag)) {
         return false;
     }
-    if (snceTable_ReadApart(table, spot, words, state) == SNCE_OK &&
-        snceProbe_IsId(probe, words) && snceProbe_IsAddress(probe, words)) {
+    if (snceTable_ReadWanted(table, probe, spot, words, state)) {
         return true;
     }
     explicit_bzero(state, SNCE_STATE_BYTES);
     return false;
 }
-
-/* snceTable_FindAt is snceTable_Find whose probe's places are known already. */
-snceResult snceTable_FindAt(const snceTable *table, const snceProbe *probe,
-                            const snceProbePlaces *at,
-                            uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
-                            bool *otherAddress);
 
 #endif /* SNCEFIND_H */

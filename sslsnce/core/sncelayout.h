@@ -23,6 +23,10 @@ typedef _Atomic uint64_t snceWord;
  * would rather call: its structures then are registers. */
 #define SNCE_INLINE static inline __attribute__((always_inline))
 
+/* Of what hardly any lookup meets. After a dozen conditions of which it knows
+ * nothing a compiler takes what is left for rare, and makes it small, not fast. */
+#define SNCE_RARELY(condition) __builtin_expect(!!(condition), 0)
+
 #define SNCE_LINE 64      /* a cache line */
 #define SNCE_PAGE 4096    /* ranges of the region begin on a multiple of this */
 #define SNCE_WAYS 10      /* slots in a set of a table */

@@ -105,16 +105,17 @@ FindAmong(const snceTable *table, const snceProbe *probe, snceSet *set,
 }
 
 snceResult
-snceTable_FindAt(const snceTable *table, const snceProbe *probe,
-                 const snceProbePlaces *at, uint64_t words[SNCE_ENTRY_WORDS],
-                 snceSpot *spot, bool *otherAddress)
+snceTable_Find(const snceTable *table, const snceProbe *probe,
+               uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
+               bool *otherAddress)
 {
-    uint64_t tag = snceVersion_Tag(probe->hash);
+    snceProbePlaces at;
 
     *otherAddress = false;
+    snceTable_Places(table, probe->hash, &at);
     for (unsigned i = 0; i < 2; i++) {
-        snceResult result = FindAmong(table, probe, at->set[i],
-                                      snceLook_Tagged(at->set[i], tag), words,
+        snceResult result = FindAmong(table, probe, at.set[i],
+                                      snceLook_Tagged(at.set[i], at.tag), words,
                                       spot, otherAddress);
 
         if (result != SNCE_MISS) {
@@ -122,17 +123,6 @@ snceTable_FindAt(const snceTable *table, const snceProbe *probe,
         }
     }
     return SNCE_MISS;
-}
-
-snceResult
-snceTable_Find(const snceTable *table, const snceProbe *probe,
-               uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
-               bool *otherAddress)
-{
-    snceProbePlaces at;
-
-    snceProbe_Places(probe, table, &at);
-    return snceTable_FindAt(table, probe, &at, words, spot, otherAddress);
 }
 
 bool
@@ -276,7 +266,7 @@ snceTable_Remove(const snceTable *table, const snceProbe *probe,
     unsigned removed = 0;
     snceProbePlaces at;
 
-    snceProbe_Places(probe, table, &at);
+    snceTable_Places(table, probe->hash, &at);
     for (unsigned i = 0; i < 2 * SNCE_WAYS; i++) {
         snceSet *set = at.set[i / SNCE_WAYS];
         unsigned way = i % SNCE_WAYS;
@@ -295,7 +285,7 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
     const snceLookTimes times = TimesOf(rule);
     snceProbePlaces at;
 
-    snceProbe_Places(probe, table, &at);
+    snceTable_Places(table, probe->hash, &at);
     for (unsigned i = 0; i < 2; i++) {
         for (uint32_t left = snceLook_Expired(at.set[i], &times); left;) {
             unsigned way = snceLook_Way(&left);
@@ -555,7 +545,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
     view v;
 
     memset(taken, 0, sizeof(*taken));
-    snceProbe_Places(probe, table, &v.at);
+    snceTable_Places(table, probe->hash, &v.at);
     for (unsigned try = 0; !claimed; try++) {
         unsigned state = SNCE_STATE_FULL;
         bool reclaimed = false;

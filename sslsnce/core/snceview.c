@@ -15,10 +15,14 @@
 snceResult
 snceView_OpenAny(snceView *out, const snceRegion *region, snceServerId id)
 {
-    const snceServerWords *entry = snceRegion_Server(region, id.number);
+    const snceServerWords *entry;
     snceResult result;
 
     memset(out, 0, sizeof(*out));
+    if (id.number >= SNCE_SERVERS) {
+        return SNCE_GONE;
+    }
+    entry = snceRegion_Server(region, id.number);
     for (unsigned try = 0; try < LOOK_TRIES; try++) {
         snceHomeSeen now, old = { 0 };
 

@@ -85,20 +85,20 @@ snceHome_Open(snceHome *out, const snceView *view, const snceHomeSeen *seen)
 }
 
 /* snceView_OpenAny is snceView_Open for a server that may be moving or changing
- * at this moment; |id.number| is below SNCE_SERVERS. */
+ * at this moment. */
 snceResult snceView_OpenAny(snceView *out, const snceRegion *region,
                             snceServerId id);
 
-/* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE or
- * SNCE_CORRUPT. Here is the case of nearly every lookup. */
-SNCE_INLINE snceResult
-snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
+/* snceView_OpenResting looks at the server |id| if it is there and neither moving
+ * nor changing: the case of nearly every lookup. */
+SNCE_INLINE bool
+snceView_OpenResting(snceView *out, const snceRegion *region, snceServerId id)
 {
     const snceServerWords *entry;
     snceHomeSeen now;
 
     if (id.number >= SNCE_SERVERS) {
-        return SNCE_GONE;
+        return false;
     }
     entry = snceRegion_Server(region, id.number);
     out->region = region;
@@ -106,21 +106,23 @@ snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
     out->moving = false;
     /* Sequentially consistent: as in snceView_OpenAny. */
     out->life = atomic_load_explicit(&entry->life, memory_order_seq_cst);
-    if (snceLife_Is(out->life, id.generation) &&
-        !(out->life & SNCE_LIFE_MOVING)) {
-        snceView_Load(out, entry, &now);
-        if (snceView_Unchanged(out, entry)) {
-            return snceHome_Open(&out->now, out, &now);
-        }
+    if (!snceLife_Is(out->life, id.generation) ||
+        (out->life & SNCE_LIFE_MOVING)) {
+        return false;
     }
-    {
-        /* Not |*out|: what has an address is no register. */
-        snceView any;
-        snceResult result = snceView_OpenAny(&any, region, id);
+    snceView_Load(out, entry, &now);
+    return snceView_Unchanged(out, entry) &&
+           snceHome_Open(&out->now, out, &now) == SNCE_OK;
+}
 
-        *out = any;
-        return result;
-    }
+/* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE or
+ * SNCE_CORRUPT. */
+SNCE_INLINE snceResult
+snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
+{
+    return snceView_OpenResting(out, region, id)
+               ? SNCE_OK
+               : snceView_OpenAny(out, region, id);
 }
 
 /* snceView_Moved tells whether anything changed since the view was opened, so
