@@ -371,26 +371,6 @@ CleanUp(const snceBlob *store, const cell *at)
     }
 }
 
-/* The oldest of the claims, where all cells are claimed. No claim is abandoned
- * then, because the clock of a set stands still when none can be made; and a
- * writer dies in one cell after the other where memory is short, for it is the
- * first to touch their pages. */
-static int
-OldestClaim(const snceVersion seen[SNCE_CELL_WAYS], uint8_t clock)
-{
-    unsigned oldest = 0, found = 0;
-
-    for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
-        unsigned age = (uint8_t)(clock - snceVersion_Ticket(seen[way]));
-
-        if (age > oldest) {
-            oldest = age;
-            found = way;
-        }
-    }
-    return (int)found;
-}
-
 /* Chooses the cell of the set to give up: an empty one, one whose writer died,
  * one that nobody refers to, else the next one round the clock that was not
  * used since it was last passed. Returns the way. */
@@ -431,7 +411,7 @@ ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_CELL_WAYS],
         return unused;
     }
     if (first < 0) {
-        return OldestClaim(seen, clock);
+        return (int)snceSlot_OldestClaim(seen, SNCE_CELL_WAYS, clock);
     }
     for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
         snceSlot_Forget(&set->version[way], seen[way]);

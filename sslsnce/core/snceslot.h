@@ -226,4 +226,24 @@ snceSlot_Abandoned(snceVersion v, uint8_t clock)
            (uint8_t)(clock - snceVersion_Ticket(v)) > SNCE_PATIENCE;
 }
 
+/* snceSlot_OldestClaim returns the way that was claimed longest ago, of a set in
+ * which all are. None is abandoned there by patience: nobody can make another
+ * claim, so the clock stands still. It comes to that where memory is short, for a
+ * writer is the first to touch a page and dies in one slot after the other. */
+static inline unsigned
+snceSlot_OldestClaim(const snceVersion *seen, unsigned ways, uint8_t clock)
+{
+    unsigned oldest = 0, found = 0;
+
+    for (unsigned way = 0; way < ways; way++) {
+        unsigned age = (uint8_t)(clock - snceVersion_Ticket(seen[way]));
+
+        if (age > oldest) {
+            oldest = age;
+            found = way;
+        }
+    }
+    return found;
+}
+
 #endif /* SNCESLOT_H */

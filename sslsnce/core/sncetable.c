@@ -356,25 +356,16 @@ BestIsFree(const view *v, unsigned which, uint32_t empty, snceSpot *out)
     return (empty >> out->way & 1) && Rested(out->seen, v->look[which].clock);
 }
 
-/* The slot that was claimed longest ago, of a set in which all are. Nobody can
- * make another claim there, so its clock stands still, and no patience would ever
- * end. */
+/* The slot that was claimed longest ago, of a set in which all are. */
 static snceSpot
 OldestIn(const view *v, unsigned which)
 {
-    snceSpot oldest = snceSpot_At(v->at.set[which], 0);
-    uint8_t most = 0;
+    snceSpot oldest = { v->at.set[which], 0, 0 };
+    snceVersion seen[SNCE_WAYS];
 
-    for (unsigned way = 0; way < SNCE_WAYS; way++) {
-        snceSpot spot = snceSpot_At(v->at.set[which], way);
-        uint8_t age =
-            (uint8_t)(v->look[which].clock - snceVersion_Ticket(spot.seen));
-
-        if (age > most) {
-            most = age;
-            oldest = spot;
-        }
-    }
+    (void)snceSlot_Look(seen, oldest.set->version, SNCE_WAYS);
+    oldest.way = snceSlot_OldestClaim(seen, SNCE_WAYS, v->look[which].clock);
+    oldest.seen = seen[oldest.way];
     return oldest;
 }
 
