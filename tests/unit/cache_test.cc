@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "collisions.h"
 #include "gtest/gtest.h"
 #include "sslsnce/snce.h"
 #include "test_clock.h"
@@ -43,6 +44,29 @@ TEST(SnceResult, EveryResultHasAPhraseOfItsOwn) {
 TEST_F(SnceCache, AnEmptyCacheMisses) {
   EXPECT_EQ(SNCE_MISS, Find(cache_, Session(1), Now()));
   EXPECT_EQ(1u, region_.Figures().missesUnknown);
+}
+
+TEST(SnceCollision, TwoIdsOfOneTagAndPlaceAreOfTwoSessions) {
+  const Region region(10);
+  const snceCache cache = region.cache();
+  const snceTime now = MockClock().Now();
+  const std::vector<uint8_t> id = Bytes(1, SNCE_ID_MAX);
+  std::vector<uint8_t> other(SNCE_ID_MAX);
+  ASSERT_TRUE(FindCollision(cache, id.data(), other.data()));
+  const Session first = Session(1).Id(id), second = Session(2).Id(other);
+  const snceKey one = first.Key(), two = second.Key();
+  Answer answer;
+  ASSERT_EQ(SNCE_OK, first.Insert(cache, now));
+  EXPECT_EQ(SNCE_MISS, answer.Lookup(cache, two, now));
+  EXPECT_EQ(SNCE_MISS, snceCache_Remove(cache, &two));
+  ASSERT_EQ(SNCE_OK, second.Insert(cache, now));
+  ASSERT_EQ(SNCE_OK, answer.Lookup(cache, one, now));
+  EXPECT_EQ("", answer.Differs(first));
+  ASSERT_EQ(SNCE_OK, answer.Lookup(cache, two, now));
+  EXPECT_EQ("", answer.Differs(second));
+  EXPECT_EQ(SNCE_OK, snceCache_Remove(cache, &one));
+  EXPECT_EQ(SNCE_MISS, answer.Lookup(cache, one, now));
+  EXPECT_EQ(SNCE_OK, answer.Lookup(cache, two, now));
 }
 
 TEST_F(SnceCache, EveryFieldComesBackAsItWasGiven) {
