@@ -428,7 +428,8 @@ snceResult snceCache_GetFigures(snceCache cache, snceFigures *out);
 
 /* ---- keys ---------------------------------------------------------------- */
 
-/* snceKeyLog_Get copies the value recorded under |name| into |buf|.
+/* snceKeyLog_Get copies the value recorded under |name| into |buf|, which may be
+ * NULL if |bufLen| is 0.
  *
  * Returns SNCE_OK (|*len| bytes written); SNCE_MISS; SNCE_TOO_LARGE (|*len| is
  * what it takes); SNCE_CORRUPT. */
@@ -442,7 +443,8 @@ snceResult snceKeyLog_Get(snceRegion *region,
  *
  * Returns SNCE_OK (this value is recorded); SNCE_EXISTS (|buf| and |*len| have
  * the recorded one); SNCE_TOO_LARGE (|valueLen|, or |bufLen| for the recorded
- * value); SNCE_FULL; SNCE_READ_ONLY; SNCE_CORRUPT. |buf| may be |value|. */
+ * value); SNCE_FULL; SNCE_READ_ONLY; SNCE_CORRUPT. |buf| may be |value|, and each
+ * may be NULL if its length is 0. */
 snceResult snceKeyLog_Put(snceRegion *region,
                           const uint8_t name[SNCE_KEY_NAME_BYTES],
                           const uint8_t *value, size_t valueLen, uint8_t *buf,

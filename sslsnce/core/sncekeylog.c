@@ -53,7 +53,9 @@ CopyValue(const uint64_t *words, uint8_t *buf, size_t bufLen, size_t *len)
     if (*len > bufLen) {
         return SNCE_TOO_LARGE;
     }
-    memcpy(buf, &words[SNCE_K_VALUE], *len);
+    if (*len > 0) { /* else |buf| may be NULL, which is not for memcpy */
+        memcpy(buf, &words[SNCE_K_VALUE], *len);
+    }
     return SNCE_OK;
 }
 
@@ -131,7 +133,9 @@ WriteCell(const snceRegion *region, const uint8_t *name, const uint8_t *value,
         SNCE_STEP("key-taken");
         words[SNCE_K_LENGTH] = valueLen;
         memcpy(&words[SNCE_K_NAME], name, SNCE_KEY_NAME_BYTES);
-        memcpy(&words[SNCE_K_VALUE], value, valueLen);
+        if (valueLen > 0) {
+            memcpy(&words[SNCE_K_VALUE], value, valueLen);
+        }
         words[SNCE_K_SUM] = SumOf(region, words);
         snceSlot_Store(snceRegion_Keys(region)->cell[cell].word, words,
                        SNCE_K_VALUE);

@@ -105,6 +105,18 @@ TEST_F(SnceKeyLog, TheBufferMayBeTheValue) {
   EXPECT_EQ(Value(3, 100), Got());
 }
 
+// Under UBSan, which no NULL passes that goes to memcpy.
+TEST_F(SnceKeyLog, AnEmptyValueIsOneAndNeedsNoBuffer) {
+  EXPECT_EQ(SNCE_OK, snceKeyLog_Put(region_.get(), Name(1).data(), nullptr, 0,
+                                    nullptr, 0, &len_));
+  len_ = 1;
+  EXPECT_EQ(SNCE_OK,
+            snceKeyLog_Get(region_.get(), Name(1).data(), nullptr, 0, &len_));
+  EXPECT_EQ(0u, len_);
+  EXPECT_EQ(SNCE_EXISTS, Put(1, Value(1, 8)));
+  EXPECT_EQ(std::vector<uint8_t>(), Got());
+}
+
 TEST_F(SnceKeyLog, AValueTooLargeIsRefused) {
   for (size_t len : {size_t{SNCE_KEY_VALUE_MAX} + 1, size_t{100000}}) {
     EXPECT_EQ(SNCE_TOO_LARGE, Put(1, Value(1, len)));
