@@ -254,6 +254,18 @@ TEST_F(SnceTimeout, ASessionWhoseExpiryOverflowsLivesToTheEndOfTime) {
   }
 }
 
+TEST_F(SnceTimeout, ASessionWhoseAgeOverflowsIsDeadAndOneFromAheadIsNot) {
+  for (int64_t created : {INT64_MIN, -2 * kSecond}) {
+    const Session session = Session(1).Created(At(created));
+    ASSERT_EQ(SNCE_OK, session.Insert(cache_, At(created)));
+    EXPECT_EQ(SNCE_MISS, Find(cache_, session, At(INT64_MAX))) << created;
+    EXPECT_EQ(SNCE_MISS, Find(cache_, session, At(created))) << created;
+  }
+  const Session ahead = Session(2).Created(At(INT64_MAX));
+  ASSERT_EQ(SNCE_OK, ahead.Insert(cache_, At(INT64_MIN)));
+  EXPECT_EQ(SNCE_OK, Find(cache_, ahead, At(INT64_MIN)));
+}
+
 TEST_F(SnceTimeout, TheClockMayStandAtTheEdgesOfTime) {
   const Session session = Made(1, SNCE_CLASS_SSL3);
   EXPECT_EQ(SNCE_OK, Find(cache_, session, At(INT64_MIN)));
