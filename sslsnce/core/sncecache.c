@@ -463,8 +463,8 @@ LookUpAt(const lookup *l, const snceProbe *probe, const snceView *view)
 }
 
 /* The same in line, for a session that lies where it is best: that is most of them.
- * What LookUpAt is told lies in memory, where it always was; the way from the hash
- * to the slot is in registers. */
+ * LookUpAt is told of things where they lie, so nothing is copied for it; and they
+ * lie in memory, all but the way from the hash to the slot. */
 SNCE_INLINE snceResult
 LookUpResting(const lookup *l, snceProbe *probe)
 {

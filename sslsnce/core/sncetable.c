@@ -331,8 +331,6 @@ typedef struct {
 static bool
 FindSame(const view *v, const snceProbe *probe, snceSpot *out)
 {
-    uint64_t tag = snceVersion_Tag(probe->hash);
-
     for (unsigned i = 0; i < 2; i++) {
         for (uint32_t left = v->look[i].tagged; left;) {
             uint64_t words[SNCE_W_STATE]; /* up to what is secret */
@@ -341,7 +339,7 @@ FindSame(const view *v, const snceProbe *probe, snceSpot *out)
             /* Torn words at worst hide it, and then there are two, which
              * snceTable_Remove expects. */
             snceSlot_Load(words, out->set->slot[out->way].word, SNCE_W_STATE);
-            if (snceVersion_Matches(out->seen, SNCE_STATE_FULL, tag) &&
+            if (snceVersion_Matches(out->seen, SNCE_STATE_FULL, v->at.tag) &&
                 snceProbe_IsId(probe, words) &&
                 snceProbe_IsAddress(probe, words)) {
                 return true;
@@ -541,7 +539,6 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
                 const snceRule *rule, uint64_t words[SNCE_ENTRY_WORDS],
                 const snceSpot *source, snceSpot *spot, snceTaken *taken)
 {
-    uint64_t tag = snceVersion_Tag(probe->hash);
     snceVersion claim = 0;
     bool claimed = false;
     view v;
@@ -555,8 +552,8 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
         if (try == PLACE_TRIES) {
             return SNCE_DROPPED;
         }
-        v.look[0] = snceLook_At(v.at.set[0], tag);
-        v.look[1] = snceLook_At(v.at.set[1], tag);
+        v.look[0] = snceLook_At(v.at.set[0], v.at.tag);
+        v.look[1] = snceLook_At(v.at.set[1], v.at.tag);
         if (FindSame(&v, probe, spot)) {
             if (source) {
                 return SNCE_EXISTS;
@@ -571,7 +568,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
         claimed = snceVersion_State(spot->seen) == state &&
                   snceSlot_Claim(
                       &spot->set->version[spot->way], &table->lot, spot->seen,
-                      tag, v.look[spot->set == v.at.set[1]].clock, &claim);
+                      v.at.tag, v.look[spot->set == v.at.set[1]].clock, &claim);
         taken->reclaimed = claimed && reclaimed;
     }
     SNCE_STEP("place-claimed");
