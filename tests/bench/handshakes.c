@@ -4,7 +4,7 @@
 
 /* handshakes.c: what is the cache to a whole handshake?
  *
- *   handshakes SUBJECT resumed|full tls12|tls13 WORKERS COUNT
+ *   handshakes SUBJECT resumed|full tls12|tls13 WORKERS COUNT [TURNS]
  *
  * WORKERS processes share a cache of 10,000 entries. Each has a server and a
  * client at the two ends of a socket pair, which take turns in one thread, so
@@ -12,6 +12,10 @@
  * the same time as the others: RSA 2048; TLS 1.2 by session ID, TLS 1.3 by
  * ticket; a byte from the server ends each. The clients' sessions are few and
  * the newest ones, which is where stock's cache finds them soonest.
+ *
+ * With TURNS they do so TURNS times, each when a line comes on standard input,
+ * and an empty line follows the rows of each. So stock and ours, both running,
+ * take turns so short that what slows the machine down slows both.
  *
  * NSS's public API only: the same program runs before stock's libssl3.so and
  * before ours, whichever the loader finds. SUBJECT, stock or ours, says which
@@ -22,7 +26,7 @@
  * What is timed is all of Shake, and nothing else: callgrind is told to count
  * there (tests/bench/run). */
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +53,6 @@
 #define SESSIONS 16 /* of each worker's clients, offered by turns */
 #define TURNS 32    /* of client and server in one handshake; 3 are enough */
 #define DER_MAX 4096
-#define PATIENCE_NS UINT64_C(60000000000)
 #define HOST "bench.example"
 
 typedef struct {
@@ -58,14 +61,14 @@ typedef struct {
 } derItem;
 
 /* In memory that all processes share. Its worker writes an element of |done|
- * and nobody reads it before that worker has ended. */
+ * between two meetings, and the first worker reads it after the second. */
 typedef struct {
   derItem key, cert;
-  _Atomic unsigned ready;
+  pthread_barrier_t meeting;
   struct {
-    uint64_t begin, end; /* bench_Ns */
-    double cpuUs;        /* of all COUNT */
-    uint64_t full, resumed;
+    uint64_t begin, end;    /* of the last turn; bench_Ns */
+    double cpuUs;           /* of all COUNT in it */
+    uint64_t full, resumed; /* of all turns */
   } done[WORKERS];
 } board;
 
@@ -75,6 +78,7 @@ typedef struct {
   bool tls13;
   unsigned workers;
   uint64_t count;
+  uint64_t turns; /* 0: one, at once */
   board *board;
 } trial;
 
@@ -316,15 +320,67 @@ static double CpuUs(void) {
          (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
-/* Waits for the other workers, whose start takes differently long. */
+/* Waits for the other workers. What one of them hangs in is ended by
+ * bench_Processes. */
 static void Meet(const trial *run) {
-  uint64_t until = bench_Ns() + PATIENCE_NS;
+  int rv = pthread_barrier_wait(&run->board->meeting);
 
-  for (++run->board->ready; run->board->ready < run->workers;) {
-    if (bench_Ns() > until) {
-      bench_Fail("a worker does not come");
+  if (rv != 0 && rv != PTHREAD_BARRIER_SERIAL_THREAD) {
+    bench_Fail("workers do not meet: %s", strerror(rv));
+  }
+}
+
+static void AwaitTurn(void) {
+  int c;
+
+  while ((c = getchar()) != '\n') {
+    if (c == EOF) {
+      bench_Fail("nobody says when the next turn begins");
     }
-    usleep(1000);
+  }
+}
+
+/* Its rows, when all workers have ended a turn. */
+static void ReportTurn(const trial *run) {
+  benchRow row = {.question = "handshakes",
+                  .work = run->resume ? "resumed" : "full",
+                  .mode = run->tls13 ? "tls13" : "tls12",
+                  .processes = run->workers,
+                  .entries = ENTRIES,
+                  .subject = run->subject};
+  double total = (double)run->workers * (double)run->count, cpuUs = 0;
+  uint64_t begin = UINT64_MAX, end = 0;
+
+  for (unsigned i = 0; i < run->workers; i++) {
+    begin =
+        run->board->done[i].begin < begin ? run->board->done[i].begin : begin;
+    end = run->board->done[i].end > end ? run->board->done[i].end : end;
+    cpuUs += run->board->done[i].cpuUs;
+  }
+  bench_Row(&row, "per second", total * 1e9 / (double)(end - begin));
+  bench_Row(&row, "cpu us", cpuUs / total);
+  if (run->turns) {
+    puts("");
+    fflush(stdout);
+  }
+}
+
+/* A turn of the worker |index|, of which the first one speaks for all. */
+static void Turn(worker *by, unsigned index) {
+  const trial *run = by->run;
+
+  if (index == 0 && run->turns) {
+    AwaitTurn();
+  }
+  Meet(run);
+  run->board->done[index].begin = bench_Ns();
+  run->board->done[index].cpuUs = -CpuUs();
+  Shake(by, run->resume, run->count);
+  run->board->done[index].cpuUs += CpuUs();
+  run->board->done[index].end = bench_Ns();
+  Meet(run);
+  if (index == 0) {
+    ReportTurn(run);
   }
 }
 
@@ -349,18 +405,15 @@ static double Work(void *context, unsigned index) {
     bench_Fail("of %d sessions %llu are new and %llu resume", SESSIONS,
                (unsigned long long)by.full, (unsigned long long)by.resumed);
   }
-  Meet(run);
-  run->board->done[index].begin = bench_Ns();
-  run->board->done[index].cpuUs = -CpuUs();
-  Shake(&by, run->resume, run->count);
-  run->board->done[index].cpuUs += CpuUs();
-  run->board->done[index].end = bench_Ns();
+  for (uint64_t turn = 0; turn < run->turns || turn == 0; turn++) {
+    Turn(&by, index);
+  }
   run->board->done[index].full = by.full;
   run->board->done[index].resumed = by.resumed;
   return 0;
 }
 
-/* ---- sums and rows ------------------------------------------------------- */
+/* ---- sums ---------------------------------------------------------------- */
 
 /* Which libssl3 was loaded is known by what it can. */
 static void CheckSubject(const trial *run) {
@@ -374,14 +427,15 @@ static void CheckSubject(const trial *run) {
 
 static void CheckSums(const trial *run) {
   uint64_t full = 0, resumed = 0, each = SESSIONS;
+  uint64_t shaken = run->count * (run->turns ? run->turns : 1);
   SSLServerCacheFigures f;
 
   for (unsigned i = 0; i < run->workers; i++) {
     full += run->board->done[i].full;
     resumed += run->board->done[i].resumed;
   }
-  if (full != run->workers * (each + (run->resume ? 0 : run->count)) ||
-      resumed != run->workers * (each + (run->resume ? run->count : 0))) {
+  if (full != run->workers * (each + (run->resume ? 0 : shaken)) ||
+      resumed != run->workers * (each + (run->resume ? shaken : 0))) {
     bench_Fail("%llu handshakes were full and %llu resumed, not as they must",
                (unsigned long long)full, (unsigned long long)resumed);
   }
@@ -397,26 +451,6 @@ static void CheckSums(const trial *run) {
   }
 }
 
-static void Report(const trial *run) {
-  benchRow row = {.question = "handshakes",
-                  .work = run->resume ? "resumed" : "full",
-                  .mode = run->tls13 ? "tls13" : "tls12",
-                  .processes = run->workers,
-                  .entries = ENTRIES,
-                  .subject = run->subject};
-  double total = (double)run->workers * (double)run->count, cpuUs = 0;
-  uint64_t begin = UINT64_MAX, end = 0;
-
-  for (unsigned i = 0; i < run->workers; i++) {
-    begin =
-        run->board->done[i].begin < begin ? run->board->done[i].begin : begin;
-    end = run->board->done[i].end > end ? run->board->done[i].end : end;
-    cpuUs += run->board->done[i].cpuUs;
-  }
-  bench_Row(&row, "per second", total * 1e9 / (double)(end - begin));
-  bench_Row(&row, "cpu us", cpuUs / total);
-}
-
 /* Which of two words |text| is: false for |no|, true for |yes|. */
 static bool Choice(const char *text, const char *no, const char *yes) {
   if (strcmp(text, no) != 0 && strcmp(text, yes) != 0) {
@@ -426,12 +460,14 @@ static bool Choice(const char *text, const char *no, const char *yes) {
 }
 
 int main(int argc, char **argv) {
+  pthread_barrierattr_t shared;
   double nothing[WORKERS];
   trial run;
 
-  if (argc != 6) {
+  if (argc != 6 && argc != 7) {
     bench_Fail(
-        "usage: handshakes SUBJECT resumed|full tls12|tls13 WORKERS COUNT");
+        "usage: handshakes SUBJECT resumed|full tls12|tls13 WORKERS "
+        "COUNT [TURNS]");
   }
   (void)Choice(argv[1], "stock", "ours");
   run.subject = argv[1];
@@ -439,10 +475,16 @@ int main(int argc, char **argv) {
   run.tls13 = Choice(argv[3], "tls12", "tls13");
   run.workers = (unsigned)bench_Number("WORKERS", argv[4], WORKERS);
   run.count = bench_Number("COUNT", argv[5], 100000000);
+  run.turns = argc == 7 ? bench_Number("TURNS", argv[6], 100000) : 0;
   run.board = mmap(NULL, sizeof(*run.board), PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (run.board == MAP_FAILED) {
     bench_Fail("no memory");
+  }
+  if (pthread_barrierattr_init(&shared) != 0 ||
+      pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED) != 0 ||
+      pthread_barrier_init(&run.board->meeting, &shared, run.workers) != 0) {
+    bench_Fail("no barrier");
   }
   CheckSubject(&run);
   MakeIdentityElsewhere(run.board);
@@ -450,6 +492,5 @@ int main(int argc, char **argv) {
        SSL_ConfigMPServerSIDCache(ENTRIES, 100, 86400, NULL) == SECSuccess);
   bench_Processes(run.workers, Work, &run, nothing);
   CheckSums(&run);
-  Report(&run);
   return 0;
 }
