@@ -147,22 +147,23 @@ Hold(const snceHome *home, const snceBuffer *certificate, snceBlobRef *ref)
 static void
 CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
 {
+    snceLane *lane = snceCount_Lane(view->region, view->id.number);
+    int more = placed - taken->full - taken->spoiled;
+
     if (taken->reclaimed) {
-        Count(view, SNCE_N_RECLAIMED);
+        snceLane_Add(lane, SNCE_N_RECLAIMED, 1);
     }
     if (taken->full) {
-        Count(view,
-              taken->expired ? SNCE_N_REPLACED_EXPIRED : SNCE_N_REPLACED_LIVE);
+        snceLane_Add(
+            lane,
+            taken->expired ? SNCE_N_REPLACED_EXPIRED : SNCE_N_REPLACED_LIVE, 1);
         snceHome_Release(&view->now, taken->certificate);
     }
     if (placed) {
-        Count(view, SNCE_N_INSERT);
+        snceLane_Add(lane, SNCE_N_INSERT, 1);
     }
-    if (placed != taken->full) {
-        snceHome_Count(&view->now, placed ? 1 : (uint64_t)-1);
-    }
-    if (taken->spoiled) {
-        snceHome_Count(&view->now, (uint64_t)-1);
+    if (more != 0) {
+        snceLane_Add(lane, snceHome_LiveFigure(&view->now), (uint64_t)more);
     }
 }
 
@@ -231,7 +232,9 @@ Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
         SNCE_STEP("insert-moved");
         return Settle(view, cache, probe, words, &spot);
     }
-    if ((probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
+    /* Where it replaced a live one, no other in its sets was expired. */
+    if ((!taken.full || taken.expired) &&
+        (probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
         snceTable_Sweep(&view->now.table, probe, &rule, snceHome_Gone,
                         (void *)&view->now);
     }

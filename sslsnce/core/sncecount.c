@@ -8,19 +8,21 @@
 
 #include <sched.h>
 
+snceLane *
+snceCount_Lane(const snceRegion *region, uint32_t server)
+{
+    snceCounters *counters = snceRegion_Counters(region, server);
+
+    return &counters->lane[(unsigned)sched_getcpu() % SNCE_LANES];
+}
+
 void
 snceCount_Add(const snceRegion *region, uint32_t server, unsigned figure,
               uint64_t n)
 {
-    snceCounters *counters = snceRegion_Counters(region, server);
-    unsigned lane = (unsigned)sched_getcpu() % SNCE_LANES;
-
-    if (region->access == SNCE_ACCESS_READ) {
-        return;
+    if (region->access != SNCE_ACCESS_READ) {
+        snceLane_Add(snceCount_Lane(region, server), figure, n);
     }
-    /* The processor may change before the addition, hence an atomic one. */
-    atomic_fetch_add_explicit(&counters->lane[lane].count[figure], n,
-                              memory_order_relaxed);
 }
 
 uint64_t

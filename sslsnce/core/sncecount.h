@@ -11,8 +11,21 @@
 
 #include "snceregion.h"
 
-/* snceCount_Add adds |n| to |figure| (SNCE_N_...) of a virtual server. No
- * system call. Relaxed: a sum of counts orders nothing. */
+/* snceCount_Lane returns the lane of a virtual server that belongs to this
+ * processor. No system call. The region must be writable. */
+snceLane *snceCount_Lane(const snceRegion *region, uint32_t server);
+
+/* snceLane_Add adds |n| to |figure| (SNCE_N_...) in a lane. Atomic, because the
+ * processor may have changed meanwhile; relaxed, for a sum of counts orders
+ * nothing. */
+static inline void
+snceLane_Add(snceLane *lane, unsigned figure, uint64_t n)
+{
+    atomic_fetch_add_explicit(&lane->count[figure], n, memory_order_relaxed);
+}
+
+/* snceCount_Add adds |n| to |figure| of a virtual server, unless the region is
+ * read-only. */
 void snceCount_Add(const snceRegion *region, uint32_t server, unsigned figure,
                    uint64_t n);
 

@@ -80,7 +80,7 @@ void
 snceHome_Count(const snceHome *home, uint64_t n)
 {
     snceCount_Add(home->table.region, home->id.number,
-                  SNCE_N_LIVE + snceRange_Side(home->table.range), n);
+                  snceHome_LiveFigure(home), n);
 }
 
 void

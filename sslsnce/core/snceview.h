@@ -148,26 +148,6 @@ snceView_Rule(const snceView *view, snceTime now)
     return rule;
 }
 
-/* snceHome_Store opens the store. Returns SNCE_OK or SNCE_CORRUPT. */
-snceResult snceHome_Store(snceBlob *out, const snceHome *home);
-
-/* snceHome_Retain counts one entry more with |ref|, which may be 0. False, and
- * nothing is counted, if that was evicted. */
-bool snceHome_Retain(const snceHome *home, snceBlobRef ref);
-
-/* snceHome_Release counts one entry less. */
-void snceHome_Release(const snceHome *home, snceBlobRef ref);
-
-/* snceHome_Count counts |n| entries more, or with (uint64_t)-1 one less. */
-void snceHome_Count(const snceHome *home, uint64_t n);
-
-/* snceHome_Lose counts an entry less and releases its certificate. */
-void snceHome_Lose(const snceHome *home, snceBlobRef certificate);
-
-/* snceHome_Gone is a snceTable_Gone whose context is the home: an entry less,
- * and its certificate released. */
-void snceHome_Gone(void *home, const uint64_t *words);
-
 /* snceRange_Offset returns where the range that |word| names begins. */
 static inline uint64_t
 snceRange_Offset(uint64_t word)
@@ -181,5 +161,32 @@ snceRange_Side(uint64_t word)
 {
     return (unsigned)(word >> SNCE_SERIAL_SHIFT) & 1;
 }
+
+/* snceHome_Store opens the store. Returns SNCE_OK or SNCE_CORRUPT. */
+snceResult snceHome_Store(snceBlob *out, const snceHome *home);
+
+/* snceHome_Retain counts one entry more with |ref|, which may be 0. False, and
+ * nothing is counted, if that was evicted. */
+bool snceHome_Retain(const snceHome *home, snceBlobRef ref);
+
+/* snceHome_Release counts one entry less. */
+void snceHome_Release(const snceHome *home, snceBlobRef ref);
+
+/* snceHome_LiveFigure returns which figure counts the entries of a home. */
+static inline unsigned
+snceHome_LiveFigure(const snceHome *home)
+{
+    return SNCE_N_LIVE + snceRange_Side(home->table.range);
+}
+
+/* snceHome_Count counts |n| entries more, or with (uint64_t)-1 one less. */
+void snceHome_Count(const snceHome *home, uint64_t n);
+
+/* snceHome_Lose counts an entry less and releases its certificate. */
+void snceHome_Lose(const snceHome *home, snceBlobRef certificate);
+
+/* snceHome_Gone is a snceTable_Gone whose context is the home: an entry less,
+ * and its certificate released. */
+void snceHome_Gone(void *home, const uint64_t *words);
 
 #endif /* SNCEVIEW_H */
