@@ -80,6 +80,10 @@ case_EveryFaultOfTheRegressionSuiteFits() {
     done
 }
 
+case_EveryHoleForTheFuzzersFits() {
+    "$root/tests/fuzz/holes" --fit
+}
+
 case_EveryFaultThatLeavesASecretFits() {
     for fault in "$root"/tests/secrets/mutants/*.patch; do
         echo "$fault"
