@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -25,21 +24,10 @@ namespace {
 // The smallest table: three sets of ten.
 constexpr uint64_t kSlots = 30;
 
-// Where the 32 bytes of |id| stand in the memory file |fd|; -1: nowhere.
-off_t OffsetOf(int fd, const uint8_t* id) {
-  std::vector<uint8_t> page(4096);
-  off_t at = 0;
-  while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
-    const off_t hole = lseek(fd, at, SEEK_HOLE);
-    for (; at < hole; at += static_cast<off_t>(page.size())) {
-      // A slot never lies across two pages.
-      if (pread(fd, page.data(), page.size(), at) <= 0) return -1;
-      const void* hit = memmem(page.data(), page.size(), id, 32);
-      if (hit != nullptr)
-        return at + (static_cast<const uint8_t*>(hit) - page.data());
-    }
-  }
-  return -1;
+// Where in the memory file |fd| the session lies, if at one place.
+off_t OffsetOf(int fd, const Session& session) {
+  const std::vector<off_t> found = FindInFile(fd, session.get()->id, 32);
+  return found.size() == 1 ? found[0] : -1;
 }
 
 class SnceLateWriters : public ::testing::Test {
@@ -58,7 +46,7 @@ TEST_F(SnceLateWriters, ARemovedSessionThatASecondOneMakesWholeStaysGone) {
   const Session mine(1, 1), other(2, 2);
   const snceKey key = mine.Key();
   ASSERT_EQ(SNCE_OK, mine.Insert(cache_, now_));
-  const off_t at = OffsetOf(region_.fd(), mine.get()->id);
+  const off_t at = OffsetOf(region_.fd(), mine);
   ASSERT_GT(at, 0);
   ASSERT_EQ(8, pwrite(region_.fd(), other.get()->id, 8, at));
   ASSERT_EQ(SNCE_MISS, Find(cache_, mine, now_));
@@ -75,7 +63,7 @@ TEST_F(SnceLateWriters, ASpoiledSlotThatARemovalEmptiesIsUsedAgain) {
   const snceKey key = mine.Key();
   const uint64_t nonsense = 1;
   ASSERT_EQ(SNCE_OK, mine.Insert(cache_, now_));
-  const off_t at = OffsetOf(region_.fd(), mine.get()->id);
+  const off_t at = OffsetOf(region_.fd(), mine);
   ASSERT_GT(at, 0);
   ASSERT_EQ(8, pwrite(region_.fd(), &nonsense, 8, at));
   EXPECT_EQ(SNCE_MISS, snceCache_Remove(cache_, &key));

@@ -285,6 +285,32 @@ TEST_P(SnceKeyStop, AllLearnTheSameKey) {
   EXPECT_EQ(1024u, records);
 }
 
+// ---- a table in which all stand still ---------------------------------------
+
+// Every slot of the smallest table is claimed by a process that died there. Who
+// claims one after that is robbed only when the older ones are used up: six
+// others are fewer than the ten of a set.
+TEST(SnceCrowd, TheClaimThatIsOldestIsTakenBackFirst) {
+  const auto insert = [](snceCache cache, uint64_t serial) {
+    return [cache, serial] { return Session(serial).Insert(cache, kNow); };
+  };
+  for (uint64_t round = 0; round < 4; ++round) {
+    const Region region(Options(1));
+    const snceCache cache = region.cache();
+    const auto die = [&](uint64_t serial) {
+      Stepped victim(insert(cache, serial), {{"place-claimed", 1, SIGKILL}});
+      return victim.Died();
+    };
+    for (uint64_t serial = 0; serial < 120; ++serial) ASSERT_TRUE(die(serial));
+    Stepped slow(insert(cache, 1000 + round), {{"place-claimed", 1, SIGSTOP}});
+    ASSERT_TRUE(slow.Stopped());
+    for (uint64_t serial = 2000; serial < 2006; ++serial)
+      ASSERT_TRUE(die(serial));
+    EXPECT_EQ(SNCE_OK, slow.Finish());
+    EXPECT_EQ(SNCE_OK, Find(cache, Session(1000 + round), kNow));
+  }
+}
+
 std::string Name(const ::testing::TestParamInfo<Place>& info) {
   return NameOf(info.param);
 }

@@ -94,8 +94,8 @@ void ForEachExtent(int fd, const std::function<void(off_t, off_t)>& visit) {
   }
 }
 
-uint64_t CountInFile(int fd, const uint8_t* pattern, size_t len) {
-  uint64_t count = 0;
+std::vector<off_t> FindInFile(int fd, const uint8_t* pattern, size_t len) {
+  std::vector<off_t> found;
   constexpr off_t kChunk = 1 << 20;
   std::vector<uint8_t> chunk(kChunk + 4096);
   ForEachExtent(fd, [&](off_t data, off_t hole) {
@@ -109,12 +109,16 @@ uint64_t CountInFile(int fd, const uint8_t* pattern, size_t len) {
       const uint8_t* const end = from + got;
       while (const void* hit =
                  memmem(from, static_cast<size_t>(end - from), pattern, len)) {
-        ++count;
-        from = static_cast<const uint8_t*>(hit) + 1;
+        from = static_cast<const uint8_t*>(hit);
+        found.push_back(at + (from++ - chunk.data()));
       }
     }
   });
-  return count;
+  return found;
+}
+
+uint64_t CountInFile(int fd, const uint8_t* pattern, size_t len) {
+  return FindInFile(fd, pattern, len).size();
 }
 
 uint64_t DataBytes(int fd) {

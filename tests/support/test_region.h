@@ -71,8 +71,9 @@ ino_t InodeOf(int fd);
 // behind it, and where that ends.
 void ForEachExtent(int fd, const std::function<void(off_t, off_t)>& visit);
 
-// How often |pattern| stands in the memory file |fd|, in all the pages that it
-// has. |pattern| must be short against a page.
+// Where |pattern| stands in the memory file |fd|, in all the pages that it has.
+// |pattern| must be short against a page.
+std::vector<off_t> FindInFile(int fd, const uint8_t* pattern, size_t len);
 uint64_t CountInFile(int fd, const uint8_t* pattern, size_t len);
 
 // How many bytes of the memory file |fd| have memory behind them.

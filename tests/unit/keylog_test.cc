@@ -3,6 +3,8 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 // The write-once records.
+#include <unistd.h>
+
 #include <atomic>
 #include <cstring>
 #include <thread>
@@ -188,6 +190,24 @@ TEST_F(SnceKeyLog, SurvivesAFullCacheAndAGrowingOne) {
   ASSERT_EQ(SNCE_OK, snceCache_Configure(region_.cache(), &options));
   ASSERT_EQ(SNCE_OK, Get(1));
   EXPECT_EQ(Value(1, 500), Got());
+}
+
+// Else each process that comes by would record another one, and keep its own.
+TEST_F(SnceKeyLog, ASpoiledRecordIsToldAndNotRecordedAgain) {
+  const std::vector<uint8_t> value = Value(1, 100);
+  ASSERT_EQ(SNCE_OK, Put(1, value));
+  ASSERT_EQ(SNCE_OK, Put(2, Value(2, 100)));
+  const std::vector<off_t> at =
+      FindInFile(region_.fd(), value.data(), value.size());
+  ASSERT_EQ(1u, at.size());
+  ASSERT_EQ(1, pwrite(region_.fd(), "!", 1, at[0] + 50));
+  EXPECT_EQ(SNCE_CORRUPT, Get(1));
+  EXPECT_EQ(SNCE_CORRUPT, Put(1, value));
+  EXPECT_EQ(SNCE_CORRUPT, Get(1));
+  // Others have their own.
+  ASSERT_EQ(SNCE_OK, Get(2));
+  EXPECT_EQ(Value(2, 100), Got());
+  EXPECT_EQ(SNCE_OK, Put(3, value));
 }
 
 TEST_F(SnceKeyLog, OfEightThreadsOneWinsAndAllLearnItsValue) {
