@@ -274,6 +274,10 @@ TEST_P(SnceKeyStop, AllLearnTheSameKey) {
             : passed()("key-entered") ? "recorded by the one that died"
                                       : value,
             std::string(buffer, buffer + len));
+  // What the loser had written is wiped.
+  const std::string its = "recorded by the one that died";
+  EXPECT_EQ(passed()("key-entered") ? 1u : 0u,
+            CountInFile(stage_.fd(), BytesOf(its), its.size()));
   // And others are recorded.
   uint64_t records = 1;
   for (uint64_t name = 100;
