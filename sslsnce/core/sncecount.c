@@ -8,12 +8,19 @@
 
 #include <sched.h>
 
-snceLane *
-snceCount_Lane(const snceRegion *region, uint32_t server)
+/* In line, which position-independent code does to nothing that is exported. */
+static inline snceLane *
+LaneOf(const snceRegion *region, uint32_t server)
 {
     snceCounters *counters = snceRegion_Counters(region, server);
 
     return &counters->lane[(unsigned)sched_getcpu() % SNCE_LANES];
+}
+
+snceLane *
+snceCount_Lane(const snceRegion *region, uint32_t server)
+{
+    return LaneOf(region, server);
 }
 
 void
@@ -21,7 +28,7 @@ snceCount_Add(const snceRegion *region, uint32_t server, unsigned figure,
               uint64_t n)
 {
     if (region->access != SNCE_ACCESS_READ) {
-        snceLane_Add(snceCount_Lane(region, server), figure, n);
+        snceLane_Add(LaneOf(region, server), figure, n);
     }
 }
 

@@ -131,17 +131,18 @@ snceTable_ReadWanted(const snceTable *table, const snceProbe *probe,
     const snceHash *hash = &table->region->hash;
     const snceWord *from = spot->set->slot[spot->way].word;
     uint64_t differs = 0;
-    uint64_t sum[2] = {
-        snceSlot_Tweak(&table->lot, snceTable_PlaceOf(table, spot), spot->seen),
-        SNCE_W_SUMMED - SNCE_W_ID
-    };
+    /* If the ID is another one, it does not matter what the sum is. */
+    uint64_t sum[2] = { probe->sum[0] +
+                            snceSlot_Tweak(&table->lot,
+                                           snceTable_PlaceOf(table, spot),
+                                           spot->seen),
+                        probe->sum[1] + SNCE_W_SUMMED - SNCE_W_ID };
 
 #pragma GCC unroll 2
     for (unsigned i = 0; i < SNCE_ID_MAX / 8; i += 2) {
         uint64_t pair[2];
 
         snceSlot_Load(pair, from + SNCE_W_ID + i, 2);
-        snceHash_Add(hash, sum, i, pair, 2);
         differs |= (pair[0] ^ probe->id[i]) | (pair[1] ^ probe->id[i + 1]);
     }
     snceSlot_Load(words + SNCE_W_ADDRESS, from + SNCE_W_ADDRESS,

@@ -44,21 +44,26 @@ typedef struct {
     uint64_t shape; /* ID length; the class is not part of the key */
     uint64_t address[2];
     bool matchAddress;
+    uint64_t sum[2]; /* the ID's part of its entry's checksum */
     uint64_t hash;
 } snceProbe;
 
+static_assert(SNCE_W_ID == SNCE_W_SUM + 1, "a checksum begins with the ID");
+
 /* snceProbe_Hash fills in |probe->hash| from the ID: which sets and which tag a
- * session has is decided here alone. */
+ * session has is decided here alone. And |probe->sum|, which comes with it. */
 static inline void
 snceProbe_Hash(snceProbe *probe, const snceRegion *region)
 {
-    uint64_t sum[2] = { probe->shape, 0 };
+    uint64_t sum[2] = { 0, 0 };
     uint64_t x;
 
     snceHash_Add(&region->hash, sum, 0, probe->id,
                  sizeof(probe->id) / sizeof(probe->id[0]));
+    probe->sum[0] = sum[0];
+    probe->sum[1] = sum[1];
     /* A short end to it: nothing of a lookup can begin before this is known. */
-    x = sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15);
+    x = probe->shape + sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15);
     x = (x ^ x >> 32) * UINT64_C(0xbf58476d1ce4e5b9);
     probe->hash = x ^ x >> 32;
 }
