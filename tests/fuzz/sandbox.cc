@@ -360,15 +360,25 @@ int __wrap_madvise(void* at, size_t bytes, int advice) {
 
 // Figures are added to without a load of them: all on the first page of a
 // server's, because all is one processor's here.
-void __real_snceCount_Add(const snceRegion*, uint32_t, unsigned, uint64_t);
-void __wrap_snceCount_Add(const snceRegion* region, uint32_t server,
-                          unsigned figure, uint64_t n) {
+static void TouchFigures(const snceRegion* region, uint32_t server) {
   const unsigned window = snce_fuzz::WindowOf(region->base);
   if (window != kWindows && windows[window].owner != nullptr)
     windows[window].owner->Touch(
         (SNCE_AT_COUNTERS + uint64_t{server} * sizeof(snceCounters)) /
         SNCE_PAGE);
+}
+
+void __real_snceCount_Add(const snceRegion*, uint32_t, unsigned, uint64_t);
+void __wrap_snceCount_Add(const snceRegion* region, uint32_t server,
+                          unsigned figure, uint64_t n) {
+  TouchFigures(region, server);
   __real_snceCount_Add(region, server, figure, n);
+}
+
+snceLane* __real_snceCount_Lane(const snceRegion*, uint32_t);
+snceLane* __wrap_snceCount_Lane(const snceRegion* region, uint32_t server) {
+  TouchFigures(region, server);
+  return __real_snceCount_Lane(region, server);
 }
 
 // One processor, one random number: an input does the same each time.

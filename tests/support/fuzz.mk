@@ -72,7 +72,7 @@ $(FUZZ)/tests/fuzz/sandbox.o: FUZZ_ADDRESS :=
 FUZZ_REGION := $(addprefix $(FUZZ)/tests/,fuzz/region.o fuzz/sandbox.o \
     fuzz/target.o support/test_session.o)
 FUZZ_REGION_LINK := $(FUZZ_LINK) $(call fuzz_wrap,mmap64 munmap madvise \
-    sched_getcpu getrandom snceCount_Add)
+    sched_getcpu getrandom snceCount_Add snceCount_Lane)
 
 $(FUZZ)/region: $(FUZZ_REGION) $(addprefix $(FUZZ)/traced/,$(FUZZ_CORE))
 	$(FUZZ_REGION_LINK) $(LDFLAGS) -o $@ $^ -lpthread

@@ -109,6 +109,8 @@ TEST_F(SnceServer, AFloodInOneEvictsNothingOfAnother) {
     }
   }
   const uint64_t before = CountFound(quiet, 0, 900, now_, kEverything);
+  // By its own sessions: chance fills the two sets of one of them.
+  const uint64_t replaced = FiguresOf(quiet).replacedLive;
   const uint64_t memory = snceRegion_ResidentBytes(region_.get());
   for (uint64_t serial = 0; serial < 50000; ++serial)
     Session(1000000 + serial)
@@ -117,7 +119,7 @@ TEST_F(SnceServer, AFloodInOneEvictsNothingOfAnother) {
         .Insert(loud, now_);
   EXPECT_EQ(before, CountFound(quiet, 0, 900, now_, kEverything));
   EXPECT_EQ(90u, CountFound(region_.cache(), 0, 90, now_, kEverything));
-  EXPECT_EQ(0u, FiguresOf(quiet).replacedLive);
+  EXPECT_EQ(replaced, FiguresOf(quiet).replacedLive);
   EXPECT_GE(before * 1000, 900u * 995);
   printf("the flood took %.1f MB more\n",
          double(snceRegion_ResidentBytes(region_.get()) - memory) / 1e6);
