@@ -232,7 +232,7 @@ Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
         SNCE_STEP("insert-moved");
         return Settle(view, cache, probe, words, &spot);
     }
-    /* Where it replaced a live one, no other in its sets was expired. */
+    /* Who gave up a live one has seen none expired; or it was this one's ID, rarely. */
     if ((!taken.full || taken.expired) &&
         (probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
         snceTable_Sweep(&view->now.table, probe, &rule, snceHome_Gone,
