@@ -78,7 +78,8 @@ typedef struct {
   bool tls13;
   unsigned workers;
   uint64_t count;
-  uint64_t turns; /* 0: one, at once */
+  uint64_t turns;
+  bool told; /* when each of them begins */
   board *board;
 } trial;
 
@@ -359,7 +360,7 @@ static void ReportTurn(const trial *run) {
   }
   bench_Row(&row, "per second", total * 1e9 / (double)(end - begin));
   bench_Row(&row, "cpu us", cpuUs / total);
-  if (run->turns) {
+  if (run->told) {
     puts("");
     fflush(stdout);
   }
@@ -369,7 +370,7 @@ static void ReportTurn(const trial *run) {
 static void Turn(worker *by, unsigned index) {
   const trial *run = by->run;
 
-  if (index == 0 && run->turns) {
+  if (index == 0 && run->told) {
     AwaitTurn();
   }
   Meet(run);
@@ -405,7 +406,7 @@ static double Work(void *context, unsigned index) {
     bench_Fail("of %d sessions %llu are new and %llu resume", SESSIONS,
                (unsigned long long)by.full, (unsigned long long)by.resumed);
   }
-  for (uint64_t turn = 0; turn < run->turns || turn == 0; turn++) {
+  for (uint64_t turn = 0; turn < run->turns; turn++) {
     Turn(&by, index);
   }
   run->board->done[index].full = by.full;
@@ -427,7 +428,7 @@ static void CheckSubject(const trial *run) {
 
 static void CheckSums(const trial *run) {
   uint64_t full = 0, resumed = 0, each = SESSIONS;
-  uint64_t shaken = run->count * (run->turns ? run->turns : 1);
+  uint64_t shaken = run->count * run->turns;
   SSLServerCacheFigures f;
 
   for (unsigned i = 0; i < run->workers; i++) {
@@ -475,7 +476,8 @@ int main(int argc, char **argv) {
   run.tls13 = Choice(argv[3], "tls12", "tls13");
   run.workers = (unsigned)bench_Number("WORKERS", argv[4], WORKERS);
   run.count = bench_Number("COUNT", argv[5], 100000000);
-  run.turns = argc == 7 ? bench_Number("TURNS", argv[6], 100000) : 0;
+  run.told = argc == 7;
+  run.turns = run.told ? bench_Number("TURNS", argv[6], 100000) : 1;
   run.board = mmap(NULL, sizeof(*run.board), PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (run.board == MAP_FAILED) {
