@@ -191,37 +191,41 @@ case_APathWithSpacesIsNoObstacle() {
 }
 
 # Puts commands in front of the real ones that kill the caller, as SIGKILL
-# would, when file operation number $1 is about to happen.
-killer() {
-    mkdir -p bin
+# would, when the file operation whose number is in at/ is about to happen.
+killers() {
+    mkdir bin
     local c
     for c in mv cp rm rmdir mkdir patch; do
         printf '%s\n' '#!/bin/sh' \
             "read n <'$PWD/count'; n=\$((n + 1)); echo \$n >'$PWD/count'" \
-            "[ \$n -ne $1 ] || { kill -9 \$PPID; exit 1; }" \
+            "read at <'$PWD/at'" \
+            "[ \$n -ne \$at ] || { kill -9 \$PPID; exit 1; }" \
             "exec $(command -v $c) \"\$@\"" >bin/$c
         chmod +x bin/$c
     done
-    echo 0 >count
 }
 
-# One file of each kind is enough to be killed at, and keeps this short.
-few_sources() {
+# One file of each kind, and two short patches, are enough to be killed at, and
+# keep this short.
+few_files() {
     local d
     for d in ours/sslsnce/core ours/sslsnce/nss ours/include/sslsnce; do
         find $d -name '*.[ch]' | sort | tail -n +2 | xargs -r rm
     done
+    ls -S ours/patches/$release/*.patch | head -n -2 | xargs -r rm
 }
 
 # kill_everywhere MODE FROM: kills `apply MODE` at each of its file operations
 # on a copy of FROM. After that, apply must give patched/ and undo stock/.
 kill_everywhere() {
     local n=0 status
+    killers
     while :; do
         n=$((n + 1))
         rm -rf one two
         cp -a "$2" one
-        killer $n
+        echo 0 >count
+        echo $n >at
         status=0
         PATH=$PWD/bin:$PATH $apply $1 one >/dev/null 2>&1 || status=$?
         [ $status -ne 0 ] || break
@@ -232,25 +236,25 @@ kill_everywhere() {
         same stock two
     done
     echo "killed at $((n - 1)) places"
-    [ $n -gt 5 ]
+    [ $n -gt 15 ]
 }
 
 case_KilledAtAnyStepOfApplyTheTreeCanGoOnOrBack() {
-    few_sources
+    few_files
     cp -a tree patched
     $apply patched
     kill_everywhere "" tree
 }
 
 case_KilledAtAnyStepOfUndoTheTreeCanGoOnOrBack() {
-    few_sources
+    few_files
     cp -a tree patched
     $apply patched
     kill_everywhere --undo patched
 }
 
 case_KilledWhileChangingPatchesTheTreeCanGoOnOrBack() {
-    few_sources
+    few_files
     $apply tree
     sed -i 's/NSS_SSL_SNCE=1/NSS_SSL_SNCE=2/' ours/patches/$release/10-build.patch
     cp -a stock patched
