@@ -60,11 +60,12 @@ void
 snceSession_Wipe(snceSession *session)
 {
     snceBuffer certificate = session->certificate;
+    size_t filled = certificate.len < certificate.capacity
+                        ? certificate.len
+                        : certificate.capacity;
 
-    if (certificate.data) {
-        explicit_bzero(certificate.data, certificate.len < certificate.capacity
-                                             ? certificate.len
-                                             : certificate.capacity);
+    if (filled) {
+        explicit_bzero(certificate.data, filled);
     }
     explicit_bzero(session, sizeof(*session));
     session->certificate.data = certificate.data;
