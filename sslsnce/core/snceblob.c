@@ -371,23 +371,30 @@ CleanUp(const snceBlob *store, const cell *at)
     }
 }
 
-/* Chooses the cell of the set to give up: an empty one, one whose writer died,
- * one that nobody refers to, else the next one round the clock that was not
- * used since it was last passed. Returns the way. */
+/* Chooses the cell of the set to give up: an empty one; one whose writer died, but
+ * only then, because he may have been interrupted for a few milliseconds, and
+ * would spoil a certificate that many sessions refer to; one that nobody refers
+ * to; else the next one round the clock that was not used since it was last
+ * passed. Returns the way. */
 static int
 ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_CELL_WAYS],
              uint8_t clock)
 {
-    int unused = -1, first = -1;
+    int abandoned = -1, unused = -1, first = -1;
 
     for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
         unsigned state = snceVersion_State(seen[way]);
 
         /* What is in no state was spoiled, and is as good as empty. */
-        if ((state != SNCE_STATE_FULL && state != SNCE_STATE_BUSY) ||
-            snceSlot_Abandoned(seen[way], clock)) {
+        if (state != SNCE_STATE_FULL && state != SNCE_STATE_BUSY) {
             return (int)way;
         }
+        if (abandoned < 0 && snceSlot_Abandoned(seen[way], clock)) {
+            abandoned = (int)way;
+        }
+    }
+    if (abandoned >= 0) {
+        return abandoned;
     }
     for (unsigned step = 0; step < SNCE_CELL_WAYS; step++) {
         unsigned way = (clock + step) % SNCE_CELL_WAYS;

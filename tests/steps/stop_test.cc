@@ -203,6 +203,40 @@ TEST_P(SnceSessionStop, WhatIsTakenBackMeanwhileIsNeverMixed) {
   EXPECT_GE(Holds(stage_.cache(), 90000) * 1000, kN * 995);
 }
 
+// Of a certificate that a process is storing, others take the cell only when
+// its set has no empty one. It may have been interrupted for a few
+// milliseconds, and sixteen claims in a set are soon made; what it then still
+// stores would spoil a certificate to which many sessions refer.
+TEST(SnceCertificateStop, WhoStoresOneSpoilsNoneWhileThereIsRoom) {
+  Watchdog watchdog(60);
+  const Stage stage;
+  const auto with_certificate = [](uint64_t serial) {
+    return Session(serial, 1).Certificate(Bytes(serial, 2000));
+  };
+  const Session interrupted = with_certificate(1000);
+  Stepped stopped([&] { return interrupted.Insert(stage.cache(), kNow); },
+                  {{"blob-storing", 20, SIGSTOP}});
+  ASSERT_TRUE(stopped.Stopped());
+  for (uint64_t serial = 2000; serial < 2300; ++serial) {
+    const Session passing = with_certificate(serial);
+    const snceKey key = passing.Key();
+    ASSERT_EQ(SNCE_OK, passing.Insert(stage.cache(), kNow));
+    ASSERT_EQ(SNCE_OK, snceCache_Remove(stage.cache(), &key));
+  }
+  std::vector<Session> stored;
+  for (uint64_t serial = 3000; serial < 3024; ++serial) {
+    stored.push_back(with_certificate(serial));
+    ASSERT_EQ(SNCE_OK, stored.back().Insert(stage.cache(), kNow));
+  }
+  EXPECT_EQ(SNCE_OK, stopped.Finish());
+  stored.push_back(interrupted);
+  for (const Session& session : stored) {
+    Answer answer;
+    ASSERT_EQ(SNCE_OK, answer.Lookup(stage.cache(), session.Key(), kNow));
+    EXPECT_EQ("", answer.Differs(session));
+  }
+}
+
 // ---- servers ----------------------------------------------------------------
 
 class SnceServerStop : public SnceStepStop {};
