@@ -38,8 +38,8 @@ constexpr uint64_t kKeys = 60;  // in each
 constexpr uint64_t kKept =
     50;  // sessions that each process keeps in the stable
 
-// More caches than this change their size while others serve, and as many
-// changers are killed. A slow machine may take four times as long for it.
+// More caches than this change their size while others serve, and so many
+// changers are killed at least. A slow machine may take four times as long.
 constexpr uint64_t kMoved = kSanitized ? 0 : 50;
 constexpr int kDeaths = 20;
 constexpr int kLongest = 4;
