@@ -191,7 +191,7 @@ case_APathWithSpacesIsNoObstacle() {
 }
 
 # Puts commands in front of the real ones that kill the caller, as SIGKILL
-# would, when the file operation whose number is in at/ is about to happen.
+# would, when the file operation whose number the file "at" has is about to happen.
 killers() {
     mkdir bin
     local c
