@@ -418,6 +418,9 @@ typedef struct {
                             * too late, by a flush, or in shrinking: when
                             * all rests, inserts = live + replaced... +
                             * removals + wiped */
+    uint64_t overridden;   /* unfinished inserts that a removal took away, which
+                            * might have been of the removed session; each is
+                            * also in |dropped| if its writer went on */
 } snceFigures;
 
 /* snceCache_GetFigures sums them into |*out|. A process that died in the middle

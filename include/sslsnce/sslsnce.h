@@ -298,6 +298,8 @@ typedef struct SSLServerCacheFiguresStr {
                          * it stored one, and went on too late */
     PRUint64 wiped;     /* taken out because expired, or their certificate was
                          * evicted */
+    PRUint64 overridden; /* unfinished inserts that a removal took away, which
+                          * might have been of the removed session */
 } SSLServerCacheFigures;
 
 /* SSL_GetServerCacheFigures writes the figures of the cache |name|, or with NULL

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sncecount.h"
+#include "sncepatience.h"
 
 /* Tries at a count that other processes are changing too. Each failure means
  * that one of them succeeded. */
@@ -263,15 +264,24 @@ WordAt(const uint8_t *data, size_t len, size_t at)
 }
 
 /* Words that are stored or wiped between two looks at the claim. A cell takes
- * up to a thousand times as long to write as a session's slot, and all who store
- * the same certificate meet in one set, so that sixteen claims there are soon
- * made while a writer is interrupted (rule 5). It had better notice. */
+ * up to a thousand times as long to write as a session's slot, and many sessions
+ * may refer to what is stored there next: a writer that was overridden had
+ * better notice. */
 #define BLOCK 16
 
 static bool
 StillOurs(const cell *at, snceVersion claim)
 {
-    return snceSlot_Version(&at->set->version[at->way]) == claim;
+    return snceSlot_Holds(&at->set->version[at->way], claim);
+}
+
+/* Gives a claimed cell back, whose words are wiped. */
+static void
+EmptyCell(const snceBlob *store, const cell *at, snceVersion claim)
+{
+    snceTick tick = claim & SNCE_OVERRODE ? snceTick_Now(store->region) : 0;
+
+    (void)snceSlot_Vacate(&at->set->version[at->way], claim, tick);
 }
 
 /* Stores |data|, which has |digest|, in a claimed cell. False if the claim was
@@ -315,7 +325,7 @@ WipeCell(const cell *at, snceVersion claim, size_t count)
 /* Wipes a claimed cell and gives it back. Only what the length says was used,
  * unless that is nonsense, which a dead writer can leave. */
 static void
-VacateCell(const cell *at, snceVersion claim)
+VacateCell(const snceBlob *store, const cell *at, snceVersion claim)
 {
     uint64_t length;
 
@@ -324,7 +334,7 @@ VacateCell(const cell *at, snceVersion claim)
         length = at->dataBytes;
     }
     WipeCell(at, claim, SNCE_CELL_HEAD + (size_t)(length + 7) / 8);
-    (void)snceSlot_Vacate(&at->set->version[at->way], claim);
+    EmptyCell(store, at, claim);
 }
 
 /* Is the blob under |seen| whole, and nothing behind it? */
@@ -354,50 +364,73 @@ CleanUp(const snceBlob *store, const cell *at)
 {
     snceWord *version = &at->set->version[at->way];
     snceVersion seen = snceSlot_Version(version), claim;
-    snceVersion all[SNCE_CELL_WAYS];
     bool full = snceVersion_State(seen) == SNCE_STATE_FULL;
 
     if (full && Intact(store, at, seen)) {
         return;
     }
-    if (snceSlot_Claim(version, &store->lot, seen, 0,
-                       snceSlot_Look(all, at->set->version, SNCE_CELL_WAYS),
-                       &claim)) {
+    if (snceSlot_Claim(version, &store->lot, seen, 0, &claim)) {
         if (full) {
             CountStored(store, (uint64_t)-1);
         }
         WipeCell(at, claim, SNCE_CELL_HEAD + at->dataBytes / 8);
-        (void)snceSlot_Vacate(version, claim);
+        EmptyCell(store, at, claim);
     }
 }
 
-/* Chooses the cell of the set to give up: an empty one; one whose writer died, but
- * only then, because he may have been interrupted for a few milliseconds, and
- * would spoil a certificate that many sessions refer to; one that nobody refers
- * to; else the next one round the clock that was not used since it was last
- * passed. Returns the way. */
+/* The first cell of the set that may be written without taking anything from
+ * anybody: an empty one that need not rest; else one whose writer died. Notes
+ * claims that it passes. -1 if there is none. |*resting| is an empty one that
+ * has to rest, or -1. */
 static int
-ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_CELL_WAYS],
-             uint8_t clock)
+ChooseFree(const snceBlob *store, snceCellSet *set,
+           const snceVersion seen[SNCE_CELL_WAYS], int *resting)
 {
-    int abandoned = -1, unused = -1, first = -1;
+    snceTick now = 0;
+    int abandoned = -1;
 
+    *resting = -1;
     for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
         unsigned state = snceVersion_State(seen[way]);
 
-        /* What is in no state was spoiled, and is as good as empty. */
-        if (state != SNCE_STATE_FULL && state != SNCE_STATE_BUSY) {
-            return (int)way;
+        if (state == SNCE_STATE_FULL) {
+            continue;
         }
-        if (abandoned < 0 && snceSlot_Abandoned(seen[way], clock)) {
-            abandoned = (int)way;
+        if (now == 0 &&
+            (state == SNCE_STATE_BUSY || seen[way] & SNCE_OVERRODE)) {
+            now = snceTick_Now(store->region);
+        }
+        if (state == SNCE_STATE_BUSY) {
+            if (snceClaim_Abandoned(&set->version[way], seen[way], now) &&
+                abandoned < 0) {
+                abandoned = (int)way;
+            }
+        } else if (snceSlot_Rested(seen[way], now)) {
+            /* What is in no state was spoiled, and is as good as empty. */
+            return (int)way;
+        } else if (*resting < 0) {
+            *resting = (int)way;
         }
     }
-    if (abandoned >= 0) {
-        return abandoned;
+    return abandoned;
+}
+
+/* Chooses the cell of the set to write: a free one; one that nobody refers to;
+ * else the next one round the hand that was not used since it was last passed;
+ * where there is no certificate at all, an empty one that has to rest, or where
+ * every cell is claimed the next one round the hand (rule 5). Returns the way. */
+static int
+ChooseVictim(const snceBlob *store, snceCellSet *set,
+             const snceVersion seen[SNCE_CELL_WAYS], uint8_t hand)
+{
+    int unused = -1, first = -1, resting;
+    int free = ChooseFree(store, set, seen, &resting);
+
+    if (free >= 0) {
+        return free;
     }
     for (unsigned step = 0; step < SNCE_CELL_WAYS; step++) {
-        unsigned way = (clock + step) % SNCE_CELL_WAYS;
+        unsigned way = (hand + step) % SNCE_CELL_WAYS;
         uint64_t count;
 
         if (snceVersion_State(seen[way]) != SNCE_STATE_FULL) {
@@ -418,7 +451,7 @@ ChooseVictim(snceCellSet *set, const snceVersion seen[SNCE_CELL_WAYS],
         return unused;
     }
     if (first < 0) {
-        return (int)snceSlot_OldestClaim(seen, SNCE_CELL_WAYS, clock);
+        return resting >= 0 ? resting : (int)(hand % SNCE_CELL_WAYS);
     }
     for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
         snceSlot_Forget(&set->version[way], seen[way]);
@@ -498,16 +531,16 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
 
     for (unsigned try = 0; try < SNCE_CELL_WAYS; try++) {
         snceVersion seen[SNCE_CELL_WAYS];
-        uint8_t clock = snceSlot_Look(seen, at.set->version, SNCE_CELL_WAYS);
+        uint8_t hand = snceSlot_Look(seen, at.set->version, SNCE_CELL_WAYS);
         snceVersion claim;
         int way;
 
         if (FindEqual(store, which, set, seen, data, len, digest, ref)) {
             return SNCE_OK;
         }
-        way = ChooseVictim(at.set, seen, clock);
+        way = ChooseVictim(store, at.set, seen, hand);
         if (!snceSlot_Claim(&at.set->version[way], &store->lot, seen[way], tag,
-                            clock, &claim)) {
+                            &claim)) {
             continue;
         }
         SNCE_STEP("blob-claimed");
@@ -563,19 +596,16 @@ snceBlob_Release(const snceBlob *store, snceBlobRef ref)
     /* From count 0 it never rises again (Count), so nobody can come to refer
      * to it while it is wiped. */
     for (unsigned try = 0; try < 2; try++) { /* a reader may set visited */
-        snceVersion all[SNCE_CELL_WAYS];
-        uint8_t clock = snceSlot_Look(all, at.set->version, SNCE_CELL_WAYS);
-
         seen = snceSlot_Version(&at.set->version[at.way]);
         if (snceVersion_State(seen) != SNCE_STATE_FULL ||
             snceVersion_Generation(seen) != ref >> 32) {
             return;
         }
         if (snceSlot_Claim(&at.set->version[at.way], &store->lot, seen, 0,
-                           clock, &claim)) {
+                           &claim)) {
             SNCE_STEP("blob-released");
             CountStored(store, (uint64_t)-1);
-            VacateCell(&at, claim);
+            VacateCell(store, &at, claim);
             return;
         }
     }

@@ -56,6 +56,22 @@ TakeOut(const snceHome *home, const snceSpot *spot, snceBlobRef certificate)
     }
 }
 
+/* Removes |probe|'s key from |home|, as snceTable_Remove; returns the number of
+ * sessions, and counts the unfinished inserts that went with them. */
+static unsigned
+RemoveFrom(const snceView *view, const snceHome *home, const snceProbe *probe,
+           const snceSpot *except, const uint64_t *only)
+{
+    snceRemoved removed = snceTable_Remove(&home->table, probe, except, only,
+                                           snceHome_Gone, (void *)home);
+
+    if (SNCE_RARELY(removed.claims)) {
+        snceCount_Add(view->region, view->id.number, SNCE_N_OVERRIDDEN,
+                      removed.claims);
+    }
+    return removed.entries;
+}
+
 void
 snceSession_Wipe(snceSession *session)
 {
@@ -190,8 +206,7 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
         if (result == SNCE_OK && later.moving &&
             later.old.table.range == view->now.table.range) {
             /* A copy of it may be on its way into the new home, or there. */
-            (void)snceTable_Remove(&later.now.table, probe, NULL, words,
-                                   snceHome_Gone, &later.now);
+            (void)RemoveFrom(&later, &later.now, probe, NULL, words);
         }
         return result == SNCE_GONE ? SNCE_GONE : SNCE_DROPPED;
     }
@@ -224,16 +239,15 @@ Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
         SNCE_STEP("insert-doubled");
         /* The same key may wait in the old home, or be on its way from there:
          * then either it is seen here or Carry sees it gone. */
-        (void)snceTable_Remove(&view->old.table, probe, NULL, NULL,
-                               snceHome_Gone, (void *)&view->old);
-        (void)snceTable_Remove(&view->now.table, probe, &spot, NULL,
-                               snceHome_Gone, (void *)&view->now);
+        (void)RemoveFrom(view, &view->old, probe, NULL, NULL);
+        (void)RemoveFrom(view, &view->now, probe, &spot, NULL);
     }
     if (snceView_Moved(view)) {
         SNCE_STEP("insert-moved");
         return Settle(view, cache, probe, words, &spot);
     }
-    /* Who gave up a live one has seen none expired; or it was this one's ID, rarely. */
+    /* Skip the sweep if a live entry was evicted: expired entries are evicted
+     * first, so neither set has any. */
     if ((!taken.full || taken.expired) &&
         (probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
         snceTable_Sweep(&view->now.table, probe, &rule, snceHome_Gone,
@@ -535,11 +549,9 @@ snceCache_Remove(snceCache cache, const snceKey *key)
         }
         probe.matchAddress = view.matchAddress;
         if (view.moving) {
-            removed += snceTable_Remove(&view.old.table, &probe, NULL, NULL,
-                                        snceHome_Gone, &view.old);
+            removed += RemoveFrom(&view, &view.old, &probe, NULL, NULL);
         }
-        removed += snceTable_Remove(&view.now.table, &probe, NULL, NULL,
-                                    snceHome_Gone, &view.now);
+        removed += RemoveFrom(&view, &view.now, &probe, NULL, NULL);
         if (!snceView_Moved(&view)) {
             break;
         }
@@ -625,6 +637,7 @@ snceCache_GetFigures(snceCache cache, snceFigures *out)
         { SNCE_N_REFUSED, &out->refused },
         { SNCE_N_REMOVED, &out->removals },
         { SNCE_N_RECLAIMED, &out->reclaimed },
+        { SNCE_N_OVERRIDDEN, &out->overridden },
         { SNCE_N_CORRUPT, &out->corrupt },
     };
     const snceServerWords *entry;

@@ -35,9 +35,10 @@
 typedef struct {
     uint32_t full;
     uint32_t busy;
-    uint32_t visited; /* looked up since it was stored, if it is full */
-    uint32_t tagged;  /* full, with the tag that was asked for */
-    uint8_t clock;    /* of the set (rule 5) */
+    uint32_t
+        visited; /* full: looked up since it was stored; empty: SNCE_OVERRODE */
+    uint32_t tagged; /* full, with the tag that was asked for */
+    uint8_t hand;    /* of the set, as snceSlot_Look says */
 } snceLook;
 
 /* What stamps are compared with. */
@@ -126,7 +127,7 @@ snceLook_AtPlain(const snceSet *set, uint64_t tag)
         look.visited = 2 * look.visited + (v / SNCE_VISITED & 1);
         look.tagged =
             2 * look.tagged + snceVersion_Matches(v, SNCE_STATE_FULL, tag);
-        look.clock = (uint8_t)(look.clock + snceVersion_Generation(v));
+        look.hand = (uint8_t)(look.hand + snceVersion_Generation(v));
     }
     return look;
 }
@@ -351,7 +352,7 @@ snceLook_AtLanes(const snceSet *set, uint64_t tag)
     look.visited = snceLanes_Mask(_mm_slli_epi16(state, 5));
     look.tagged = snceLanes_Tagged(&versions, tag);
     generations = _mm_add_epi32(generations, _mm_srli_si128(generations, 8));
-    look.clock = (uint8_t)_mm_cvtsi128_si32(_mm_srli_si128(generations, 4));
+    look.hand = (uint8_t)_mm_cvtsi128_si32(_mm_srli_si128(generations, 4));
     return look;
 }
 

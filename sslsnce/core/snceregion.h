@@ -24,6 +24,8 @@ struct snceRegionStr {
     int fd;       /* owned; -1 once it was found closed */
     dev_t device; /* what fd must still be */
     ino_t inode;
+    const uint64_t *ticks;  /* a test's clock, read in place of the machine's
+                            * (sncepatience.h); else NULL. Not owned */
     _Atomic int turnHolder; /* pid of the process whose thread has the turn
                              * in this process (sncelock.c), or 0 */
 };

@@ -28,10 +28,6 @@ void snceStep(const char *name);
 #define SNCE_STEP(name) ((void)0)
 #endif
 
-/* A claim that has seen this many writes to its set without being published
- * is taken for dead and its slot taken back (rule 5). */
-#define SNCE_PATIENCE 16
-
 /* snceLot is what tells one life of a range of the heap, and the slots that lie
  * in it, from those that lay there before and will lie there after (rule 12).
  */
@@ -60,11 +56,36 @@ snceLot_Of(uint64_t range, snceServerId id)
  * must see a claim that went before the check of |source| in snceTable_Place. */
 static inline bool
 snceSlot_Claim(snceWord *version, const snceLot *lot, snceVersion old,
-               uint64_t tag, uint8_t ticket, snceVersion *claim)
+               uint64_t tag, snceVersion *claim)
 {
-    *claim = snceVersion_Claimed(old, lot->start, tag, ticket);
+    *claim = snceVersion_Claimed(old, lot->start, tag);
     return atomic_compare_exchange_strong_explicit(
         version, &old, *claim, memory_order_seq_cst, memory_order_relaxed);
+}
+
+/* snceSlot_Holds tells whether |claim| still stands. Acquire: as
+ * snceSlot_Version. */
+static inline bool
+snceSlot_Holds(const snceWord *version, snceVersion claim)
+{
+    return snceVersion_Same(atomic_load_explicit(version, memory_order_acquire),
+                            claim);
+}
+
+/* snceSlot_End makes |next| of |claim|; false if the claim was overridden.
+ * Another writer may have noted, once, when it passed (snceClaim_Abandoned). */
+static inline bool
+snceSlot_End(snceWord *version, snceVersion claim, snceVersion next)
+{
+    snceVersion seen = claim;
+
+    return atomic_compare_exchange_strong_explicit(version, &seen, next,
+                                                   memory_order_seq_cst,
+                                                   memory_order_relaxed) ||
+           (snceVersion_Same(seen, claim) &&
+            atomic_compare_exchange_strong_explicit(version, &seen, next,
+                                                    memory_order_seq_cst,
+                                                    memory_order_relaxed));
 }
 
 /* snceSlot_Publish makes the words stored under |claim| visible; false if the
@@ -77,18 +98,16 @@ snceSlot_Claim(snceWord *version, const snceLot *lot, snceVersion old,
 static inline bool
 snceSlot_Publish(snceWord *version, snceVersion claim)
 {
-    return atomic_compare_exchange_strong_explicit(
-        version, &claim, snceVersion_Published(claim), memory_order_seq_cst,
-        memory_order_relaxed);
+    return snceSlot_End(version, claim, snceVersion_Published(claim));
 }
 
-/* snceSlot_Vacate empties a claimed slot. The caller wiped its words. */
+/* snceSlot_Vacate empties a claimed slot, at |tick| if the claim overrode
+ * another one. The caller wiped its words. Release: whoever claims the slot
+ * next stores after the wiping. */
 static inline bool
-snceSlot_Vacate(snceWord *version, snceVersion claim)
+snceSlot_Vacate(snceWord *version, snceVersion claim, uint8_t tick)
 {
-    return atomic_compare_exchange_strong_explicit(
-        version, &claim, snceVersion_Vacated(claim), memory_order_release,
-        memory_order_relaxed);
+    return snceSlot_End(version, claim, snceVersion_Vacated(claim, tick));
 }
 
 /* snceSlot_Store stores |count| words under a claim.
@@ -201,49 +220,20 @@ snceSlot_Sum(const snceHash *hash, const snceLot *lot, uint64_t place,
     return snceHash_Block(hash, snceSlot_Tweak(lot, place, v), words, count);
 }
 
-/* snceSlot_Look copies the |ways| version words of a set and returns its clock:
- * the sum of the generations, which every claim in the set counts up (rule 5).
- * Relaxed: what is then used is loaded again or compared by the claim. */
+/* snceSlot_Look copies the |ways| version words of a set and returns its hand:
+ * the sum of the generations, which every claim in the set counts up, and with
+ * which the choice among equals goes round. Relaxed: what is then used is
+ * loaded again or compared by the claim. */
 static inline uint8_t
 snceSlot_Look(snceVersion *seen, const snceWord *version, unsigned ways)
 {
-    uint32_t clock = 0;
+    uint32_t hand = 0;
 
     for (unsigned way = 0; way < ways; way++) {
         seen[way] = atomic_load_explicit(&version[way], memory_order_relaxed);
-        clock += snceVersion_Generation(seen[way]);
+        hand += snceVersion_Generation(seen[way]);
     }
-    return (uint8_t)clock;
-}
-
-/* snceSlot_Abandoned tells whether a claim has outlived the patience of its
- * set, whose clock stands at |clock|. A live holder that is robbed by mistake
- * loses its entry and nothing else. */
-static inline bool
-snceSlot_Abandoned(snceVersion v, uint8_t clock)
-{
-    return snceVersion_State(v) == SNCE_STATE_BUSY &&
-           (uint8_t)(clock - snceVersion_Ticket(v)) > SNCE_PATIENCE;
-}
-
-/* snceSlot_OldestClaim returns the way that was claimed longest ago, of a set in
- * which all are. None is abandoned there by patience: nobody can make another
- * claim, so the clock stands still. It comes to that where memory is short, for a
- * writer is the first to touch a page and dies in one slot after the other. */
-static inline unsigned
-snceSlot_OldestClaim(const snceVersion *seen, unsigned ways, uint8_t clock)
-{
-    unsigned oldest = 0, found = 0;
-
-    for (unsigned way = 0; way < ways; way++) {
-        unsigned age = (uint8_t)(clock - snceVersion_Ticket(seen[way]));
-
-        if (age > oldest) {
-            oldest = age;
-            found = way;
-        }
-    }
-    return found;
+    return (uint8_t)hand;
 }
 
 #endif /* SNCESLOT_H */

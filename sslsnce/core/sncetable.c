@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sncelook.h"
+#include "sncepatience.h"
 
 /* Tries at a slot that other processes are changing too. Each failure means
  * that one of them succeeded. */
@@ -148,25 +149,25 @@ snceTable_Entry(const snceTable *table, uint64_t index, snceSpot *spot,
 
 /* ---- taking out ---------------------------------------------------------- */
 
+/* Gives a claimed slot back. */
+static void
+Empty(const snceTable *table, snceSet *set, unsigned way, snceVersion claim)
+{
+    snceTick tick = claim & SNCE_OVERRODE ? snceTick_Now(table->region) : 0;
+
+    (void)snceSlot_Vacate(&set->version[way], claim, tick);
+}
+
 /* Wipes a claimed slot and gives it back. */
 static void
-Vacate(snceSet *set, unsigned way, snceVersion claim)
+Vacate(const snceTable *table, snceSet *set, unsigned way, snceVersion claim)
 {
     SNCE_STEP("vacate");
     snceSlot_Wipe(set->slot[way].word, SNCE_ENTRY_WORDS);
     atomic_store_explicit(&set->stamp[way], 0, memory_order_relaxed);
     SNCE_STEP("vacate-wiped");
-    (void)snceSlot_Vacate(&set->version[way], claim);
+    Empty(table, set, way, claim);
     SNCE_STEP("vacated");
-}
-
-/* The clock of a set, for a claim made outside of snceTable_Place. */
-static uint8_t
-ClockOf(const snceSet *set)
-{
-    snceVersion seen[SNCE_WAYS];
-
-    return snceSlot_Look(seen, set->version, SNCE_WAYS);
 }
 
 bool
@@ -175,10 +176,9 @@ snceTable_Take(const snceTable *table, const snceSpot *spot)
     snceWord *version = &spot->set->version[spot->way];
     snceVersion seen = spot->seen, claim;
 
-    for (unsigned try = 0; try < 3; try++) { /* readers may set visited */
-        if (snceSlot_Claim(version, &table->lot, seen, 0, ClockOf(spot->set),
-                           &claim)) {
-            Vacate(spot->set, spot->way, claim);
+    for (unsigned try = 0; try < 3; try++) { /* others may note something */
+        if (snceSlot_Claim(version, &table->lot, seen, 0, &claim)) {
+            Vacate(table, spot->set, spot->way, claim);
             return true;
         }
         seen = snceSlot_Version(version);
@@ -200,11 +200,12 @@ SameSession(const uint64_t *a, const uint64_t *b)
                   (SNCE_W_SUMMED - SNCE_W_NAME) * sizeof(*a)) == 0;
 }
 
-/* Empties one slot if it holds the key, or may come to hold it. */
-static bool
+/* Empties one slot if it holds the key, or may come to hold it, and counts what
+ * that was. */
+static void
 RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
            const snceProbe *probe, const uint64_t *only, snceTable_Gone gone,
-           void *context)
+           void *context, snceRemoved *removed)
 {
     uint64_t tag = snceVersion_Tag(probe->hash);
     snceWord *version = &set->version[way];
@@ -219,17 +220,20 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
         bool full = snceVersion_Matches(v, SNCE_STATE_FULL, tag);
 
         if (!full && !snceVersion_Matches(v, SNCE_STATE_BUSY, tag)) {
-            return false;
+            return;
         }
         if (try == REMOVE_TRIES) {
             /* The slot changed under every try. Its key must be gone when
              * this returns, so take it whatever it holds now. */
             claim = snceVersion_Claimed(v + (UINT64_C(1) << 63),
-                                        table->lot.start, 0, ClockOf(set));
+                                        table->lot.start, 0) |
+                    SNCE_OVERRODE;
             (void)atomic_exchange_explicit(version, claim,
                                            memory_order_seq_cst);
-            Vacate(set, way, claim);
-            return full;
+            Vacate(table, set, way, claim);
+            removed->entries += full;
+            removed->claims += !full;
+            return;
         }
         if (full) {
             LoadEntry(words, set->slot[way].word);
@@ -247,7 +251,7 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
                     snceTable_Sum(table, &spot, v, words)) {
                     if (!same) {
                         WipeState(words);
-                        return false;
+                        return;
                     }
                 } else {
                     /* What a late writer spoiled refers to nothing that counts.
@@ -258,23 +262,25 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
             }
             WipeState(words);
         }
-        if (snceSlot_Claim(version, &table->lot, v, 0, ClockOf(set), &claim)) {
+        if (snceSlot_Claim(version, &table->lot, v, 0, &claim)) {
             SNCE_STEP("remove-claimed");
-            Vacate(set, way, claim);
+            Vacate(table, set, way, claim);
             if (full) {
                 gone(context, words);
             }
-            return full && same;
+            removed->entries += full && same;
+            removed->claims += !full;
+            return;
         }
     }
 }
 
-unsigned
+snceRemoved
 snceTable_Remove(const snceTable *table, const snceProbe *probe,
                  const snceSpot *except, const uint64_t *only,
                  snceTable_Gone gone, void *context)
 {
-    unsigned removed = 0;
+    snceRemoved removed = { 0, 0 };
     snceProbePlaces at;
 
     snceTable_Places(table, probe->hash, &at);
@@ -283,7 +289,7 @@ snceTable_Remove(const snceTable *table, const snceProbe *probe,
         unsigned way = i % SNCE_WAYS;
 
         if (!except || except->set != set || except->way != way) {
-            removed += RemoveFrom(table, set, way, probe, only, gone, context);
+            RemoveFrom(table, set, way, probe, only, gone, context, &removed);
         }
     }
     return removed;
@@ -349,78 +355,118 @@ FindSame(const view *v, const snceProbe *probe, snceSpot *out)
     return false;
 }
 
-/* A slot that was just taken from a writer who was interrupted is not the next
- * one to be used: he would spoil what is stored there when he goes on. */
+/* Finds a claim among the |ways| of a set that is to be taken back, and notes
+ * the others as passed. */
 static bool
-Rested(snceVersion v, uint8_t clock)
+FindAbandoned(snceSet *set, uint32_t ways, snceTick now, snceSpot *out)
 {
-    return v == 0 || (uint8_t)(clock - snceVersion_Ticket(v)) >= SNCE_WAYS;
+    while (ways) {
+        *out = snceSpot_At(set, snceLook_Way(&ways));
+        if (snceClaim_Abandoned(&set->version[out->way], out->seen, now)) {
+            return true;
+        }
+    }
+    return false;
 }
 
-/* Is the best way of a set empty? */
+/* The |ways| of a set, all empty, without those that have to rest. */
+static uint32_t
+Rested(snceSet *set, uint32_t ways, uint32_t overrode, snceTick now)
+{
+    for (overrode &= ways; overrode;) {
+        snceSpot spot = snceSpot_At(set, snceLook_Way(&overrode));
+
+        if (!snceSlot_Rested(spot.seen, now)) {
+            ways &= ~(UINT32_C(1) << spot.way);
+        }
+    }
+    return ways;
+}
+
+/* Is the best way of a set among the |empty| ones? */
 static bool
 BestIsFree(const view *v, unsigned which, uint32_t empty, snceSpot *out)
 {
     *out = snceSpot_At(v->at.set[which], v->at.way[which]);
-    return (empty >> out->way & 1) && Rested(out->seen, v->look[which].clock);
+    return empty >> out->way & 1;
 }
 
-/* The slot that was claimed longest ago, of a set in which all are. */
-static snceSpot
-OldestIn(const view *v, unsigned which)
-{
-    snceSpot oldest = { v->at.set[which], 0, 0 };
-    snceVersion seen[SNCE_WAYS];
-
-    (void)snceSlot_Look(seen, oldest.set->version, SNCE_WAYS);
-    oldest.way = snceSlot_OldestClaim(seen, SNCE_WAYS, v->look[which].clock);
-    oldest.seen = seen[oldest.way];
-    return oldest;
-}
-
-/* Finds a slot whose writer died; else an empty one: that at the best way of the
- * set that has more of them; that of the other set if it has some to spare; else
- * in the set that has more, the next one round its clock. So 90 % of the
- * sessions lie at a best way in a cache that is 60 % full, 68 % in a full one. */
+/* Finds an empty slot: that at the best way of the set that has more of them;
+ * that of the other set if it has some to spare; else in the set that has more,
+ * the next one round its hand. So 90 % of the sessions lie at a best way in a
+ * cache that is 60 % full, 68 % in a full one. */
 static bool
-FindFree(const view *v, snceSpot *out, bool *reclaimed)
+FindEmpty(const view *v, const uint32_t empty[2], snceSpot *out)
 {
-    uint32_t empty[2], ahead;
-    unsigned number[2], better;
+    const unsigned number[2] = { snceLook_Number(empty[0], 0),
+                                 snceLook_Number(empty[1], 0) };
+    unsigned better = number[1] > number[0];
+    uint32_t ways = empty[better], ahead;
+
+    if (!ways) {
+        return false;
+    }
+    if (BestIsFree(v, better, ways, out) ||
+        (number[!better] >= WAYS_TO_SPARE &&
+         BestIsFree(v, !better, empty[!better], out))) {
+        return true;
+    }
+    ahead = ways & (SNCE_ALL_WAYS << v->look[better].hand % SNCE_WAYS);
+    *out = snceSpot_At(v->at.set[better], snceLook_Way(ahead ? &ahead : &ways));
+    return true;
+}
+
+/* Finds a slot that holds no entry: one whose writer died; else an empty one; else
+ * one of a set in which every slot is claimed, which so many deaths can leave:
+ * it must not be lost until the patience with all of them is over. There it is
+ * the next one round the hand, so that each claim is overridden in its turn. */
+static bool
+FindFree(const snceTable *table, const view *v, snceSpot *out, bool *reclaimed)
+{
+    uint32_t empty[2], overrode[2];
+    snceTick now = 0;
 
     if (v->look[0].full == SNCE_ALL_WAYS && v->look[1].full == SNCE_ALL_WAYS) {
         return false;
     }
     for (unsigned i = 0; i < 2; i++) {
-        for (uint32_t left = v->look[i].busy; left;) {
-            *out = snceSpot_At(v->at.set[i], snceLook_Way(&left));
-            if (snceSlot_Abandoned(out->seen, v->look[i].clock)) {
+        empty[i] = SNCE_ALL_WAYS & ~(v->look[i].full | v->look[i].busy);
+        overrode[i] = empty[i] & v->look[i].visited;
+    }
+    if (SNCE_RARELY(v->look[0].busy | v->look[1].busy | overrode[0] |
+                    overrode[1])) {
+        now = snceTick_Now(table->region);
+        for (unsigned i = 0; i < 2; i++) {
+            if (FindAbandoned(v->at.set[i], v->look[i].busy, now, out)) {
                 *reclaimed = true;
                 return true;
             }
+            empty[i] = Rested(v->at.set[i], empty[i], overrode[i], now);
         }
+    }
+    if (FindEmpty(v, empty, out)) {
+        return true;
+    }
+    for (unsigned i = 0; i < 2; i++) {
         if (v->look[i].busy == SNCE_ALL_WAYS) {
-            *out = OldestIn(v, i);
+            *out = snceSpot_At(v->at.set[i], v->look[i].hand % SNCE_WAYS);
             *reclaimed = true;
             return true;
         }
+    }
+    return false;
+}
+
+/* Finds an empty slot that has yet to rest, where there is nothing else. */
+static bool
+FindResting(const view *v, snceSpot *out)
+{
+    uint32_t empty[2];
+
+    for (unsigned i = 0; i < 2; i++) {
         empty[i] = SNCE_ALL_WAYS & ~(v->look[i].full | v->look[i].busy);
-        number[i] = snceLook_Number(empty[i], 0);
     }
-    better = number[1] > number[0];
-    if (!empty[better]) {
-        return false;
-    }
-    if (BestIsFree(v, better, empty[better], out) ||
-        (number[!better] >= WAYS_TO_SPARE &&
-         BestIsFree(v, !better, empty[!better], out))) {
-        return true;
-    }
-    ahead =
-        empty[better] & (SNCE_ALL_WAYS << v->look[better].clock % SNCE_WAYS);
-    *out = snceSpot_At(v->at.set[better],
-                       snceLook_Way(ahead ? &ahead : &empty[better]));
-    return true;
+    return FindEmpty(v, empty, out);
 }
 
 /* A mask's ways counted from |first| on, round the set. */
@@ -439,7 +485,7 @@ Turned(uint32_t ways, unsigned first)
  * |carried| from another table, the oldest of those that are older than it.
  *
  * Times are seconds. Of those that have been idle as long, the first one round the
- * clock of its set goes, which moves on with every entry that is stored: so they
+ * hand of its set goes, which moves on with every entry that is stored: so they
  * go in the order in which they came. */
 static bool
 FindVictim(const view *v, const snceRule *rule, uint64_t hash,
@@ -473,7 +519,7 @@ FindVictim(const view *v, const snceRule *rule, uint64_t hash,
         return false;
     }
     which ^= ways[which] == 0;
-    first = v->look[which].clock % SNCE_WAYS;
+    first = v->look[which].hand % SNCE_WAYS;
     way = first + (unsigned)__builtin_ctz(Turned(ways[which], first));
     *out =
         snceSpot_At(v->at.set[which], way < SNCE_WAYS ? way : way - SNCE_WAYS);
@@ -558,17 +604,19 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
             if (source) {
                 return SNCE_EXISTS;
             }
-        } else if (FindFree(&v, spot, &reclaimed)) {
+        } else if (FindFree(table, &v, spot, &reclaimed)) {
             state = reclaimed ? SNCE_STATE_BUSY : SNCE_STATE_EMPTY;
         } else if (!FindVictim(&v, rule, probe->hash, source ? words : NULL,
                                spot)) {
-            return SNCE_DROPPED; /* all that it could replace is younger */
+            if (!FindResting(&v, spot)) {
+                return SNCE_DROPPED; /* all that it could replace is younger */
+            }
+            state = SNCE_STATE_EMPTY;
         }
         /* It may have changed since the look: that is a race lost, too. */
         claimed = snceVersion_State(spot->seen) == state &&
-                  snceSlot_Claim(
-                      &spot->set->version[spot->way], &table->lot, spot->seen,
-                      v.at.tag, v.look[spot->set == v.at.set[1]].clock, &claim);
+                  snceSlot_Claim(&spot->set->version[spot->way], &table->lot,
+                                 spot->seen, v.at.tag, &claim);
         taken->reclaimed = claimed && reclaimed;
     }
     SNCE_STEP("place-claimed");
@@ -588,9 +636,9 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
          * else have stored an entry there: nothing is wiped that was not there
          * before. */
         if (snceVersion_State(spot->seen) == SNCE_STATE_EMPTY) {
-            (void)snceSlot_Vacate(&spot->set->version[spot->way], claim);
+            Empty(table, spot->set, spot->way, claim);
         } else {
-            Vacate(spot->set, spot->way, claim);
+            Vacate(table, spot->set, spot->way, claim);
         }
         return SNCE_DROPPED;
     }

@@ -180,13 +180,19 @@ bool snceTable_Take(const snceTable *table, const snceSpot *spot);
 /* snceTable_Gone is told the words of an entry that was taken out. */
 typedef void (*snceTable_Gone)(void *context, const uint64_t *words);
 
+/* snceRemoved is what a removal took out. */
+typedef struct {
+    unsigned entries; /* sessions of the key */
+    unsigned claims;  /* unfinished inserts of the key's tag (rule 5) */
+} snceRemoved;
+
 /* snceTable_Remove empties every slot that holds |probe|'s key, and overrides
  * every unfinished insert that may be of that key (G5); all but |except|, if
  * that is not NULL; if |only| is not NULL, of the finished ones only copies of
- * the entry that it is. Returns the number of entries removed. */
-unsigned snceTable_Remove(const snceTable *table, const snceProbe *probe,
-                          const snceSpot *except, const uint64_t *only,
-                          snceTable_Gone gone, void *context);
+ * the entry that it is. Returns how many of each it removed. */
+snceRemoved snceTable_Remove(const snceTable *table, const snceProbe *probe,
+                             const snceSpot *except, const uint64_t *only,
+                             snceTable_Gone gone, void *context);
 
 /* snceTable_Entry copies the |index|th slot's entry, whatever its key, and
  * notes where it was. False if there is none that is whole. */

@@ -9,8 +9,10 @@
  *  |   generation   | ticket |     tag     |visited|state|
  *  +----------------+--------+-------------+-------+-----+
  *
- * The ticket of a claim is the clock of its set (rule 5); that of a full slot in a
- * table is how long after its creation its session was last looked up.
+ * The ticket of a claim is when another writer first passed it, 0 for not yet
+ * (rule 5). That of a full slot in a table is how long after its creation its
+ * session was last looked up; that of an empty slot, when it was emptied by a
+ * claim that overrode another one, and otherwise 0.
  *
  * It changes by compare-and-swap only, so state, tag and generation change
  * together and no late store of a dead writer can touch them (rule 2). Every
@@ -31,7 +33,11 @@ typedef uint64_t snceVersion;
 #define SNCE_STATE_BUSY 2u  /* a writer claimed it, or died claiming it */
 #define SNCE_STATE_MASK 3u
 
-#define SNCE_VISITED 4u /* looked up since it was stored; readers set it */
+#define SNCE_VISITED                                                           \
+    4u /* FULL: looked up since it was stored; readers set it */
+#define SNCE_OVERRODE                                                          \
+    SNCE_VISITED /* BUSY: this claim overrode another one; EMPTY: such a claim \
+                  * left the slot, at the time in the ticket */
 
 #define SNCE_TAG_SHIFT 3
 #define SNCE_TAG_BITS 21
@@ -113,19 +119,26 @@ snceVersion_UsedAt(snceVersion v)
     return (((uint64_t)step - 4 * shift + 1) << shift) - 1;
 }
 
-/* snceVersion_Claimed returns the word with which a writer claims a slot that
- * holds |old|, for an entry of |tag|, at the set's clock |ticket|. A slot that
- * nobody claimed before counts from |start|, a multiple of 256, so that clocks,
- * which have 8 bits, do not see it. */
+/* snceVersion_WithTicket returns |v| with another ticket. */
 static inline snceVersion
-snceVersion_Claimed(snceVersion old, uint32_t start, uint64_t tag,
-                    uint8_t ticket)
+snceVersion_WithTicket(snceVersion v, uint8_t ticket)
+{
+    return (v & ~SNCE_TICKET_MASK) | (uint64_t)ticket << SNCE_TICKET_SHIFT;
+}
+
+/* snceVersion_Claimed returns the word with which a writer claims a slot that
+ * holds |old|, for an entry of |tag|. A slot that nobody claimed before counts
+ * from |start|. */
+static inline snceVersion
+snceVersion_Claimed(snceVersion old, uint32_t start, uint64_t tag)
 {
     uint32_t before = old ? snceVersion_Generation(old) : start;
     uint64_t generation = (uint32_t)(before + 1);
+    uint64_t overrode =
+        snceVersion_State(old) == SNCE_STATE_BUSY ? SNCE_OVERRODE : 0;
 
-    return generation << SNCE_GENERATION_SHIFT |
-           (uint64_t)ticket << SNCE_TICKET_SHIFT | tag | SNCE_STATE_BUSY;
+    return generation << SNCE_GENERATION_SHIFT | tag | overrode |
+           SNCE_STATE_BUSY;
 }
 
 /* snceVersion_Published returns what a claim becomes when its entry is whole.
@@ -133,14 +146,19 @@ snceVersion_Claimed(snceVersion old, uint32_t start, uint64_t tag,
 static inline snceVersion
 snceVersion_Published(snceVersion claim)
 {
-    return (claim & ~(SNCE_TICKET_MASK | SNCE_STATE_MASK)) | SNCE_STATE_FULL;
+    return (claim & ~(SNCE_TICKET_MASK | SNCE_OVERRODE | SNCE_STATE_MASK)) |
+           SNCE_STATE_FULL;
 }
 
-/* snceVersion_Vacated returns what a claim becomes when its slot is wiped. */
+/* snceVersion_Vacated returns what a claim becomes when its slot is wiped, at
+ * |tick| if it overrode another claim. */
 static inline snceVersion
-snceVersion_Vacated(snceVersion claim)
+snceVersion_Vacated(snceVersion claim, uint8_t tick)
 {
-    return claim & ~(uint64_t)(SNCE_TAG_MASK | SNCE_STATE_MASK);
+    snceVersion left =
+        claim & ~(SNCE_TICKET_MASK | SNCE_TAG_MASK | (uint64_t)SNCE_STATE_MASK);
+
+    return left & SNCE_OVERRODE ? snceVersion_WithTicket(left, tick) : left;
 }
 
 #endif /* SNCEVERSION_H */

@@ -69,10 +69,10 @@
 #else
 #define NEXT(v) (GENERATION(v) + 1)
 #endif
-#define CLAIMED(v, tag, ticket) VERSION(BUSY, tag, ticket, NEXT(v))
+#define CLAIMED(v, tag) VERSION(BUSY, tag, 0, NEXT(v))
 #define PUBLISHED(claim) VERSION(FULL, TAG(claim), 0, GENERATION(claim))
 #define VACATED(claim) \
-    VERSION(EMPTY, 0, TICKET(claim), GENERATION(claim))
+    VERSION(EMPTY, 0, 0, GENERATION(claim))
 
 /* ---- the region ----------------------------------------------------------- */
 
@@ -135,6 +135,7 @@ byte running = WRITERS + REMOVERS;
 #endif
 
 /* So that spin's message names the guarantee. */
+hidden byte G2;
 hidden byte G3;
 hidden byte G4;
 hidden byte G5;
@@ -142,36 +143,63 @@ hidden byte G9;
 
 /* ---- steps that several share --------------------------------------------- */
 
-/* The clock of the set and who may override, snceSlot_Look and
- * snceSlot_Abandoned. Where there is no patience, a claim may be overridden at
- * any time, which is more than the code does (rule 5). */
+/* Who may override, snceClaim_Abandoned and FindFree: whoever passes a claim notes
+ * the time, and it is taken back by one who passes more than PATIENCE later; or at
+ * once where every slot is claimed, in turn. Only the Passer lets time pass. Where
+ * there is no patience, a claim may be overridden at any time, which is more than
+ * the code does (rule 5). */
 #ifdef PATIENCE
+byte now = 1;
 #if SLOTS == 2
-#define CLOCK ((GENERATION(version[0]) + GENERATION(version[1])) & 15)
+#define HAND ((GENERATION(version[0]) + GENERATION(version[1])) % SLOTS)
 #define ALL_BUSY (STATE(version[0]) == BUSY && STATE(version[1]) == BUSY)
 #else
-#define CLOCK (GENERATION(version[0]) & 15)
+#define HAND 0
 #define ALL_BUSY (STATE(version[0]) == BUSY)
 #endif
-#define AGE(s) ((CLOCK - TICKET(version[s])) & 15)
 #ifdef FAULT_NEVER_TAKEN_BACK
 #define ABANDONED(s) false
 #else
-#define ABANDONED(s) (AGE(s) > PATIENCE)
+#ifdef FAULT_PASSED_IS_DEAD
+#define ABANDONED(s) (TICKET(version[s]) != 0)
+#else
+#define ABANDONED(s) \
+    (TICKET(version[s]) != 0 && now - TICKET(version[s]) > PATIENCE)
+#endif
 #endif
 #ifdef FAULT_ALL_BUSY_GIVES_UP
 #define MAY_OVERRIDE(s) ABANDONED(s)
 #else
-#define MAY_OVERRIDE(s) \
-    (ABANDONED(s) || (ALL_BUSY && AGE(s) >= AGE(SLOTS - 1 - (s))))
+#ifdef NO_CROWD
+#define MAY_OVERRIDE(s) ABANDONED(s)
+#else
+#define MAY_OVERRIDE(s) (ABANDONED(s) || (ALL_BUSY && HAND == (s)))
+#endif
 #endif
 #else
-#define CLOCK 0
 #ifdef NO_OVERRIDE
 #define MAY_OVERRIDE(s) false
 #else
 #define MAY_OVERRIDE(s) true
 #endif
+#endif
+
+#ifdef PATIENCE
+inline Pass(slot)
+{
+    if
+    :: STATE(version[slot]) == BUSY && TICKET(version[slot]) == 0 ->
+       version[slot] = version[slot] | now << 5
+    :: else
+    fi
+}
+#endif
+
+/* snceSlot_End: somebody may have passed the claim meanwhile. */
+#ifdef FAULT_END_KNOWS_NO_PASSER
+#define STANDS(s, claim) (version[s] == (claim))
+#else
+#define STANDS(s, claim) SAME(version[s], claim)
 #endif
 
 /* Makes |claim| the version, and notes whose it is. */
@@ -327,7 +355,7 @@ inline LoadBetween(s, mySum, myKey, myData)
 inline Empty(s, claim)
 {
     if
-    :: version[s] == claim -> version[s] = VACATED(claim)
+    :: STANDS(s, claim) -> version[s] = VACATED(claim)
     :: else
     fi
 }
@@ -358,9 +386,6 @@ proctype Writer(byte me)
 #ifdef ANY_ORDER
     byte left, words;
 #endif
-#ifdef PATIENCE
-    byte ticket;
-#endif
 
 #ifdef FAULT_STORE_BEFORE_CLAIM
     data[0] = DATA(me);
@@ -368,6 +393,8 @@ proctype Writer(byte me)
 #ifdef PATIENCE
 look:
     atomic {
+        Pass(0);
+        Pass(SLOTS - 1);
         if
         :: s = 0
 #if SLOTS == 2
@@ -375,7 +402,6 @@ look:
 #endif
         fi;
         v = version[s];
-        ticket = CLOCK;
         if
         :: STATE(v) != BUSY || MAY_OVERRIDE(s)
         :: else -> goto done /* SNCE_DROPPED */
@@ -383,10 +409,9 @@ look:
     }
     atomic {
         if
-        :: version[s] == v -> v = CLAIMED(v, TAG_OF(KEY(me)), ticket)
-        :: else -> v = 0; s = 0; ticket = 0; goto look
+        :: version[s] == v -> v = CLAIMED(v, TAG_OF(KEY(me)))
+        :: else -> v = 0; s = 0; goto look
         fi;
-        ticket = 0;
 #else
     atomic {
         if
@@ -395,7 +420,7 @@ look:
         :: STATE(version[1]) != BUSY || MAY_OVERRIDE(1) -> s = 1
 #endif
         fi;
-        v = CLAIMED(version[s], TAG_OF(KEY(me)), 0);
+        v = CLAIMED(version[s], TAG_OF(KEY(me)));
 #endif
         Claim(s, v, me);
         claims = claims | 1 << me
@@ -416,7 +441,7 @@ look:
 #ifdef FAULT_PLAIN_PUBLISH
         :: true ->
 #else
-        :: version[s] == v ->
+        :: STANDS(s, v) ->
 #endif
            version[s] = PUBLISHED(v);
            truth[s] = me;
@@ -425,7 +450,12 @@ look:
 #else
            goto done;
 #endif
-        :: else
+        :: else ->
+#ifdef NO_CROWD
+           /* Nobody died, no time passed, no removal: nothing is lost. */
+           G2 = false;
+           assert(G2)
+#endif
         fi;
 #ifdef FAULT_NO_CLEAN_UP
         goto done
@@ -446,7 +476,7 @@ look:
 #endif
         :: else -> goto done
         fi;
-        v = CLAIMED(version[s], 0, CLOCK);
+        v = CLAIMED(version[s], 0);
         Claim(s, v, me)
     }
     Vacate(s, v);
@@ -506,7 +536,7 @@ look:
 #ifdef FAULT_CLAIMS_STAND
            goto next
 #else
-           v = CLAIMED(version[s], 0, CLOCK);
+           v = CLAIMED(version[s], 0);
            Claim(s, v, me);
            goto claimed
 #endif
@@ -519,7 +549,7 @@ look:
     if
     :: true ->
        atomic {
-           v = VERSION(BUSY, 0, CLOCK, GENERATION(v) + 17);
+           v = VERSION(BUSY, 0, 0, GENERATION(v) + 17);
            Claim(s, v, me);
            overridden = true;
            mySum = 0;
@@ -544,7 +574,7 @@ look:
            goto next
         :: else
         fi;
-        v = CLAIMED(v, 0, CLOCK);
+        v = CLAIMED(v, 0);
         mySum = 0; myKey = 0; myData = 0;
         Claim(s, v, me);
 #ifdef FAULT_FIRST_MATCH_ONLY
@@ -635,13 +665,13 @@ done:
 
 #ifdef PATIENCE
 #define PASSER 7
-#define CAME_BY (PATIENCE + 3)
+#define CAME_BY 3 /* before time passes, and again after it */
 
 #define OWNS(s, p) (STATE(version[s]) == BUSY && owner[s] == (p))
 
 /* Stops all others where they are, or has them die, and stores session 4 some
- * times: every insert must succeed, and no slot may stay claimed. Those that
- * only stood still go on afterwards. */
+ * times, then lets time pass, and stores it again: every insert must succeed, and
+ * no slot may stay claimed. Those that only stood still go on afterwards. */
 proctype Passer()
 {
     byte n, s;
@@ -664,7 +694,10 @@ proctype Passer()
         od;
         n = 0;
         do
-        :: n < CAME_BY ->
+        :: n < 2 * CAME_BY ->
+           now = (n == CAME_BY -> now + PATIENCE + 1 : now);
+           Pass(0);
+           Pass(SLOTS - 1);
            /* FindFree, then FindVictim. */
            s = 0;
            do
@@ -683,7 +716,7 @@ proctype Passer()
            fi;
            if
            :: s == SLOTS ->
-              s = CLOCK % SLOTS;
+              s = HAND;
               if
               :: STATE(version[s]) != FULL -> s = SLOTS - 1 - s
               :: else
@@ -692,7 +725,7 @@ proctype Passer()
               assert(G3)
            :: else
            fi;
-           claim = CLAIMED(version[s], TAG_OF(2), CLOCK);
+           claim = CLAIMED(version[s], TAG_OF(2));
            overridden = overridden || STATE(version[s]) == BUSY;
            sum[s] = SUM(claim, 2, DATA(4));
            key[s] = 2;
@@ -755,7 +788,9 @@ init
         run Reader();
 #endif
 #ifdef PATIENCE
+#ifndef NO_CROWD
         run Passer();
+#endif
 #endif
 #ifdef AT_REST
         run Last();

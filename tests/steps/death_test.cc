@@ -132,8 +132,14 @@ TEST_P(SnceSessionDeath, CostsWhatIsSaidAndNoRoomForGood) {
   ASSERT_NO_FATAL_FAILURE(Die(stage));
   if (place_.scenario->plain) {
     const Stage slots(stage);
-    for (uint64_t i = 0; i < 6 * kN; ++i)
-      Session(50000 + i).Insert(slots.cache(), kNow + kSecond);
+    const auto fill = [&] {
+      for (uint64_t i = 0; i < 6 * kN; ++i)
+        Session(50000 + i).Insert(slots.cache(), kNow + kSecond);
+    };
+    fill();
+    EXPECT_EQ(0u, slots.Figures().reclaimed);
+    slots.LetTimePass();
+    fill();
     EXPECT_EQ(cost == Cost::kSlot ? 1u : 0u, slots.Figures().reclaimed);
     // A slot that is lost while all others are full would be missed here.
     uint64_t full = 0;
@@ -142,12 +148,14 @@ TEST_P(SnceSessionDeath, CostsWhatIsSaidAndNoRoomForGood) {
     EXPECT_EQ(slots.Figures().slots, full);
     // As many certificates as cells: none is lost either.
     const Stage cells(stage);
-    for (uint64_t i = 0; i < 600; ++i)
+    for (uint64_t i = 0; i < 900; ++i) {
+      if (i == 300) cells.LetTimePass();
       Session(60000 + i)
           .Certificate(Bytes(7000 + i, 40))
           .Insert(cells.cache(), kNow + kSecond);
+    }
     uint64_t held = 0;
-    for (uint64_t i = 0; i < 600; ++i)
+    for (uint64_t i = 0; i < 900; ++i)
       held += Find(cells.cache(), Session(60000 + i), kNow) == SNCE_OK;
     EXPECT_EQ(kCellsOfAClass, held);
   }

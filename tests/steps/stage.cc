@@ -33,6 +33,7 @@ Session OldOne(uint64_t serial) {
 }
 
 Stage::Stage() : Region(Small(kN)) {
+  TicksUse(get(), &ticks_);
   snceServerId id;
   EXPECT_EQ(SNCE_OK, Add(get(), "stays.example", Small(32), &id));
   EXPECT_EQ(SNCE_OK, Add(get(), "*.old.example", Small(32), &id));
@@ -63,7 +64,9 @@ snceRegion* AttachToCopy(const Region& other) {
 
 }  // namespace
 
-Stage::Stage(const Stage& other) : Region(AttachToCopy(other)) {}
+Stage::Stage(const Stage& other) : Region(AttachToCopy(other)) {
+  TicksUse(get(), &ticks_);
+}
 
 snceCache Stage::Named(const char* name) const {
   snceServerId id = {SNCE_SERVERS_MAX, 0};

@@ -11,6 +11,7 @@
 #include "sslsnce/snce.h"
 #include "test_region.h"
 #include "test_session.h"
+#include "test_ticks.h"
 
 namespace snce_test {
 
@@ -31,6 +32,10 @@ class Stage : public Region {
   // A copy of |other| as it is now: what a dead process left, to be used up.
   explicit Stage(const Stage& other);
 
+  // Its handle reads a clock that stands still, but for this: then whoever was
+  // passed before is given up.
+  void LetTimePass() const { ticks_ += TICKS_PATIENCE + 1; }
+
   snceCache Named(const char* name) const;
   snceCache old() const { return Named("*.old.example"); }
 
@@ -39,6 +44,9 @@ class Stage : public Region {
   // How many of the sessions of the server that is changed are found, from the
   // |first| on. They are in |cache|.
   static uint64_t CountOld(snceCache cache, uint64_t first = 0);
+
+ private:
+  mutable uint64_t ticks_ = 1000;
 };
 
 // The session in hand: number 7.

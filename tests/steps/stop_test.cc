@@ -91,6 +91,13 @@ class SnceSessionStop : public SnceStepStop {
   static Session Filling(uint64_t i) {
     return Session(20000 + i, i, i % 4 ? kPlain : kCertificate);
   }
+  void Flood() {
+    for (uint64_t i = 0; i < kFlood; ++i) {
+      const snceResult result =
+          Filling(i).Insert(stage_.cache(), kNow + kSecond);
+      ASSERT_TRUE(result == SNCE_OK || result == SNCE_FULL) << i;
+    }
+  }
   // How many of them are found, whole.
   uint64_t CountFilling() {
     uint64_t found = 0;
@@ -160,16 +167,42 @@ TEST_P(SnceSessionStop, WhatIsReplacedMeanwhileIsOneOrTheOther) {
   ExpectSound();
 }
 
+// Whoever waits for a processor meanwhile is stopped for a moment: however
+// often all slots are filled in it, nothing is taken from it, and it spoils
+// nothing (G2).
+TEST_P(SnceSessionStop, AMomentCostsNothing) {
+  ASSERT_NO_FATAL_FAILURE(Stop());
+  Flood();
+  Flood();
+  const uint64_t held = CountFilling();
+  const snceResult result = stopped_->Finish();
+  const uint64_t found = Variant();
+  const snceFigures figures = stage_.Figures();
+  EXPECT_EQ(0u, figures.reclaimed);
+  EXPECT_EQ(0u, figures.corrupt);
+  if (place_.scenario->plain && passed()("place-claimed") &&
+      !passed()("place-published")) {
+    EXPECT_EQ(SNCE_OK, result);
+    // Its certificate, if it has one, may have been evicted before it was used.
+    EXPECT_TRUE(found == kMine ||
+                (found == 0 && figures.missesCertificate != 0))
+        << found;
+  }
+  // What it had chosen to evict when it was stopped it evicts.
+  EXPECT_LE(held - CountFilling(),
+            CostOf(place_.step) == Cost::kCell ? 16u : 1u);
+  ExpectSound();
+}
+
 // All slots are filled again and again, so that the claim of the one that
 // stands still is taken back, and its slot is another's when it goes on.
 TEST_P(SnceSessionStop, WhatIsTakenBackMeanwhileIsNeverMixed) {
   ASSERT_NO_FATAL_FAILURE(Stop());
   const bool holds =
       place_.scenario->plain && CostOf(place_.step) == Cost::kSlot;
-  for (uint64_t i = 0; i < kFlood; ++i) {
-    const snceResult result = Filling(i).Insert(stage_.cache(), kNow + kSecond);
-    ASSERT_TRUE(result == SNCE_OK || result == SNCE_FULL) << i;
-  }
+  Flood();
+  stage_.LetTimePass();
+  Flood();
   const uint64_t held = CountFilling();
   const snceResult result = stopped_->Finish();
   const uint64_t found = Variant();

@@ -243,7 +243,7 @@ TEST(SnceCapacity, AGrowingCacheRemembersWhichSessionsWereUsed) {
 }
 
 TEST(SnceVersion, TheTimeOfTheLastLookupIsKeptToAQuarter) {
-  const snceVersion v = snceVersion_Claimed(0, 256, 0x123450, 7);
+  const snceVersion v = snceVersion_Claimed(0, 256, 0x123450);
   const snceVersion full = snceVersion_Published(v);
   uint64_t before = 0;
   for (uint64_t sec = 0; sec <= INT32_MAX; sec += 1 + sec / 100) {

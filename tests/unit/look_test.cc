@@ -37,7 +37,7 @@ void ExpectSame(const Looked& looked, const std::string& what) {
   ASSERT_EQ(plain.busy, built.busy) << what;
   ASSERT_EQ(plain.visited, built.visited) << what;
   ASSERT_EQ(plain.tagged, built.tagged) << what;
-  ASSERT_EQ(plain.clock, built.clock) << what;
+  ASSERT_EQ(plain.hand, built.hand) << what;
   ASSERT_EQ(plain.taggedAgain, built.taggedAgain) << what;
   ASSERT_EQ(plain.expired, built.expired) << what;
 }
@@ -88,8 +88,8 @@ TEST(SnceLook, TheClockIsTheSumOfTheGenerations) {
   Looked looked = Full(5);
   for (unsigned way = 0; way < LOOKS_WAYS; ++way)
     looked.version[way] = FullVersion(0xffffff00u + 25 * way, 0);
-  EXPECT_EQ(uint8_t(25 * 45), LookAsBuilt(&looked).clock);
-  ExpectSame(looked, "clock");
+  EXPECT_EQ(uint8_t(25 * 45), LookAsBuilt(&looked).hand);
+  ExpectSame(looked, "hand");
 }
 
 TEST(SnceLook, AStampExpiresAfterTheTimeoutOfItsClass) {

@@ -31,7 +31,7 @@ typedef struct {
 /* What is seen. */
 typedef struct {
   uint32_t full, busy, visited, tagged;
-  uint8_t clock;
+  uint8_t hand;
   uint32_t taggedAgain;
   uint32_t expired;
 } Seen;

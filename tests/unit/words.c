@@ -6,7 +6,7 @@
 
 #include "sncelife.h"
 #include "snceregion.h"
-#include "snceversion.h"
+#include "snceslot.h"
 
 static const snceHomeWords *Home(const snceRegion *region, uint32_t number) {
   const snceServerWords *entry = snceRegion_Server(region, number);
@@ -46,12 +46,9 @@ void WordsSetVersion(const snceRegion *region, uint32_t number, uint64_t slot,
   atomic_store(VersionOf(region, number, slot), version);
 }
 
-uint8_t WordsClock(const snceRegion *region, uint32_t number, uint64_t slot) {
-  const snceSet *set = SetOf(region, number, slot);
-  uint32_t clock = 0;
-  for (unsigned way = 0; way < SNCE_WAYS; way++)
-    clock += snceVersion_Generation(atomic_load(&set->version[way]));
-  return (uint8_t)clock;
+bool WordsPublish(const snceRegion *region, uint32_t number, uint64_t slot,
+                  uint64_t claim) {
+  return snceSlot_Publish(VersionOf(region, number, slot), claim);
 }
 
 uint64_t WordsEmpty(uint32_t generation) {
@@ -66,6 +63,10 @@ uint64_t WordsClaimed(uint32_t generation, uint8_t ticket, uint32_t tag) {
 void WordsSetCell(const snceRegion *region, uint32_t number, unsigned way,
                   uint64_t version) {
   atomic_store(&CellsOf(region, number)->version[way], version);
+}
+
+uint64_t WordsCell(const snceRegion *region, uint32_t number, unsigned way) {
+  return atomic_load(&CellsOf(region, number)->version[way]);
 }
 
 uint64_t WordsReferences(const snceRegion *region, uint32_t number,

@@ -20,8 +20,9 @@ uint64_t WordsSlots(const snceRegion *region, uint32_t number);
 uint64_t WordsVersion(const snceRegion *region, uint32_t number, uint64_t slot);
 void WordsSetVersion(const snceRegion *region, uint32_t number, uint64_t slot,
                      uint64_t version);
-/* The clock of the set that the slot is in: the sum of its generations. */
-uint8_t WordsClock(const snceRegion *region, uint32_t number, uint64_t slot);
+/* The end of a writer's work: snceSlot_Publish of |claim|. */
+bool WordsPublish(const snceRegion *region, uint32_t number, uint64_t slot,
+                  uint64_t claim);
 /* The word of an empty slot, and of one that a writer claimed and left. */
 uint64_t WordsEmpty(uint32_t generation);
 uint64_t WordsClaimed(uint32_t generation, uint8_t ticket, uint32_t tag);
@@ -29,6 +30,7 @@ uint64_t WordsClaimed(uint32_t generation, uint8_t ticket, uint32_t tag);
 /* The same of the |way|th cell of the first set of the store. */
 void WordsSetCell(const snceRegion *region, uint32_t number, unsigned way,
                   uint64_t version);
+uint64_t WordsCell(const snceRegion *region, uint32_t number, unsigned way);
 /* The word that counts the sessions which refer to the |way|th cell of the
  * first set of the store. */
 uint64_t WordsReferences(const snceRegion *region, uint32_t number,

@@ -1,0 +1,95 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncepatience.h: when a claim is taken back from a writer that died (rule 5).
+ *
+ * Nobody can see that a writer died, only that its claim stands and stands. A
+ * writer that is merely preempted, or throttled by a CPU quota, must not be
+ * taken for dead: it would lose its entry and, when it goes on, spoil the one
+ * that was stored in its slot. So patience is measured in time: the first
+ * writer that passes a claim notes the time in the claim's ticket, and one
+ * that passes two seconds later or more takes the slot back. Claims are rarely
+ * seen, so the clock is rarely read.
+ *
+ * The clock is the machine's, not the sockets': it does not step, and it stands
+ * still while the machine is suspended. Processes in time namespaces of their
+ * own, whose clocks differ, may lose the patience that they owe each other, and
+ * with it one entry. */
+#ifndef SNCEPATIENCE_H
+#define SNCEPATIENCE_H
+
+#include <time.h>
+
+#include "snceregion.h"
+#include "snceslot.h"
+
+/* snceTick is a time in eighths of a second, from 1 to SNCE_TICKS, over and
+ * over; 0 is no time. Ages come round after 31.9 seconds: a claim that is older
+ * may look younger for a while, and never the other way round. */
+typedef uint8_t snceTick;
+
+#define SNCE_TICKS 255
+#define SNCE_TICK_NSEC 125000000
+
+/* A claim that was noted more than this many ticks ago is taken back: two
+ * seconds. A CPU quota stops a process for a second at most. */
+#define SNCE_PATIENCE 16
+
+/* snceTick_Now returns the time. No system call: the coarse clock is read in
+ * the process (vDSO), a few milliseconds late. */
+static inline snceTick
+snceTick_Now(const snceRegion *region)
+{
+    struct timespec now = { 0, 0 };
+    uint64_t ticks;
+
+    if (region->ticks) {
+        ticks = *region->ticks;
+    } else {
+        (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+        ticks =
+            (uint64_t)now.tv_sec * 8 + (uint64_t)now.tv_nsec / SNCE_TICK_NSEC;
+    }
+    return (snceTick)(1 + ticks % SNCE_TICKS);
+}
+
+/* snceTick_Since returns how many ticks before |now| the time |noted| was. */
+static inline unsigned
+snceTick_Since(snceTick noted, snceTick now)
+{
+    return ((unsigned)now + SNCE_TICKS - noted) % SNCE_TICKS;
+}
+
+/* snceClaim_Abandoned tells whether the claim |seen| at |*version| has been
+ * passed for longer than the patience. If nobody has passed it yet, this is
+ * noted. Relaxed: a lost update is harmless, somebody else noted the time or
+ * the claim has ended. */
+static inline bool
+snceClaim_Abandoned(snceWord *version, snceVersion seen, snceTick now)
+{
+    snceTick noted = snceVersion_Ticket(seen);
+
+    if (snceVersion_State(seen) != SNCE_STATE_BUSY) {
+        return false;
+    }
+    if (noted == 0) {
+        (void)atomic_compare_exchange_strong_explicit(
+            version, &seen, snceVersion_WithTicket(seen, now),
+            memory_order_relaxed, memory_order_relaxed);
+        return false;
+    }
+    return snceTick_Since(noted, now) > SNCE_PATIENCE;
+}
+
+/* snceSlot_Rested tells whether a writer may be given the empty slot |seen|. A
+ * claim there was overridden, if SNCE_OVERRODE says so, and the writer that
+ * lost it may still be storing; it gets as much time to notice. */
+static inline bool
+snceSlot_Rested(snceVersion seen, snceTick now)
+{
+    return !(seen & SNCE_OVERRODE) ||
+           snceTick_Since(snceVersion_Ticket(seen), now) > SNCE_PATIENCE;
+}
+
+#endif /* SNCEPATIENCE_H */

@@ -1,0 +1,30 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* test_ticks.h: the clock by which a writer is patient with another one's claim
+ * (sncepatience.h), in a test's hand. */
+#ifndef SSLSNCE_TESTS_SUPPORT_TEST_TICKS_H_
+#define SSLSNCE_TESTS_SUPPORT_TEST_TICKS_H_
+
+#include "sslsnce/snce.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A claim that was noted longer ago than this is taken back. */
+#define TICKS_PATIENCE 16
+
+/* Lets |region|'s handle, and its copies in processes that are forked later,
+ * read the clock at |*ticks|, which the caller owns. */
+void TicksUse(snceRegion *region, const uint64_t *ticks);
+
+/* The time by the clock that |region| reads. */
+uint8_t TicksNow(const snceRegion *region);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SSLSNCE_TESTS_SUPPORT_TEST_TICKS_H_ */

@@ -1,0 +1,199 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// How long a writer is patient with another one's claim (rule 5), by a clock in
+// the test's hand. Claims are put into the words as a dead, or a preempted,
+// writer leaves them.
+#include <unistd.h>
+
+#include <cstdint>
+
+#include "gtest/gtest.h"
+#include "snceversion.h"
+#include "sslsnce/snce.h"
+#include "test_clock.h"
+#include "test_region.h"
+#include "test_session.h"
+#include "test_ticks.h"
+#include "words.h"
+
+namespace snce_test {
+namespace {
+
+constexpr uint32_t kTag = 1234;
+
+class SncePatience : public ::testing::Test {
+ protected:
+  SncePatience() { TicksUse(region_.get(), &ticks_); }
+  uint64_t slots() const { return WordsSlots(region_.get(), 0); }
+  void Claim(uint64_t slot) {
+    const uint64_t before = WordsVersion(region_.get(), 0, slot);
+    ASSERT_EQ(SNCE_STATE_EMPTY, snceVersion_State(before));
+    WordsSetVersion(
+        region_.get(), 0, slot,
+        snceVersion_Claimed(before, 256, uint64_t(kTag) << SNCE_TAG_SHIFT));
+  }
+  unsigned StateOf(uint64_t slot) const {
+    return snceVersion_State(WordsVersion(region_.get(), 0, slot));
+  }
+  // Passes every set, and evicts.
+  void Insert(uint64_t count) {
+    for (uint64_t end = next_ + count; next_ < end; ++next_)
+      ASSERT_EQ(SNCE_OK, Session(next_).Insert(region_.cache(), At(kStart)));
+  }
+  uint64_t reclaimed() const { return region_.Figures().reclaimed; }
+
+  uint64_t ticks_ = 1000;
+  Region region_{Options(1)};
+  uint64_t next_ = 1000;
+};
+
+// However many inserts pass while a writer waits for a processor: there were
+// sixteen, once, in a millisecond.
+TEST_F(SncePatience, AClaimStandsAsLongAsNoTimePasses) {
+  for (uint64_t slot = 0; slot < slots(); slot += 10) Claim(slot + 3);
+  Insert(100000);
+  ticks_ += TICKS_PATIENCE;
+  Insert(100000);
+  EXPECT_EQ(0u, reclaimed());
+  for (uint64_t slot = 0; slot < slots(); slot += 10)
+    EXPECT_EQ(SNCE_STATE_BUSY, StateOf(slot + 3));
+}
+
+// The time of the claim does not count, nor how long the set was left alone: a
+// writer that was suspended with its machine had no time to go on.
+TEST_F(SncePatience, ItIsTakenBackTwoSecondsAfterItWasFirstPassed) {
+  // Wherever the clock stands when it comes round.
+  for (uint64_t begin = 0; begin < 256; begin += 3) {
+    Region region(Options(1));
+    ticks_ = begin;
+    TicksUse(region.get(), &ticks_);
+    const uint64_t slots = WordsSlots(region.get(), 0);
+    uint64_t serial = 0;
+    const auto insert = [&](uint64_t count) {
+      for (uint64_t end = serial + count; serial < end; ++serial)
+        ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
+    };
+    for (uint64_t slot = 0; slot < slots; slot += 10)
+      WordsSetVersion(region.get(), 0, slot, WordsClaimed(1, 0, kTag));
+    ticks_ += 100;
+    insert(200);
+    ticks_ += TICKS_PATIENCE;
+    insert(200);
+    ASSERT_EQ(0u, region.Figures().reclaimed) << begin;
+    ticks_ += 1;
+    insert(200);
+    ASSERT_EQ(slots / 10, region.Figures().reclaimed) << begin;
+  }
+}
+
+TEST_F(SncePatience, AWriterThatWasPassedStillPublishes) {
+  Claim(0);
+  const uint64_t claim = WordsVersion(region_.get(), 0, 0);
+  Insert(1000);
+  const uint64_t noted = WordsVersion(region_.get(), 0, 0);
+  ASSERT_NE(claim, noted);
+  ASSERT_TRUE(snceVersion_Same(claim, noted));
+  EXPECT_TRUE(WordsPublish(region_.get(), 0, 0, claim));
+  EXPECT_EQ(snceVersion_Published(claim), WordsVersion(region_.get(), 0, 0));
+}
+
+TEST_F(SncePatience, AWriterThatWasOverriddenDoesNot) {
+  Claim(0);
+  const uint64_t claim = WordsVersion(region_.get(), 0, 0);
+  Insert(1000);
+  ticks_ += TICKS_PATIENCE + 1;
+  Insert(1000);
+  ASSERT_EQ(1u, reclaimed());
+  const uint64_t now = WordsVersion(region_.get(), 0, 0);
+  EXPECT_FALSE(WordsPublish(region_.get(), 0, 0, claim));
+  EXPECT_EQ(now, WordsVersion(region_.get(), 0, 0));
+}
+
+// The writer of an insert that a removal overrode may still be storing, so the
+// slot rests, while there is another one.
+TEST_F(SncePatience, ASlotWhoseClaimWasOverriddenRests) {
+  const Session removed(1);
+  ASSERT_EQ(SNCE_OK, removed.Insert(region_.cache(), At(kStart)));
+  uint64_t its = 0;
+  while (StateOf(its) != SNCE_STATE_FULL) ++its;
+  // As if it had only been claimed yet.
+  const uint64_t full = WordsVersion(region_.get(), 0, its);
+  WordsSetVersion(region_.get(), 0, its,
+                  (full & ~uint64_t{SNCE_STATE_MASK}) | SNCE_STATE_BUSY);
+  const snceKey key = removed.Key();
+  EXPECT_EQ(SNCE_MISS, snceCache_Remove(region_.cache(), &key));
+  EXPECT_EQ(1u, region_.Figures().overridden);
+  EXPECT_EQ(0u, region_.Figures().removals);
+  ASSERT_EQ(SNCE_STATE_EMPTY, StateOf(its));
+  Insert(10000);
+  ticks_ += TICKS_PATIENCE;
+  Insert(10000);
+  EXPECT_EQ(SNCE_STATE_EMPTY, StateOf(its));
+  ticks_ += 1;
+  Insert(10000);
+  EXPECT_EQ(SNCE_STATE_FULL, StateOf(its));
+  EXPECT_EQ(0u, reclaimed());
+}
+
+// A cache must not refuse a session because of it.
+TEST_F(SncePatience, WhereEverySlotRestsOneOfThemIsUsed) {
+  for (uint64_t slot = 0; slot < slots(); ++slot)
+    WordsSetVersion(
+        region_.get(), 0, slot,
+        snceVersion_WithTicket(snceVersion_Claimed(0, 256, 0) & ~uint64_t{3},
+                               uint8_t(1 + ticks_ % 255)) |
+            SNCE_OVERRODE);
+  Insert(1);
+  EXPECT_EQ(SNCE_OK, Find(region_.cache(), Session(1000), At(kStart)));
+}
+
+// A removal of one's own session is no reason to rest.
+TEST_F(SncePatience, ASlotThatWasEmptiedInPeaceIsUsedAtOnce) {
+  for (uint64_t serial = 0; serial < 1000; ++serial) {
+    const Session session(serial);
+    const snceKey key = session.Key();
+    ASSERT_EQ(SNCE_OK, session.Insert(region_.cache(), At(kStart)));
+    ASSERT_EQ(SNCE_OK, snceCache_Remove(region_.cache(), &key));
+  }
+  for (uint64_t slot = 0; slot < slots(); ++slot)
+    EXPECT_EQ(0u, WordsVersion(region_.get(), 0, slot) & SNCE_OVERRODE);
+  EXPECT_EQ(0u, region_.Figures().overridden);
+}
+
+// The same of a certificate's cell, once its set has no empty one.
+TEST_F(SncePatience, ACellIsTakenBackTwoSecondsAfterItWasFirstPassed) {
+  snceCacheOptions options = Options(100);
+  options.certificates = 1;
+  Region region(options);
+  TicksUse(region.get(), &ticks_);
+  WordsSetCell(region.get(), 0, 5, WordsClaimed(1, 0, kTag));
+  uint64_t serial = 0;
+  const auto insert = [&](uint64_t count) {
+    for (uint64_t end = serial + count; serial < end; ++serial) {
+      const Session mine = Session(serial).Certificate(Bytes(serial, 900));
+      ASSERT_EQ(SNCE_OK, mine.Insert(region.cache(), At(kStart)));
+    }
+  };
+  insert(1000);
+  ticks_ += TICKS_PATIENCE;
+  insert(1000);
+  EXPECT_EQ(SNCE_STATE_BUSY, snceVersion_State(WordsCell(region.get(), 0, 5)));
+  ticks_ += 1;
+  insert(1000);
+  EXPECT_EQ(SNCE_STATE_FULL, snceVersion_State(WordsCell(region.get(), 0, 5)));
+}
+
+TEST(SnceTick, TheMachinesClockMovesOn) {
+  Region region(1);
+  const unsigned before = TicksNow(region.get());
+  ASSERT_GE(before, 1u);
+  // An eighth of a second, waited for at most ten.
+  for (int i = 0; i < 1000 && TicksNow(region.get()) == before; ++i)
+    usleep(10000);
+  EXPECT_NE(before, TicksNow(region.get()));
+}
+
+}  // namespace
+}  // namespace snce_test
