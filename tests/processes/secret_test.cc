@@ -23,6 +23,7 @@
 #include "test_secret.h"
 #include "test_session.h"
 #include "test_stepper.h"
+#include "test_ticks.h"
 
 namespace snce_test {
 namespace {
@@ -51,11 +52,15 @@ class SnceSecretStep : public ::testing::Test {
   // Each time others, as it is chance which cells they take.
   void UseEverySlot(snceCache cache) {
     const snceTime later = now_ + 100000 * kSecond;
-    for (int i = 0; i < 400; ++i, ++others_)
+    TicksUse(cache.region, &ticks_);
+    for (int i = 0; i < 600; ++i, ++others_) {
+      // Two hundred pass, and as many come when the patience is over.
+      if (i % 200 == 0) ticks_ += TICKS_PATIENCE + 1;
       Session(500 + others_, 1)
           .Certificate(Bytes((100000 + others_) << 20, 30 + others_ % 40))
           .Created(later)
           .Insert(cache, later);
+    }
   }
   // Runs an operation a few instructions at a time, more the longer it takes
   // (|pace|), and in between uses copies of the region as survivors would:
@@ -119,6 +124,7 @@ class SnceSecretStep : public ::testing::Test {
       Session(kSerial, 2000).Certificate(Bytes(uint64_t(2) << 40, 100));
   Secrets secrets_;
   uint64_t others_ = 0;
+  uint64_t ticks_ = 1000;
 
   const std::function<void(snceCache)> remove_ = [this](snceCache cache) {
     const snceKey key = older_.Key();

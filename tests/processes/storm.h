@@ -92,6 +92,7 @@ class SnceStorm : public ::testing::Test {
 
   const std::vector<Session> sessions_ = StormSessions();
   std::unique_ptr<Region> region_;
+  uint64_t ticks_ = 0;  // the clock of its handle, when the storm is over
   Shared<StormTally> tally_;
   uint64_t started_ = 0;
   std::vector<Child> workers_;
