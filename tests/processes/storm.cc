@@ -132,10 +132,11 @@ int Survivor(snceCache cache, const std::vector<Session>& sessions,
   return 0;
 }
 
-// Wakes up every millisecond, before the survivor, and notes how late.
+// Wakes up every millisecond, before the survivor if it may, and notes how
+// late: so long the machine itself stood still, or was busy.
 int Metronome(StormTally* tally) {
   PinToLast();
-  if (!Prefer(2)) return 0;
+  Prefer(2);
   while (!tally->stop) {
     const int64_t due = Usec(CLOCK_MONOTONIC) + 1000;
     SleepUntil(due);
@@ -252,7 +253,7 @@ void SnceStorm::Finish() {
   EXPECT_GT(tally.hits, 1000u);
   EXPECT_GT(tally.survivor_operations, 1000u);
   if (!kSanitized) {
-    EXPECT_LE(tally.longest_cpu, kMostUsec);
+    EXPECT_LE(tally.longest_cpu, kMostUsec + tally.longest_late);
     EXPECT_LE(tally.sleeps, kMostSleeps) << "the survivor waited for something";
     if (tally.preferred) {
       EXPECT_LE(tally.longest_wall, kMostUsec + tally.longest_late);

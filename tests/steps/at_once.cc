@@ -14,7 +14,12 @@ namespace snce_test {
 
 namespace {
 
-constexpr long kMostCpuUsec = 50000;
+// A cache that waits for a stopped process sleeps some two thousand times, as
+// its administrative lock does, or spins for seconds. The kernel may let any
+// process sleep once, for a page, and a machine that stood still itself may
+// count that as the process's time.
+constexpr long kMostSleeps = 20;
+constexpr long kMostCpuUsec = 1000000;
 
 long CpuUsec(const struct rusage& usage) {
   return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
@@ -43,7 +48,7 @@ snceResult WithoutWaiting(const std::function<snceResult()>& operation) {
   getrusage(RUSAGE_THREAD, &before);
   const snceResult result = operation();
   getrusage(RUSAGE_THREAD, &after);
-  EXPECT_EQ(before.ru_nvcsw, after.ru_nvcsw) << "it slept";
+  EXPECT_LE(after.ru_nvcsw - before.ru_nvcsw, kMostSleeps) << "it waited";
   if (!kSanitized) {
     EXPECT_LE(CpuUsec(after) - CpuUsec(before), kMostCpuUsec);
   }
