@@ -97,8 +97,8 @@ class SncePreempted : public ::testing::Test {
     std::vector<Session> sessions;
     for (uint64_t i = 0; i < keys; ++i) sessions.emplace_back(first + i, i);
     Answer answer;
-    const uint64_t rounds = Operations() / kProcesses / 3;
-    for (uint64_t round = 0; round < rounds; ++round) {
+    const uint64_t most = Operations() / kProcesses;
+    for (uint64_t round = 0; tally->operations[me] < most; ++round) {
       const Session& mine = sessions[round % keys];
       const snceKey key = mine.Key();
       const bool stored = mine.Insert(cache, At(kStart)) == SNCE_OK;
