@@ -210,7 +210,8 @@ TEST(SnceCapacity, SessionsUsedLongAgoGoBeforeThoseUsedLately) {
   printf("%d of 500 used long ago, %d of 500 used lately\n", int(old),
          int(late));
   EXPECT_GE(late, 495u);
-  EXPECT_LE(old, 250u);
+  // 235 in the mean, 255 the most of 300 trials; 500 were it not for the use.
+  EXPECT_LE(old, 300u);
 }
 
 TEST(SnceCapacity, AFloodOfClientsThatComeOnceEvictsItself) {
