@@ -90,21 +90,30 @@ typedef enum {
 
 typedef struct snceRegionStr snceRegion;
 
-/* snceServerId names one life of one virtual server. Number 0 is the default
- * cache, which always exists; another number is used again, by another server
- * with another generation, after its server was removed. So who holds the id
- * of a removed server never reaches its successor. */
+/* snceServerId names one life of one virtual server of one region. Number 0 is
+ * the default cache, which always exists; another number is used again, by
+ * another server with another generation, after its server was removed. Every
+ * region counts numbers and generations from 1, so an id also says which region
+ * it belongs to. An id that outlives its server, or its region, therefore never
+ * reaches another server. */
 typedef struct {
     uint32_t number; /* 0 to SNCE_SERVERS_MAX */
     uint32_t generation;
+    uint64_t region; /* the region's identity: random, never 0 */
 } snceServerId;
+
+/* snceLocalId is a snceServerId within its region, as a handle has it. */
+typedef struct {
+    uint32_t number;
+    uint32_t generation;
+} snceLocalId;
 
 /* snceCache is a handle to the sessions of one virtual server: two words,
  * passed by value, good as long as |region| is open, in this process only.
  * When its virtual server is removed, it finds nothing any more. */
 typedef struct {
     snceRegion *region;
-    snceServerId id;
+    snceLocalId id;
 } snceCache;
 
 /* snceCacheOptions describes one virtual server's cache. */
@@ -204,9 +213,13 @@ uint64_t snceRegion_ResidentBytes(const snceRegion *region);
 /* snceRegion_DefaultCache returns the handle of the region's default cache. */
 snceCache snceRegion_DefaultCache(snceRegion *region);
 
-/* snceRegion_Cache returns the handle of the virtual server |id|, which may be
- * gone already: then it is the handle of an empty cache that takes nothing. */
+/* snceRegion_Cache returns the handle of the virtual server |id|. If that server
+ * was removed, or |id| belongs to another region, it is the handle of an empty
+ * cache that takes nothing (SNCE_GONE). */
 snceCache snceRegion_Cache(snceRegion *region, snceServerId id);
+
+/* snceCache_Id returns the id of |cache|'s virtual server, which may be gone. */
+snceServerId snceCache_Id(snceCache cache);
 
 /* ---- virtual servers -----------------------------------------------------
  *
@@ -243,9 +256,9 @@ snceResult snceServer_Add(snceRegion *region, const uint8_t *name,
 /* snceServer_Remove removes a virtual server with all its sessions, wiped.
  * After it returns, no process gets any of them.
  *
- * Returns SNCE_OK; SNCE_GONE (it was removed before); SNCE_INVALID (the
- * default cache, or no id at all); SNCE_BUSY; SNCE_READ_ONLY;
- * SNCE_BAD_DESCRIPTOR. */
+ * Returns SNCE_OK; SNCE_GONE (it was removed before, or |id| belongs to another
+ * region); SNCE_INVALID (the default cache, or no id at all); SNCE_BUSY;
+ * SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR. */
 snceResult snceServer_Remove(snceRegion *region, snceServerId id);
 
 /* snceServer_Find returns SNCE_OK and the id of the virtual server of exactly

@@ -211,7 +211,9 @@ typedef struct SSLServerCacheParamsStr {
  * the handshakes that begin after it, whatever name their clients ask for ("*"
  * for the default cache); with NULL it gives the choice back to that name.
  * Connections that are made with |fd| as their model (SSL_ImportFD,
- * SSL_ReconfigFD) are bound as it is.
+ * SSL_ReconfigFD) are bound as it is. A binding is to the cache that has the name
+ * now: when that is removed, or the process shuts its caches down, the socket
+ * stores and finds nothing until it is bound again.
  *
  * Fails with PR_BAD_DESCRIPTOR_ERROR (no socket of libssl) or
  * PR_FILE_NOT_FOUND_ERROR. */

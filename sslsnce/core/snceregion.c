@@ -248,6 +248,14 @@ HeaderSum(const snceHeader *header)
     return snceHash_Words(&hash, 1, fields, sizeof(fields) / 8);
 }
 
+/* The region's id is 128 random bits. Half of them tell apart the few regions
+ * that a process ever has; 0 stands for no region. */
+static uint64_t
+IdentityOf(const snceHeader *header)
+{
+    return header->id[0] ? header->id[0] : 1;
+}
+
 static snceResult
 Remember(snceRegion *region)
 {
@@ -258,6 +266,7 @@ Remember(snceRegion *region)
     }
     region->device = status.st_dev;
     region->inode = status.st_ino;
+    region->identity = IdentityOf(snceRegion_Header(region));
     snceHash_Init(&region->hash, snceRegion_Header(region)->seed);
     if (region->access != SNCE_ACCESS_READ &&
         atomic_fetch_add_explicit(&snceRegion_Header(region)->attached, 1,
@@ -639,7 +648,11 @@ snceRegion_NextHole(const snceRegion *region, uint64_t offset)
 snceCache
 snceRegion_Cache(snceRegion *region, snceServerId id)
 {
-    snceCache cache = { region, id };
+    /* No server has the number of a foreign id's handle. */
+    const snceCache cache = { region,
+                              { id.region == region->identity ? id.number
+                                                              : UINT32_MAX,
+                                id.generation } };
 
     return cache;
 }
@@ -647,9 +660,15 @@ snceRegion_Cache(snceRegion *region, snceServerId id)
 snceCache
 snceRegion_DefaultCache(snceRegion *region)
 {
-    const snceServerId id = { 0, SNCE_DEFAULT_GENERATION };
+    const snceCache cache = { region, { 0, SNCE_DEFAULT_GENERATION } };
 
-    return snceRegion_Cache(region, id);
+    return cache;
+}
+
+snceServerId
+snceCache_Id(snceCache cache)
+{
+    return snceRegion_Id(cache.region, cache.id.number, cache.id.generation);
 }
 
 bool

@@ -24,6 +24,7 @@ struct snceRegionStr {
     int fd;       /* owned; -1 once it was found closed */
     dev_t device; /* what fd must still be */
     ino_t inode;
+    uint64_t identity;      /* snceServerId.region of its servers */
     _Atomic int turnHolder; /* pid of the process whose thread has the turn
                              * in this process (sncelock.c), or 0 */
 };
@@ -70,6 +71,15 @@ static inline snceKeyRecords *
 snceRegion_Keys(const snceRegion *region)
 {
     return (snceKeyRecords *)(region->base + SNCE_AT_KEYS);
+}
+
+/* snceRegion_Id returns the id of one of the region's virtual servers. */
+static inline snceServerId
+snceRegion_Id(const snceRegion *region, uint32_t number, uint32_t generation)
+{
+    const snceServerId id = { number, generation, region->identity };
+
+    return id;
 }
 
 /* snceRegion_CheckDescriptor tells whether the region's descriptor is still

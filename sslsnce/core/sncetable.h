@@ -109,7 +109,7 @@ snceTable_Bytes(uint64_t setCount)
  * the server |id|. A range of zeros is an empty table. Returns SNCE_OK or
  * SNCE_CORRUPT. */
 static inline snceResult
-snceTable_At(snceTable *out, const snceRegion *region, snceServerId id,
+snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
              uint64_t range, uint64_t setCount)
 {
     uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;

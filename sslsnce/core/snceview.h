@@ -20,14 +20,14 @@
  * that its entries refer to. */
 typedef struct {
     snceTable table;
-    snceServerId id;
+    snceLocalId id;
     uint64_t store; /* range word, not bounded yet: snceHome_Store */
     uint64_t cells;
 } snceHome;
 
 typedef struct {
     const snceRegion *region;
-    snceServerId id;
+    snceLocalId id;
     snceLife life;
     uint32_t timeoutSec[SNCE_CLASSES];
     bool matchAddress;
@@ -87,12 +87,12 @@ snceHome_Open(snceHome *out, const snceView *view, const snceHomeSeen *seen)
 /* snceView_OpenAny is snceView_Open for a server that may be moving or changing
  * at this moment. */
 snceResult snceView_OpenAny(snceView *out, const snceRegion *region,
-                            snceServerId id);
+                            snceLocalId id);
 
 /* snceView_OpenResting looks at the server |id| if it is there and neither moving
  * nor changing: the case of nearly every lookup. */
 SNCE_INLINE bool
-snceView_OpenResting(snceView *out, const snceRegion *region, snceServerId id)
+snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
 {
     const snceServerWords *entry;
     snceHomeSeen now;
@@ -118,7 +118,7 @@ snceView_OpenResting(snceView *out, const snceRegion *region, snceServerId id)
 /* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE or
  * SNCE_CORRUPT. */
 SNCE_INLINE snceResult
-snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
+snceView_Open(snceView *out, const snceRegion *region, snceLocalId id)
 {
     return snceView_OpenResting(out, region, id)
                ? SNCE_OK

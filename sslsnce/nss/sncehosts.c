@@ -169,7 +169,8 @@ SSLExp_RemoveServerCache(const char *name)
     }
     rv = hosts_Lock(name, &cache);
     if (rv == SECSuccess) {
-        rv = ssl_HostStatus(snceServer_Remove(cache.region, cache.id));
+        rv = ssl_HostStatus(
+            snceServer_Remove(cache.region, snceCache_Id(cache)));
     }
     snceGate_Unlock();
     return rv;
@@ -179,7 +180,7 @@ SECStatus
 SSLExp_BindServerCache(PRFileDesc *fd, const char *name)
 {
     sslSocket *ss = ssl_FindSocket(fd);
-    sslServerCacheId id = { 0, 0 };
+    sslServerCacheId id = { 0, 0, 0 };
     SECStatus rv = SECSuccess;
 
     if (!ss) {
@@ -200,7 +201,7 @@ SSLExp_BindServerCache(PRFileDesc *fd, const char *name)
         if (rv != SECSuccess) {
             return rv;
         }
-        id = ssl_IdOfServerCache(cache.id);
+        id = ssl_IdOfServerCache(snceCache_Id(cache));
     }
     ssl_Get1stHandshakeLock(ss);
     ssl_GetSSL3HandshakeLock(ss);

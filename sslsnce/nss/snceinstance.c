@@ -80,11 +80,17 @@ SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
     if (!region) {
         PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         rv = SECFailure;
-    } else if (cache->configured) {
-        rv = ssl_HostStatus(
-            snceCache_Configure(ssl_ServerCache(region, cache->id), &options));
     } else {
-        rv = instance_Add(region, &options, cache);
+        snceResult result = SNCE_GONE;
+
+        if (cache->configured) {
+            result = snceCache_Configure(ssl_ServerCache(region, cache->id),
+                                         &options);
+        }
+        /* It was never made, or was removed, or the process has shut down the
+         * region that it was in. */
+        rv = result == SNCE_GONE ? instance_Add(region, &options, cache)
+                                 : ssl_HostStatus(result);
     }
     snceGate_Unlock();
     return rv;
@@ -114,7 +120,8 @@ SSL_ShutdownServerSessionIDCacheInstance(cacheDesc *cache)
     }
     region = snceGate_Lock();
     if (region && cache->configured && cache->id.number) {
-        snceServerId id = { cache->id.number, cache->id.generation };
+        snceServerId id = { cache->id.number, cache->id.generation,
+                            cache->id.region };
 
         (void)snceServer_Remove(region, id);
     }

@@ -392,12 +392,12 @@ class Input {
     return record.c & 0x40 ? sandbox_->region() : region_;
   }
 
-  snceServerId IdFor(const Record& record) const {
+  snceServerId IdFor(const Record& record, const snceRegion* region) const {
     const uint32_t which = record.a % 8;
-    if (which < 5) return {which, 1};
+    if (which < 5) return {which, 1, region->identity};
     if (which < 7) return found_;
     return {uint32_t(record.value >> 32) % (SNCE_SERVERS + 4),
-            uint32_t(record.value)};
+            uint32_t(record.value), region->identity};
   }
 
   static snceTime NowFor(const Record& record) {
@@ -416,7 +416,7 @@ class Input {
     snceRegion* region = RegionFor(record);
     const bool reading = region->access == SNCE_ACCESS_READ;
     const bool working = region->access == SNCE_ACCESS_WORK;
-    const snceServerId id = IdFor(record);
+    const snceServerId id = IdFor(record, region);
     const snceCache cache = snceRegion_Cache(region, id);
     const snceCacheOptions options = OptionsNth(record.d);
     const char* name = kNames[record.d % std::size(kNames)];
@@ -623,7 +623,7 @@ class Input {
   const unsigned use_;
   snceRegion* region_ = nullptr;
   snceRegion* second_ = nullptr;
-  snceServerId found_ = {0, 1};
+  snceServerId found_ = {0, 1, 0};
   uint64_t meanwhile_ = 0;
   bool forged_ = false, forged_header_ = false, armed_ = false;
   snceSession answer_;

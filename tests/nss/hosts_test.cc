@@ -326,6 +326,69 @@ TEST_F(HostsTest, ASocketBoundToARemovedCacheNeverReachesItsSuccessor) {
   }
 }
 
+// Numbers and generations begin anew in every region, and b.example gets those
+// that a.example had before.
+TEST_F(HostsTest, NothingThatBelongedToACacheReachesOneOfALaterRegion) {
+  ConnectOptions options;
+  options.url = "c.example";
+  Add("a.example");
+  PRFileDesc* model = SSL_ImportFD(nullptr, PR_NewTCPSocket());
+  Identity identity = FindIdentity("rsa");
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerCert(model, identity.cert, identity.key,
+                                             nullptr, 0));
+  CERT_DestroyCertificate(identity.cert);
+  SECKEY_DestroyPrivateKey(identity.key);
+  ASSERT_EQ(SECSuccess, SSL_BindServerCache(model, "a.example"));
+  LoneSocket server(true);
+  ASSERT_EQ(SECSuccess, SSL_BindServerCache(server.fd(), "a.example"));
+  ShimNoteOrigin(server.fd());
+  ShimFields fields = SampleFields(1, kStart);
+  Sid in_flight(ShimNewSid(&fields, nullptr));
+  ShimSetOrigin(in_flight.get(), server.fd());
+  const PRUint32 number = ShimBoundCache(server.fd());
+  EXPECT_FALSE(Resumes("c.example", kStart, "a.example"));
+  Connection bound(&listener_, options);
+  ASSERT_EQ(SECSuccess, SSL_BindServerCache(bound.server(), "a.example"));
+
+  SSL_ShutdownServerSessionIDCache();
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr));
+  Add("b.example");
+  LoneSocket other(true);
+  ASSERT_EQ(SECSuccess, SSL_BindServerCache(other.fd(), "b.example"));
+  ASSERT_EQ(number, ShimBoundCache(other.fd()));
+
+  // The session of a handshake that the Shutdown came in the middle of.
+  ShimCache(server.fd(), in_flight.get());
+  EXPECT_FALSE(ShimIsInServerCache(in_flight.get()));
+  // A connection, and one that is made after a model.
+  ASSERT_TRUE(bound.Handshake());
+  EXPECT_FALSE(bound.resumed());
+  Connection modelled(&listener_, options);
+  ASSERT_TRUE(SSL_ReconfigFD(model, modelled.server()));
+  ASSERT_EQ(number, ShimBoundCache(modelled.server()));
+  ASSERT_TRUE(modelled.Handshake());
+  EXPECT_EQ(0u, Figures("b.example").inserts);
+  EXPECT_EQ(0u, Figures("b.example").removals);
+  EXPECT_EQ(0u, Figures(nullptr).inserts);
+  PR_Close(model);
+}
+
+TEST_F(HostsTest, AnInstanceOfAnEarlierRegionIsMadeAnew) {
+  ShimInstance one = {}, two = {};
+  ASSERT_EQ(SECSuccess, ShimConfigInstance(&one, 100, 0, 10));
+  ShimInstance old = one;
+  SSL_ShutdownServerSessionIDCache();
+  ASSERT_EQ(SECSuccess, ShimConfigInstance(&two, 100, 0, 600));
+  ASSERT_EQ(600u, Figures("instance-0").ssl3TimeoutSec);
+  // It changes nothing of the one that has its number now, ...
+  ASSERT_EQ(SECSuccess, ShimConfigInstance(&one, 100, 0, 20));
+  EXPECT_EQ(600u, Figures("instance-0").ssl3TimeoutSec);
+  EXPECT_EQ(20u, Figures("instance-1").ssl3TimeoutSec);
+  // ... nor does it remove it.
+  ASSERT_EQ(SECSuccess, ShimShutdownInstance(&old));
+  EXPECT_EQ(600u, Figures("instance-0").ssl3TimeoutSec);
+}
+
 // Tickets are under one key for all, but of one cache each.
 TEST_F(HostsTest, ATicketOfOneCacheIsNoneOfAnother) {
   Add("a.example");
