@@ -82,6 +82,7 @@ typedef enum {
 #define SNCE_NAME_MAX 255          /* a server name: RFC 1035 section 2.3.4 */
 #define SNCE_ENTRIES_MAX 100000000 /* sessions in one cache */
 #define SNCE_SERVERS_MAX 1024      /* virtual servers beside the default one */
+#define SNCE_CLOCK_SKEW_MAX 300    /* seconds: snceCacheOptions.clockSkewSec */
 #define SNCE_KEY_NAME_BYTES 40     /* the name of a key record */
 #define SNCE_KEY_VALUE_MAX 4032    /* its value */
 #define SNCE_STRING_MAX 160        /* an inheritance string and its NUL */
@@ -125,6 +126,9 @@ typedef struct {
     bool matchAddress; /* the client's address is part of the key */
     bool unlisted;     /* found by its name, never chosen by a client's */
     bool lock; /* for snceRegion_Create: the whole region is kept out of swap */
+    uint32_t clockSkewSec; /* seconds that a session may have been created ahead
+                            * of the clock that asks for it: 0 to
+                            * SNCE_CLOCK_SKEW_MAX */
 } snceCacheOptions;
 
 /* snceRegion_Create makes a region with one virtual server, the default cache,
@@ -349,7 +353,9 @@ snceResult snceCache_Insert(snceCache cache, const snceSession *session,
 /* snceCache_Lookup copies the live session for |key| into |*out|.
  *
  * A session is live while |now| is before created + timeout of its class, by
- * the timeout that the cache has now. An expired one is wiped when met. A
+ * the timeout that the cache has now. An expired one is wiped when met. One that
+ * was created more than clockSkewSec after |now| is a miss, so that a clock that
+ * was set back lengthens no session; it stays, for the clock may be set right. A
  * session that had a certificate is returned with all of it or not at all.
  * |out->state| is what entries are read into, so that no other copy of a secret
  * is made: unless SNCE_OK is returned it may have been wiped.
@@ -418,7 +424,7 @@ typedef struct {
     uint64_t missesCertificate; /* there, but its certificate was evicted */
     uint64_t inserts;
     uint64_t replacedExpired; /* inserts that took an expired one's place */
-    uint64_t replacedLive;    /* ... that evicted a live one */
+    uint64_t replacedLive;    /* ... that evicted one which had not expired */
     uint64_t dropped;         /* inserts that lost a race */
     uint64_t refused;         /* inserts out of range or too large */
     uint64_t removals;
@@ -426,6 +432,8 @@ typedef struct {
     uint64_t corrupt;      /* entries that failed their checksum, spoiled by a
                             * writer that was stopped and woke up too late */
     uint64_t certificates; /* certificates stored now */
+    uint64_t missesFuture; /* created further ahead of the clock that asked than
+                            * clockSkewSec */
     uint64_t wiped;        /* taken out because they had expired, lost their
                             * certificate or were spoiled by a writer that came
                             * too late, by a flush, or in shrinking: when

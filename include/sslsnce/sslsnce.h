@@ -34,7 +34,10 @@ extern "C" {
  *   ssl3_timeout      seconds that any other lives: 5 to 86,400. 0: 86,400.
  *                     Both count from the session's creation, by the clock of
  *                     the socket that asks; what is out of range becomes the
- *                     nearest limit.
+ *                     nearest limit. A session that was created more than two
+ *                     seconds ahead of that clock (clockSkewSec, below) is a
+ *                     full handshake: else a clock that is set back would
+ *                     lengthen every session.
  *   directory         accepted and ignored: the cache is anonymous memory.
  *   maxCertCacheEntries, maxSrvNameCacheEntries
  *                     client certificates, each of up to 65,535 bytes, and
@@ -162,6 +165,9 @@ typedef struct SSLServerCacheParamsStr {
     PRBool anyClientAddress; /* PR_FALSE: a session is found only from the
                               * client address that it was made from, as in the
                               * default cache */
+    PRUint32 clockSkewSec;   /* seconds that a session may have been created
+                              * ahead of the clock of the socket that asks; at
+                              * most 300. 0: 2 */
 } SSLServerCacheParams;
 
 /* SSL_AddServerCache makes the cache |name| as |params| say; with NULL all is
@@ -291,7 +297,7 @@ typedef struct SSLServerCacheFiguresStr {
 
     PRUint64 inserts;
     PRUint64 replacedExpired; /* inserts into an expired session's place */
-    PRUint64 replacedLive;    /* inserts that evicted a live session */
+    PRUint64 replacedLive;    /* inserts that evicted another session */
     PRUint64 dropped;         /* inserts that lost a race */
     PRUint64 refused;         /* inserts that were too large */
     PRUint64 removals;
@@ -300,6 +306,9 @@ typedef struct SSLServerCacheFiguresStr {
                          * it stored one, and went on too late */
     PRUint64 wiped;     /* taken out because expired, or their certificate was
                          * evicted */
+
+    PRUint64 missesFuture; /* created further ahead of the socket's clock than
+                            * clockSkewSec */
 } SSLServerCacheFigures;
 
 /* SSL_GetServerCacheFigures writes the figures of the cache |name|, or with NULL

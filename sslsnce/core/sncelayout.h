@@ -146,8 +146,11 @@ typedef struct {
                              * it was made */
     snceWord storedFrom[2]; /* by the store's side, for SNCE_N_STORED */
     snceWord nameHash;
-    snceWord nameLen; /* 0 for entry 0, the default cache */
-    uint8_t reserved[112];
+    snceWord nameLen;              /* 0 for entry 0, the default cache */
+    _Atomic uint32_t clockSkewSec; /* counts when seen, as the timeouts do; read
+                                    * only where a session is ahead of a clock,
+                                    * and by inserts */
+    uint8_t reserved[108];
     snceWord name[32]; /* lower case, zero-filled; constant while live */
 } snceServerWords;
 static_assert(sizeof(snceServerWords) == 512, "no gaps");
@@ -192,6 +195,7 @@ enum {
     SNCE_N_REMOVED,
     SNCE_N_RECLAIMED,
     SNCE_N_CORRUPT,
+    SNCE_N_FUTURE,
     SNCE_N_LIVE,                     /* by the table's side: entries in */
     SNCE_N_STORED = SNCE_N_LIVE + 2, /* by the store's: certificates in */
     SNCE_FIGURES = SNCE_N_STORED + 2

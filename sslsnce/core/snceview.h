@@ -139,11 +139,25 @@ snceView_Moved(const snceView *view)
            view->life;
 }
 
-/* snceView_Rule returns when entries expire, at the time |now|. */
+/* snceView_ClockSkewSec returns snceCacheOptions.clockSkewSec. It lies beyond the
+ * cache line that a lookup needs. Relaxed: it counts when seen. */
+static inline uint32_t
+snceView_ClockSkewSec(const snceView *view)
+{
+    const snceServerWords *entry =
+        snceRegion_Server(view->region, view->id.number);
+    uint32_t skew =
+        atomic_load_explicit(&entry->clockSkewSec, memory_order_relaxed);
+
+    return skew < SNCE_CLOCK_SKEW_MAX ? skew : SNCE_CLOCK_SKEW_MAX;
+}
+
+/* snceView_Rule returns when entries expire, at the time |now|; without skewSec,
+ * for lookups. */
 static inline snceRule
 snceView_Rule(const snceView *view, snceTime now)
 {
-    snceRule rule = { now, { view->timeoutSec[0], view->timeoutSec[1] } };
+    snceRule rule = { now, { view->timeoutSec[0], view->timeoutSec[1] }, 0 };
 
     return rule;
 }

@@ -75,6 +75,7 @@ hosts_Wish(const SSLServerCacheParams *params, sslServerCacheWish *wish)
     wish->ssl2Timeout = own.ssl2TimeoutSec;
     wish->ssl3Timeout = own.ssl3TimeoutSec;
     wish->anyAddress = own.anyClientAddress;
+    wish->clockSkewSec = own.clockSkewSec;
     return SECSuccess;
 }
 
@@ -254,6 +255,7 @@ SSLExp_ListServerCaches(SSLServerCacheVisitor visit, void *arg)
         params.ssl2TimeoutSec = info.options.timeoutSec[SNCE_CLASS_SSL2];
         params.ssl3TimeoutSec = info.options.timeoutSec[SNCE_CLASS_SSL3];
         params.anyClientAddress = !info.options.matchAddress;
+        params.clockSkewSec = info.options.clockSkewSec;
         rv = visit(arg, info.nameLen ? (const char *)info.name : NULL, &params);
     }
     return rv;

@@ -73,6 +73,7 @@ typedef struct {
     PRBool anyAddress;
     PRBool unlisted;
     PRBool lock; /* of the default cache: the whole region is locked */
+    PRUint32 clockSkewSec;
 } sslServerCacheWish;
 
 /* ssl_ServerCacheOptions turns a wish into what the core is to make. */

@@ -75,6 +75,7 @@ SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
     out.reclaimed = counts.reclaimed;
     out.corrupt = counts.corrupt;
     out.wiped = counts.wiped;
+    out.missesFuture = counts.missesFuture;
     PORT_Memcpy(figures, &out, out.length);
     return SECSuccess;
 }

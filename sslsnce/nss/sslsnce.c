@@ -37,6 +37,7 @@
 #define MIN_TIMEOUT_SEC 5
 #define MAX_SSL2_TIMEOUT_SEC 100
 #define MAX_SSL3_TIMEOUT_SEC 86400
+#define DEFAULT_CLOCK_SKEW_SEC 2
 
 /* NSS's default on Linux: eight locks of sets, one of certificates and one of
  * wrapping keys. Nothing here has a lock; the number is kept for who asks. */
@@ -144,6 +145,9 @@ ssl_ServerCacheOptions(const sslServerCacheWish *wish)
     options.matchAddress = !wish->anyAddress;
     options.unlisted = wish->unlisted != PR_FALSE;
     options.lock = wish->lock != PR_FALSE;
+    options.clockSkewSec = wish->clockSkewSec
+                               ? PR_MIN(wish->clockSkewSec, SNCE_CLOCK_SKEW_MAX)
+                               : DEFAULT_CLOCK_SKEW_SEC;
     return options;
 }
 
@@ -173,6 +177,7 @@ ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options,
                            : 0;
     PORT_Memcpy(now.timeoutSec, options->timeoutSec, sizeof now.timeoutSec);
     now.matchAddress = options->matchAddress;
+    now.clockSkewSec = options->clockSkewSec;
     return snceError_Status(snceCache_Configure(cache, &now));
 }
 

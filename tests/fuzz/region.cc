@@ -69,6 +69,7 @@ snceCacheOptions OptionsNth(unsigned which) {
   options.timeoutSec[SNCE_CLASS_SSL3] = which / 64 % 2 ? 7 : 86400;
   options.matchAddress = which / 16 % 2 == 0;
   options.unlisted = which / 32 % 2 != 0;
+  options.clockSkewSec = which / 64 % 2 ? 300 : 2;
   return options;
 }
 

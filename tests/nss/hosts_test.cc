@@ -279,6 +279,47 @@ TEST_F(HostsTest, AChangeCountsForTheSessionsThatAreThere) {
   EXPECT_EQ(300u, Figures(nullptr).ssl3TimeoutSec);
 }
 
+TEST_F(HostsTest, AClockThatIsSetBackByMoreThanTheSkewMeansAFullHandshake) {
+  Add("a.example");
+  SSLServerCacheParams params = Params(100, 0);
+  params.clockSkewSec = 300;
+  ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", &params));
+  const struct {
+    const char* name;
+    PRTime skew;
+  } caches[] = {{"a.example", 2 * kSecond},
+                {"b.example", 300 * kSecond},
+                {"c.example", 2 * kSecond}};
+  for (const auto& cache : caches) {
+    EXPECT_FALSE(Resumes(cache.name, kStart));
+    EXPECT_TRUE(Resumes(cache.name, kStart - cache.skew)) << cache.name;
+    EXPECT_FALSE(Resumes(cache.name, kStart - cache.skew - 1)) << cache.name;
+  }
+  for (const char* name : {"a.example", "b.example", "*"}) {
+    EXPECT_EQ(1u, Figures(name).missesFuture) << name;
+    EXPECT_EQ(0u, Figures(name).missesExpired) << name;
+    EXPECT_EQ(2u, Figures(name).live) << name;
+  }
+}
+
+TEST_F(HostsTest, TheClockSkewIsTwoSecondsOrWhatAnApplicationAsksForUpTo300) {
+  const struct {
+    PRUint32 asked, given;
+  } skews[] = {{0, 2}, {1, 1}, {300, 300}, {301, 300}, {PR_UINT32_MAX, 300}};
+  for (const auto& skew : skews) {
+    SSLServerCacheParams params = Params(100, 0);
+    params.clockSkewSec = skew.asked;
+    ASSERT_EQ(SECSuccess, SSL_AddServerCache("a.example", &params));
+    EXPECT_EQ(skew.given, List()["a.example"].clockSkewSec);
+    params.clockSkewSec = 77;
+    ASSERT_EQ(SECSuccess, SSL_ChangeServerCache("a.example", &params));
+    EXPECT_EQ(77u, List()["a.example"].clockSkewSec);
+    ASSERT_EQ(SECSuccess, SSL_ChangeServerCache(nullptr, &params));
+    EXPECT_EQ(77u, List()["*"].clockSkewSec);
+    ASSERT_EQ(SECSuccess, SSL_RemoveServerCache("a.example"));
+  }
+}
+
 TEST_F(HostsTest, TheDefaultCacheChangesByTheNameNull) {
   SSLServerCacheParams params = Params(2000, 20);
   ASSERT_EQ(SECSuccess, SSL_ChangeServerCache(nullptr, &params));
