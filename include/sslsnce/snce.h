@@ -16,7 +16,9 @@
  * Unless a comment says otherwise, every function may be called at any time by
  * any thread of any attached process, takes no lock, makes no system call and
  * finishes in a bounded number of steps, whatever other processes do. A handle
- * must not be closed while another thread of the same process uses it.
+ * must not be closed while another thread of the same process uses it. A thread
+ * that is cancelled (pthread_cancel) in a call which makes or closes a region, or
+ * takes a turn, ends after the call.
  *
  * Defaults, said once: no function keeps a pointer that it was given; outputs
  * are written on SNCE_OK only, except where noted; lengths and sizes are in
@@ -180,7 +182,8 @@ snceResult snceRegion_Attach(snceRegion **out, int fd, snceAccess access);
 /* snceRegion_Export writes the inheritance string for a child made by fork and
  * exec into |buf|: the descriptor's number, the size, the layout's signature
  * and the random id of the region, in ASCII, ended by a NUL. Any child that
- * keeps the descriptor open can snceRegion_Inherit it.
+ * keeps the descriptor open can snceRegion_Inherit it. From then on the region
+ * counts as shared: see snceRegion_Close.
  *
  * Returns SNCE_OK; SNCE_TOO_LARGE (give SNCE_STRING_MAX bytes);
  * SNCE_BAD_DESCRIPTOR (the descriptor was closed or is not inheritable). */
@@ -194,9 +197,26 @@ snceResult snceRegion_Export(const snceRegion *region, char *buf,
  * when the descriptor holds another region than the string names. */
 snceResult snceRegion_Inherit(snceRegion **out, const char *string);
 
+/* snceRegion_IsNamed tells whether |string| names |region|, by whatever
+ * descriptor of this process. It maps nothing and keeps no descriptor.
+ *
+ * Returns SNCE_OK; SNCE_MISS (another region, or none); SNCE_BAD_STRING. System
+ * calls: one. */
+snceResult snceRegion_IsNamed(const snceRegion *region, const char *string);
+
+/* snceRegion_CheckString tells whether this process could inherit the region that
+ * |string| names: it returns what snceRegion_Inherit would, and keeps neither a
+ * mapping nor the descriptor. Makes system calls. */
+snceResult snceRegion_CheckString(const char *string);
+
+/* snceRegion_StringBytes returns the address space of the region that |string|
+ * names, as the string says; 0 if it is not of its form. */
+uint64_t snceRegion_StringBytes(const char *string);
+
 /* snceRegion_Close detaches this process. When no other process was ever
- * attached or forked off, the contents are dropped first, so that no secret
- * outlives the call; otherwise the kernel drops them with the last process.
+ * attached or forked off, and the region was never exported, the contents are
+ * dropped first, so that no secret outlives the call; otherwise the kernel drops
+ * them with the last process that is attached, or has the descriptor.
  * Closing NULL is a no-op. No other thread may be using |region|. */
 void snceRegion_Close(snceRegion *region);
 

@@ -90,7 +90,9 @@ extern "C" {
  *
  * SSL_InheritMPServerSIDCache attaches to the cache that |envString|, or with
  * NULL the environment, names. With NULL, in a process that has a cache (by
- * fork, or because this is the second time), it changes nothing and succeeds.
+ * fork, or because this is the second time), it changes nothing and succeeds; so
+ * it does with a string that names the cache that the process has, by whatever
+ * descriptor, which stays the caller's.
  * It fails, and a cache that was there goes on, with
  *   SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED  no string, and no cache either
  *   SEC_ERROR_INVALID_ARGS                 not a string of that form
@@ -105,7 +107,8 @@ extern "C" {
  *                                          the one that this process has
  *
  * SSL_ShutdownServerSessionIDCache detaches this process. The cache lives on in
- * others; the last one to go takes it along. Threads in the middle of a lookup
+ * others, and as long as a child has its descriptor, which it may inherit it by;
+ * the last one to go takes it along. Threads in the middle of a lookup
  * or a store are waited for, at most a second (if one is still there, say under
  * a debugger, the memory stays mapped). From then on nothing is cached, and
  * every handshake that asks the cache is a full one, until the next Config; the
@@ -114,8 +117,10 @@ extern "C" {
  * SSL_GetMaxServerCacheLocks and SSL_SetMaxServerCacheLocks keep a number (at
  * first 10, at least 3) for callers that ask. The cache has no locks.
  *
- * Any thread may call any of these at any time. A child process may be forked
- * at any time too, but for the first call in a process that exports the cache:
+ * Any thread may call any of these at any time, also as the first call of the
+ * process, before NSPR and NSS are initialized. A thread that is cancelled
+ * (pthread_cancel) ends after the call. A child process may be forked at any time
+ * too, but for the first call in a process that exports the cache:
  * it sets the environment, which the C library does under a lock that such a
  * child would find taken.
  *

@@ -265,7 +265,8 @@ typedef struct {
                                 * changed; a death leaves it (rule 13) */
     _Atomic uint32_t servers;   /* entries of the directory ever used */
     _Atomic uint32_t attached;  /* processes attached; deaths leave it high */
-    _Atomic uint32_t forked;    /* a process attached here has forked */
+    _Atomic uint32_t shared;    /* a process attached here has forked, or has
+                                 * exported the region; never taken back */
     _Atomic uint32_t wildcards; /* at least the live ones; deaths leave it high
                                  */
     uint8_t pad[SNCE_PAGE - 112];

@@ -27,6 +27,7 @@ struct snceRegionStr {
     uint64_t identity;      /* snceServerId.region of its servers */
     _Atomic int turnHolder; /* pid of the process whose thread has the turn
                              * in this process (sncelock.c), or 0 */
+    int turnCancel; /* that thread's cancellation state before it had the turn */
 };
 
 /* snceRegion_At returns where |bytes| bytes at |offset| lie, or NULL if they

@@ -20,6 +20,7 @@
 
 #include "snceerror.h"
 #include "sncegate.h"
+#include "sncestart.h"
 
 SECStatus
 ssl_HostStatus(snceResult result)
@@ -102,6 +103,9 @@ SSLExp_AddServerCache(const char *name, const SSLServerCacheParams *params)
     snceServerId id;
     SECStatus rv;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (!name) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
@@ -131,6 +135,9 @@ SSLExp_ChangeServerCache(const char *name, const SSLServerCacheParams *params)
     snceCache cache;
     SECStatus rv;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     rv = hosts_Wish(params, &wish);
     if (rv != SECSuccess) {
         return rv;
@@ -150,6 +157,9 @@ SSLExp_FlushServerCache(const char *name)
     snceCache cache;
     SECStatus rv;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     rv = hosts_Lock(name, &cache);
     if (rv == SECSuccess) {
         rv = ssl_HostStatus(snceCache_Flush(cache));
@@ -164,6 +174,9 @@ SSLExp_RemoveServerCache(const char *name)
     snceCache cache;
     SECStatus rv;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (!name) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
@@ -180,10 +193,14 @@ SSLExp_RemoveServerCache(const char *name)
 SECStatus
 SSLExp_BindServerCache(PRFileDesc *fd, const char *name)
 {
-    sslSocket *ss = ssl_FindSocket(fd);
     sslServerCacheId id = { 0, 0, 0 };
     SECStatus rv = SECSuccess;
+    sslSocket *ss;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
+    ss = ssl_FindSocket(fd);
     if (!ss) {
         return SECFailure; /* its error is set */
     }
@@ -219,6 +236,9 @@ SSLExp_ListServerCaches(SSLServerCacheVisitor visit, void *arg)
     PRUint32 next = 0;
     SECStatus rv = SECSuccess;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (!visit) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;

@@ -16,6 +16,7 @@
 #include "snceerror.h"
 #include "sncegate.h"
 #include "sncehosts.h"
+#include "sncestart.h"
 
 /* Makes the virtual server of |cache| under the first name of its kind that is
  * free. The caller has the turn. */
@@ -55,6 +56,9 @@ SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
     SECStatus rv = SECSuccess;
     PRBool exists;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (maxCacheEntries < 0) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;

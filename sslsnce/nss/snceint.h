@@ -19,6 +19,7 @@
  *   snceconfig.c  the file that SSL_SERVER_CACHE_CONFIG names
  *   sncereport.c  the figures
  *   sncegate.c    who is inside the region, so that Shutdown can wait for them
+ *   sncestart.c   NSPR, before the first call
  *   snceerror.c   a core result as an NSS error
  */
 #ifndef SSLSNCE_NSS_SNCEINT_H

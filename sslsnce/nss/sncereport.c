@@ -15,6 +15,7 @@
 
 #include "sncegate.h"
 #include "sncehosts.h"
+#include "sncestart.h"
 
 SECStatus
 SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
@@ -28,6 +29,9 @@ SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
     PRUint32 pass;
     SECStatus rv;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (!figures || len < sizeof figures->length) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
