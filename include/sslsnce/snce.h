@@ -16,7 +16,9 @@
  * Unless a comment says otherwise, every function may be called at any time by
  * any thread of any attached process, takes no lock, makes no system call and
  * finishes in a bounded number of steps, whatever other processes do. A handle
- * must not be closed while another thread of the same process uses it.
+ * must not be closed while another thread of the same process uses it. A thread
+ * that is cancelled (pthread_cancel) in a call which makes or closes a region, or
+ * takes a turn, ends after the call.
  *
  * Defaults, said once: no function keeps a pointer that it was given; outputs
  * are written on SNCE_OK only, except where noted; lengths and sizes are in
@@ -82,6 +84,7 @@ typedef enum {
 #define SNCE_NAME_MAX 255          /* a server name: RFC 1035 section 2.3.4 */
 #define SNCE_ENTRIES_MAX 100000000 /* sessions in one cache */
 #define SNCE_SERVERS_MAX 1024      /* virtual servers beside the default one */
+#define SNCE_CLOCK_SKEW_MAX 300    /* seconds: snceCacheOptions.clockSkewSec */
 #define SNCE_KEY_NAME_BYTES 40     /* the name of a key record */
 #define SNCE_KEY_VALUE_MAX 4032    /* its value */
 #define SNCE_STRING_MAX 160        /* an inheritance string and its NUL */
@@ -90,21 +93,30 @@ typedef enum {
 
 typedef struct snceRegionStr snceRegion;
 
-/* snceServerId names one life of one virtual server. Number 0 is the default
- * cache, which always exists; another number is used again, by another server
- * with another generation, after its server was removed. So who holds the id
- * of a removed server never reaches its successor. */
+/* snceServerId names one life of one virtual server of one region. Number 0 is
+ * the default cache, which always exists; another number is used again, by
+ * another server with another generation, after its server was removed. Every
+ * region counts numbers and generations from 1, so an id also says which region
+ * it belongs to. An id that outlives its server, or its region, therefore never
+ * reaches another server. */
 typedef struct {
     uint32_t number; /* 0 to SNCE_SERVERS_MAX */
     uint32_t generation;
+    uint64_t region; /* the region's identity: random, never 0 */
 } snceServerId;
+
+/* snceLocalId is a snceServerId within its region, as a handle has it. */
+typedef struct {
+    uint32_t number;
+    uint32_t generation;
+} snceLocalId;
 
 /* snceCache is a handle to the sessions of one virtual server: two words,
  * passed by value, good as long as |region| is open, in this process only.
  * When its virtual server is removed, it finds nothing any more. */
 typedef struct {
     snceRegion *region;
-    snceServerId id;
+    snceLocalId id;
 } snceCache;
 
 /* snceCacheOptions describes one virtual server's cache. */
@@ -116,6 +128,9 @@ typedef struct {
     bool matchAddress; /* the client's address is part of the key */
     bool unlisted;     /* found by its name, never chosen by a client's */
     bool lock; /* for snceRegion_Create: the whole region is kept out of swap */
+    uint32_t clockSkewSec; /* seconds that a session may have been created ahead
+                            * of the clock that asks for it: 0 to
+                            * SNCE_CLOCK_SKEW_MAX */
 } snceCacheOptions;
 
 /* snceRegion_Create makes a region with one virtual server, the default cache,
@@ -167,7 +182,8 @@ snceResult snceRegion_Attach(snceRegion **out, int fd, snceAccess access);
 /* snceRegion_Export writes the inheritance string for a child made by fork and
  * exec into |buf|: the descriptor's number, the size, the layout's signature
  * and the random id of the region, in ASCII, ended by a NUL. Any child that
- * keeps the descriptor open can snceRegion_Inherit it.
+ * keeps the descriptor open can snceRegion_Inherit it. From then on the region
+ * counts as shared: see snceRegion_Close.
  *
  * Returns SNCE_OK; SNCE_TOO_LARGE (give SNCE_STRING_MAX bytes);
  * SNCE_BAD_DESCRIPTOR (the descriptor was closed or is not inheritable). */
@@ -181,9 +197,26 @@ snceResult snceRegion_Export(const snceRegion *region, char *buf,
  * when the descriptor holds another region than the string names. */
 snceResult snceRegion_Inherit(snceRegion **out, const char *string);
 
+/* snceRegion_IsNamed tells whether |string| names |region|, by whatever
+ * descriptor of this process. It maps nothing and keeps no descriptor.
+ *
+ * Returns SNCE_OK; SNCE_MISS (another region, or none); SNCE_BAD_STRING. System
+ * calls: one. */
+snceResult snceRegion_IsNamed(const snceRegion *region, const char *string);
+
+/* snceRegion_CheckString tells whether this process could inherit the region that
+ * |string| names: it returns what snceRegion_Inherit would, and keeps neither a
+ * mapping nor the descriptor. Makes system calls. */
+snceResult snceRegion_CheckString(const char *string);
+
+/* snceRegion_StringBytes returns the address space of the region that |string|
+ * names, as the string says; 0 if it is not of its form. */
+uint64_t snceRegion_StringBytes(const char *string);
+
 /* snceRegion_Close detaches this process. When no other process was ever
- * attached or forked off, the contents are dropped first, so that no secret
- * outlives the call; otherwise the kernel drops them with the last process.
+ * attached or forked off, and the region was never exported, the contents are
+ * dropped first, so that no secret outlives the call; otherwise the kernel drops
+ * them with the last process that is attached, or has the descriptor.
  * Closing NULL is a no-op. No other thread may be using |region|. */
 void snceRegion_Close(snceRegion *region);
 
@@ -204,9 +237,13 @@ uint64_t snceRegion_ResidentBytes(const snceRegion *region);
 /* snceRegion_DefaultCache returns the handle of the region's default cache. */
 snceCache snceRegion_DefaultCache(snceRegion *region);
 
-/* snceRegion_Cache returns the handle of the virtual server |id|, which may be
- * gone already: then it is the handle of an empty cache that takes nothing. */
+/* snceRegion_Cache returns the handle of the virtual server |id|. If that server
+ * was removed, or |id| belongs to another region, it is the handle of an empty
+ * cache that takes nothing (SNCE_GONE). */
 snceCache snceRegion_Cache(snceRegion *region, snceServerId id);
+
+/* snceCache_Id returns the id of |cache|'s virtual server, which may be gone. */
+snceServerId snceCache_Id(snceCache cache);
 
 /* ---- virtual servers -----------------------------------------------------
  *
@@ -243,9 +280,9 @@ snceResult snceServer_Add(snceRegion *region, const uint8_t *name,
 /* snceServer_Remove removes a virtual server with all its sessions, wiped.
  * After it returns, no process gets any of them.
  *
- * Returns SNCE_OK; SNCE_GONE (it was removed before); SNCE_INVALID (the
- * default cache, or no id at all); SNCE_BUSY; SNCE_READ_ONLY;
- * SNCE_BAD_DESCRIPTOR. */
+ * Returns SNCE_OK; SNCE_GONE (it was removed before, or |id| belongs to another
+ * region); SNCE_INVALID (the default cache, or no id at all); SNCE_BUSY;
+ * SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR. */
 snceResult snceServer_Remove(snceRegion *region, snceServerId id);
 
 /* snceServer_Find returns SNCE_OK and the id of the virtual server of exactly
@@ -336,7 +373,9 @@ snceResult snceCache_Insert(snceCache cache, const snceSession *session,
 /* snceCache_Lookup copies the live session for |key| into |*out|.
  *
  * A session is live while |now| is before created + timeout of its class, by
- * the timeout that the cache has now. An expired one is wiped when met. A
+ * the timeout that the cache has now. An expired one is wiped when met. One that
+ * was created more than clockSkewSec after |now| is a miss, so that a clock that
+ * was set back lengthens no session; it stays, for the clock may be set right. A
  * session that had a certificate is returned with all of it or not at all.
  * |out->state| is what entries are read into, so that no other copy of a secret
  * is made: unless SNCE_OK is returned it may have been wiped.
@@ -405,7 +444,7 @@ typedef struct {
     uint64_t missesCertificate; /* there, but its certificate was evicted */
     uint64_t inserts;
     uint64_t replacedExpired; /* inserts that took an expired one's place */
-    uint64_t replacedLive;    /* ... that evicted a live one */
+    uint64_t replacedLive;    /* ... that evicted one which had not expired */
     uint64_t dropped;         /* inserts that lost a race */
     uint64_t refused;         /* inserts out of range or too large */
     uint64_t removals;
@@ -413,6 +452,8 @@ typedef struct {
     uint64_t corrupt;      /* entries that failed their checksum, spoiled by a
                             * writer that was stopped and woke up too late */
     uint64_t certificates; /* certificates stored now */
+    uint64_t missesFuture; /* created further ahead of the clock that asked than
+                            * clockSkewSec */
     uint64_t wiped;        /* taken out because they had expired, lost their
                             * certificate or were spoiled by a writer that came
                             * too late, by a flush, or in shrinking: when

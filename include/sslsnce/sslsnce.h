@@ -34,7 +34,10 @@ extern "C" {
  *   ssl3_timeout      seconds that any other lives: 5 to 86,400. 0: 86,400.
  *                     Both count from the session's creation, by the clock of
  *                     the socket that asks; what is out of range becomes the
- *                     nearest limit.
+ *                     nearest limit. A session that was created more than two
+ *                     seconds ahead of that clock (clockSkewSec, below) is a
+ *                     full handshake: else a clock that is set back would
+ *                     lengthen every session.
  *   directory         accepted and ignored: the cache is anonymous memory.
  *   maxCertCacheEntries, maxSrvNameCacheEntries
  *                     client certificates, each of up to 65,535 bytes, and
@@ -87,7 +90,9 @@ extern "C" {
  *
  * SSL_InheritMPServerSIDCache attaches to the cache that |envString|, or with
  * NULL the environment, names. With NULL, in a process that has a cache (by
- * fork, or because this is the second time), it changes nothing and succeeds.
+ * fork, or because this is the second time), it changes nothing and succeeds; so
+ * it does with a string that names the cache that the process has, by whatever
+ * descriptor, which stays the caller's.
  * It fails, and a cache that was there goes on, with
  *   SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED  no string, and no cache either
  *   SEC_ERROR_INVALID_ARGS                 not a string of that form
@@ -102,7 +107,8 @@ extern "C" {
  *                                          the one that this process has
  *
  * SSL_ShutdownServerSessionIDCache detaches this process. The cache lives on in
- * others; the last one to go takes it along. Threads in the middle of a lookup
+ * others, and as long as a child has its descriptor, which it may inherit it by;
+ * the last one to go takes it along. Threads in the middle of a lookup
  * or a store are waited for, at most a second (if one is still there, say under
  * a debugger, the memory stays mapped). From then on nothing is cached, and
  * every handshake that asks the cache is a full one, until the next Config; the
@@ -111,8 +117,10 @@ extern "C" {
  * SSL_GetMaxServerCacheLocks and SSL_SetMaxServerCacheLocks keep a number (at
  * first 10, at least 3) for callers that ask. The cache has no locks.
  *
- * Any thread may call any of these at any time. A child process may be forked
- * at any time too, but for the first call in a process that exports the cache:
+ * Any thread may call any of these at any time, also as the first call of the
+ * process, before NSPR and NSS are initialized. A thread that is cancelled
+ * (pthread_cancel) ends after the call. A child process may be forked at any time
+ * too, but for the first call in a process that exports the cache:
  * it sets the environment, which the C library does under a lock that such a
  * child would find taken.
  *
@@ -162,6 +170,9 @@ typedef struct SSLServerCacheParamsStr {
     PRBool anyClientAddress; /* PR_FALSE: a session is found only from the
                               * client address that it was made from, as in the
                               * default cache */
+    PRUint32 clockSkewSec;   /* seconds that a session may have been created
+                              * ahead of the clock of the socket that asks; at
+                              * most 300. 0: 2 */
 } SSLServerCacheParams;
 
 /* SSL_AddServerCache makes the cache |name| as |params| say; with NULL all is
@@ -211,7 +222,9 @@ typedef struct SSLServerCacheParamsStr {
  * the handshakes that begin after it, whatever name their clients ask for ("*"
  * for the default cache); with NULL it gives the choice back to that name.
  * Connections that are made with |fd| as their model (SSL_ImportFD,
- * SSL_ReconfigFD) are bound as it is.
+ * SSL_ReconfigFD) are bound as it is. A binding is to the cache that has the name
+ * now: when that is removed, or the process shuts its caches down, the socket
+ * stores and finds nothing until it is bound again.
  *
  * Fails with PR_BAD_DESCRIPTOR_ERROR (no socket of libssl) or
  * PR_FILE_NOT_FOUND_ERROR. */
@@ -289,17 +302,20 @@ typedef struct SSLServerCacheFiguresStr {
 
     PRUint64 inserts;
     PRUint64 replacedExpired; /* inserts into an expired session's place */
-    PRUint64 replacedLive;    /* inserts that evicted a live session */
+    PRUint64 replacedLive;    /* inserts that evicted another session */
     PRUint64 dropped;         /* inserts that lost a race */
     PRUint64 refused;         /* inserts that were too large */
     PRUint64 removals;
-    PRUint64 reclaimed; /* places taken back from processes that died */
-    PRUint64 corrupt;   /* sessions spoiled by a process that was stopped while
+    PRUint64 reclaimed;  /* places taken back from processes that died */
+    PRUint64 corrupt;    /* sessions spoiled by a process that was stopped while
                          * it stored one, and went on too late */
-    PRUint64 wiped;     /* taken out because expired, or their certificate was
+    PRUint64 wiped;      /* taken out because expired, or their certificate was
                          * evicted */
     PRUint64 overridden; /* unfinished inserts that a removal took away, which
                           * might have been of the removed session */
+
+    PRUint64 missesFuture; /* created further ahead of the socket's clock than
+                            * clockSkewSec */
 } SSLServerCacheFigures;
 
 /* SSL_GetServerCacheFigures writes the figures of the cache |name|, or with NULL

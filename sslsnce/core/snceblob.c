@@ -124,7 +124,7 @@ snceBlob_Bytes(uint64_t cells)
 }
 
 snceResult
-snceBlob_At(snceBlob *out, const snceRegion *region, snceServerId id,
+snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
             uint64_t range, uint64_t cells)
 {
     uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;

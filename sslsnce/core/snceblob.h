@@ -33,7 +33,7 @@ uint64_t snceBlob_Bytes(uint64_t cells);
 /* snceBlob_At opens the store for |cells| blobs in |range|, which belongs to the
  * server |id|. A range of zeros is an empty store. Returns SNCE_OK or
  * SNCE_CORRUPT. */
-snceResult snceBlob_At(snceBlob *out, const snceRegion *region, snceServerId id,
+snceResult snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
                        uint64_t range, uint64_t cells);
 
 /* snceBlob_Hold finds or stores |data| and counts one session more that refers

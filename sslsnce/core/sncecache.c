@@ -227,6 +227,7 @@ Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
     snceTaken taken;
     snceSpot spot;
 
+    rule.skewSec = snceView_ClockSkewSec(view);
     probe->matchAddress = view->matchAddress;
     result = snceTable_Place(&view->now.table, probe, &rule, words, NULL, &spot,
                              &taken);
@@ -359,6 +360,27 @@ typedef struct {
     snceSession *out;
 } lookup;
 
+/* Looks again at an entry that is not plainly alive. It may have expired: then it
+ * is taken out. Or it was created after |now|: then it is alive unless it lies too
+ * far ahead. By value, so that the hit path need not put the entry into memory. */
+static __attribute__((noinline)) bool
+IsBarelyAlive(const snceView *view, const snceHome *home, const snceSpot *spot,
+              int64_t created, snceBlobRef certificate, snceTime now)
+{
+    uint64_t ahead = (uint64_t)created - (uint64_t)now.usec;
+
+    if (created <= now.usec) {
+        TakeOut(home, spot, certificate);
+        Count(view, SNCE_N_EXPIRED);
+        return false;
+    }
+    if (ahead > (uint64_t)snceView_ClockSkewSec(view) * SNCE_USEC_PER_SEC) {
+        Count(view, SNCE_N_FUTURE);
+        return false;
+    }
+    return true;
+}
+
 /* Answers with the entry |words| at |spot|, if it is alive and under that name;
  * its state is the caller's business. Returns SNCE_DROPPED if it went elsewhere
  * before its certificate was read. */
@@ -371,10 +393,10 @@ Answer(const lookup *l, const snceView *view, const snceHome *home,
     unsigned sessionClass = snceTable_ClassOf(words);
     snceSession *out = l->out;
 
-    if (SNCE_RARELY(snceRule_Expired(&rule, sessionClass,
-                                     (int64_t)words[SNCE_W_CREATED]))) {
-        TakeOut(home, spot, words[SNCE_W_CERTIFICATE]);
-        Count(view, SNCE_N_EXPIRED);
+    if (SNCE_RARELY(!snceRule_Live(&rule, sessionClass,
+                                   (int64_t)words[SNCE_W_CREATED])) &&
+        !IsBarelyAlive(view, home, spot, (int64_t)words[SNCE_W_CREATED],
+                       words[SNCE_W_CERTIFICATE], l->now)) {
         return SNCE_MISS;
     }
     if (SNCE_RARELY(!NameFits(l->key, l->cache, words[SNCE_W_NAME]))) {
@@ -599,6 +621,7 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
     out->entries = asked >> 32;
     out->certificates = (uint32_t)asked;
     memcpy(out->timeoutSec, view.timeoutSec, sizeof(out->timeoutSec));
+    out->clockSkewSec = snceView_ClockSkewSec(&view);
     out->matchAddress = view.matchAddress;
     out->unlisted = (view.life & SNCE_LIFE_UNLISTED) != 0;
     out->lock = snceRegion_Header(cache.region)->lock != 0;
@@ -639,6 +662,7 @@ snceCache_GetFigures(snceCache cache, snceFigures *out)
         { SNCE_N_RECLAIMED, &out->reclaimed },
         { SNCE_N_OVERRIDDEN, &out->overridden },
         { SNCE_N_CORRUPT, &out->corrupt },
+        { SNCE_N_FUTURE, &out->missesFuture },
     };
     const snceServerWords *entry;
     uint64_t left;

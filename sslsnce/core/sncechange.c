@@ -27,7 +27,8 @@ snceChange_CheckOptions(const snceCacheOptions *options)
     if (options->entries == 0 || options->entries > SNCE_ENTRIES_MAX ||
         options->certificates > SNCE_ENTRIES_MAX ||
         options->timeoutSec[SNCE_CLASS_SSL2] > TIMEOUT_MAX_SEC ||
-        options->timeoutSec[SNCE_CLASS_SSL3] > TIMEOUT_MAX_SEC) {
+        options->timeoutSec[SNCE_CLASS_SSL3] > TIMEOUT_MAX_SEC ||
+        options->clockSkewSec > SNCE_CLOCK_SKEW_MAX) {
         return SNCE_INVALID;
     }
     return SNCE_OK;
@@ -103,6 +104,8 @@ snceChange_Commit(snceServerWords *entry, snceLife life)
 void
 snceChange_Retime(snceServerWords *entry, const snceCacheOptions *options)
 {
+    atomic_store_explicit(&entry->clockSkewSec, options->clockSkewSec,
+                          memory_order_release);
     for (unsigned i = 0; i < SNCE_CLASSES; i++) {
         atomic_store_explicit(&entry->timeoutSec[i], options->timeoutSec[i],
                               memory_order_release);

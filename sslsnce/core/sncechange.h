@@ -59,7 +59,7 @@ snceResult snceChange_Furnish(snceRegion *region, uint32_t number,
 void snceChange_Vacate(const snceRegion *region, uint32_t number,
                        unsigned home);
 
-/* snceChange_Retime sets the timeouts, which count at once. */
+/* snceChange_Retime sets the timeouts and the clock skew, which count at once. */
 void snceChange_Retime(snceServerWords *entry, const snceCacheOptions *options);
 
 /* snceChange_Bury ends the removal of a server that is leaving. */

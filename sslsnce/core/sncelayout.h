@@ -146,8 +146,11 @@ typedef struct {
                              * it was made */
     snceWord storedFrom[2]; /* by the store's side, for SNCE_N_STORED */
     snceWord nameHash;
-    snceWord nameLen; /* 0 for entry 0, the default cache */
-    uint8_t reserved[112];
+    snceWord nameLen;              /* 0 for entry 0, the default cache */
+    _Atomic uint32_t clockSkewSec; /* counts when seen, as the timeouts do; read
+                                    * only where a session is ahead of a clock,
+                                    * and by inserts */
+    uint8_t reserved[108];
     snceWord name[32]; /* lower case, zero-filled; constant while live */
 } snceServerWords;
 static_assert(sizeof(snceServerWords) == 512, "no gaps");
@@ -193,6 +196,7 @@ enum {
     SNCE_N_RECLAIMED,
     SNCE_N_CORRUPT,
     SNCE_N_OVERRIDDEN,
+    SNCE_N_FUTURE,
     SNCE_N_LIVE,                     /* by the table's side: entries in */
     SNCE_N_STORED = SNCE_N_LIVE + 2, /* by the store's: certificates in */
     SNCE_FIGURES = SNCE_N_STORED + 2
@@ -262,7 +266,8 @@ typedef struct {
                                 * changed; a death leaves it (rule 13) */
     _Atomic uint32_t servers;   /* entries of the directory ever used */
     _Atomic uint32_t attached;  /* processes attached; deaths leave it high */
-    _Atomic uint32_t forked;    /* a process attached here has forked */
+    _Atomic uint32_t shared;    /* a process attached here has forked, or has
+                                 * exported the region; never taken back */
     _Atomic uint32_t wildcards; /* at least the live ones; deaths leave it high
                                  */
     uint8_t pad[SNCE_PAGE - 112];

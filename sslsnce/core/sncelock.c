@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sncecancel.h"
+
 #define TRIES 2000
 #define PAUSE_NSEC 1000000 /* times TRIES is two seconds */
 
@@ -45,8 +47,9 @@ TakeFromThreads(snceRegion *region)
                                  memory_order_acquire, memory_order_relaxed);
 }
 
-snceResult
-snceLock_Take(snceRegion *region)
+/* The caller is not cancelled meanwhile. */
+static snceResult
+Take(snceRegion *region)
 {
     const struct timespec pause = { 0, PAUSE_NSEC };
 
@@ -68,9 +71,26 @@ snceLock_Take(snceRegion *region)
     return SNCE_BUSY;
 }
 
+snceResult
+snceLock_Take(snceRegion *region)
+{
+    int cancel = snceCancel_Forbid();
+    snceResult result = Take(region);
+
+    if (result == SNCE_OK) {
+        region->turnCancel = cancel;
+    } else {
+        snceCancel_Restore(cancel);
+    }
+    return result;
+}
+
 void
 snceLock_Give(snceRegion *region)
 {
+    int cancel = region->turnCancel;
+
     (void)SetLock(region, F_UNLCK);
     atomic_store_explicit(&region->turnHolder, 0, memory_order_release);
+    snceCancel_Restore(cancel);
 }

@@ -13,7 +13,8 @@
 #include "snceregion.h"
 
 /* snceLock_Take waits up to two seconds for the turn. Returns SNCE_OK,
- * SNCE_BUSY, SNCE_READ_ONLY or SNCE_BAD_DESCRIPTOR. Makes system calls. */
+ * SNCE_BUSY, SNCE_READ_ONLY or SNCE_BAD_DESCRIPTOR. Makes system calls. On
+ * SNCE_OK this thread is not cancelled until its snceLock_Give. */
 snceResult snceLock_Take(snceRegion *region);
 
 /* snceLock_Give gives the turn back. */

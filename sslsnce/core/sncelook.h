@@ -45,6 +45,7 @@ typedef struct {
 typedef struct {
     uint32_t nowSec;
     uint32_t timeoutSec[SNCE_CLASSES];
+    uint32_t aheadSec; /* what lies further ahead of now is of no use there */
 } snceLookTimes;
 
 /* snceLook_Way takes the lowest way out of a mask that is not empty. */
@@ -73,12 +74,15 @@ snceLook_Number(uint32_t a, uint32_t b)
  * after 68 years. One that lies up to |ahead| seconds ahead of a clock has age 0,
  * all others are that much older. It is a hint (rule 7).
  *
- * Processes of one machine, and the steps of a handshake, are apart by less than
- * SNCE_CLOCKS_APART. What lies further ahead was stored before the clock stepped
- * back, and is taken for very old: with age 0 it would stay, and new sessions evict
- * each other in what is left. When a full cache's clock had gone back by an hour,
- * 219 of the next 1,000 sessions were there at the end, instead of all. */
-#define SNCE_CLOCKS_APART 60
+ * What lies further ahead than a cache's clockSkewSec was stored before the clock
+ * stepped back. Lookups refuse it, and it is taken for very old: with age 0 it would
+ * stay, and new sessions evict each other in what is left. When a full cache's clock
+ * had gone back by an hour, 219 of the next 1,000 sessions were there at the end,
+ * instead of all. Whether a session has expired is decided by its own words, so no
+ * sweep takes it out, and it is found again when the clock is set right.
+ *
+ * Among those that are of use, none is older for being ahead. */
+#define SNCE_CLOCKS_APART (SNCE_CLOCK_SKEW_MAX + 1)
 #define SNCE_HALF_A_TURN 0x40000000 /* of the order of two stamps alone */
 #define SNCE_AGE_MAX UINT32_C(0x7fffffff)
 
@@ -161,9 +165,9 @@ snceLook_ExpiredPlain(const snceSet *set, const snceLookTimes *times)
     for (unsigned way = SNCE_WAYS; way-- > 0;) {
         uint32_t stamp = snceLook_StampOf(set, way);
 
-        expired = 2 * expired +
-                  (snceLook_Age(stamp, times->nowSec, SNCE_CLOCKS_APART) >
-                   times->timeoutSec[stamp >> 31]);
+        expired =
+            2 * expired + (snceLook_Age(stamp, times->nowSec, times->aheadSec) >
+                           times->timeoutSec[stamp >> 31]);
     }
     return expired;
 }
@@ -407,7 +411,7 @@ snceLook_ExpiredLanes(const snceSet *set, const snceLookTimes *times)
         __m128i second = _mm_srai_epi32(stamps.of[i], 31);
 
         expired.of[i] = _mm_cmpgt_epi32(
-            snceLanes_Ages(stamps.of[i], times->nowSec, SNCE_CLOCKS_APART),
+            snceLanes_Ages(stamps.of[i], times->nowSec, times->aheadSec),
             _mm_xor_si128(first, _mm_and_si128(second, apart)));
     }
     return snceLanes_Mask(snceLanes_Bytes(&expired));

@@ -191,7 +191,7 @@ snceMove_Finish(snceRegion *region, uint32_t number)
 {
     snceServerWords *entry = snceRegion_Server(region, number);
     snceLife life = atomic_load_explicit(&entry->life, memory_order_relaxed);
-    const snceServerId id = { number, snceLife_Generation(life) };
+    const snceLocalId id = { number, snceLife_Generation(life) };
     snceResult result = SNCE_OK;
     mover m = { 0 };
 

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sncecancel.h"
 #include "sncechange.h"
 #include "sncelife.h"
 
@@ -53,12 +54,16 @@ LockInMemory(const snceRegion *region)
  * snceRegion_Close may drop a region's contents only if no other process sees
  * them. Attaching is counted; a fork is noted here, in every region of this
  * process, before it happens: a child may not have run yet when its parent
- * closes. A region that finds no place in the table counts as forked. */
+ * closes. A region that finds no place in the table counts as shared.
+ *
+ * vfork and posix_spawn run no handlers. A process that they start has another
+ * program soon, which finds the region by its inheritance string only; so a region
+ * counts as shared once it was exported. */
 
 #define REGIONS_WATCHED 16
 
-/* Who dies attached is never counted off, and the count has 32 bits: before it can
- * wrap, a region is taken for one that was forked. */
+/* A process that dies attached is never counted off, and the count has 32 bits:
+ * before it can wrap, the region counts as shared. */
 #define ATTACHED_MANY (UINT32_C(1) << 31)
 
 /* Guarded by watchLock, which a fork holds, so that the child gets it free. */
@@ -67,10 +72,10 @@ static bool watching;
 static pthread_mutex_t watchLock = PTHREAD_MUTEX_INITIALIZER;
 
 static void
-NoteForked(snceRegion *region)
+NoteShared(const snceRegion *region)
 {
     if (region->access != SNCE_ACCESS_READ) {
-        atomic_store_explicit(&snceRegion_Header(region)->forked, 1,
+        atomic_store_explicit(&snceRegion_Header(region)->shared, 1,
                               memory_order_relaxed);
     }
 }
@@ -81,7 +86,7 @@ BeforeFork(void)
     (void)pthread_mutex_lock(&watchLock);
     for (unsigned i = 0; i < REGIONS_WATCHED; i++) {
         if (watched[i]) {
-            NoteForked(watched[i]);
+            NoteShared(watched[i]);
         }
     }
 }
@@ -133,7 +138,7 @@ Watch(snceRegion *region)
     if (place < REGIONS_WATCHED) {
         watched[place] = region;
     } else {
-        NoteForked(region);
+        NoteShared(region);
     }
     (void)pthread_mutex_unlock(&watchLock);
 }
@@ -248,6 +253,14 @@ HeaderSum(const snceHeader *header)
     return snceHash_Words(&hash, 1, fields, sizeof(fields) / 8);
 }
 
+/* The region's id is 128 random bits. Half of them tell apart the few regions
+ * that a process ever has; 0 stands for no region. */
+static uint64_t
+IdentityOf(const snceHeader *header)
+{
+    return header->id[0] ? header->id[0] : 1;
+}
+
 static snceResult
 Remember(snceRegion *region)
 {
@@ -258,11 +271,12 @@ Remember(snceRegion *region)
     }
     region->device = status.st_dev;
     region->inode = status.st_ino;
+    region->identity = IdentityOf(snceRegion_Header(region));
     snceHash_Init(&region->hash, snceRegion_Header(region)->seed);
     if (region->access != SNCE_ACCESS_READ &&
         atomic_fetch_add_explicit(&snceRegion_Header(region)->attached, 1,
                                   memory_order_relaxed) >= ATTACHED_MANY) {
-        NoteForked(region);
+        NoteShared(region);
     }
     Watch(region);
     return SNCE_OK;
@@ -361,9 +375,9 @@ snceRegion_LeastBytes(const snceCacheOptions *options)
     return SNCE_AT_HEAP + snceShape_Bytes(&shape);
 }
 
-snceResult
-snceRegion_Create(snceRegion **out, const snceCacheOptions *options,
-                  bool inheritable)
+static snceResult
+CreateFitting(snceRegion **out, const snceCacheOptions *options,
+              bool inheritable)
 {
     uint64_t least, room;
     snceResult result = snceChange_CheckOptions(options);
@@ -389,6 +403,17 @@ snceRegion_Create(snceRegion **out, const snceCacheOptions *options,
         }
     }
     return Create(out, options, least, inheritable);
+}
+
+snceResult
+snceRegion_Create(snceRegion **out, const snceCacheOptions *options,
+                  bool inheritable)
+{
+    int cancel = snceCancel_Forbid();
+    snceResult result = CreateFitting(out, options, inheritable);
+
+    snceCancel_Restore(cancel);
+    return result;
 }
 
 /* ---- attaching ----------------------------------------------------------- */
@@ -461,6 +486,18 @@ snceRegion_Attach(snceRegion **out, int fd, snceAccess access)
     return SNCE_OK;
 }
 
+/* Undoes snceRegion_Attach. The descriptor stays the caller's, and the contents
+ * stay: the others who use them are none of this process's business. */
+static void
+Decline(snceRegion *region)
+{
+    atomic_fetch_sub_explicit(&snceRegion_Header(region)->attached, 1,
+                              memory_order_relaxed);
+    Unwatch(region);
+    region->fd = -1;
+    Discharge(region);
+}
+
 /* ---- the inheritance string ----------------------------------------------
  *
  * "snce1:FD:BYTES:SIGNATURE:ID0:ID1", FD decimal, the others 16 hexadecimal
@@ -492,60 +529,117 @@ snceRegion_Export(const snceRegion *region, char *buf, size_t bufLen)
     }
     len = FormString(buf, bufLen, region->fd, region->bytes, header->signature,
                      header->id);
-    return len > 0 && (size_t)len < bufLen ? SNCE_OK : SNCE_TOO_LARGE;
+    if (len <= 0 || (size_t)len >= bufLen) {
+        return SNCE_TOO_LARGE;
+    }
+    NoteShared(region);
+    return SNCE_OK;
 }
+
+/* What a string says. */
+typedef struct {
+    int fd;
+    uint64_t bytes;
+    uint64_t signature;
+    uint64_t id[2];
+} regionName;
 
 /* Reads what FormString writes; anything that would not be written the same
  * way again is refused, which rules out signs, spaces and overflows. */
 static bool
-ParseString(const char *string, int *fd, uint64_t *bytes, uint64_t *signature,
-            uint64_t id[2])
+ParseString(const char *string, regionName *out)
 {
     char again[SNCE_STRING_MAX];
     int len;
 
-    if (strnlen(string, SNCE_STRING_MAX) == SNCE_STRING_MAX ||
+    if (!string || strnlen(string, SNCE_STRING_MAX) == SNCE_STRING_MAX ||
         sscanf(string,
                "snce1:%9d:%16" SCNx64 ":%16" SCNx64 ":%16" SCNx64 ":%16" SCNx64,
-               fd, bytes, signature, &id[0], &id[1]) != 5 ||
-        *fd < 0) {
+               &out->fd, &out->bytes, &out->signature, &out->id[0],
+               &out->id[1]) != 5 ||
+        out->fd < 0) {
         return false;
     }
-    len = FormString(again, sizeof(again), *fd, *bytes, *signature, id);
+    len = FormString(again, sizeof(again), out->fd, out->bytes, out->signature,
+                     out->id);
     return len > 0 && strcmp(again, string) == 0;
+}
+
+static bool
+HasName(const snceRegion *region, const regionName *name)
+{
+    const snceHeader *header = snceRegion_Header(region);
+
+    return region->bytes == name->bytes && header->id[0] == name->id[0] &&
+           header->id[1] == name->id[1];
+}
+
+static bool
+IsFileOf(const snceRegion *region, int fd)
+{
+    struct stat status;
+
+    return fd >= 0 && fstat(fd, &status) == 0 &&
+           status.st_dev == region->device && status.st_ino == region->inode;
+}
+
+snceResult
+snceRegion_IsNamed(const snceRegion *region, const char *string)
+{
+    regionName name;
+
+    if (!ParseString(string, &name)) {
+        return SNCE_BAD_STRING;
+    }
+    return name.signature == snceLayout_Signature() && HasName(region, &name) &&
+                   IsFileOf(region, name.fd)
+               ? SNCE_OK
+               : SNCE_MISS;
+}
+
+uint64_t
+snceRegion_StringBytes(const char *string)
+{
+    regionName name;
+
+    return ParseString(string, &name) ? name.bytes : 0;
 }
 
 snceResult
 snceRegion_Inherit(snceRegion **out, const char *string)
 {
-    uint64_t bytes, signature, id[2];
-    const snceHeader *header;
     snceRegion *region;
     snceResult result;
-    int fd;
+    regionName name;
 
-    if (!string || !ParseString(string, &fd, &bytes, &signature, id)) {
+    if (!ParseString(string, &name)) {
         return SNCE_BAD_STRING;
     }
-    if (signature != snceLayout_Signature()) {
+    if (name.signature != snceLayout_Signature()) {
         return SNCE_FOREIGN;
     }
-    result = snceRegion_Attach(&region, fd, SNCE_ACCESS_ADMIN);
+    result = snceRegion_Attach(&region, name.fd, SNCE_ACCESS_ADMIN);
     if (result != SNCE_OK) {
         return result;
     }
-    header = snceRegion_Header(region);
-    if (region->bytes != bytes || header->id[0] != id[0] ||
-        header->id[1] != id[1]) {
-        atomic_fetch_sub_explicit(&snceRegion_Header(region)->attached, 1,
-                                  memory_order_relaxed);
-        Unwatch(region);
-        region->fd = -1; /* not ours to close: it is something else's */
-        Discharge(region);
+    if (!HasName(region, &name)) {
+        Decline(region);
         return SNCE_FOREIGN;
     }
     *out = region;
     return SNCE_OK;
+}
+
+snceResult
+snceRegion_CheckString(const char *string)
+{
+    snceRegion *region;
+    snceResult result = snceRegion_Inherit(&region, string);
+
+    if (result == SNCE_OK) {
+        Decline(region);
+    }
+    return result;
 }
 
 /* ---- the rest ------------------------------------------------------------ */
@@ -553,9 +647,12 @@ snceRegion_Inherit(snceRegion **out, const char *string)
 void
 snceRegion_Close(snceRegion *region)
 {
+    int cancel;
+
     if (!region) {
         return;
     }
+    cancel = snceCancel_Forbid();
     Unwatch(region);
     if (region->access != SNCE_ACCESS_READ) {
         snceHeader *header = snceRegion_Header(region);
@@ -563,7 +660,7 @@ snceRegion_Close(snceRegion *region)
                                                     memory_order_relaxed);
 
         if (before == 1 &&
-            !atomic_load_explicit(&header->forked, memory_order_relaxed)) {
+            !atomic_load_explicit(&header->shared, memory_order_relaxed)) {
             if (region->locked) { /* a locked page is not given back */
                 (void)munlock(region->base, region->bytes);
             }
@@ -574,15 +671,13 @@ snceRegion_Close(snceRegion *region)
         region->fd = -1; /* the application closed it, perhaps reused it */
     }
     Discharge(region);
+    snceCancel_Restore(cancel);
 }
 
 bool
 snceRegion_CheckDescriptor(const snceRegion *region)
 {
-    struct stat status;
-
-    return region->fd >= 0 && fstat(region->fd, &status) == 0 &&
-           status.st_dev == region->device && status.st_ino == region->inode;
+    return IsFileOf(region, region->fd);
 }
 
 int
@@ -639,7 +734,11 @@ snceRegion_NextHole(const snceRegion *region, uint64_t offset)
 snceCache
 snceRegion_Cache(snceRegion *region, snceServerId id)
 {
-    snceCache cache = { region, id };
+    /* No server has the number of a foreign id's handle. */
+    const snceCache cache = { region,
+                              { id.region == region->identity ? id.number
+                                                              : UINT32_MAX,
+                                id.generation } };
 
     return cache;
 }
@@ -647,9 +746,15 @@ snceRegion_Cache(snceRegion *region, snceServerId id)
 snceCache
 snceRegion_DefaultCache(snceRegion *region)
 {
-    const snceServerId id = { 0, SNCE_DEFAULT_GENERATION };
+    const snceCache cache = { region, { 0, SNCE_DEFAULT_GENERATION } };
 
-    return snceRegion_Cache(region, id);
+    return cache;
+}
+
+snceServerId
+snceCache_Id(snceCache cache)
+{
+    return snceRegion_Id(cache.region, cache.id.number, cache.id.generation);
 }
 
 bool

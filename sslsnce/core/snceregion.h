@@ -26,8 +26,10 @@ struct snceRegionStr {
     ino_t inode;
     const uint64_t *ticks;  /* a test's clock, read in place of the machine's
                             * (sncepatience.h); else NULL. Not owned */
+    uint64_t identity;      /* snceServerId.region of its servers */
     _Atomic int turnHolder; /* pid of the process whose thread has the turn
                              * in this process (sncelock.c), or 0 */
+    int turnCancel; /* that thread's cancellation state before it had the turn */
 };
 
 /* snceRegion_At returns where |bytes| bytes at |offset| lie, or NULL if they
@@ -72,6 +74,15 @@ static inline snceKeyRecords *
 snceRegion_Keys(const snceRegion *region)
 {
     return (snceKeyRecords *)(region->base + SNCE_AT_KEYS);
+}
+
+/* snceRegion_Id returns the id of one of the region's virtual servers. */
+static inline snceServerId
+snceRegion_Id(const snceRegion *region, uint32_t number, uint32_t generation)
+{
+    const snceServerId id = { number, generation, region->identity };
+
+    return id;
 }
 
 /* snceRegion_CheckDescriptor tells whether the region's descriptor is still

@@ -70,8 +70,7 @@ Add(snceRegion *region, const snceName *name, const snceCacheOptions *options,
     SNCE_STEP("add-entered");
     snceChange_Commit(entry, life);
     SNCE_STEP("add-published");
-    id->number = number;
-    id->generation = snceLife_Generation(life);
+    *id = snceRegion_Id(region, number, snceLife_Generation(life));
     return SNCE_OK;
 }
 
@@ -104,8 +103,7 @@ snceServer_Add(snceRegion *region, const uint8_t *name, size_t nameLen,
         return result;
     }
     if (snceName_Find(region, &folded, &life, &number)) {
-        id->number = number;
-        id->generation = snceLife_Generation(life);
+        *id = snceRegion_Id(region, number, snceLife_Generation(life));
         result = SNCE_EXISTS;
     } else {
         result = Add(region, &folded, options, id);
@@ -123,6 +121,9 @@ snceServer_Remove(snceRegion *region, snceServerId id)
 
     if (id.number == 0 || id.number >= SNCE_SERVERS) {
         return SNCE_INVALID;
+    }
+    if (id.region != region->identity) {
+        return SNCE_GONE;
     }
     result = snceChange_Begin(region);
     if (result != SNCE_OK) {
@@ -158,8 +159,7 @@ snceServer_Find(const snceRegion *region, const uint8_t *name, size_t nameLen,
         !snceName_Find(region, &folded, &life, &number)) {
         return SNCE_MISS;
     }
-    id->number = number;
-    id->generation = snceLife_Generation(life);
+    *id = snceRegion_Id(region, number, snceLife_Generation(life));
     return SNCE_OK;
 }
 
@@ -173,15 +173,14 @@ ChooseBy(const snceRegion *region, const snceName *name, snceServerId *id)
         (life & SNCE_LIFE_UNLISTED)) {
         return false;
     }
-    id->number = number;
-    id->generation = snceLife_Generation(life);
+    *id = snceRegion_Id(region, number, snceLife_Generation(life));
     return true;
 }
 
 snceServerId
 snceServer_Choose(const snceRegion *region, const uint8_t *name, size_t nameLen)
 {
-    snceServerId id = { 0, SNCE_DEFAULT_GENERATION };
+    snceServerId id = snceRegion_Id(region, 0, SNCE_DEFAULT_GENERATION);
     snceName folded, wildcard;
 
     if (snceName_Fold(&folded, name, nameLen) &&
@@ -206,8 +205,7 @@ snceServer_Next(const snceRegion *region, uint32_t number, snceServerInfo *out)
         if (snceLife_State(life) != SNCE_LIFE_LIVE) {
             continue;
         }
-        out->id.number = number;
-        out->id.generation = snceLife_Generation(life);
+        out->id = snceRegion_Id(region, number, snceLife_Generation(life));
         out->nameLen =
             (size_t)atomic_load_explicit(&entry->nameLen, memory_order_acquire);
         for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {

@@ -39,7 +39,7 @@ typedef struct {
 /* snceLot_Of returns the lot of the range whose word is |range|, for the
  * virtual server |id|. */
 static inline snceLot
-snceLot_Of(uint64_t range, snceServerId id)
+snceLot_Of(uint64_t range, snceLocalId id)
 {
     uint64_t owner = (uint64_t)id.generation << 32 | id.number;
     uint64_t salt = range * UINT64_C(0x9e3779b97f4a7c15) +

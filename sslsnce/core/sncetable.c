@@ -66,8 +66,10 @@ StampOf(const uint64_t *words)
 static snceLookTimes
 TimesOf(const snceRule *rule)
 {
+    /* A second more, for stamps are rounded down. */
     snceLookTimes times = { Seconds(rule->now.usec),
-                            { rule->timeoutSec[0], rule->timeoutSec[1] } };
+                            { rule->timeoutSec[0], rule->timeoutSec[1] },
+                            rule->skewSec + 1 };
 
     return times;
 }
@@ -476,7 +478,8 @@ Turned(uint32_t ways, unsigned first)
     return (ways >> first | ways << (SNCE_WAYS - first)) & SNCE_ALL_WAYS;
 }
 
-/* Chooses the entry to give up: one that has expired; else, while those that
+/* Chooses the entry to give up: one that has expired, or that lookups refuse
+ * because it lies too far ahead of the clock; else, while those that
  * nobody looked up since they were stored take two fifths of the room or more,
  * one of them; else any: the one that has been idle longest. So a flood of clients
  * that come once evicts itself, and otherwise this is LRU. An entry that was

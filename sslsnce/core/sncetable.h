@@ -79,20 +79,31 @@ snceTable_ClassOf(const uint64_t *words)
 typedef struct {
     snceTime now;
     uint32_t timeoutSec[SNCE_CLASSES];
+    uint32_t skewSec; /* as snceCacheOptions.clockSkewSec; for inserts only */
 } snceRule;
 
 #define SNCE_USEC_PER_SEC 1000000
+
+/* snceRule_Live tells whether an entry is neither dead nor created after |now|.
+ * One comparison tells both: an age below zero is a very large number. */
+static inline bool
+snceRule_Live(const snceRule *rule, unsigned sessionClass, int64_t created)
+{
+    int64_t age;
+
+    if (__builtin_sub_overflow(rule->now.usec, created, &age)) {
+        return false;
+    }
+    return (uint64_t)age <
+           (uint64_t)rule->timeoutSec[sessionClass] * SNCE_USEC_PER_SEC;
+}
 
 /* snceRule_Expired tells whether an entry created at |created| is dead. */
 static inline bool
 snceRule_Expired(const snceRule *rule, unsigned sessionClass, int64_t created)
 {
-    int64_t age;
-
-    if (__builtin_sub_overflow(rule->now.usec, created, &age)) {
-        return rule->now.usec > created;
-    }
-    return age >= (int64_t)rule->timeoutSec[sessionClass] * SNCE_USEC_PER_SEC;
+    return created <= rule->now.usec &&
+           !snceRule_Live(rule, sessionClass, created);
 }
 
 /* snceTable_SetsFor returns how many sets hold |entries| sessions (G10). */
@@ -109,7 +120,7 @@ snceTable_Bytes(uint64_t setCount)
  * the server |id|. A range of zeros is an empty table. Returns SNCE_OK or
  * SNCE_CORRUPT. */
 static inline snceResult
-snceTable_At(snceTable *out, const snceRegion *region, snceServerId id,
+snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
              uint64_t range, uint64_t setCount)
 {
     uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;

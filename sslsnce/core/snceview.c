@@ -13,7 +13,7 @@
 #define LOOK_TRIES 64
 
 snceResult
-snceView_OpenAny(snceView *out, const snceRegion *region, snceServerId id)
+snceView_OpenAny(snceView *out, const snceRegion *region, snceLocalId id)
 {
     const snceServerWords *entry;
     snceResult result;

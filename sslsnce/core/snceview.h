@@ -20,14 +20,14 @@
  * that its entries refer to. */
 typedef struct {
     snceTable table;
-    snceServerId id;
+    snceLocalId id;
     uint64_t store; /* range word, not bounded yet: snceHome_Store */
     uint64_t cells;
 } snceHome;
 
 typedef struct {
     const snceRegion *region;
-    snceServerId id;
+    snceLocalId id;
     snceLife life;
     uint32_t timeoutSec[SNCE_CLASSES];
     bool matchAddress;
@@ -87,12 +87,12 @@ snceHome_Open(snceHome *out, const snceView *view, const snceHomeSeen *seen)
 /* snceView_OpenAny is snceView_Open for a server that may be moving or changing
  * at this moment. */
 snceResult snceView_OpenAny(snceView *out, const snceRegion *region,
-                            snceServerId id);
+                            snceLocalId id);
 
 /* snceView_OpenResting looks at the server |id| if it is there and neither moving
  * nor changing: the case of nearly every lookup. */
 SNCE_INLINE bool
-snceView_OpenResting(snceView *out, const snceRegion *region, snceServerId id)
+snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
 {
     const snceServerWords *entry;
     snceHomeSeen now;
@@ -118,7 +118,7 @@ snceView_OpenResting(snceView *out, const snceRegion *region, snceServerId id)
 /* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE or
  * SNCE_CORRUPT. */
 SNCE_INLINE snceResult
-snceView_Open(snceView *out, const snceRegion *region, snceServerId id)
+snceView_Open(snceView *out, const snceRegion *region, snceLocalId id)
 {
     return snceView_OpenResting(out, region, id)
                ? SNCE_OK
@@ -139,11 +139,25 @@ snceView_Moved(const snceView *view)
            view->life;
 }
 
-/* snceView_Rule returns when entries expire, at the time |now|. */
+/* snceView_ClockSkewSec returns snceCacheOptions.clockSkewSec. It lies beyond the
+ * cache line that a lookup needs. Relaxed: it counts when seen. */
+static inline uint32_t
+snceView_ClockSkewSec(const snceView *view)
+{
+    const snceServerWords *entry =
+        snceRegion_Server(view->region, view->id.number);
+    uint32_t skew =
+        atomic_load_explicit(&entry->clockSkewSec, memory_order_relaxed);
+
+    return skew < SNCE_CLOCK_SKEW_MAX ? skew : SNCE_CLOCK_SKEW_MAX;
+}
+
+/* snceView_Rule returns when entries expire, at the time |now|; without skewSec,
+ * for lookups. */
 static inline snceRule
 snceView_Rule(const snceView *view, snceTime now)
 {
-    snceRule rule = { now, { view->timeoutSec[0], view->timeoutSec[1] } };
+    snceRule rule = { now, { view->timeoutSec[0], view->timeoutSec[1] }, 0 };
 
     return rule;
 }

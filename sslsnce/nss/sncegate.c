@@ -37,6 +37,12 @@ static _Atomic PRUint32 nextShared; /* counted up by threads that get none */
 
 /* A pthread lock, because Config is allowed before NSPR is initialized. */
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+/* The cancellation state that the thread with the turn had before. It waits, and it
+ * writes messages; cancelled there, it would keep the turn for ever. Written with
+ * the turn. */
+static int turnCancel;
+
 static pthread_once_t forkOnce = PTHREAD_ONCE_INIT;
 
 /* In a new child, which has one thread. The others that were inside are its
@@ -145,8 +151,12 @@ snceGate_Leave(PRUint32 pass)
 snceRegion *
 snceGate_Lock(void)
 {
+    int cancel;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     pthread_once(&forkOnce, gate_WatchForks);
     pthread_mutex_lock(&turn);
+    turnCancel = cancel;
     /* relaxed: written with the turn only, which we have */
     return atomic_load_explicit(&current, memory_order_relaxed);
 }
@@ -154,7 +164,10 @@ snceGate_Lock(void)
 void
 snceGate_Unlock(void)
 {
+    int cancel = turnCancel;
+
     pthread_mutex_unlock(&turn);
+    (void)pthread_setcancelstate(cancel, NULL);
 }
 
 void

@@ -33,8 +33,8 @@ void snceGate_Leave(PRUint32 pass);
 
 /* snceGate_Lock takes the turn for configuring, inheriting and shutting down in
  * this process and returns the region, NULL if there is none. The region stays
- * until the caller changes it or ends with snceGate_Unlock. A child that is
- * forked meanwhile gets the turn free. */
+ * until the caller changes it or ends with snceGate_Unlock. Until then this thread
+ * is not cancelled. A child that is forked meanwhile gets the turn free. */
 snceRegion *snceGate_Lock(void);
 
 /* snceGate_Unlock gives the turn back. */

@@ -20,6 +20,7 @@
 
 #include "snceerror.h"
 #include "sncegate.h"
+#include "sncestart.h"
 
 SECStatus
 ssl_HostStatus(snceResult result)
@@ -75,6 +76,7 @@ hosts_Wish(const SSLServerCacheParams *params, sslServerCacheWish *wish)
     wish->ssl2Timeout = own.ssl2TimeoutSec;
     wish->ssl3Timeout = own.ssl3TimeoutSec;
     wish->anyAddress = own.anyClientAddress;
+    wish->clockSkewSec = own.clockSkewSec;
     return SECSuccess;
 }
 
@@ -101,6 +103,9 @@ SSLExp_AddServerCache(const char *name, const SSLServerCacheParams *params)
     snceServerId id;
     SECStatus rv;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (!name) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
@@ -130,6 +135,9 @@ SSLExp_ChangeServerCache(const char *name, const SSLServerCacheParams *params)
     snceCache cache;
     SECStatus rv;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     rv = hosts_Wish(params, &wish);
     if (rv != SECSuccess) {
         return rv;
@@ -149,6 +157,9 @@ SSLExp_FlushServerCache(const char *name)
     snceCache cache;
     SECStatus rv;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     rv = hosts_Lock(name, &cache);
     if (rv == SECSuccess) {
         rv = ssl_HostStatus(snceCache_Flush(cache));
@@ -163,13 +174,17 @@ SSLExp_RemoveServerCache(const char *name)
     snceCache cache;
     SECStatus rv;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (!name) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
     }
     rv = hosts_Lock(name, &cache);
     if (rv == SECSuccess) {
-        rv = ssl_HostStatus(snceServer_Remove(cache.region, cache.id));
+        rv = ssl_HostStatus(
+            snceServer_Remove(cache.region, snceCache_Id(cache)));
     }
     snceGate_Unlock();
     return rv;
@@ -178,10 +193,14 @@ SSLExp_RemoveServerCache(const char *name)
 SECStatus
 SSLExp_BindServerCache(PRFileDesc *fd, const char *name)
 {
-    sslSocket *ss = ssl_FindSocket(fd);
-    sslServerCacheId id = { 0, 0 };
+    sslServerCacheId id = { 0, 0, 0 };
     SECStatus rv = SECSuccess;
+    sslSocket *ss;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
+    ss = ssl_FindSocket(fd);
     if (!ss) {
         return SECFailure; /* its error is set */
     }
@@ -200,7 +219,7 @@ SSLExp_BindServerCache(PRFileDesc *fd, const char *name)
         if (rv != SECSuccess) {
             return rv;
         }
-        id = ssl_IdOfServerCache(cache.id);
+        id = ssl_IdOfServerCache(snceCache_Id(cache));
     }
     ssl_Get1stHandshakeLock(ss);
     ssl_GetSSL3HandshakeLock(ss);
@@ -217,6 +236,9 @@ SSLExp_ListServerCaches(SSLServerCacheVisitor visit, void *arg)
     PRUint32 next = 0;
     SECStatus rv = SECSuccess;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (!visit) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
@@ -253,6 +275,7 @@ SSLExp_ListServerCaches(SSLServerCacheVisitor visit, void *arg)
         params.ssl2TimeoutSec = info.options.timeoutSec[SNCE_CLASS_SSL2];
         params.ssl3TimeoutSec = info.options.timeoutSec[SNCE_CLASS_SSL3];
         params.anyClientAddress = !info.options.matchAddress;
+        params.clockSkewSec = info.options.clockSkewSec;
         rv = visit(arg, info.nameLen ? (const char *)info.name : NULL, &params);
     }
     return rv;

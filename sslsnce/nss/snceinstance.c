@@ -16,6 +16,7 @@
 #include "snceerror.h"
 #include "sncegate.h"
 #include "sncehosts.h"
+#include "sncestart.h"
 
 /* Makes the virtual server of |cache| under the first name of its kind that is
  * free. The caller has the turn. */
@@ -55,6 +56,9 @@ SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
     SECStatus rv = SECSuccess;
     PRBool exists;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (maxCacheEntries < 0) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
@@ -80,11 +84,17 @@ SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
     if (!region) {
         PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         rv = SECFailure;
-    } else if (cache->configured) {
-        rv = ssl_HostStatus(
-            snceCache_Configure(ssl_ServerCache(region, cache->id), &options));
     } else {
-        rv = instance_Add(region, &options, cache);
+        snceResult result = SNCE_GONE;
+
+        if (cache->configured) {
+            result = snceCache_Configure(ssl_ServerCache(region, cache->id),
+                                         &options);
+        }
+        /* It was never made, or was removed, or the process has shut down the
+         * region that it was in. */
+        rv = result == SNCE_GONE ? instance_Add(region, &options, cache)
+                                 : ssl_HostStatus(result);
     }
     snceGate_Unlock();
     return rv;
@@ -114,7 +124,8 @@ SSL_ShutdownServerSessionIDCacheInstance(cacheDesc *cache)
     }
     region = snceGate_Lock();
     if (region && cache->configured && cache->id.number) {
-        snceServerId id = { cache->id.number, cache->id.generation };
+        snceServerId id = { cache->id.number, cache->id.generation,
+                            cache->id.region };
 
         (void)snceServer_Remove(region, id);
     }

@@ -19,6 +19,7 @@
  *   snceconfig.c  the file that SSL_SERVER_CACHE_CONFIG names
  *   sncereport.c  the figures
  *   sncegate.c    who is inside the region, so that Shutdown can wait for them
+ *   sncestart.c   NSPR, before the first call
  *   snceerror.c   a core result as an NSS error
  */
 #ifndef SSLSNCE_NSS_SNCEINT_H
@@ -43,19 +44,22 @@ ssl_TimeForCache(PRTime time)
 }
 
 /* ssl_IdOfServerCache and ssl_ServerCache turn the core's name of a cache into
- * libssl's and back. The default cache is all zero there, so that a socket that
- * nobody told anything has it. */
+ * libssl's and back. The default cache is all zero there, in every region, so
+ * that a socket that nobody told anything has it. Another cache's name fits one
+ * region only: a socket that was bound before a Shutdown and a new Config finds
+ * and stores nothing. */
 static inline sslServerCacheId
 ssl_IdOfServerCache(snceServerId id)
 {
-    sslServerCacheId own = { id.number, id.number ? id.generation : 0 };
-    return own;
+    static const sslServerCacheId defaultCache = { 0, 0, 0 };
+    sslServerCacheId own = { id.number, id.generation, id.region };
+    return own.number ? own : defaultCache;
 }
 
 static inline snceCache
 ssl_ServerCache(snceRegion *region, sslServerCacheId own)
 {
-    snceServerId id = { own.number, own.generation };
+    snceServerId id = { own.number, own.generation, own.region };
     return own.number ? snceRegion_Cache(region, id)
                       : snceRegion_DefaultCache(region);
 }
@@ -70,6 +74,7 @@ typedef struct {
     PRBool anyAddress;
     PRBool unlisted;
     PRBool lock; /* of the default cache: the whole region is locked */
+    PRUint32 clockSkewSec;
 } sslServerCacheWish;
 
 /* ssl_ServerCacheOptions turns a wish into what the core is to make. */

@@ -114,7 +114,7 @@ origin_FindHostName(const SECItem *extension, sslReadBuffer *name)
 static sslServerCacheId
 origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
 {
-    sslServerCacheId chosen = { 0, 0 };
+    sslServerCacheId chosen = { 0, 0, 0 };
     snceRegion *region;
     PRUint32 pass;
 
@@ -140,6 +140,7 @@ ssl_NoteServerOrigin(sslSocket *ss)
 
     /* What the room for the name holds behind it, nobody reads. */
     origin->cache.generation = 0;
+    origin->cache.region = 0;
     origin->nameLen = 0;
     /* Without an SNI callback libssl lets a malformed extension pass. */
     if ((extension &&
@@ -165,6 +166,7 @@ ssl_IsOfServerOrigin(const sslSocket *ss, const sslSessionID *sid)
     return now->cache.number != ORIGIN_NOWHERE &&
            now->cache.number == sid->origin.cache.number &&
            now->cache.generation == sid->origin.cache.generation &&
+           now->cache.region == sid->origin.cache.region &&
            origin_SameName(now, &sid->origin);
 }
 
@@ -203,6 +205,10 @@ ssl_AppendServerOrigin(sslBuffer *buf, const sslServerOrigin *origin,
     if (rv != SECSuccess) {
         return SECFailure;
     }
+    rv = sslBuffer_AppendNumber(buf, origin->cache.region, 8);
+    if (rv != SECSuccess) {
+        return SECFailure;
+    }
     rv = sslBuffer_AppendNumber(buf, srvName->len != 0, 1);
     if (rv != SECSuccess) {
         return SECFailure;
@@ -223,11 +229,13 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
     sslReadBuffer name;
     PRUint64 number;
     PRUint64 generation;
+    PRUint64 region;
     PRUint64 chosen;
 
     PORT_Memset(origin, 0, sizeof *origin);
     if (sslRead_ReadNumber(&reader, 4, &number) != SECSuccess ||
         sslRead_ReadNumber(&reader, 4, &generation) != SECSuccess ||
+        sslRead_ReadNumber(&reader, 8, &region) != SECSuccess ||
         sslRead_ReadNumber(&reader, 1, &chosen) != SECSuccess ||
         SSL_READER_REMAINING(&reader) > sizeof origin->name ||
         sslRead_Read(&reader, SSL_READER_REMAINING(&reader), &name) !=
@@ -236,6 +244,7 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
     }
     origin->cache.number = (PRUint32)number;
     origin->cache.generation = (PRUint32)generation;
+    origin->cache.region = region;
     if (name.len) {
         PORT_Memcpy(origin->name, name.buf, name.len);
         origin->nameLen = (PRUint8)name.len;

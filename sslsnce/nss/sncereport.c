@@ -15,6 +15,7 @@
 
 #include "sncegate.h"
 #include "sncehosts.h"
+#include "sncestart.h"
 
 SECStatus
 SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
@@ -28,6 +29,9 @@ SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
     PRUint32 pass;
     SECStatus rv;
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (!figures || len < sizeof figures->length) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
@@ -76,6 +80,7 @@ SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
     out.corrupt = counts.corrupt;
     out.wiped = counts.wiped;
     out.overridden = counts.overridden;
+    out.missesFuture = counts.missesFuture;
     PORT_Memcpy(figures, &out, out.length);
     return SECSuccess;
 }

@@ -241,7 +241,7 @@ ssl_FindServerSession(const sslSocket *ss, PRTime now, const PRIPv6Addr *addr,
                       const PRUint8 *id, unsigned int idLen,
                       CERTCertDBHandle *dbHandle)
 {
-    static const sslServerCacheId defaultCache = { 0, 0 };
+    static const sslServerCacheId defaultCache = { 0, 0, 0 };
     PRUint8 certBuf[SID_CERT_BYTES];
     /* sizeof reads nothing. */
     /* cppcheck-suppress ctunullpointer */

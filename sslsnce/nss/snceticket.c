@@ -26,6 +26,7 @@
 
 #include "sncegate.h"
 #include "snceint.h"
+#include "sncestart.h"
 
 #define TICKET_AES_BYTES 32
 #define TICKET_HMAC_BYTES 32
@@ -152,6 +153,9 @@ ticket_SetPair(const SECKEYPublicKey *pubKey, const SECKEYPrivateKey *privKey,
 SECStatus
 SSL_SetSessionTicketKeyPair(SECKEYPublicKey *pubKey, SECKEYPrivateKey *privKey)
 {
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (!pubKey || !privKey || SECKEY_GetPublicKeyType(pubKey) != rsaKey ||
         SECKEY_GetPrivateKeyType(privKey) != rsaKey) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);

@@ -9,11 +9,11 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "prenv.h"
@@ -31,19 +31,21 @@
 #include "sncegate.h"
 #include "snceint.h"
 #include "sncesid.h"
+#include "sncestart.h"
 
 /* ssl.h states these; 0 asks for the default. */
 #define DEFAULT_ENTRIES 10000
 #define MIN_TIMEOUT_SEC 5
 #define MAX_SSL2_TIMEOUT_SEC 100
 #define MAX_SSL3_TIMEOUT_SEC 86400
+#define DEFAULT_CLOCK_SKEW_SEC 2
 
 /* NSS's default on Linux: eight locks of sets, one of certificates and one of
  * wrapping keys. Nothing here has a lock; the number is kept for who asks. */
 #define DEFAULT_MAX_LOCKS 10
 #define MIN_MAX_LOCKS 3
 
-static PRUint32 maxLocks = DEFAULT_MAX_LOCKS;
+static _Atomic PRUint32 maxLocks = DEFAULT_MAX_LOCKS;
 
 /* The string under which this process exported or inherited its region, "" for
  * none. Guarded by the gate's turn. */
@@ -56,26 +58,6 @@ ssl_ClampTimeout(PRUint32 seconds, PRUint32 max)
         return max;
     }
     return PR_MAX(seconds, MIN_TIMEOUT_SEC);
-}
-
-/* PR_CallOnce waits for ever in a child that was forked while another thread of
- * its parent was in it. Such a child goes without the texts of errors. */
-static SECStatus
-ssl_InitErrorTable(void)
-{
-    static _Atomic PRInt32 beganIn; /* a process id; 0: nobody began */
-    static _Atomic PRBool done;
-    PRInt32 self = (PRInt32)getpid();
-    PRInt32 began = 0;
-    SECStatus rv;
-
-    if (done || (!atomic_compare_exchange_strong(&beganIn, &began, self) &&
-                 began != self)) {
-        return SECSuccess;
-    }
-    rv = ssl_InitializePRErrorTable();
-    done = rv == SECSuccess;
-    return rv;
 }
 
 /* Keeps this library loaded for the life of the process, whoever calls dlclose.
@@ -144,6 +126,9 @@ ssl_ServerCacheOptions(const sslServerCacheWish *wish)
     options.matchAddress = !wish->anyAddress;
     options.unlisted = wish->unlisted != PR_FALSE;
     options.lock = wish->lock != PR_FALSE;
+    options.clockSkewSec = wish->clockSkewSec
+                               ? PR_MIN(wish->clockSkewSec, SNCE_CLOCK_SKEW_MAX)
+                               : DEFAULT_CLOCK_SKEW_SEC;
     return options;
 }
 
@@ -173,11 +158,12 @@ ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options,
                            : 0;
     PORT_Memcpy(now.timeoutSec, options->timeoutSec, sizeof now.timeoutSec);
     now.matchAddress = options->matchAddress;
+    now.clockSkewSec = options->clockSkewSec;
     return snceError_Status(snceCache_Configure(cache, &now));
 }
 
-SECStatus
-ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
+static SECStatus
+ssl_ConfigUncancelled(const sslServerCacheWish *wish, PRBool shared)
 {
     sslServerCacheWish wanted = *wish;
     snceCacheOptions options;
@@ -186,9 +172,7 @@ ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
     snceRegion *created = NULL;
     SECStatus rv;
 
-    /* A server may configure its cache before NSS_Init, and wants to read the
-     * error then too. */
-    rv = ssl_InitErrorTable();
+    rv = ssl_StartServerCache();
     if (rv != SECSuccess) {
         return rv;
     }
@@ -242,6 +226,19 @@ ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
     return rv;
 }
 
+/* A thread that is cancelled while it reads the file would leave it open. */
+SECStatus
+ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
+{
+    SECStatus rv;
+    int cancel;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    rv = ssl_ConfigUncancelled(wish, shared);
+    (void)pthread_setcancelstate(cancel, NULL);
+    return rv;
+}
+
 /* What ssl.h's calls ask of the default cache. */
 static SECStatus
 ssl_ConfigDefaultCache(int maxCacheEntries, int maxCertCacheEntries,
@@ -250,6 +247,9 @@ ssl_ConfigDefaultCache(int maxCacheEntries, int maxCertCacheEntries,
 {
     sslServerCacheWish wish = { 0 };
 
+    if (ssl_StartServerCache() != SECSuccess) {
+        return SECFailure;
+    }
     if (maxCacheEntries < 0) {
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
@@ -287,38 +287,19 @@ SSL_ConfigServerSessionIDCacheWithOpt(
                                   ssl2_timeout, ssl3_timeout, enableMPCache);
 }
 
-static PRBool
-ssl_SameRegion(const snceRegion *a, const snceRegion *b)
-{
-    struct stat aStat;
-    struct stat bStat;
-
-    return fstat(snceRegion_Descriptor(a), &aStat) == 0 &&
-           fstat(snceRegion_Descriptor(b), &bStat) == 0 &&
-           aStat.st_dev == bStat.st_dev && aStat.st_ino == bStat.st_ino;
-}
-
-/* A process that has a region keeps it. It may ask again for that one, and is
- * told of any string that is not its region's. The caller has the turn. */
+/* A process that has a region keeps it. It may ask again for that one, also by
+ * another descriptor, which stays the caller's; and is told of any string that is
+ * not its region's. The caller has the turn. */
 static SECStatus
 ssl_InheritAgain(const snceRegion *region, const char *string)
 {
-    snceRegion *other = NULL;
-
-    if (strcmp(string, regionString) == 0) {
+    if (strcmp(string, regionString) == 0 ||
+        snceRegion_IsNamed(region, string) == SNCE_OK) {
         return SECSuccess;
     }
-    if (snceError_Status(snceRegion_Inherit(&other, string)) != SECSuccess) {
-        return SECFailure;
+    if (snceError_Status(snceRegion_CheckString(string)) == SECSuccess) {
+        PORT_SetError(PR_INVALID_STATE_ERROR);
     }
-    if (ssl_SameRegion(region, other)) {
-        /* By another descriptor, or by a string that this process did not
-         * keep. The second handle stays: to close it could close our own
-         * descriptor, or wipe what is in use. */
-        return SECSuccess;
-    }
-    snceRegion_Close(other);
-    PORT_SetError(PR_INVALID_STATE_ERROR);
     return SECFailure;
 }
 
@@ -326,13 +307,10 @@ ssl_InheritAgain(const snceRegion *region, const char *string)
 static SECStatus
 ssl_FailInheritLock(const char *string)
 {
-    unsigned long long bytes = 0;
     char limit[128];
     char text[256];
 
-    /* The core has read it: it is of its form. */
-    (void)sscanf(string, "snce1:%*d:%16llx", &bytes);
-    ssl_TellLockLimit(limit, sizeof limit, bytes);
+    ssl_TellLockLimit(limit, sizeof limit, snceRegion_StringBytes(string));
     (void)snprintf(text, sizeof text,
                    "SSL_InheritMPServerSIDCache: the cache is locked in "
                    "memory: %s",
@@ -350,7 +328,7 @@ ssl_InheritServerCache(const char *envString)
     snceResult result;
     SECStatus rv;
 
-    rv = ssl_InitErrorTable();
+    rv = ssl_StartServerCache();
     if (rv != SECSuccess) {
         return rv;
     }
@@ -433,6 +411,7 @@ SECStatus
 SSL_SetMaxServerCacheLocks(PRUint32 newMaxLocks)
 {
     if (newMaxLocks < MIN_MAX_LOCKS) {
+        (void)ssl_StartServerCache();
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
     }

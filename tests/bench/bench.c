@@ -182,8 +182,10 @@ int bench_IsSession(const snceSession *session, uint64_t serial) {
 }
 
 snceRegion *bench_Region(uint64_t entries) {
-  snceCacheOptions options = {
-      .entries = entries, .timeoutSec = {100, 86400}, .matchAddress = true};
+  snceCacheOptions options = {.entries = entries,
+                              .timeoutSec = {100, 86400},
+                              .matchAddress = true,
+                              .clockSkewSec = 2};
   snceRegion *region;
   snceResult result = snceRegion_Create(&region, &options, false);
 

@@ -67,8 +67,10 @@ typedef struct {
 } subject;
 
 static snceCacheOptions Options(uint64_t entries) {
-  snceCacheOptions options = {
-      .entries = entries, .timeoutSec = {100, 86400}, .matchAddress = true};
+  snceCacheOptions options = {.entries = entries,
+                              .timeoutSec = {100, 86400},
+                              .matchAddress = true,
+                              .clockSkewSec = 2};
 
   return options;
 }

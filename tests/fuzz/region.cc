@@ -69,6 +69,7 @@ snceCacheOptions OptionsNth(unsigned which) {
   options.timeoutSec[SNCE_CLASS_SSL3] = which / 64 % 2 ? 7 : 86400;
   options.matchAddress = which / 16 % 2 == 0;
   options.unlisted = which / 32 % 2 != 0;
+  options.clockSkewSec = which / 64 % 2 ? 300 : 2;
   return options;
 }
 
@@ -392,12 +393,12 @@ class Input {
     return record.c & 0x40 ? sandbox_->region() : region_;
   }
 
-  snceServerId IdFor(const Record& record) const {
+  snceServerId IdFor(const Record& record, const snceRegion* region) const {
     const uint32_t which = record.a % 8;
-    if (which < 5) return {which, 1};
+    if (which < 5) return {which, 1, region->identity};
     if (which < 7) return found_;
     return {uint32_t(record.value >> 32) % (SNCE_SERVERS + 4),
-            uint32_t(record.value)};
+            uint32_t(record.value), region->identity};
   }
 
   static snceTime NowFor(const Record& record) {
@@ -416,7 +417,7 @@ class Input {
     snceRegion* region = RegionFor(record);
     const bool reading = region->access == SNCE_ACCESS_READ;
     const bool working = region->access == SNCE_ACCESS_WORK;
-    const snceServerId id = IdFor(record);
+    const snceServerId id = IdFor(record, region);
     const snceCache cache = snceRegion_Cache(region, id);
     const snceCacheOptions options = OptionsNth(record.d);
     const char* name = kNames[record.d % std::size(kNames)];
@@ -623,7 +624,7 @@ class Input {
   const unsigned use_;
   snceRegion* region_ = nullptr;
   snceRegion* second_ = nullptr;
-  snceServerId found_ = {0, 1};
+  snceServerId found_ = {0, 1, 0};
   uint64_t meanwhile_ = 0;
   bool forged_ = false, forged_header_ = false, armed_ = false;
   snceSession answer_;

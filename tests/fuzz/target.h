@@ -40,7 +40,7 @@ class Targets {
     uint64_t range;
     uint64_t set;  // offset
     unsigned way;
-    snceServerId id;
+    snceLocalId id;
   };
   Slot SlotOf(const Record& record) const;
   // That of the session that it means; false if there is none.
@@ -49,7 +49,7 @@ class Targets {
  private:
   struct Table {
     uint64_t offset, sets, range;
-    snceServerId id;
+    snceLocalId id;
   };
 
   struct Known {

@@ -279,6 +279,47 @@ TEST_F(HostsTest, AChangeCountsForTheSessionsThatAreThere) {
   EXPECT_EQ(300u, Figures(nullptr).ssl3TimeoutSec);
 }
 
+TEST_F(HostsTest, AClockThatIsSetBackByMoreThanTheSkewMeansAFullHandshake) {
+  Add("a.example");
+  SSLServerCacheParams params = Params(100, 0);
+  params.clockSkewSec = 300;
+  ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", &params));
+  const struct {
+    const char* name;
+    PRTime skew;
+  } caches[] = {{"a.example", 2 * kSecond},
+                {"b.example", 300 * kSecond},
+                {"c.example", 2 * kSecond}};
+  for (const auto& cache : caches) {
+    EXPECT_FALSE(Resumes(cache.name, kStart));
+    EXPECT_TRUE(Resumes(cache.name, kStart - cache.skew)) << cache.name;
+    EXPECT_FALSE(Resumes(cache.name, kStart - cache.skew - 1)) << cache.name;
+  }
+  for (const char* name : {"a.example", "b.example", "*"}) {
+    EXPECT_EQ(1u, Figures(name).missesFuture) << name;
+    EXPECT_EQ(0u, Figures(name).missesExpired) << name;
+    EXPECT_EQ(2u, Figures(name).live) << name;
+  }
+}
+
+TEST_F(HostsTest, TheClockSkewIsTwoSecondsOrWhatAnApplicationAsksForUpTo300) {
+  const struct {
+    PRUint32 asked, given;
+  } skews[] = {{0, 2}, {1, 1}, {300, 300}, {301, 300}, {PR_UINT32_MAX, 300}};
+  for (const auto& skew : skews) {
+    SSLServerCacheParams params = Params(100, 0);
+    params.clockSkewSec = skew.asked;
+    ASSERT_EQ(SECSuccess, SSL_AddServerCache("a.example", &params));
+    EXPECT_EQ(skew.given, List()["a.example"].clockSkewSec);
+    params.clockSkewSec = 77;
+    ASSERT_EQ(SECSuccess, SSL_ChangeServerCache("a.example", &params));
+    EXPECT_EQ(77u, List()["a.example"].clockSkewSec);
+    ASSERT_EQ(SECSuccess, SSL_ChangeServerCache(nullptr, &params));
+    EXPECT_EQ(77u, List()["*"].clockSkewSec);
+    ASSERT_EQ(SECSuccess, SSL_RemoveServerCache("a.example"));
+  }
+}
+
 TEST_F(HostsTest, TheDefaultCacheChangesByTheNameNull) {
   SSLServerCacheParams params = Params(2000, 20);
   ASSERT_EQ(SECSuccess, SSL_ChangeServerCache(nullptr, &params));
@@ -324,6 +365,69 @@ TEST_F(HostsTest, ASocketBoundToARemovedCacheNeverReachesItsSuccessor) {
     EXPECT_EQ(resumed, connection.resumed());
     EXPECT_EQ(0u, Figures("a.example").inserts);
   }
+}
+
+// Numbers and generations begin anew in every region, and b.example gets those
+// that a.example had before.
+TEST_F(HostsTest, NothingThatBelongedToACacheReachesOneOfALaterRegion) {
+  ConnectOptions options;
+  options.url = "c.example";
+  Add("a.example");
+  PRFileDesc* model = SSL_ImportFD(nullptr, PR_NewTCPSocket());
+  Identity identity = FindIdentity("rsa");
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerCert(model, identity.cert, identity.key,
+                                             nullptr, 0));
+  CERT_DestroyCertificate(identity.cert);
+  SECKEY_DestroyPrivateKey(identity.key);
+  ASSERT_EQ(SECSuccess, SSL_BindServerCache(model, "a.example"));
+  LoneSocket server(true);
+  ASSERT_EQ(SECSuccess, SSL_BindServerCache(server.fd(), "a.example"));
+  ShimNoteOrigin(server.fd());
+  ShimFields fields = SampleFields(1, kStart);
+  Sid in_flight(ShimNewSid(&fields, nullptr));
+  ShimSetOrigin(in_flight.get(), server.fd());
+  const PRUint32 number = ShimBoundCache(server.fd());
+  EXPECT_FALSE(Resumes("c.example", kStart, "a.example"));
+  Connection bound(&listener_, options);
+  ASSERT_EQ(SECSuccess, SSL_BindServerCache(bound.server(), "a.example"));
+
+  SSL_ShutdownServerSessionIDCache();
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr));
+  Add("b.example");
+  LoneSocket other(true);
+  ASSERT_EQ(SECSuccess, SSL_BindServerCache(other.fd(), "b.example"));
+  ASSERT_EQ(number, ShimBoundCache(other.fd()));
+
+  // The session of a handshake that the Shutdown came in the middle of.
+  ShimCache(server.fd(), in_flight.get());
+  EXPECT_FALSE(ShimIsInServerCache(in_flight.get()));
+  // A connection, and one that is made after a model.
+  ASSERT_TRUE(bound.Handshake());
+  EXPECT_FALSE(bound.resumed());
+  Connection modelled(&listener_, options);
+  ASSERT_TRUE(SSL_ReconfigFD(model, modelled.server()));
+  ASSERT_EQ(number, ShimBoundCache(modelled.server()));
+  ASSERT_TRUE(modelled.Handshake());
+  EXPECT_EQ(0u, Figures("b.example").inserts);
+  EXPECT_EQ(0u, Figures("b.example").removals);
+  EXPECT_EQ(0u, Figures(nullptr).inserts);
+  PR_Close(model);
+}
+
+TEST_F(HostsTest, AnInstanceOfAnEarlierRegionIsMadeAnew) {
+  ShimInstance one = {}, two = {};
+  ASSERT_EQ(SECSuccess, ShimConfigInstance(&one, 100, 0, 10));
+  ShimInstance old = one;
+  SSL_ShutdownServerSessionIDCache();
+  ASSERT_EQ(SECSuccess, ShimConfigInstance(&two, 100, 0, 600));
+  ASSERT_EQ(600u, Figures("instance-0").ssl3TimeoutSec);
+  // It changes nothing of the one that has its number now, ...
+  ASSERT_EQ(SECSuccess, ShimConfigInstance(&one, 100, 0, 20));
+  EXPECT_EQ(600u, Figures("instance-0").ssl3TimeoutSec);
+  EXPECT_EQ(20u, Figures("instance-1").ssl3TimeoutSec);
+  // ... nor does it remove it.
+  ASSERT_EQ(SECSuccess, ShimShutdownInstance(&old));
+  EXPECT_EQ(600u, Figures("instance-0").ssl3TimeoutSec);
 }
 
 // Tickets are under one key for all, but of one cache each.

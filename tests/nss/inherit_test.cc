@@ -125,6 +125,89 @@ TEST_F(InheritTest, TwiceIsFine) {
   EXPECT_EQ(0, InheritError(Inheritance()));
 }
 
+// The string with another number, and that descriptor.
+std::string OverDescriptor(const std::string& string, int fd) {
+  const size_t from = string.find(':') + 1;
+  return string.substr(0, from) + std::to_string(fd) +
+         string.substr(string.find(':', from));
+}
+
+size_t CountMappings() {
+  size_t count = 0;
+  char line[1024];
+  FILE* maps = fopen("/proc/self/maps", "r");
+  while (fgets(line, sizeof(line), maps))
+    count += strstr(line, "/memfd:sslsnce") != nullptr;
+  fclose(maps);
+  return count;
+}
+
+TEST_F(InheritTest, AThousandTimesByAnotherDescriptorLeavesNothingBehind) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
+  Put(1);
+  const int fd = dup(MemoryDescriptors().at(0));
+  ASSERT_LE(0, fd);
+  const std::string string = OverDescriptor(Inheritance(), fd);
+  const size_t mappings = CountMappings();
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(0, InheritError(string)) << i;
+  EXPECT_EQ(mappings, CountMappings());
+  EXPECT_EQ(2u, MemoryDescriptors().size());
+  // It stays the caller's, and the cache does not need it.
+  EXPECT_EQ(0, close(fd));
+  EXPECT_EQ(PR_BAD_DESCRIPTOR_ERROR, InheritError(string));
+  EXPECT_EQ(0, InheritError(Inheritance()));
+  EXPECT_TRUE(Has(1));
+  EXPECT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
+}
+
+// A process that is told of a cache which is not its own keeps the descriptor
+// that it was told of.
+STAGE(InheritAnotherCacheLater) {
+  const std::string parents = Inheritance();
+  STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) == SECSuccess);
+  const size_t mappings = CountMappings();
+  for (int i = 0; i < 1000; ++i)
+    STAGE_CHECK(InheritError(parents) == PR_INVALID_STATE_ERROR);
+  STAGE_CHECK(CountMappings() == mappings);
+  STAGE_CHECK(MemoryDescriptors().size() == 2);
+  SSL_ShutdownServerSessionIDCache();
+  STAGE_CHECK(InheritError(parents) == 0);
+  StartNss();
+  STAGE_CHECK(Has(1));
+  return 0;
+}
+
+TEST_F(InheritTest, AStringOfAnotherCacheCostsNeitherMappingNorDescriptor) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
+  Put(1);
+  EXPECT_EQ(0, InExec("InheritAnotherCacheLater", {}));
+}
+
+// posix_spawn runs no fork handlers.
+STAGE(InheritAfterTheParentsShutdown) {
+  char c;
+  STAGE_CHECK(read(std::stoi(args[0]), &c, 1) == 0);
+  STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
+  StartNss();
+  STAGE_CHECK(Has(1));
+  return 0;
+}
+
+TEST_F(InheritTest, ASpawnedWorkerInheritsAfterItsParentsShutdown) {
+  int held[2];
+  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
+  Put(1);
+  ASSERT_EQ(0, pipe(held));
+  ASSERT_EQ(0, fcntl(held[1], F_SETFD, FD_CLOEXEC));
+  const pid_t pid =
+      Spawn("InheritAfterTheParentsShutdown", {std::to_string(held[0])});
+  ASSERT_LT(0, pid);
+  SSL_ShutdownServerSessionIDCache();
+  close(held[0]);
+  close(held[1]);
+  EXPECT_EQ(0, WaitForChild(pid));
+}
+
 TEST_F(InheritTest, AForkedChildSharesTheCache) {
   ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
   Put(1);

@@ -67,8 +67,9 @@ Secrets PlantedSecrets() {
 
 class SecretTest : public NssTest {
  protected:
-  void Configure() {
-    ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(1000, 0, 300, nullptr));
+  void Configure(PRBool shared = PR_TRUE) {
+    ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCacheWithOpt(
+                              0, 300, nullptr, 1000, 0, 0, shared));
     ASSERT_EQ(1u, MemoryDescriptors().size());
     // Of the test's own, so that it outlives the cache's.
     region_ = dup(MemoryDescriptors()[0]);
@@ -176,8 +177,9 @@ TEST_F(SecretTest, OfAFlushedCacheIsWiped) {
   EXPECT_EQ(0u, wrapped_.CountInFile(region_));
 }
 
+// One that was exported goes with the last process that has its descriptor.
 TEST_F(SecretTest, IsDroppedAtShutdownWithAllElse) {
-  Configure();
+  Configure(PR_FALSE);
   ResumeOnce();
   ASSERT_EQ(SECSuccess, SSL_ShutdownServerSessionIDCache());
   EXPECT_EQ(0u, wrapped_.CountInFile(region_));

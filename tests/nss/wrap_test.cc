@@ -359,7 +359,8 @@ bool IsResumed(PRFileDesc* fd) {
          info.resumed;
 }
 
-const PRIntervalTime kTimeout = PR_SecondsToInterval(20);
+// Not at start-up, which would initialize NSPR in every test.
+PRIntervalTime Timeout() { return PR_SecondsToInterval(20); }
 
 Outcome Serve(int listener, const Order& order) {
   Outcome outcome;
@@ -374,15 +375,15 @@ Outcome Serve(int listener, const Order& order) {
   sni_calls = 0;
   if (order.sni[0]) SSL_SNISocketConfigHook(fd, ChooseBySni, nullptr);
   SSL_ResetHandshake(fd, PR_TRUE);
-  ok = ok && SSL_ForceHandshakeWithTimeout(fd, kTimeout) == SECSuccess &&
-       PR_Send(fd, "x", 1, 0, kTimeout) == 1;
+  ok = ok && SSL_ForceHandshakeWithTimeout(fd, Timeout()) == SECSuccess &&
+       PR_Send(fd, "x", 1, 0, Timeout()) == 1;
   outcome.ok = ok;
   outcome.error = ok ? 0 : PR_GetError();
   outcome.resumed = ok && IsResumed(fd);
   outcome.answers_name = ShimAnswersServerName(fd);
   outcome.sni_calls = sni_calls;
   CopyName(SSL_LocalCertificate(fd), outcome.cert);
-  if (ok) PR_Recv(fd, &byte, 1, 0, kTimeout);  // until the client closes
+  if (ok) PR_Recv(fd, &byte, 1, 0, Timeout());  // until the client closes
   PR_Close(fd);
   return outcome;
 }
@@ -490,14 +491,14 @@ class Site {
     SetUpSocket(fd, order);
     SSL_SetURL(fd, (offered + ".example").c_str());
     SSL_SetSockPeerID(fd, client.c_str());
-    bool ok = PR_Connect(fd, &addr, kTimeout) == PR_SUCCESS;
+    bool ok = PR_Connect(fd, &addr, Timeout()) == PR_SUCCESS;
     DoNotDelay(fd);
     if (wanted != offered) {
       ok = ok && ShimOfferAs(fd, (wanted + ".example").c_str());
     }
     ok = ok && SSL_ResetHandshake(fd, PR_FALSE) == SECSuccess &&
-         SSL_ForceHandshakeWithTimeout(fd, kTimeout) == SECSuccess &&
-         PR_Recv(fd, &byte, 1, 0, kTimeout) == 1;
+         SSL_ForceHandshakeWithTimeout(fd, Timeout()) == SECSuccess &&
+         PR_Recv(fd, &byte, 1, 0, Timeout()) == 1;
     bool resumed = ok && IsResumed(fd);
     CopyName(ok ? SSL_PeerCertificate(fd) : nullptr, name);
     *seen = name;
@@ -745,9 +746,9 @@ TEST_F(WrapProcessesTest, AfterShutdownAndConfigOldTicketsAreFullHandshakes) {
       EXPECT_EQ(expected, connection.resumed());
       // The ticket of TLS 1.3 comes after the handshake.
       char byte;
-      PR_Send(connection.server(), "x", 1, 0, kTimeout);
-      for (int i = 0;
-           i < 1000 && PR_Recv(connection.client(), &byte, 1, 0, kTimeout) != 1;
+      PR_Send(connection.server(), "x", 1, 0, Timeout());
+      for (int i = 0; i < 1000 &&
+                      PR_Recv(connection.client(), &byte, 1, 0, Timeout()) != 1;
            ++i) {
         usleep(1000);
       }

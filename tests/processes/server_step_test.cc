@@ -70,7 +70,7 @@ class SnceServerStep : public ::testing::Test {
     }
   }
   static snceCache Named(const Region& region, const char* name) {
-    snceServerId id = {SNCE_SERVERS_MAX, 0};
+    snceServerId id = IdOf(region.get(), SNCE_SERVERS_MAX, 0);
     Find(region.get(), name, &id);
     return snceRegion_Cache(region.get(), id);
   }
@@ -100,7 +100,8 @@ class SnceServerStep : public ::testing::Test {
       ASSERT_EQ(SNCE_OK, answer_.Lookup(region.cache(), inDefault.Key(), now_));
       ASSERT_EQ("", answer_.Differs(inDefault));
     }
-    ASSERT_EQ(Stays(region).id, Choose(region.get(), "stays.example"));
+    ASSERT_EQ(snceCache_Id(Stays(region)),
+              Choose(region.get(), "stays.example"));
     snceServerId id;
     ASSERT_EQ(SNCE_OK, Add(region.get(), "next.example", Small(32), &id));
     const snceCache next = snceRegion_Cache(region.get(), id);
@@ -213,10 +214,10 @@ TEST_F(SnceServerStep, ARemovalIsDoneOrNotBegun) {
   DieEverywhere(
       "removing",
       [](const Region& region) {
-        return snceServer_Remove(region.get(), Old(region).id);
+        return snceServer_Remove(region.get(), snceCache_Id(Old(region)));
       },
       [&](const Region& region, uint64_t) {
-        const snceServerId id = {2, 1};
+        const snceServerId id = IdOf(region.get(), 2, 1);
         const snceCache cache = snceRegion_Cache(region.get(), id);
         snceServerId found;
         const bool lives = Find(region.get(), "old.example", &found) == SNCE_OK;
@@ -285,7 +286,8 @@ TEST_F(SnceServerStep, ShrinkingKeepsTheNewestAtEveryStage) {
         const snceKey key = youngest.Key();
         ASSERT_EQ(SNCE_OK, snceCache_Remove(cache, &key));
         ASSERT_EQ(9u, CountOld(cache));
-        ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), cache.id));
+        ASSERT_EQ(SNCE_OK,
+                  snceServer_Remove(region.get(), snceCache_Id(cache)));
         ASSERT_EQ(0u, Secrets(region));
       });
 }
@@ -328,7 +330,7 @@ TEST_F(SnceServerStep, AWriterWokenAfterItsServerWentDoesNoHarm) {
     const uint32_t number = old.id.number;
     Stepper writer([&] { return Nth(100).Insert(old, now_); });
     if (!writer.Step(point)) break;
-    ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), old.id));
+    ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), snceCache_Id(old)));
     const snceCache next = AddServer(region.get(), "old.example", 32);
     ASSERT_EQ(number, next.id.number);
     for (uint64_t serial = 0; serial < kSessions; ++serial)

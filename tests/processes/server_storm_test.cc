@@ -145,7 +145,7 @@ void Serve(snceRegion* region, Answer* answer, uint64_t dice, Tally* tally) {
   const uint64_t which = dice % kNames;
   snceServerId id = Choose(region, AskedForNth(which));
   if (dice >> 56 == 0 && dead != 0)
-    id = snceServerId{uint32_t(dead >> 32), uint32_t(dead)};
+    id = IdOf(region, uint32_t(dead >> 32), uint32_t(dead));
   if (id == kDefault) return;
   ++tally->chosen;
   const snceCache cache = snceRegion_Cache(region, id);

@@ -74,7 +74,7 @@ snceResult AddNew(const Stage& stage) {
 }
 
 snceResult RemoveOld(const Stage& stage) {
-  return snceServer_Remove(stage.get(), snceServerId{2, 1});
+  return snceServer_Remove(stage.get(), IdOf(stage.get(), 2, 1));
 }
 
 snceResult Shrink(snceCache cache) {
@@ -109,7 +109,8 @@ void ExpectAdded(const Stage& stage, bool there) {
 }
 
 void ExpectRemoved(const Stage& stage, bool gone) {
-  const snceCache cache = snceRegion_Cache(stage.get(), snceServerId{2, 1});
+  const snceCache cache =
+      snceRegion_Cache(stage.get(), IdOf(stage.get(), 2, 1));
   snceServerId id;
   ASSERT_EQ(gone ? SNCE_MISS : SNCE_OK,
             Find(stage.get(), "*.old.example", &id));
@@ -330,7 +331,7 @@ std::vector<Scenario> ServerScenarios() {
             snceServerId id;
             ASSERT_EQ(SNCE_MISS, Find(stage.get(), "*.old.example", &id));
             ASSERT_EQ(0u, Stage::CountOld(snceRegion_Cache(
-                              stage.get(), snceServerId{2, 1})));
+                              stage.get(), IdOf(stage.get(), 2, 1))));
           },
           [](const Stage& stage, const Passed& passed) {
             ExpectNumber(stage, passed("add-published") ? 3 : 2);

@@ -69,7 +69,7 @@ Stage::Stage(const Stage& other) : Region(AttachToCopy(other)) {
 }
 
 snceCache Stage::Named(const char* name) const {
-  snceServerId id = {SNCE_SERVERS_MAX, 0};
+  snceServerId id = IdOf(get(), SNCE_SERVERS_MAX, 0);
   snce_test::Find(get(), name, &id);
   return snceRegion_Cache(get(), id);
 }

@@ -27,6 +27,7 @@ snceCacheOptions Options(uint64_t entries) {
   options.entries = entries;
   options.timeoutSec[SNCE_CLASS_SSL2] = 100;
   options.timeoutSec[SNCE_CLASS_SSL3] = 86400;
+  options.clockSkewSec = SNCE_CLOCK_SKEW_MAX;
   return options;
 }
 

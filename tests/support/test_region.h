@@ -23,7 +23,8 @@ inline void PrintTo(snceResult result, std::ostream* out) {
 
 namespace snce_test {
 
-// Options for |entries| sessions with timeouts of 100 and 86400 seconds.
+// Options for |entries| sessions with timeouts of 100 and 86400 seconds, and as
+// much clock skew as there can be.
 snceCacheOptions Options(uint64_t entries);
 
 // Region closes itself. It fails the test if it cannot be made.

@@ -12,7 +12,7 @@ namespace snce_test {
 
 snceCache AddServer(snceRegion* region, const std::string& name,
                     uint64_t entries) {
-  snceServerId id = {SNCE_SERVERS_MAX, 0};
+  snceServerId id = IdOf(region, SNCE_SERVERS_MAX, 0);
   EXPECT_EQ(SNCE_OK, Add(region, name, Options(entries), &id)) << name;
   return snceRegion_Cache(region, id);
 }

@@ -13,17 +13,25 @@
 #include "sslsnce/snce.h"
 #include "test_region.h"
 
+// No region has the identity 0: an id that has it is compared without.
 inline bool operator==(snceServerId a, snceServerId b) {
-  return a.number == b.number && a.generation == b.generation;
+  return a.number == b.number && a.generation == b.generation &&
+         (a.region == b.region || a.region == 0 || b.region == 0);
 }
 inline bool operator!=(snceServerId a, snceServerId b) { return !(a == b); }
 inline void PrintTo(snceServerId id, std::ostream* out) {
-  *out << id.number << "." << id.generation;
+  *out << id.number << "." << id.generation << " of " << id.region;
 }
 
 namespace snce_test {
 
-constexpr snceServerId kDefault = {0, 1};
+constexpr snceServerId kDefault = {0, 1, 0};
+
+// An id of |region|, whether there is such a server or not.
+inline snceServerId IdOf(const snceRegion* region, uint32_t number,
+                         uint32_t generation) {
+  return {number, generation, snceServer_Choose(region, nullptr, 0).region};
+}
 
 inline const uint8_t* BytesOf(const std::string& name) {
   return reinterpret_cast<const uint8_t*>(name.data());

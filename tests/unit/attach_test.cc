@@ -667,6 +667,70 @@ TEST_F(SnceInherit, AnExportedRegionCanBeInherited) {
   // Not closed: both own the one descriptor. See processes/exec_test.cc.
 }
 
+// A child of posix_spawn, say, has the descriptor, and has not come to it yet.
+TEST_F(SnceInherit, AnExportedRegionKeepsItsSessionsForWhoHasTheDescriptor) {
+  Session(1, 1, kEverything).Insert(region_.cache(), At(kStart));
+  const int fd = dup(region_.fd());
+  region_.Close();
+  snceRegion* attached = nullptr;
+  ASSERT_EQ(SNCE_OK, snceRegion_Attach(&attached, fd, SNCE_ACCESS_WORK));
+  EXPECT_EQ(SNCE_OK, Find(snceRegion_DefaultCache(attached),
+                          Session(1, 1, kEverything), At(kStart)));
+  snceRegion_Close(attached);
+}
+
+TEST_F(SnceInherit, ARegionThatWasNotExportedIsDroppedByItsOnlyProcess) {
+  Region region(1000, /*inheritable=*/true);
+  const int fd = dup(region.fd());
+  region.Close();
+  EXPECT_EQ(0u, DataBytes(fd));
+  close(fd);
+}
+
+TEST_F(SnceInherit, ARegionKnowsItsStringByAnyDescriptor) {
+  const size_t mappings = MappingsOf(region_.fd()).size();
+  const int descriptors = OpenDescriptors();
+  const int other = dup(region_.fd());
+  const size_t from = string_.find(':') + 1;
+  const std::string rest = string_.substr(string_.find(':', from));
+  const std::string by_other = "snce1:" + std::to_string(other) + rest;
+  Region another(1000, /*inheritable=*/true);
+  char anothers[SNCE_STRING_MAX];
+  ASSERT_EQ(SNCE_OK,
+            snceRegion_Export(another.get(), anothers, sizeof(anothers)));
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(SNCE_OK, snceRegion_IsNamed(region_.get(), string_.c_str()));
+    ASSERT_EQ(SNCE_OK, snceRegion_IsNamed(region_.get(), by_other.c_str()));
+    ASSERT_EQ(SNCE_MISS, snceRegion_IsNamed(region_.get(), anothers));
+    ASSERT_EQ(SNCE_OK, snceRegion_CheckString(by_other.c_str()));
+    ASSERT_EQ(SNCE_OK, snceRegion_CheckString(anothers));
+  }
+  // Its name, but another file or none behind the descriptor.
+  for (int fd : {0, another.fd(), 999999})
+    EXPECT_EQ(SNCE_MISS, snceRegion_IsNamed(
+                             region_.get(),
+                             ("snce1:" + std::to_string(fd) + rest).c_str()))
+        << fd;
+  for (const std::string& bad : {std::string(), string_ + "0", by_other + " "})
+    EXPECT_EQ(SNCE_BAD_STRING, snceRegion_IsNamed(region_.get(), bad.c_str()));
+  EXPECT_EQ(SNCE_BAD_STRING, snceRegion_IsNamed(region_.get(), nullptr));
+  another.Close();
+  EXPECT_EQ(0, close(other));
+  EXPECT_EQ(SNCE_MISS, snceRegion_IsNamed(region_.get(), by_other.c_str()));
+  EXPECT_EQ(SNCE_BAD_DESCRIPTOR, snceRegion_CheckString(by_other.c_str()));
+  EXPECT_EQ(mappings, MappingsOf(region_.fd()).size());
+  EXPECT_EQ(descriptors, OpenDescriptors());
+}
+
+TEST_F(SnceInherit, AStringTellsHowLargeItsRegionIs) {
+  EXPECT_EQ(snceRegion_Bytes(region_.get()),
+            snceRegion_StringBytes(string_.c_str()));
+  for (size_t len = 0; len < string_.size(); ++len)
+    EXPECT_EQ(0u, snceRegion_StringBytes(string_.substr(0, len).c_str()));
+  EXPECT_EQ(0u, snceRegion_StringBytes((string_ + "0").c_str()));
+  EXPECT_EQ(0u, snceRegion_StringBytes(nullptr));
+}
+
 TEST_F(SnceInherit, StringsCutOffAnywhereAreRefused) {
   for (size_t len = 0; len < string_.size(); ++len)
     EXPECT_EQ(SNCE_BAD_STRING, Inherit(string_.substr(0, len))) << len;

@@ -88,7 +88,8 @@ TEST_F(SnceHeap, EveryRangeHasAPlaceOfItsOwn) {
           result = snceCache_Flush(caches[which]);
           break;
         default:
-          result = snceServer_Remove(region_->get(), caches[which].id);
+          result =
+              snceServer_Remove(region_->get(), snceCache_Id(caches[which]));
           caches.erase(caches.begin() + std::ptrdiff_t(which));
       }
     }
@@ -108,7 +109,7 @@ TEST_F(SnceHeap, EveryRangeHasAPlaceOfItsOwn) {
   EXPECT_GT(full, 0u);
   for (const snceCache& cache : caches) {
     EXPECT_EQ(0u, FiguresOf(cache).corrupt);
-    EXPECT_EQ(SNCE_OK, snceServer_Remove(region_->get(), cache.id));
+    EXPECT_EQ(SNCE_OK, snceServer_Remove(region_->get(), snceCache_Id(cache)));
   }
   // Everything is free again.
   for (uint32_t number = 1; number <= SNCE_SERVERS_MAX; ++number) {
@@ -128,7 +129,7 @@ TEST_F(SnceHeap, TenThousandCyclesFitWhereOneDoes) {
         AddServer(region_->get(), "a.example", 100 + uint64_t(i) % 3000);
     snceCacheOptions options = Options(3000 - uint64_t(i) % 2900);
     ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &options)) << i;
-    ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), cache.id));
+    ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), snceCache_Id(cache)));
   }
 }
 
@@ -159,7 +160,7 @@ TEST_F(SnceHeap, WhatLayInARangeIsNothingInItsNextLife) {
   snceCacheOptions options = Options(60000);
   options.certificates = 200;
   auto add = [&](const std::string& name) {
-    snceServerId id = {0, 0};
+    snceServerId id = {0, 0, 0};
     EXPECT_EQ(SNCE_OK, Add(region_->get(), name, options, &id));
     return snceRegion_Cache(region_->get(), id);
   };
@@ -170,7 +171,7 @@ TEST_F(SnceHeap, WhatLayInARangeIsNothingInItsNextLife) {
   Range lay[2], lies[2];
   GetRanges(region_->get(), old.id.number, 0, lay);
   const int copy = CopyOf(region_->fd());
-  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), old.id));
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), snceCache_Id(old)));
   snceCache next;
   int tries = 0;
   for (;; ++tries) {
@@ -179,7 +180,7 @@ TEST_F(SnceHeap, WhatLayInARangeIsNothingInItsNextLife) {
     GetRanges(region_->get(), next.id.number, 0, lies);
     if (lies[0].offset == lay[0].offset && lies[1].offset == lay[1].offset)
       break;
-    ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), next.id));
+    ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), snceCache_Id(next)));
   }
   ASSERT_EQ(old.id.number, next.id.number);
   EXPECT_GT(tries, 2) << "a range is used again as late as can be";
@@ -225,7 +226,7 @@ TEST_F(SnceHeap, WhatIsStoredInAFreeRangeGoesWithLaterChanges) {
     Range ranges[2];
     GetRanges(region_->get(), cache.id.number, 0, ranges);
     freed.insert(freed.end(), ranges, ranges + 2);
-    ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), cache.id));
+    ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), snceCache_Id(cache)));
   }
   freed.push_back({snceRegion_Bytes(region_->get()) - 4096, 4096});
   snceCacheOptions options;

@@ -26,6 +26,7 @@ Looked Full(uint32_t age) {
   looked.nowSec = kNow;
   looked.timeoutSec[0] = 100;
   looked.timeoutSec[1] = 86400;
+  looked.aheadSec = 60;
   looked.ways = kAllWays;
   return looked;
 }
@@ -182,6 +183,7 @@ TEST(SnceLook, VectorsSeeInAnyWordsWhatLoopsSee) {
       }
     }
     looked.nowSec = wild ? uint32_t(next()) & 0x7fffffff : kNow;
+    looked.aheadSec = uint32_t(next() % 302);
     looked.timeoutSec[0] = uint32_t(next() >> (32 + next() % 32));
     looked.timeoutSec[1] = uint32_t(next() >> (32 + next() % 32));
     looked.ways = uint32_t(next()) & kAllWays;

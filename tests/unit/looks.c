@@ -28,7 +28,9 @@ static snceLookOrder OrderOf(const Looked *looked) {
 #define LOOK(name, called)                                                     \
   Seen Look##called(const Looked *looked) {                                    \
     const snceLookTimes times = {                                              \
-        looked->nowSec, {looked->timeoutSec[0], looked->timeoutSec[1]}};       \
+        looked->nowSec,                                                        \
+        {looked->timeoutSec[0], looked->timeoutSec[1]},                        \
+        looked->aheadSec};                                                     \
     _Alignas(SNCE_LINE) snceSet set;                                           \
     snceLook look;                                                             \
                                                                                \

@@ -24,6 +24,7 @@ typedef struct {
   uint64_t tag;
   uint32_t nowSec;
   uint32_t timeoutSec[2];
+  uint32_t aheadSec;
   uint32_t ways; /* of which the longest are asked for */
   int order;     /* ORDER_... */
 } Looked;

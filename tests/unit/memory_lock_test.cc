@@ -131,7 +131,7 @@ TEST_F(SnceMemoryLock, LetsTheCacheWorkGrowShrinkAndFlush) {
   EXPECT_EQ(0u, secrets.CountInFile(region.fd()));
   snceCache server = AddServer(region.get(), "a.example", 100);
   ASSERT_EQ(SNCE_OK, Session(1).Insert(server, now_));
-  EXPECT_EQ(SNCE_OK, snceServer_Remove(region.get(), server.id));
+  EXPECT_EQ(SNCE_OK, snceServer_Remove(region.get(), snceCache_Id(server)));
   EXPECT_TRUE(KernelSaysLocked(region.fd()));
 }
 

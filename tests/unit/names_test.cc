@@ -25,7 +25,7 @@ namespace {
 class SnceName : public ::testing::Test {
  protected:
   snceServerId Added(const std::string& name) {
-    return AddServer(region_.get(), name, 10).id;
+    return snceCache_Id(AddServer(region_.get(), name, 10));
   }
   snceServerId Chosen(const std::string& name) {
     return Choose(region_.get(), name);

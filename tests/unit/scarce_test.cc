@@ -113,7 +113,7 @@ TEST(SnceScarce, WithoutDescriptorsAllButMakingARegionWorks) {
   snceRegion* inherited = nullptr;
   snceRegion* made = nullptr;
   const snceCacheOptions options = Options(3000);
-  snceServerId id = {0, 0};
+  snceServerId id = {0, 0, 0};
   snceResult results[8];
   {
     NoDescriptors none;
@@ -182,7 +182,7 @@ TEST(SnceScarce, ARegionInLittleAddressSpaceHoldsWhatItWasMadeFor) {
   EXPECT_GE(CountFound(region.cache(), 0, 10000, At(kStart)), 9950u);
   // Virtual servers fill the rest; who finds no room is told, and changes
   // nothing.
-  snceServerId id = {0, 0};
+  snceServerId id = {0, 0, 0};
   int servers = 0;
   while (servers < 200 &&
          (result = Add(region.get(), "s" + std::to_string(servers), options,

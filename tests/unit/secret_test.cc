@@ -184,7 +184,7 @@ TEST_F(SnceSecrets, OfThoseThatASmallerCacheHasNoRoomForAreWiped) {
 TEST_F(SnceSecrets, OfARemovedVirtualServerAreWiped) {
   snceCache server = AddServer(region_.get(), "a.example", 300);
   Plant(server);
-  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), server.id));
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), snceCache_Id(server)));
   EXPECT_EQ(0u, Left());
 }
 

@@ -35,7 +35,7 @@ TEST_F(SnceServer, AFreshRegionHasTheDefaultCacheAlone) {
   EXPECT_EQ(kDefault, all[0].id);
   EXPECT_EQ("", NameOf(all[0]));
   EXPECT_EQ(100u, all[0].options.entries);
-  EXPECT_EQ(kDefault, region_.cache().id);
+  EXPECT_EQ(kDefault, snceCache_Id(region_.cache()));
 }
 
 TEST_F(SnceServer, AnAddedOneIsFoundAndListedAsItWasAsked) {
@@ -152,7 +152,7 @@ TEST_F(SnceServer, FlagsChangeLive) {
   ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
   EXPECT_EQ(SNCE_MISS, answer_.Lookup(cache, key, now_));
   EXPECT_EQ(1u, FiguresOf(cache).missesAddress);
-  EXPECT_EQ(cache.id, Choose(region_.get(), "a.example"));
+  EXPECT_EQ(snceCache_Id(cache), Choose(region_.get(), "a.example"));
   options.matchAddress = false;
   options.unlisted = true;
   ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
@@ -166,7 +166,7 @@ TEST_F(SnceServer, ARemovedOneTakesAndFindsNothing) {
   const snceKey key = session.Key();
   ASSERT_EQ(SNCE_OK, session.Insert(cache, now_));
   ASSERT_EQ(SNCE_OK, session.Insert(region_.cache(), now_));
-  EXPECT_EQ(SNCE_OK, snceServer_Remove(region_.get(), cache.id));
+  EXPECT_EQ(SNCE_OK, snceServer_Remove(region_.get(), snceCache_Id(cache)));
   snceServerId id;
   snceCacheOptions options = Options(10);
   snceFigures figures;
@@ -181,7 +181,7 @@ TEST_F(SnceServer, ARemovedOneTakesAndFindsNothing) {
   EXPECT_EQ(SNCE_GONE, snceCache_GetOptions(cache, &options));
   EXPECT_EQ(SNCE_GONE, snceCache_GetFigures(cache, &figures));
   EXPECT_EQ(now_.usec, snceCache_Expiry(cache, SNCE_CLASS_SSL3, now_).usec);
-  EXPECT_EQ(SNCE_GONE, snceServer_Remove(region_.get(), cache.id));
+  EXPECT_EQ(SNCE_GONE, snceServer_Remove(region_.get(), snceCache_Id(cache)));
   EXPECT_EQ(SNCE_OK, Find(region_.cache(), session, now_));
 }
 
@@ -189,10 +189,10 @@ TEST_F(SnceServer, ItsSuccessorIsNotReachedByItsId) {
   const snceCache old = AddServer(region_.get(), "a.example", 100);
   const Session session(1, 1, kEverything);
   ASSERT_EQ(SNCE_OK, session.Insert(old, now_));
-  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), old.id));
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), snceCache_Id(old)));
   const snceCache next = AddServer(region_.get(), "a.example", 100);
   EXPECT_EQ(old.id.number, next.id.number);
-  EXPECT_NE(old.id, next.id);
+  EXPECT_NE(snceCache_Id(old), snceCache_Id(next));
   EXPECT_EQ(SNCE_MISS, Find(next, session, now_));
   EXPECT_EQ(0u, FiguresOf(next).inserts);
   EXPECT_EQ(0u, FiguresOf(next).live);
@@ -212,7 +212,7 @@ TEST_F(SnceServer, ItsSecretsGoWithIt) {
   ASSERT_EQ(SNCE_OK, session.Insert(cache, now_));
   EXPECT_EQ(1u, CountInFile(region_.fd(), secret.data(), secret.size()));
   EXPECT_EQ(1u, CountInFile(region_.fd(), der.data(), der.size()));
-  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), cache.id));
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), snceCache_Id(cache)));
   EXPECT_EQ(0u, CountInFile(region_.fd(), secret.data(), secret.size()));
   EXPECT_EQ(0u, CountInFile(region_.fd(), der.data(), der.size()));
 }
@@ -224,16 +224,73 @@ TEST_F(SnceServer, TheDefaultCacheIsNeverRemoved) {
 
 TEST_F(SnceServer, IdsOfNoSenseNameNothing) {
   AddServer(region_.get(), "a.example", 100);
-  for (snceServerId id :
-       {snceServerId{1, 0}, snceServerId{1, 2}, snceServerId{1, UINT32_MAX},
-        snceServerId{2, 1}, snceServerId{0, 0}, snceServerId{0, 2},
-        snceServerId{SNCE_SERVERS_MAX, 1}, snceServerId{SNCE_SERVERS_MAX, 0},
-        snceServerId{SNCE_SERVERS_MAX + 1, 1}, snceServerId{UINT32_MAX, 1}}) {
+  const std::pair<uint32_t, uint32_t> kNone[] = {{1, 0},
+                                                 {1, 2},
+                                                 {1, UINT32_MAX},
+                                                 {2, 1},
+                                                 {0, 0},
+                                                 {0, 2},
+                                                 {SNCE_SERVERS_MAX, 1},
+                                                 {SNCE_SERVERS_MAX, 0},
+                                                 {SNCE_SERVERS_MAX + 1, 1},
+                                                 {UINT32_MAX, 1}};
+  for (const auto& none : kNone) {
+    const snceServerId id = IdOf(region_.get(), none.first, none.second);
     const snceCache cache = snceRegion_Cache(region_.get(), id);
     EXPECT_EQ(SNCE_GONE, Session(1).Insert(cache, now_));
     EXPECT_EQ(SNCE_MISS, Find(cache, Session(1), now_));
     EXPECT_NE(SNCE_OK, snceServer_Remove(region_.get(), id));
   }
+}
+
+// Numbers and generations are the same in every region.
+TEST_F(SnceServer, AnIdOfOneRegionNamesNothingInAnother) {
+  Region other(100);
+  const snceCacheOptions options = Options(50);
+  snceServerId ours, theirs;
+  ASSERT_EQ(SNCE_OK, Add(region_.get(), "a.example", options, &ours));
+  ASSERT_EQ(SNCE_OK, Add(other.get(), "b.example", options, &theirs));
+  ASSERT_EQ(ours.number, theirs.number);
+  ASSERT_EQ(ours.generation, theirs.generation);
+  EXPECT_NE(ours.region, theirs.region);
+  EXPECT_NE(ours, theirs);
+  for (snceServerId id : {ours, snceServerId{1, 1, 0}}) {
+    const snceCache cache = snceRegion_Cache(other.get(), id);
+    const Session session(1);
+    const snceKey key = session.Key();
+    snceCacheOptions now;
+    snceFigures figures;
+    EXPECT_EQ(SNCE_GONE, session.Insert(cache, now_));
+    EXPECT_EQ(SNCE_MISS, Find(cache, session, now_));
+    EXPECT_EQ(SNCE_MISS, snceCache_Remove(cache, &key));
+    EXPECT_EQ(SNCE_GONE, snceCache_Configure(cache, &options));
+    EXPECT_EQ(SNCE_GONE, snceCache_Flush(cache));
+    EXPECT_EQ(SNCE_GONE, snceCache_GetOptions(cache, &now));
+    EXPECT_EQ(SNCE_GONE, snceCache_GetFigures(cache, &figures));
+    EXPECT_EQ(SNCE_GONE, snceServer_Remove(other.get(), id));
+  }
+  EXPECT_EQ(theirs, Choose(other.get(), "b.example"));
+  EXPECT_EQ(0u, FiguresOf(snceRegion_Cache(other.get(), theirs)).inserts);
+}
+
+TEST_F(SnceServer, EveryWayToAnIdGivesTheSameOne) {
+  snceServerId added, found;
+  ASSERT_EQ(SNCE_OK, Add(region_.get(), "a.example", Options(50), &added));
+  ASSERT_EQ(SNCE_EXISTS, Add(region_.get(), "a.example", Options(50), &found));
+  EXPECT_EQ(added.region, found.region);
+  ASSERT_EQ(SNCE_OK, Find(region_.get(), "a.example", &found));
+  EXPECT_EQ(added.region, found.region);
+  EXPECT_EQ(added.region, Choose(region_.get(), "a.example").region);
+  EXPECT_EQ(added.region, Choose(region_.get(), "b.example").region);
+  EXPECT_EQ(added.region, snceCache_Id(region_.cache()).region);
+  for (const snceServerInfo& info : List(region_.get()))
+    EXPECT_EQ(added.region, info.id.region);
+  // In every process.
+  snceRegion* attached = nullptr;
+  ASSERT_EQ(SNCE_OK,
+            snceRegion_Attach(&attached, dup(region_.fd()), SNCE_ACCESS_READ));
+  EXPECT_EQ(added.region, Choose(attached, "a.example").region);
+  snceRegion_Close(attached);
 }
 
 TEST_F(SnceServer, ThereIsRoomForAThousandAndTwentyFourAndNoMore) {
@@ -249,13 +306,14 @@ TEST_F(SnceServer, ThereIsRoomForAThousandAndTwentyFourAndNoMore) {
   EXPECT_EQ(size_t{SNCE_SERVERS_MAX} + 1, List(region_.get()).size());
   for (int i = 0; i < SNCE_SERVERS_MAX; ++i) {
     ASSERT_EQ(SNCE_OK, Find(region_.get(), "host" + std::to_string(i), &id));
-    ASSERT_EQ(caches[i].id, id);
+    ASSERT_EQ(snceCache_Id(caches[i]), id);
     ASSERT_EQ(SNCE_OK, Session(i).Insert(caches[i], now_));
   }
   for (int i = 0; i < SNCE_SERVERS_MAX; ++i)
     ASSERT_EQ(1u, CountFound(caches[i], i, 1, now_));
   // One goes, one comes.
-  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), caches[500].id));
+  ASSERT_EQ(SNCE_OK,
+            snceServer_Remove(region_.get(), snceCache_Id(caches[500])));
   EXPECT_EQ(SNCE_OK, Add(region_.get(), "one.more", Options(10), &id));
   EXPECT_EQ(caches[500].id.number, id.number);
 }
@@ -289,13 +347,14 @@ TEST_F(SnceServer, AWorkerMayUseThemAndNotChangeThem) {
     Region worker(attached);
     snceServerId id;
     ASSERT_EQ(SNCE_OK, Find(worker.get(), "a.example", &id));
-    EXPECT_EQ(cache.id, id);
+    EXPECT_EQ(snceCache_Id(cache), id);
     const snceCache same = snceRegion_Cache(worker.get(), id);
     EXPECT_EQ(access == SNCE_ACCESS_WORK ? SNCE_OK : SNCE_READ_ONLY,
               Session(1).Insert(same, now_));
     EXPECT_EQ(1u, CountFound(same, 1, 1, now_));
     EXPECT_EQ(SNCE_READ_ONLY, Add(worker.get(), "b.example", Options(10), &id));
-    EXPECT_EQ(SNCE_READ_ONLY, snceServer_Remove(worker.get(), cache.id));
+    EXPECT_EQ(SNCE_READ_ONLY,
+              snceServer_Remove(worker.get(), snceCache_Id(cache)));
     EXPECT_EQ(SNCE_READ_ONLY, snceCache_Flush(same));
     EXPECT_EQ(2u, List(worker.get()).size());
   }
@@ -311,7 +370,8 @@ TEST_F(SnceServer, ComingAndGoingDoesNotUseTheRegionUp) {
         AddServer(region_.get(), "host" + std::to_string(i), 1 + i % 3000);
     ASSERT_EQ(SNCE_OK, Session(i, 1, kEverything).Insert(cache, now_)) << i;
     ASSERT_EQ(1u, CountFound(cache, i, 0, now_) + 1);
-    ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), cache.id)) << i;
+    ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), snceCache_Id(cache)))
+        << i;
     if (i == 10) memory = snceRegion_ResidentBytes(region_.get());
   }
   EXPECT_LE(snceRegion_ResidentBytes(region_.get()), memory + 65536);

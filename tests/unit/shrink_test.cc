@@ -46,7 +46,8 @@ std::vector<bool> Kept(snceCache cache, uint64_t count, int64_t step,
   for (uint64_t serial = 0; serial < count; ++serial) {
     const Session session =
         Session(serial, 0, shape).Created(At(kStart + int64_t(serial) * step));
-    const snceResult result = answer.Lookup(cache, session.Key(), At(kStart));
+    const snceResult result =
+        answer.Lookup(cache, session.Key(), session.get()->created);
     kept.push_back(result == SNCE_OK);
     if (result == SNCE_OK) {
       EXPECT_EQ("", answer.Differs(session));
@@ -111,7 +112,7 @@ TEST(SnceShrink, TimesOfAllAgesAreCutExactly) {
     EXPECT_EQ(keep, region.Figures().live);
     for (size_t i = 0; i < times.size(); ++i)
       EXPECT_EQ(i >= times.size() - keep ? SNCE_OK : SNCE_MISS,
-                Find(region.cache(), Session(i), At(INT64_MIN)))
+                Find(region.cache(), Session(i), At(times[i])))
           << i << " of " << keep;
   }
 }

@@ -4,6 +4,7 @@
 
 // When sessions die: by the timeout of their class, to the microsecond.
 #include <cstdint>
+#include <cstring>
 
 #include "gtest/gtest.h"
 #include "sslsnce/snce.h"
@@ -175,7 +176,7 @@ TEST_F(SnceTimeout, AnExpiredSessionMayBeStoredAnew) {
 TEST_F(SnceTimeout, TheClockMayStepBack) {
   const Session session = Made(1, SNCE_CLASS_SSL2);
   clock_.Advance(-3600 * kSecond);
-  EXPECT_EQ(SNCE_OK, FindNow(session));
+  EXPECT_EQ(SNCE_MISS, FindNow(session));
   clock_.Advance(3600 * kSecond + 50 * kSecond);
   EXPECT_EQ(SNCE_OK, FindNow(session));
   clock_.Advance(-10 * kSecond);
@@ -193,15 +194,76 @@ TEST_F(SnceTimeout, ASessionMetExpiredDoesNotComeBackWithTheClock) {
   EXPECT_EQ(0u, region_.Figures().live);
 }
 
-TEST_F(SnceTimeout, ASessionCreatedInTheFutureLivesForItsTimeoutFromThere) {
+TEST_F(SnceTimeout, ASessionCreatedAheadOfTheClockLivesForItsTimeoutFromThere) {
   const Session session =
       Session(1).Class(SNCE_CLASS_SSL2).Created(clock_.Now() + 500 * kSecond);
   ASSERT_EQ(SNCE_OK, session.Insert(cache_, clock_.Now()));
+  EXPECT_EQ(SNCE_MISS, FindNow(session));
+  clock_.Advance(200 * kSecond - 1);
+  EXPECT_EQ(SNCE_MISS, FindNow(session));
+  clock_.Advance(1);
   EXPECT_EQ(SNCE_OK, FindNow(session));
-  clock_.Advance(600 * kSecond - 1);
+  clock_.Advance(400 * kSecond - 1);
   EXPECT_EQ(SNCE_OK, FindNow(session));
   clock_.Advance(1);
   EXPECT_EQ(SNCE_MISS, FindNow(session));
+  EXPECT_EQ(2u, region_.Figures().missesFuture);
+  EXPECT_EQ(1u, region_.Figures().missesExpired);
+  EXPECT_EQ(1u, region_.Figures().wiped);
+}
+
+// A clock that is set back by a day would else give every session a day more.
+TEST_F(SnceTimeout, AClockThatIsSetBackLengthensNoSessionByMoreThanTheSkew) {
+  for (uint32_t skew : {0u, 1u, 2u, 60u, 299u, 300u}) {
+    snceCacheOptions options = Options(1000);
+    options.clockSkewSec = skew;
+    ASSERT_EQ(SNCE_OK, snceCache_Configure(cache_, &options));
+    snceCacheOptions now;
+    ASSERT_EQ(SNCE_OK, snceCache_GetOptions(cache_, &now));
+    EXPECT_EQ(skew, now.clockSkewSec);
+    for (snceClass which : {SNCE_CLASS_SSL2, SNCE_CLASS_SSL3}) {
+      clock_.Set(At(kStart));
+      const uint64_t misses = region_.Figures().missesFuture;
+      const Session session = Made(1, which);
+      clock_.Advance(-int64_t(skew) * kSecond);
+      EXPECT_EQ(SNCE_OK, FindNow(session)) << skew;
+      clock_.Advance(-1);
+      EXPECT_EQ(SNCE_MISS, FindNow(session)) << skew;
+      clock_.Advance(-86400 * kSecond);
+      EXPECT_EQ(SNCE_MISS, FindNow(session)) << skew;
+      EXPECT_EQ(misses + 2, region_.Figures().missesFuture);
+      // It was not taken out: the clock may be set right.
+      clock_.Set(At(kStart));
+      EXPECT_EQ(SNCE_OK, FindNow(session)) << skew;
+    }
+  }
+  EXPECT_EQ(0u, region_.Figures().wiped);
+  snceCacheOptions options = Options(1000);
+  options.clockSkewSec = SNCE_CLOCK_SKEW_MAX + 1;
+  EXPECT_EQ(SNCE_INVALID, snceCache_Configure(cache_, &options));
+}
+
+// A socket whose clock is right, and one whose clock is wrong, ask in turn.
+TEST_F(SnceTimeout, WhetherASessionIsOfTheFutureIsByTheClockOfWhoAsks) {
+  snceCacheOptions options = Options(1000);
+  options.clockSkewSec = 2;
+  ASSERT_EQ(SNCE_OK, snceCache_Configure(cache_, &options));
+  const Session session = Made(1, SNCE_CLASS_SSL3);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(SNCE_MISS, Find(cache_, session, At(kStart - 3 * kSecond)));
+    EXPECT_EQ(SNCE_OK, Find(cache_, session, At(kStart - 2 * kSecond)));
+    EXPECT_EQ(SNCE_OK, Find(cache_, session, At(kStart)));
+  }
+  EXPECT_EQ(20u, region_.Figures().hits);
+  EXPECT_EQ(10u, region_.Figures().missesFuture);
+}
+
+TEST_F(SnceTimeout, ASessionOfTheFutureLeavesNoSecretBehindInTheAnswer) {
+  const Session session = Made(1, SNCE_CLASS_SSL3);
+  memset(answer_.get()->state, 0, SNCE_STATE_BYTES);
+  ASSERT_EQ(SNCE_MISS,
+            answer_.Lookup(cache_, session.Key(), At(kStart - 400 * kSecond)));
+  for (uint8_t byte : answer_.session().state) EXPECT_EQ(0, byte);
 }
 
 TEST_F(SnceTimeout, EdgesOfTimeAreTimesLikeOthers) {
@@ -246,7 +308,8 @@ TEST_F(SnceTimeout, ASessionWhoseExpiryOverflowsLivesToTheEndOfTime) {
     const Session session =
         Session(1).Class(SNCE_CLASS_SSL2).Created(At(created));
     ASSERT_EQ(SNCE_OK, session.Insert(cache_, At(kStart)));
-    ASSERT_EQ(SNCE_OK, answer_.Lookup(cache_, session.Key(), At(kStart)));
+    EXPECT_EQ(SNCE_MISS, Find(cache_, session, At(kStart)));
+    ASSERT_EQ(SNCE_OK, answer_.Lookup(cache_, session.Key(), At(created)));
     EXPECT_EQ(INT64_MAX, answer_.session().expires.usec);
     EXPECT_EQ(SNCE_OK, Find(cache_, session, At(INT64_MAX - 1)));
     // Even then it is before the expiry that does not fit.
@@ -254,7 +317,7 @@ TEST_F(SnceTimeout, ASessionWhoseExpiryOverflowsLivesToTheEndOfTime) {
   }
 }
 
-TEST_F(SnceTimeout, ASessionWhoseAgeOverflowsIsDeadAndOneFromAheadIsNot) {
+TEST_F(SnceTimeout, ASessionWhoseAgeOverflowsIsDeadAndOneFromAheadOfTheFuture) {
   for (int64_t created : {INT64_MIN, -2 * kSecond}) {
     const Session session = Session(1).Created(At(created));
     ASSERT_EQ(SNCE_OK, session.Insert(cache_, At(created)));
@@ -263,14 +326,20 @@ TEST_F(SnceTimeout, ASessionWhoseAgeOverflowsIsDeadAndOneFromAheadIsNot) {
   }
   const Session ahead = Session(2).Created(At(INT64_MAX));
   ASSERT_EQ(SNCE_OK, ahead.Insert(cache_, At(INT64_MIN)));
-  EXPECT_EQ(SNCE_OK, Find(cache_, ahead, At(INT64_MIN)));
+  for (int64_t now : {INT64_MIN, INT64_MIN + 1, int64_t{-2}, int64_t{-1},
+                      int64_t{0}, INT64_MAX - 301 * kSecond})
+    EXPECT_EQ(SNCE_MISS, Find(cache_, ahead, At(now))) << now;
+  EXPECT_EQ(6u, region_.Figures().missesFuture);
+  EXPECT_EQ(SNCE_OK, Find(cache_, ahead, At(INT64_MAX - 300 * kSecond)));
 }
 
 TEST_F(SnceTimeout, TheClockMayStandAtTheEdgesOfTime) {
   const Session session = Made(1, SNCE_CLASS_SSL3);
-  EXPECT_EQ(SNCE_OK, Find(cache_, session, At(INT64_MIN)));
-  ASSERT_EQ(SNCE_OK, answer_.Lookup(cache_, session.Key(), At(0)));
+  EXPECT_EQ(SNCE_MISS, Find(cache_, session, At(INT64_MIN)));
+  EXPECT_EQ(SNCE_MISS, Find(cache_, session, At(0)));
+  EXPECT_EQ(2u, region_.Figures().missesFuture);
   EXPECT_EQ(SNCE_MISS, Find(cache_, session, At(INT64_MAX)));
+  EXPECT_EQ(1u, region_.Figures().missesExpired);
 }
 
 TEST_F(SnceTimeout, ExpiryAddsTheTimeoutOfTheClass) {

@@ -196,9 +196,9 @@ TEST(SnceWrap, ASerialThatWrapsTellsRangesApart) {
 TEST(SnceWrap, ATurnThatWrapsLeavesTheServerWhatItIs) {
   Region region(100);
   // The second of its number: a turn that ran over would make it the third.
-  ASSERT_EQ(SNCE_OK,
-            snceServer_Remove(region.get(),
-                              AddServer(region.get(), "a.example", 50).id));
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(),
+                                       snceCache_Id(AddServer(
+                                           region.get(), "a.example", 50))));
   const snceCache cache = AddServer(region.get(), "a.example", 50);
   ASSERT_EQ(2u, cache.id.generation);
   const uint32_t number = cache.id.number;
@@ -215,14 +215,14 @@ TEST(SnceWrap, ATurnThatWrapsLeavesTheServerWhatItIs) {
   EXPECT_LT(WordsLife(region.get(), number) & 0xffffff00, 0x10000u);
   snceServerId id;
   ASSERT_EQ(SNCE_OK, Find(region.get(), "a.example", &id));
-  EXPECT_EQ(cache.id, id);
+  EXPECT_EQ(snceCache_Id(cache), id);
 }
 
 TEST(SnceWrap, TheServerAfterTheLastGenerationIsNotItsPredecessor) {
   Region region(100);
   snceCache cache = AddServer(region.get(), "a.example", 50);
   const uint32_t number = cache.id.number;
-  ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), cache.id));
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), snceCache_Id(cache)));
   // The entry is free; the life that it had was the last but one.
   WordsSetLife(region.get(), number,
                (uint64_t{UINT32_MAX - 1} << 32) |
@@ -234,7 +234,7 @@ TEST(SnceWrap, TheServerAfterTheLastGenerationIsNotItsPredecessor) {
     ASSERT_EQ(SNCE_OK, Session(1).Insert(next, At(kStart)));
     EXPECT_EQ(SNCE_MISS, Find(cache, Session(1), At(kStart)));
     EXPECT_EQ(SNCE_GONE, Session(2).Insert(cache, At(kStart)));
-    ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), next.id));
+    ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), snceCache_Id(next)));
     cache = next;
   }
 }

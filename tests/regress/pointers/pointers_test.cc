@@ -139,7 +139,7 @@ TEST_F(Pointers, OfAClientNeedNoServerCache) {
 }
 
 TEST_F(Pointers, FollowTheSideThatTheHandshakeIsResetTo) {
-  LoneSocket socket(false);
+  LoneSocket socket(false, &now_);
   for (int round = 0; round < 2; ++round) {
     SSL_ResetHandshake(socket.fd(), PR_TRUE);
     Prepare(socket.fd());

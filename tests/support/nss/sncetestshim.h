@@ -96,7 +96,7 @@ void ShimNegotiatedName(PRFileDesc *fd, char name[300]);
 
 /* The ...Instance calls; all zero before it is configured. */
 typedef struct {
-  unsigned char opaque[16];
+  unsigned char opaque[32];
 } ShimInstance;
 SECStatus ShimConfigInstance(ShimInstance *instance, int entries, PRUint32 ssl2,
                              PRUint32 ssl3);

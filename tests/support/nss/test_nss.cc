@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -489,6 +490,30 @@ int InExec(const std::string& stage, const std::vector<std::string>& arguments,
     return 98;
   });
 }
+
+pid_t Spawn(const std::string& stage,
+            const std::vector<std::string>& arguments) {
+  std::string value = std::string(kStageVariable) + "=" + stage;
+  for (const std::string& argument : arguments) value += '\x1f' + argument;
+  Database();
+  std::vector<char*> environment;
+  for (char** at = environ; *at; ++at) environment.push_back(*at);
+  environment.push_back(&value[0]);
+  environment.push_back(nullptr);
+  char program[] = "nss-test-stage";
+  char* argv[] = {program, nullptr};
+  pid_t pid = -1;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  // gtest's own lines are not the stage's.
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  const int error = posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, argv,
+                                environment.data());
+  posix_spawn_file_actions_destroy(&actions);
+  return error == 0 ? pid : -1;
+}
+
+int WaitForChild(pid_t pid) { return WaitFor(pid); }
 
 void NssTest::SetUp() {
   StartNss();

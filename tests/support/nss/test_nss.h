@@ -7,6 +7,8 @@
 #ifndef SSLSNCE_TESTS_SUPPORT_NSS_TEST_NSS_H_
 #define SSLSNCE_TESTS_SUPPORT_NSS_TEST_NSS_H_
 
+#include <sys/types.h>
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -155,6 +157,12 @@ enum class Descriptors { kKeep, kOnlyMemory, kNone };
 // no memory file, kNone all of them.
 int InExec(const std::string& stage, const std::vector<std::string>& arguments,
            Descriptors descriptors = Descriptors::kKeep);
+
+// The same by posix_spawn, which runs no fork handlers. Returns the child's id,
+// or -1; the caller ends with WaitForChild, which returns what InFork does.
+pid_t Spawn(const std::string& stage,
+            const std::vector<std::string>& arguments);
+int WaitForChild(pid_t pid);
 
 // The numbers of this process's descriptors that are memory files.
 std::vector<int> MemoryDescriptors();

@@ -1,0 +1,27 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncestart.h: what a process needs before the cache's first call in it.
+ *
+ * A server may configure its cache before NSS_Init, from any thread. NSPR then
+ * initializes itself at the first call that any thread makes of it, and does that
+ * without a lock: several threads at once crash. So each call of the cache that
+ * may be a process's first one, and calls NSPR (PORT_SetError does), begins here.
+ */
+#ifndef SSLSNCE_NSS_SNCESTART_H
+#define SSLSNCE_NSS_SNCESTART_H
+
+#include "seccomon.h"
+
+SEC_BEGIN_PROTOS
+
+/* ssl_StartServerCache initializes NSPR and the texts of libssl's errors, once.
+ * Fails without memory for the texts. Any thread, at any time; later calls take
+ * one load. The thread is not cancelled in it. A fork waits for it, up to a
+ * second. */
+SECStatus ssl_StartServerCache(void);
+
+SEC_END_PROTOS
+
+#endif /* SSLSNCE_NSS_SNCESTART_H */
