@@ -5,7 +5,6 @@
 #include "snceinstance.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "secerr.h"
 #include "secport.h"
@@ -20,8 +19,7 @@
 /* Makes the virtual server of |cache| under the first name of its kind that is
  * free. The caller has the turn. */
 static SECStatus
-instance_Add(snceRegion *region, const snceCacheOptions *options,
-             cacheDesc *cache)
+instance_Add(snceRegion *region, snceCacheOptions *options, cacheDesc *cache)
 {
     snceResult result = SNCE_EXISTS;
     unsigned int number;
@@ -32,8 +30,7 @@ instance_Add(snceRegion *region, const snceCacheOptions *options,
         snceServerId id;
 
         (void)snprintf(name, sizeof name, "instance-%u", number);
-        result = snceServer_Add(region, (const PRUint8 *)name, strlen(name),
-                                options, &id);
+        result = ssl_AddServerCache(region, name, options, &id);
         if (result == SNCE_OK) {
             cache->id = ssl_IdOfServerCache(id);
             cache->configured = PR_TRUE;
@@ -81,8 +78,8 @@ SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
         PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         rv = SECFailure;
     } else if (cache->configured) {
-        rv = ssl_HostStatus(
-            snceCache_Configure(ssl_ServerCache(region, cache->id), &options));
+        rv = ssl_HostStatus(ssl_ChangeServerCache(
+            ssl_ServerCache(region, cache->id), &options));
     } else {
         rv = instance_Add(region, &options, cache);
     }
