@@ -154,9 +154,6 @@ SECStatus
 ssl_CloseUnlocked(sslCacheConfig *config, snceResult result, PRUint64 bytes,
                   snceCacheOptions *options)
 {
-    const char *then = config->strict ? "" : "; all caches are closed";
-    sslCacheFaultKind kind =
-        config->strict ? sslCacheFault_failed : sslCacheFault_note;
     unsigned int number = 0;
     unsigned int column = 0;
     char text[SSL_CACHE_TEXT_BYTES];
@@ -171,15 +168,13 @@ ssl_CloseUnlocked(sslCacheConfig *config, snceResult result, PRUint64 bytes,
         }
     }
     if (result == SNCE_EXISTS) {
-        ssl_AddCacheFault(config, kind, number, column,
+        ssl_AddCacheFault(config, sslCacheFault_unlocked, number, column,
                           "too late to lock the cache in memory: it is there "
-                          "already%s",
-                          then);
+                          "already");
     } else {
         ssl_TellLockLimit(text, sizeof text, bytes);
-        ssl_AddCacheFault(config, kind, number, column,
-                          "the cache cannot be locked in memory: %s%s", text,
-                          then);
+        ssl_AddCacheFault(config, sslCacheFault_unlocked, number, column,
+                          "the cache cannot be locked in memory: %s", text);
     }
     if (config->strict) {
         PORT_SetError(result == SNCE_EXISTS ? PR_INVALID_STATE_ERROR

@@ -83,8 +83,8 @@ log_ToSyslog(const char *line, size_t len)
     if (fd < 0) {
         return;
     }
-    (void)sendto(fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT,
-                 (const struct sockaddr *)&address, sizeof address);
+    (void)sendto(fd, line, len, MSG_NOSIGNAL, (const struct sockaddr *)&address,
+                 sizeof address);
     (void)close(fd);
 }
 

@@ -28,7 +28,7 @@ static unsigned int saidCount;
 static PRBool
 notice_IsNew(const sslCacheConfig *config, const char *text)
 {
-    PRUint64 hash = ssl_HashVersion(config->version, text, strlen(text));
+    PRUint64 hash = ssl_HashVersion(0, text, strlen(text));
     unsigned int i;
 
     if (saidVersion != config->version) {
@@ -94,6 +94,9 @@ notice_Outcome(const sslCacheConfig *config, const sslCacheFault *fault,
             break;
         case sslCacheFault_file:
             (void)PR_snprintf(out, outLen, "; the application's values count");
+            break;
+        case sslCacheFault_unlocked:
+            (void)PR_snprintf(out, outLen, "; all caches are closed");
             break;
         case sslCacheFault_failed:
             (void)PR_snprintf(out, outLen, "; the call fails");

@@ -41,10 +41,13 @@ parse_NewFault(sslCacheConfig *config, unsigned int number, unsigned int column,
     sslCacheFault *fault;
 
     config->errors += kind != sslCacheFault_note;
-    if (config->faults++ >= SSL_CACHE_FAULTS_MAX) {
+    if (config->faults++ < SSL_CACHE_FAULTS_MAX) {
+        fault = &config->fault[config->faults - 1];
+    } else if (kind >= sslCacheFault_file) {
+        fault = &config->fault[SSL_CACHE_FAULTS_MAX - 1];
+    } else {
         return NULL;
     }
-    fault = &config->fault[config->faults - 1];
     fault->kind = kind;
     fault->number = number;
     fault->column = column;

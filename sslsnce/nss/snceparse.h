@@ -29,14 +29,15 @@ typedef struct {
     sslServerCacheWish wish;
 } sslCacheConfigLine;
 
-/* What follows from a fault. */
+/* What follows from a fault. The last three are told whatever else there is. */
 typedef enum {
     sslCacheFault_note,    /* nothing: a value was changed, or |text| says it */
     sslCacheFault_ignored, /* the line has no name that can be read */
     sslCacheFault_closed,  /* the cache of the line is closed */
     sslCacheFault_lowered, /* the line is one for the default cache */
     sslCacheFault_file,    /* the whole file counts as none */
-    sslCacheFault_failed   /* the call fails */
+    sslCacheFault_unlocked, /* all caches are closed */
+    sslCacheFault_failed    /* the call fails */
 } sslCacheFaultKind;
 
 typedef struct {
@@ -47,7 +48,7 @@ typedef struct {
     char text[SSL_CACHE_TEXT_BYTES];
 } sslCacheFault;
 
-/* So many faults are told; of the others, how many there are. */
+/* So many faults are told, the first ones; of the others, how many there are. */
 #define SSL_CACHE_FAULTS_MAX 20
 
 typedef struct {
@@ -60,7 +61,7 @@ typedef struct {
     PRBool closed;   /* the caller's: all caches are to be closed */
     PRUint32 faults; /* all */
     PRUint32 errors; /* of these, the ones that are no notes */
-    sslCacheFault fault[SSL_CACHE_FAULTS_MAX]; /* the first ones */
+    sslCacheFault fault[SSL_CACHE_FAULTS_MAX];
 } sslCacheConfig;
 
 /* ssl_ParseCacheConfig reads the |len| bytes of |data| into |*config|, whose

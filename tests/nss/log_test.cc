@@ -237,6 +237,32 @@ TEST_F(LogTest, TwentyMessagesAreSaidAndTheOthersCounted) {
   EXPECT_EQ(expected + Message("", "5 more messages"), ConfigureBy(text));
 }
 
+TEST_F(LogTest, WhatEndsTheCallOrClosesAllIsSaidWhateverElseThereIs) {
+  ConfigureBy("name=a.example\n");
+  std::string text;
+  for (int i = 1; i <= 25; ++i) text += "entries=1\n";
+  const std::string said = ConfigureBy(text + "name=* lock=yes\n");
+  EXPECT_NE(
+      std::string::npos,
+      said.find(Message(":26:13",
+                        "too late to lock the cache in memory: it is there "
+                        "already; all caches are closed")))
+      << said;
+  EXPECT_NE(std::string::npos, said.find(Message("", "6 more messages")));
+}
+
+// A path is the administrator's own, but a message is one line.
+TEST_F(LogTest, APathDoesNotEndAMessage) {
+  const std::string path = path_ + "\n<0>kernel: \x1b[2Jon fire";
+  setenv(SSL_SERVER_CACHE_CONFIG, path.c_str(), 1);
+  std::string said;
+  EXPECT_EQ(SECSuccess, Configure(&said));
+  EXPECT_EQ("cache file " + path_ +
+                "?<0>kernel: ?[2Jon fire: no such file; the application's "
+                "values count\n",
+            said);
+}
+
 TEST_F(LogTest, WhatAFileHasInItDoesNotGetIntoTheTerminalAsItIs) {
   const std::string said = ConfigureBy(
       "name=a.example entries=\x1b[2J\xff\n"
