@@ -305,6 +305,12 @@ TEST_F(ConfigFaultTest, WithoutRoomAWildcardKeepsToALinesLimitsToo) {
   EXPECT_EQ(60u, Figures(nullptr).ssl3TimeoutSec);
 }
 
+TEST_F(ConfigFaultTest, WithoutRoomTheServersThatAreThereAreChangedAllTheSame) {
+  ConfigureBy(Hosts(1024));
+  ConfigureBy("name=one.too.many\nname=host7.example ssl3Timeout=70\n");
+  EXPECT_EQ(70u, Figures("host7.example").ssl3TimeoutSec);
+}
+
 TEST_F(ConfigFaultTest, WithoutRoomAWrongLineClosesWhatItsClientsGet) {
   ConfigureBy(Hosts(1023) + "name=*.more.example\nname=one.more.example x=1\n");
   EXPECT_TRUE(IsClosed("*.more.example"));
@@ -316,6 +322,9 @@ TEST_F(ConfigFaultTest, WithoutRoomAWrongLineClosesWhatItsClientsGet) {
 
 TEST_F(ConfigFaultTest, AFileThatIsNoneCountsAsNoneAndIsReported) {
   const std::string none = "; the application's values count\n";
+  const std::string loop = path_ + ".loop", local = path_ + ".socket";
+  ASSERT_EQ(0, symlink(loop.c_str(), loop.c_str()));
+  ASSERT_EQ(0, mknod(local.c_str(), S_IFSOCK | 0600, 0));
   const struct {
     std::string path, what;
   } kNone[] = {
@@ -323,6 +332,8 @@ TEST_F(ConfigFaultTest, AFileThatIsNoneCountsAsNoneAndIsReported) {
       {path_ + ".gone", "no such file"},
       {"/tmp", "not a regular file"},
       {"/dev/null", "not a regular file"},
+      {path_ + ".socket", "not a regular file"},
+      {path_ + ".loop", "too many symbolic links"},
       {std::string(5000, 'x'), "the name is too long"},
       {"", "no file is named"},
   };
@@ -338,6 +349,8 @@ TEST_F(ConfigFaultTest, AFileThatIsNoneCountsAsNoneAndIsReported) {
     EXPECT_TRUE(Resumes("a.example"));
     SSL_ShutdownServerSessionIDCache();
   }
+  unlink(loop.c_str());
+  unlink(local.c_str());
 }
 
 TEST_F(ConfigFaultTest, AFileThatThisUserMayNotReadCountsAsNone) {

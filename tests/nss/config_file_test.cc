@@ -97,7 +97,7 @@ TEST_F(ConfigFileTest,
       "\t# nothing\r\n"
       "\r\n"
       "name=B.Example. entries=21 ssl3Timeout=31\r\n"
-      "name='c.example' entries={22} ssl3Timeout=\"32\"  #\r\n"
+      "name='c.exampl\\e' entries={22} ssl3Timeout=\"32\"  #\r\n"
       "name = *.d.example.\r\n"
       "#name=e.example");
   EXPECT_EQ("", said);
@@ -214,6 +214,8 @@ TEST_F(StrictConfigFileTest, FaultsAreNamedWithTheirPlaceAndWhatWasExpected) {
                 "matchClientAddress=\"maybe\", expected yes or no");
   ExpectRefused(good + "name=b.example entries=5 entries=5\n", ":4:34",
                 "a second value for \"entries\"");
+  ExpectRefused(good + "name=b.example clockSkew=9 clockSkew=8\n", ":4:38",
+                "a second value for \"clockSkew\"");
   ExpectRefused(good + "name=b.example name=c.example\n", ":4:21",
                 "a second name");
   ExpectRefused(good + "name=A.example.\n", ":4:6",
