@@ -153,6 +153,7 @@ demo:
 .PHONY: interop interop-programs
 interop-programs: $(INTEROP_PROGRAMS)
 interop: nss
+	@$(SUPPORT)/deps tests/interop/packages
 	@$(MAKE) --no-print-directory -s interop-programs
 	@tests/interop/run build/nss-$(NSS)/lib
 	@tests/interop/unmodified build/nss-$(NSS)/lib

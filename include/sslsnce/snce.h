@@ -41,6 +41,7 @@ typedef enum {
     SNCE_MISS,      /* nothing live is there under that key */
     SNCE_EXISTS,    /* one of that name was there already */
     SNCE_GONE,      /* that virtual server was removed */
+    SNCE_CLOSED,    /* the cache is closed; not cached */
     SNCE_DROPPED,   /* lost a race against another writer; not cached */
     SNCE_INVALID,   /* an argument is out of its range */
     SNCE_TOO_LARGE, /* a size does not fit the region or the caller's buffer */
@@ -127,6 +128,10 @@ typedef struct {
                                         * most 100 years of 365 days */
     bool matchAddress; /* the client's address is part of the key */
     bool unlisted;     /* found by its name, never chosen by a client's */
+    bool closed; /* nothing goes in and nothing comes out: a lookup misses,
+                        * an insert is refused. What was stored before stays, is
+                        * removed by removals, and is found again, unless it
+                        * expired, when the cache is opened */
     bool lock; /* for snceRegion_Create: the whole region is kept out of swap */
     uint32_t clockSkewSec; /* seconds that a session may have been created ahead
                             * of the clock that asks for it: 0 to
@@ -365,8 +370,8 @@ void snceSession_Wipe(snceSession *session);
  * class that does not exist); SNCE_TOO_LARGE (certificate or name);
  * SNCE_DROPPED (a race was lost, or the cache was moved or flushed meanwhile:
  * this entry is not there); SNCE_FULL (the certificate found no place);
- * SNCE_GONE (the virtual server was removed); SNCE_READ_ONLY; SNCE_CORRUPT.
- * Unless SNCE_OK, nothing of the session is in the cache. */
+ * SNCE_GONE (the virtual server was removed); SNCE_CLOSED (snceCacheOptions);
+ * SNCE_READ_ONLY; SNCE_CORRUPT. Unless SNCE_OK, nothing of the session is in the cache. */
 snceResult snceCache_Insert(snceCache cache, const snceSession *session,
                             snceTime now);
 
@@ -380,8 +385,8 @@ snceResult snceCache_Insert(snceCache cache, const snceSession *session,
  * |out->state| is what entries are read into, so that no other copy of a secret
  * is made: unless SNCE_OK is returned it may have been wiped.
  *
- * Returns SNCE_OK; SNCE_MISS (also when the virtual server is gone);
- * SNCE_INVALID (ID length); SNCE_TOO_LARGE (the certificate's buffer is too
+ * Returns SNCE_OK; SNCE_MISS (also when the virtual server is gone, or its cache
+ * closed); SNCE_INVALID (ID length); SNCE_TOO_LARGE (the certificate's buffer is too
  * small: its len is what it takes, nothing more is written); SNCE_CORRUPT (the
  * region failed a check). The certificate's data and capacity must be set
  * before. */
@@ -427,6 +432,10 @@ snceResult snceCache_Configure(snceCache cache,
  * SNCE_BAD_DESCRIPTOR; SNCE_CORRUPT. */
 snceResult snceCache_Flush(snceCache cache);
 
+/* snceCache_IsOpen tells whether the cache is there, its virtual server not
+ * removed, and is not closed. One load. */
+bool snceCache_IsOpen(snceCache cache);
+
 /* snceCache_GetOptions writes what the cache was last configured to be. Returns
  * SNCE_OK, SNCE_GONE or SNCE_CORRUPT. */
 snceResult snceCache_GetOptions(snceCache cache, snceCacheOptions *out);
@@ -437,7 +446,7 @@ typedef struct {
     uint64_t slots; /* places for sessions */
     uint64_t live;  /* sessions now, expired ones not yet met too */
     uint64_t hits;
-    uint64_t missesUnknown; /* no such session */
+    uint64_t missesUnknown; /* no such session, or the cache was closed */
     uint64_t missesExpired;
     uint64_t missesAddress;     /* there, but for another client address */
     uint64_t missesName;        /* there, but under another server name */
@@ -446,7 +455,8 @@ typedef struct {
     uint64_t replacedExpired; /* inserts that took an expired one's place */
     uint64_t replacedLive;    /* ... that evicted one which had not expired */
     uint64_t dropped;         /* inserts that lost a race */
-    uint64_t refused;         /* inserts out of range or too large */
+    uint64_t refused; /* inserts out of range, too large, or into a cache
+                               * that was closed */
     uint64_t removals;
     uint64_t reclaimed;    /* slots taken back from writers that died */
     uint64_t corrupt;      /* entries that failed their checksum, spoiled by a

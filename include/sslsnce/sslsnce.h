@@ -72,7 +72,7 @@ extern "C" {
  *   SEC_ERROR_NO_MEMORY               memory or address space; when growing,
  *                                     the timeouts are set, the size is kept
  *   PR_INSUFFICIENT_RESOURCES_ERROR   RLIMIT_MEMLOCK forbids to lock the cache,
- *                                     as the file of caches asks (below)
+ *                                     as a strict file of caches asks (below)
  *   PR_PROC_DESC_TABLE_FULL_ERROR     no file descriptor left
  *   PR_FILE_TOO_BIG_ERROR             RLIMIT_FSIZE forbids the size
  *   PR_OPERATION_NOT_SUPPORTED_ERROR  a kernel without sealed memory files
@@ -189,7 +189,8 @@ typedef struct SSLServerCacheParamsStr {
         (name, params))
 
 /* SSL_ChangeServerCache gives the cache |name|, or with NULL the default one,
- * the limits in |params|, all of them, while it works. Timeouts count at once,
+ * the limits in |params|, all of them, while it works; one that the file of caches
+ * has closed (below) stays closed. Timeouts count at once,
  * for the sessions that are there too. A larger cache keeps every live session;
  * a smaller one the newest, as many as it holds.
  *
@@ -248,32 +249,84 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  *
  * The environment variable SSL_SERVER_CACHE_CONFIG names a file that every call
  * of SSL_Config... reads (but in programs that run with another user's rights).
- * Each of its lines is a cache, in NSS's parameter syntax; empty lines and lines
- * that begin with '#' are none:
+ * Each of its lines is a cache, in NSS's parameter syntax:
  *
- *     name=shop.example entries=20000 ssl3Timeout=300 matchClientAddress=no
- *     name=*            entries=50000 ssl3Timeout=3600
+ *     # a comment, also behind a line
+ *     name=shop.example entries=20000 ssl3Timeout=5m matchClientAddress=no
+ *     name=*            entries=50000 ssl3Timeout=1h
  *
  * name=* is the default cache: what is given for it takes the place of what the
- * application asked for. The other parameters are certificates and ssl2Timeout;
- * what is not given has its default. A cache that is there already is changed,
- * one that no line names stays.
+ * application asked for. Of any other cache, what is not given has its default. A
+ * cache that is there already is changed, one that no line names stays.
  *
- * lock=yes, for name=* only, keeps the memory of all caches out of swap: every
- * process that uses them locks it, a page when it is first touched, or is refused
- * with PR_INSUFFICIENT_RESOURCES_ERROR. RLIMIT_MEMLOCK counts the address space
+ *   name                a host name or wildcard, as above, or *
+ *   entries, certificates
+ *                       numbers, as in SSLServerCacheParams
+ *   ssl2Timeout, ssl3Timeout, clockSkew
+ *                       seconds, or a number with s, m, h or d: 300, 300s, 5m, 1h,
+ *                       1d. clockSkew is how far ahead of the asking socket's clock
+ *                       a session may have been created: 1 to 300 s; 2
+ *   matchClientAddress  yes, true, on, 1 or no, false, off, 0
+ *   lock                the same; for name=* only (below)
+ *
+ * Case does not count in any of these. Blanks may stand around '=', values in quotes,
+ * a dot at the end of a name; lines may end in CR LF, and a UTF-8 byte-order mark may
+ * begin the file, which has at most 1 MiB.
+ *
+ * lock=yes keeps the memory of all caches out of swap: every process that uses them
+ * locks it, a page when it is first touched, or SSL_InheritMPServerSIDCache refuses
+ * it with PR_INSUFFICIENT_RESOURCES_ERROR. RLIMIT_MEMLOCK counts the address space
  * that is reserved, so where it is not unlimited (and the process has not
  * CAP_IPC_LOCK), no more than it allows is reserved, and later caches may find no
  * room; one of 10,000 sessions takes 320 MB of it at least, 95 MB with 100
- * certificates. What is missing is said. A cache that is there already is
- * not locked any more: PR_INVALID_STATE_ERROR. A child by fork that may not lock
- * goes on without.
+ * certificates. A child by fork that may not lock goes on without.
  *
- * What is wrong in the file is said on stderr with the number of its line, and
- * is the error's text (PR_GetErrorText). Then the call fails with
- * SEC_ERROR_INVALID_ARGS, or with NSPR's error if there is no such file, and
- * nothing has changed. */
+ * An error in the file does not take the server down, and makes nothing less safe
+ * than the file asks. The call succeeds, and
+ *   a wrong line that names a server
+ *                       closes its cache: its clients get full handshakes, by
+ *                       session ID and by ticket, until a later call reads the
+ *                       line mended. While no line names it, it stays closed
+ *   two lines for one cache
+ *                       are both wrong
+ *   a line without a name that can be read, or with two
+ *                       is ignored
+ *   a wrong line for name=*
+ *                       lowers the application's values to each limit that could
+ *                       be read of it (a flag that could not: to the stricter)
+ *   more servers than the 1,024 that there can be
+ *                       lower the cache that their clients get instead to the
+ *                       timeouts and the address matching of their lines, and
+ *                       close it if those are wrong
+ *   lock=yes where RLIMIT_MEMLOCK forbids it, or for caches that are there already
+ *                       closes all caches, those too that the application adds,
+ *                       until the line is changed. Caches that no line names stay
+ *                       closed then as well
+ *   a file that is missing, unreadable, empty, too large or no regular file, and
+ *   a variable that is empty
+ *                       count as no file
+ * A value out of range becomes the nearest limit. The call fails only as it does
+ * without a file, or with PR_PROC_DESC_TABLE_FULL_ERROR or SEC_ERROR_NO_MEMORY if
+ * the file cannot be read for want of these.
+ *
+ * All this is reported on stderr and to syslog (facility daemon, severity error, by
+ * a socket of its own), each message once for each version of the file in a process:
+ *
+ *     cache file /etc/caches:12:8: unknown parameter "entris" (did you mean
+ *     "entries"?); cache "shop.example" is closed: full handshakes only, until the
+ *     line is mended
+ *
+ * with line and column (in bytes from 1), in one line; after 20 messages, how many
+ * more there are. SSL_GetServerCacheFigures tells which caches are closed.
+ *
+ * With SSL_SERVER_CACHE_CONFIG_STRICT=1 any error, a value out of range excepted,
+ * fails the call instead: SEC_ERROR_INVALID_ARGS, NSPR's error for a file that cannot
+ * be read, PR_INSUFFICIENT_RESOURCES_ERROR (servers, RLIMIT_MEMLOCK) or
+ * PR_INVALID_STATE_ERROR (too late to lock). The first message is the error's text
+ * (PR_GetErrorText). No cache has changed then, but where the core has failed, as for
+ * want of room. */
 #define SSL_SERVER_CACHE_CONFIG "SSL_SERVER_CACHE_CONFIG"
+#define SSL_SERVER_CACHE_CONFIG_STRICT "SSL_SERVER_CACHE_CONFIG_STRICT"
 
 /* ---- SSL_GetServerCacheFigures ------------------------------------------- */
 
@@ -284,7 +337,8 @@ typedef struct SSLServerCacheFiguresStr {
 
     PRUint32 ssl2TimeoutSec;
     PRUint32 ssl3TimeoutSec;
-    PRUint32 reserved;
+    PRUint32 closed; /* 1: nothing goes in or comes out, because of the file of
+                      * caches (above) */
 
     PRUint64 entries;       /* sessions that it was configured for */
     PRUint64 slots;         /* places for sessions */
@@ -294,7 +348,7 @@ typedef struct SSLServerCacheFiguresStr {
     PRUint64 residentBytes; /* memory; 0 if that cannot be found out */
 
     PRUint64 hits;
-    PRUint64 missesUnknown; /* no such session */
+    PRUint64 missesUnknown; /* no such session, or a closed cache */
     PRUint64 missesExpired;
     PRUint64 missesAddress;     /* made from another client address */
     PRUint64 missesName;        /* made for another server name */
@@ -304,7 +358,8 @@ typedef struct SSLServerCacheFiguresStr {
     PRUint64 replacedExpired; /* inserts into an expired session's place */
     PRUint64 replacedLive;    /* inserts that evicted another session */
     PRUint64 dropped;         /* inserts that lost a race */
-    PRUint64 refused;         /* inserts that were too large */
+    PRUint64 refused;         /* inserts that were too large, or into a closed
+                               * cache */
     PRUint64 removals;
     PRUint64 reclaimed;  /* places taken back from processes that died */
     PRUint64 corrupt;    /* sessions spoiled by a process that was stopped while

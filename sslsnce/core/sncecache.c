@@ -118,6 +118,9 @@ Find(snceCache cache, snceProbe *probe, uint64_t words[SNCE_ENTRY_WORDS],
         if (result != SNCE_OK) {
             return result;
         }
+        if (snceView_Closed(view)) {
+            return SNCE_MISS;
+        }
         probe->matchAddress = view->matchAddress;
         if (view->moving) {
             *home = &view->old;
@@ -273,9 +276,11 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
     if (result != SNCE_OK) {
         return result;
     }
-    if (!MakeProbe(cache, session->id, session->idLen, session->address,
-                   &probe) ||
-        (unsigned)session->sessionClass >= SNCE_CLASSES) {
+    if (snceView_Closed(&view)) {
+        result = SNCE_CLOSED;
+    } else if (!MakeProbe(cache, session->id, session->idLen, session->address,
+                          &probe) ||
+               (unsigned)session->sessionClass >= SNCE_CLASSES) {
         result = SNCE_INVALID;
     } else if (session->nameLen > SNCE_NAME_MAX) {
         result = SNCE_TOO_LARGE;
@@ -597,6 +602,21 @@ snceCache_Expiry(snceCache cache, snceClass sessionClass, snceTime created)
     return ExpiryBy(&rule, sessionClass, created);
 }
 
+bool
+snceCache_IsOpen(snceCache cache)
+{
+    snceLife life;
+
+    if (cache.id.number >= SNCE_SERVERS) {
+        return false;
+    }
+    /* Sequentially consistent: as in snceView_OpenAny. */
+    life = atomic_load_explicit(
+        &snceRegion_Server(cache.region, cache.id.number)->life,
+        memory_order_seq_cst);
+    return snceLife_Is(life, cache.id.generation) && !(life & SNCE_LIFE_CLOSED);
+}
+
 snceResult
 snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
 {
@@ -624,6 +644,7 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
     out->clockSkewSec = snceView_ClockSkewSec(&view);
     out->matchAddress = view.matchAddress;
     out->unlisted = (view.life & SNCE_LIFE_UNLISTED) != 0;
+    out->closed = snceView_Closed(&view);
     out->lock = snceRegion_Header(cache.region)->lock != 0;
     return SNCE_OK;
 }

@@ -38,7 +38,8 @@ unsigned
 snceChange_Flags(const snceCacheOptions *options)
 {
     return (options->matchAddress ? SNCE_LIFE_ADDRESS : 0) |
-           (options->unlisted ? SNCE_LIFE_UNLISTED : 0);
+           (options->unlisted ? SNCE_LIFE_UNLISTED : 0) |
+           (options->closed ? SNCE_LIFE_CLOSED : 0);
 }
 
 snceShape

@@ -5,10 +5,10 @@
 /* sncelife.h: the life word, one 64-bit word that says all about a virtual
  * server.
  *
- *   63            32 31      8      5        4       3      2     1 0
- *  +----------------+---------+--------+---------+--------+----+-----+
- *  |   generation   |  turn   |unlisted| address | moving |home|state|
- *  +----------------+---------+--------+---------+--------+----+-----+
+ *   63          32 31     8     6       5        4       3      2     1 0
+ *  +--------------+--------+------+--------+---------+--------+----+-----+
+ *  |  generation  |  turn  |closed|unlisted| address | moving |home|state|
+ *  +--------------+--------+------+--------+---------+--------+----+-----+
  *
  * Every rare change is made by one store of this word, by the holder of the
  * turn (rule 9): what was before it holds until then, what comes after it
@@ -34,6 +34,9 @@ typedef uint64_t snceLife;
 #define SNCE_LIFE_MOVING 8u    /* the other one is being emptied into it */
 #define SNCE_LIFE_ADDRESS 16u  /* snceCacheOptions.matchAddress */
 #define SNCE_LIFE_UNLISTED 32u /* snceCacheOptions.unlisted */
+#define SNCE_LIFE_CLOSED 64u   /* snceCacheOptions.closed */
+#define SNCE_LIFE_FLAGS                                                        \
+    (SNCE_LIFE_ADDRESS | SNCE_LIFE_UNLISTED | SNCE_LIFE_CLOSED)
 
 #define SNCE_LIFE_TURN UINT64_C(0x100)
 #define SNCE_LIFE_TURN_MASK UINT64_C(0xffffff00)

@@ -341,10 +341,8 @@ snceCache_Configure(snceCache cache, const snceCacheOptions *options)
     entry = snceRegion_Server(cache.region, cache.id.number);
     snceChange_Retime(entry, options);
     flags = snceChange_Flags(options);
-    if (flags != (view.life & (SNCE_LIFE_ADDRESS | SNCE_LIFE_UNLISTED))) {
-        view.life =
-            snceLife_Next(view.life, flags,
-                          (SNCE_LIFE_ADDRESS | SNCE_LIFE_UNLISTED) & ~flags);
+    if (flags != (view.life & SNCE_LIFE_FLAGS)) {
+        view.life = snceLife_Next(view.life, flags, SNCE_LIFE_FLAGS & ~flags);
         snceChange_Commit(entry, view.life);
         SNCE_STEP("change-flagged");
     }

@@ -776,6 +776,7 @@ snceResult_Text(snceResult result)
         [SNCE_MISS] = "no such session",
         [SNCE_EXISTS] = "that name is taken",
         [SNCE_GONE] = "the virtual server was removed",
+        [SNCE_CLOSED] = "the cache is closed",
         [SNCE_DROPPED] = "another writer was faster",
         [SNCE_INVALID] = "an argument is out of range",
         [SNCE_TOO_LARGE] = "it does not fit",

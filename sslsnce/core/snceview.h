@@ -84,13 +84,20 @@ snceHome_Open(snceHome *out, const snceView *view, const snceHomeSeen *seen)
                         seen->shape >> SNCE_SERIAL_SHIFT);
 }
 
-/* snceView_OpenAny is snceView_Open for a server that may be moving or changing
- * at this moment. */
+/* snceView_OpenAny is snceView_Open for a server that may be closed, or moving or
+ * changing at this moment. */
 snceResult snceView_OpenAny(snceView *out, const snceRegion *region,
                             snceLocalId id);
 
-/* snceView_OpenResting looks at the server |id| if it is there and neither moving
- * nor changing: the case of nearly every lookup. */
+/* snceView_Closed tells whether nothing goes into the cache or comes out of it. */
+static inline bool
+snceView_Closed(const snceView *view)
+{
+    return (view->life & SNCE_LIFE_CLOSED) != 0;
+}
+
+/* snceView_OpenResting looks at the server |id| if it is there and open, and
+ * neither moving nor changing: the case of nearly every lookup. */
 SNCE_INLINE bool
 snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
 {
@@ -107,7 +114,7 @@ snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
     /* Sequentially consistent: as in snceView_OpenAny. */
     out->life = atomic_load_explicit(&entry->life, memory_order_seq_cst);
     if (!snceLife_Is(out->life, id.generation) ||
-        (out->life & SNCE_LIFE_MOVING)) {
+        (out->life & (SNCE_LIFE_MOVING | SNCE_LIFE_CLOSED))) {
         return false;
     }
     snceView_Load(out, entry, &now);

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* snceconfig.h: the file that SSL_SERVER_CACHE_CONFIG names. Its form is in
- * sslsnce/sslsnce.h. */
+/* snceconfig.h: what the file of caches makes of the caches. Its form, and what
+ * follows from each fault in it, is said in sslsnce/sslsnce.h. */
 #ifndef SSLSNCE_NSS_SNCECONFIG_H
 #define SSLSNCE_NSS_SNCECONFIG_H
 
@@ -11,62 +11,55 @@
 #include "seccomon.h"
 
 #include "snceint.h"
+#include "snceparse.h"
 
 SEC_BEGIN_PROTOS
 
-/* The parameters that a line may have, as bits of |given|. */
-typedef enum {
-    sslCacheConfig_entries = 1 << 0,
-    sslCacheConfig_certificates = 1 << 1,
-    sslCacheConfig_ssl2Timeout = 1 << 2,
-    sslCacheConfig_ssl3Timeout = 1 << 3,
-    sslCacheConfig_matchClientAddress = 1 << 4,
-    sslCacheConfig_lock = 1 << 5
-} sslCacheConfigField;
-
-/* One line: a cache, and what is said of it. */
-typedef struct {
-    unsigned int number; /* of the line in the file, from 1 */
-    char *name;          /* NULL for the default cache */
-    PRUint32 given;      /* what |wish| has, by sslCacheConfigField */
-    sslServerCacheWish wish;
-} sslCacheConfigLine;
-
-typedef struct {
-    const char *path; /* the caller's */
-    sslCacheConfigLine *lines;
-    PRUint32 count;
-} sslCacheConfig;
-
-/* ssl_ReadCacheConfig reads the whole file into |*config|, which the caller
- * ends with ssl_FreeCacheConfig; without a |path| it is empty.
+/* ssl_ReadCacheConfig reads the file that SSL_SERVER_CACHE_CONFIG names into
+ * |*config|, which the caller ends with ssl_FreeCacheConfig whatever this returns.
+ * A file that cannot be read counts as none. Nothing is said yet:
+ * ssl_ReportCacheConfig does that.
  *
- * What is wrong with it is said on stderr, with the line's number, and is the
- * text of the error (PR_GetErrorText): SEC_ERROR_INVALID_ARGS for its contents,
- * NSPR's error for a file that cannot be read. |*config| is empty then. */
-SECStatus ssl_ReadCacheConfig(const char *path, sslCacheConfig *config);
+ * Fails with SEC_ERROR_NO_MEMORY or PR_PROC_DESC_TABLE_FULL_ERROR, which may pass;
+ * and where SSL_SERVER_CACHE_CONFIG_STRICT asks for it, with
+ * SEC_ERROR_INVALID_ARGS for a fault in the file, or NSPR's error for one that
+ * cannot be read. */
+SECStatus ssl_ReadCacheConfig(sslCacheConfig *config);
 
-/* ssl_OverrideByConfig puts what the file says of the default cache in the
- * place of what an application wishes. */
-void ssl_OverrideByConfig(const sslCacheConfig *config,
-                          sslServerCacheWish *wish);
+/* ssl_OverrideByConfig puts what the file says of the default cache in the place
+ * of what an application asks, or lowers that where the line is wrong. */
+void ssl_OverrideByConfig(sslCacheConfig *config, sslServerCacheWish *wish);
+
+/* ssl_CloseUnlocked is for a region that cannot be locked in memory as the file
+ * asks: |result| SNCE_LOCK_LIMIT for want of |bytes|, or SNCE_EXISTS for one that
+ * is there already. All its caches are to be closed, the default one by the
+ * |options| that this changes, the others by ssl_AddByConfig. Fails where the file
+ * is strict. */
+SECStatus ssl_CloseUnlocked(sslCacheConfig *config, snceResult result,
+                            PRUint64 bytes, snceCacheOptions *options);
 
 /* ssl_AddByConfig makes the virtual servers of the file in |region|, and gives
- * those that are there what their lines say. Fails as ssl_ReadCacheConfig does;
- * what was made by then stays. */
-SECStatus ssl_AddByConfig(const sslCacheConfig *config, snceRegion *region);
+ * those that are there what their lines say. A wrong line's server is closed. If
+ * there is no room for another server, the cache that its clients get instead,
+ * perhaps the default one, which |defaultOptions| are for, keeps to the limits of
+ * its line too.
+ *
+ * Fails with what the core says; what was made by then stays. The caller has the
+ * gate's lock. */
+SECStatus ssl_AddByConfig(sslCacheConfig *config, snceRegion *region,
+                          snceCacheOptions *defaultOptions);
 
-/* ssl_FailLock says, as those do, why the memory of the cache cannot be locked
- * as the file asks, and returns SECFailure: |result| SNCE_LOCK_LIMIT for want of
- * |bytes|, or SNCE_EXISTS for a cache that is there already. */
-SECStatus ssl_FailLock(const sslCacheConfig *config, snceResult result,
-                       PRUint64 bytes);
+/* ssl_ReportCacheConfig tells the operator what there is to tell of the file, each
+ * message once for each version of it. If the call failed for one of them, that is
+ * the text of the error. The caller has the gate's lock. */
+void ssl_ReportCacheConfig(const sslCacheConfig *config, SECStatus rv);
+
+/* ssl_MayLock tells whether RLIMIT_MEMLOCK lets this process lock so much. */
+PRBool ssl_MayLock(PRUint64 bytes);
 
 /* ssl_TellLockLimit puts |bytes| that are to be locked, and the limit that this
  * process has, into |text|. */
 void ssl_TellLockLimit(char *text, PRUint32 textLen, PRUint64 bytes);
-
-void ssl_FreeCacheConfig(sslCacheConfig *config);
 
 SEC_END_PROTOS
 

@@ -19,6 +19,7 @@ snceError_Code(snceResult result)
         case SNCE_MISS:
             return SSL_ERROR_SESSION_NOT_FOUND;
         case SNCE_GONE:
+        case SNCE_CLOSED:
             return SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED;
         case SNCE_INVALID:
         case SNCE_BAD_STRING:

@@ -56,6 +56,28 @@ ssl_FindServerCache(snceRegion *region, const char *name, snceCache *cache)
     return rv;
 }
 
+snceResult
+ssl_AddServerCache(snceRegion *region, const char *name,
+                   snceCacheOptions *options, snceServerId *id)
+{
+    options->closed = !snceCache_IsOpen(snceRegion_DefaultCache(region));
+    return snceServer_Add(region, (const PRUint8 *)name, strlen(name), options,
+                          id);
+}
+
+snceResult
+ssl_ChangeServerCache(snceCache cache, snceCacheOptions *options)
+{
+    snceCacheOptions now;
+    snceResult result = snceCache_GetOptions(cache, &now);
+
+    if (result != SNCE_OK) {
+        return result;
+    }
+    options->closed = now.closed;
+    return snceCache_Configure(cache, options);
+}
+
 /* An application built against another release has more fields or fewer. */
 static SECStatus
 hosts_Wish(const SSLServerCacheParams *params, sslServerCacheWish *wish)
@@ -117,8 +139,7 @@ SSLExp_AddServerCache(const char *name, const SSLServerCacheParams *params)
     options = ssl_ServerCacheOptions(&wish);
     region = snceGate_Lock();
     if (region) {
-        rv = ssl_HostStatus(snceServer_Add(region, (const PRUint8 *)name,
-                                           strlen(name), &options, &id));
+        rv = ssl_HostStatus(ssl_AddServerCache(region, name, &options, &id));
     } else {
         PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         rv = SECFailure;
@@ -145,7 +166,7 @@ SSLExp_ChangeServerCache(const char *name, const SSLServerCacheParams *params)
     options = ssl_ServerCacheOptions(&wish);
     rv = hosts_Lock(name, &cache);
     if (rv == SECSuccess) {
-        rv = ssl_HostStatus(snceCache_Configure(cache, &options));
+        rv = ssl_HostStatus(ssl_ChangeServerCache(cache, &options));
     }
     snceGate_Unlock();
     return rv;

@@ -19,6 +19,13 @@ SECStatus ssl_FindServerCache(snceRegion *region, const char *name,
  * of a virtual server. */
 SECStatus ssl_HostStatus(snceResult result);
 
+/* ssl_AddServerCache adds the virtual server |name| as |options| say: closed while
+ * the default cache is. ssl_ChangeServerCache gives |cache| the limits in
+ * |options|, and leaves it closed if it is: only the file of caches opens it. */
+snceResult ssl_AddServerCache(snceRegion *region, const char *name,
+                              snceCacheOptions *options, snceServerId *id);
+snceResult ssl_ChangeServerCache(snceCache cache, snceCacheOptions *options);
+
 SEC_END_PROTOS
 
 #endif /* SSLSNCE_NSS_SNCEHOSTS_H */

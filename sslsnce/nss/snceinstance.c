@@ -5,7 +5,6 @@
 #include "snceinstance.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "secerr.h"
 #include "secport.h"
@@ -21,8 +20,7 @@
 /* Makes the virtual server of |cache| under the first name of its kind that is
  * free. The caller has the turn. */
 static SECStatus
-instance_Add(snceRegion *region, const snceCacheOptions *options,
-             cacheDesc *cache)
+instance_Add(snceRegion *region, snceCacheOptions *options, cacheDesc *cache)
 {
     snceResult result = SNCE_EXISTS;
     unsigned int number;
@@ -33,8 +31,7 @@ instance_Add(snceRegion *region, const snceCacheOptions *options,
         snceServerId id;
 
         (void)snprintf(name, sizeof name, "instance-%u", number);
-        result = snceServer_Add(region, (const PRUint8 *)name, strlen(name),
-                                options, &id);
+        result = ssl_AddServerCache(region, name, options, &id);
         if (result == SNCE_OK) {
             cache->id = ssl_IdOfServerCache(id);
             cache->configured = PR_TRUE;
@@ -88,8 +85,8 @@ SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
         snceResult result = SNCE_GONE;
 
         if (cache->configured) {
-            result = snceCache_Configure(ssl_ServerCache(region, cache->id),
-                                         &options);
+            result = ssl_ChangeServerCache(ssl_ServerCache(region, cache->id),
+                                           &options);
         }
         /* It was never made, or was removed, or the process has shut down the
          * region that it was in. */

@@ -16,7 +16,12 @@
  *   snceorigin.c  where a session was made: its cache, its server name
  *   sncehosts.c   the experimental calls for virtual servers
  *   snceinstance.c  the ...Instance calls that NSS never exported
- *   snceconfig.c  the file that SSL_SERVER_CACHE_CONFIG names
+ *   sncefile.c    the file that SSL_SERVER_CACHE_CONFIG names, as bytes
+ *   snceparse.c   its lines
+ *   sncevalue.c   its parameters and their values
+ *   snceconfig.c  what it makes of the caches
+ *   sncenotice.c  what is wrong with it, in words
+ *   sncelog.c     a message to stderr and to syslog
  *   sncereport.c  the figures
  *   sncegate.c    who is inside the region, so that Shutdown can wait for them
  *   sncestart.c   NSPR, before the first call
@@ -76,6 +81,15 @@ typedef struct {
     PRBool lock; /* of the default cache: the whole region is locked */
     PRUint32 clockSkewSec;
 } sslServerCacheWish;
+
+/* sslsnce.h states these; the first and the last are what 0 asks for. */
+#define DEFAULT_ENTRIES 10000
+#define MIN_TIMEOUT_SEC 5 /* seconds */
+#define MAX_SSL2_TIMEOUT_SEC 100
+#define MAX_SSL3_TIMEOUT_SEC 86400
+#define MIN_CLOCK_SKEW_SEC 1
+#define MAX_CLOCK_SKEW_SEC SNCE_CLOCK_SKEW_MAX
+#define DEFAULT_CLOCK_SKEW_SEC 2
 
 /* ssl_ServerCacheOptions turns a wish into what the core is to make. */
 snceCacheOptions ssl_ServerCacheOptions(const sslServerCacheWish *wish);

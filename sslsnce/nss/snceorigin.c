@@ -15,8 +15,9 @@
 #include "sncegate.h"
 #include "snceint.h"
 
-/* The number of the cache of a ClientHello whose name is longer than any host's:
- * sessions made there are found nowhere, not even there. */
+/* The number of the cache of a ClientHello whose name is longer than any host's, or
+ * whose cache is closed or was removed: sessions made there are found nowhere, not
+ * even there. */
 #define ORIGIN_NOWHERE 0xffffffffu
 
 /* Eight bytes in lower case. The uppermost bit of a byte of |atLeastA| says that
@@ -110,7 +111,7 @@ origin_FindHostName(const SECItem *extension, sslReadBuffer *name)
 }
 
 /* The cache that the socket is bound to, or that goes by the name of |origin|,
- * or the default one. */
+ * or the default one; nowhere, if that one is not open. */
 static sslServerCacheId
 origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
 {
@@ -119,13 +120,19 @@ origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
     PRUint32 pass;
 
     if (ss->sec.boundToCache) {
-        return ss->sec.boundCache;
+        chosen = ss->sec.boundCache;
     }
-    region = origin->nameLen ? snceGate_Enter(&pass) : NULL;
+    region = snceGate_Enter(&pass);
     if (region) {
-        /* The core folds the name itself. */
-        chosen = ssl_IdOfServerCache(
-            snceServer_Choose(region, origin->name, origin->nameLen));
+        if (!ss->sec.boundToCache && origin->nameLen) {
+            /* The core folds the name itself. */
+            chosen = ssl_IdOfServerCache(
+                snceServer_Choose(region, origin->name, origin->nameLen));
+        }
+        if (!snceCache_IsOpen(ssl_ServerCache(region, chosen))) {
+            chosen.number = ORIGIN_NOWHERE;
+            chosen.generation = 0;
+        }
         snceGate_Leave(pass);
     }
     return chosen;

@@ -60,6 +60,7 @@ SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
     out.length = (PRUint32)PR_MIN(len, sizeof out);
     out.ssl2TimeoutSec = options.timeoutSec[SNCE_CLASS_SSL2];
     out.ssl3TimeoutSec = options.timeoutSec[SNCE_CLASS_SSL3];
+    out.closed = options.closed;
     out.entries = options.entries;
     out.slots = counts.slots;
     out.live = counts.live;

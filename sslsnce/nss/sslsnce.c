@@ -30,15 +30,9 @@
 #include "snceerror.h"
 #include "sncegate.h"
 #include "snceint.h"
+#include "sncelog.h"
 #include "sncesid.h"
 #include "sncestart.h"
-
-/* ssl.h states these; 0 asks for the default. */
-#define DEFAULT_ENTRIES 10000
-#define MIN_TIMEOUT_SEC 5
-#define MAX_SSL2_TIMEOUT_SEC 100
-#define MAX_SSL3_TIMEOUT_SEC 86400
-#define DEFAULT_CLOCK_SKEW_SEC 2
 
 /* NSS's default on Linux: eight locks of sets, one of certificates and one of
  * wrapping keys. Nothing here has a lock; the number is kept for who asks. */
@@ -136,8 +130,7 @@ ssl_ServerCacheOptions(const sslServerCacheWish *wish)
  * leaves it as large as it is: a second Config is often one that nobody meant.
  * The caller has the turn. */
 static SECStatus
-ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options,
-                   const sslCacheConfig *config)
+ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options)
 {
     snceCache cache = snceRegion_DefaultCache(region);
     snceCacheOptions now;
@@ -147,10 +140,6 @@ ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options,
     if (rv != SECSuccess) {
         return rv;
     }
-    if (options->lock && !now.lock) {
-        /* Other processes may have it, who would not know. */
-        return ssl_FailLock(config, SNCE_EXISTS, 0);
-    }
     now.entries = PR_MAX(now.entries, options->entries);
     /* 0 is one for each session, the most that there can be. */
     now.certificates = now.certificates && options->certificates
@@ -159,7 +148,49 @@ ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options,
     PORT_Memcpy(now.timeoutSec, options->timeoutSec, sizeof now.timeoutSec);
     now.matchAddress = options->matchAddress;
     now.clockSkewSec = options->clockSkewSec;
+    now.closed = options->closed;
     return snceError_Status(snceCache_Configure(cache, &now));
+}
+
+/* Whether the file asks for locked memory, which |region| has not. It cannot be
+ * locked any more: other processes may have it, who would not know. */
+static SECStatus
+ssl_CheckLock(snceRegion *region, snceCacheOptions *options,
+              sslCacheConfig *config)
+{
+    snceCacheOptions now;
+    PRUint64 bytes;
+    SECStatus rv;
+
+    rv = snceError_Status(
+        snceCache_GetOptions(snceRegion_DefaultCache(region), &now));
+    if (rv != SECSuccess || !options->lock || now.lock) {
+        return rv;
+    }
+    bytes = snceRegion_LeastBytes(options);
+    /* One that is closed may have been made so, by the limit. */
+    return ssl_CloseUnlocked(config,
+                             now.closed && !ssl_MayLock(bytes) ? SNCE_LOCK_LIMIT
+                                                               : SNCE_EXISTS,
+                             bytes, options);
+}
+
+/* Makes a region as |options| say; where the file asks for locked memory that
+ * cannot be had, one whose caches are closed. */
+static SECStatus
+ssl_CreateServerCache(snceRegion **created, snceCacheOptions *options,
+                      PRBool shared, sslCacheConfig *config)
+{
+    snceResult result = snceRegion_Create(created, options, shared != PR_FALSE);
+
+    if (result == SNCE_LOCK_LIMIT) {
+        if (ssl_CloseUnlocked(config, result, snceRegion_LeastBytes(options),
+                              options) != SECSuccess) {
+            return SECFailure;
+        }
+        result = snceRegion_Create(created, options, shared != PR_FALSE);
+    }
+    return snceError_Status(result);
 }
 
 static SECStatus
@@ -176,30 +207,27 @@ ssl_ConfigUncancelled(const sslServerCacheWish *wish, PRBool shared)
     if (rv != SECSuccess) {
         return rv;
     }
-    /* Not by NSPR, whose lock of the environment a fork may leave taken. */
-    rv = ssl_ReadCacheConfig(secure_getenv(SSL_SERVER_CACHE_CONFIG), &config);
-    if (rv != SECSuccess) {
-        return rv;
-    }
+    rv = ssl_ReadCacheConfig(&config);
     ssl_StayLoaded();
     ssl_OverrideByConfig(&config, &wanted);
     options = ssl_ServerCacheOptions(&wanted);
 
     region = snceGate_Lock();
+    if (rv != SECSuccess) {
+        goto done;
+    }
     if (region) {
-        rv = ssl_ConfigureAgain(region, &options, &config);
+        rv = ssl_CheckLock(region, &options, &config);
     } else {
-        snceResult result =
-            snceRegion_Create(&created, &options, shared != PR_FALSE);
-
-        rv =
-            result == SNCE_LOCK_LIMIT
-                ? ssl_FailLock(&config, result, snceRegion_LeastBytes(&options))
-                : snceError_Status(result);
+        rv = ssl_CreateServerCache(&created, &options, shared, &config);
         region = created;
     }
     if (rv == SECSuccess) {
-        rv = ssl_AddByConfig(&config, region);
+        rv = ssl_AddByConfig(&config, region, &options);
+    }
+    /* A new one too: the servers may have lowered its options. */
+    if (rv == SECSuccess) {
+        rv = ssl_ConfigureAgain(region, &options);
     }
     if (rv == SECSuccess && shared) {
         rv = ssl_ExportServerCache(region);
@@ -221,6 +249,9 @@ ssl_ConfigUncancelled(const sslServerCacheWish *wish, PRBool shared)
             }
         }
     }
+
+done:
+    ssl_ReportCacheConfig(&config, rv);
     snceGate_Unlock();
     ssl_FreeCacheConfig(&config);
     return rv;
@@ -315,7 +346,7 @@ ssl_FailInheritLock(const char *string)
                    "SSL_InheritMPServerSIDCache: the cache is locked in "
                    "memory: %s",
                    limit);
-    (void)fprintf(stderr, "%s\n", text);
+    ssl_Log(text);
     PORT_SetError(snceError_Code(SNCE_LOCK_LIMIT));
     PR_SetErrorText((PRIntn)strlen(text), text);
     return SECFailure;

@@ -2,26 +2,18 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* The file that SSL_SERVER_CACHE_CONFIG names, read by sslsnce/nss/snceconfig.c
- * itself; the input is what NSPR reads from it.
+/* The file that SSL_SERVER_CACHE_CONFIG names, read by sslsnce/nss/snceparse.c
+ * itself.
  *
- * A file is refused, with a place and a reason, and nothing is left of it; or
- * it is taken, and then what it says is within bounds and can be written down
- * and read again as the same. */
-#include <limits.h>
-#include <stdarg.h>
+ * What is read of a file is within bounds, whatever faults it has, and each
+ * fault has a place in it and a text that can be shown. A file without faults
+ * can be written down and read again as the same. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "prerror.h"
-#include "prio.h"
-#include "secerr.h"
 #include "secport.h"
-#include "snceconfig.h"
-#include "snceerror.h"
-
-#define PATH "caches"
+#include "snceparse.h"
 
 #define EXPECT(condition)                                    \
   do {                                                       \
@@ -31,102 +23,183 @@
     }                                                        \
   } while (0)
 
-/* ---- in the place of NSPR and stdio (-Wl,--wrap) ------------------------- */
-
-static const PRUint8 *fileData;
-static size_t fileSize, fileAt;
-static char said[2048]; /* on stderr */
-
-PRFileDesc *__wrap_PR_Open(const char *name, PRIntn flags, PRIntn mode) {
-  EXPECT(strcmp(name, PATH) == 0);
-  fileAt = 0;
-  return (PRFileDesc *)said;
-}
-
-PRStatus __wrap_PR_GetOpenFileInfo64(PRFileDesc *fd, PRFileInfo64 *info) {
-  memset(info, 0, sizeof *info);
-  info->type = PR_FILE_FILE;
-  info->size = (PROffset64)fileSize;
-  return PR_SUCCESS;
-}
-
-/* In pieces, as a file may come. */
-PRInt32 __wrap_PR_Read(PRFileDesc *fd, void *buf, PRInt32 amount) {
-  size_t len = fileSize - fileAt;
-
-  EXPECT(amount >= 0);
-  len = len < (size_t)amount ? len : (size_t)amount;
-  len = len < 1000 ? len : 1000;
-  if (len > 0) {
-    memcpy(buf, fileData + fileAt, len);
-  }
-  fileAt += len;
-  return (PRInt32)len;
-}
-
-PRStatus __wrap_PR_Close(PRFileDesc *fd) { return PR_SUCCESS; }
-
-int __wrap_fprintf(FILE *stream, const char *format, ...) {
-  va_list arguments;
-  int len;
-
-  va_start(arguments, format);
-  len = stream == stderr ? vsnprintf(said, sizeof said, format, arguments)
-                         : vfprintf(stream, format, arguments);
-  va_end(arguments);
-  return len;
-}
-
-/* What snceconfig.c calls to make caches; no file gets that far here. */
-snceCacheOptions ssl_ServerCacheOptions(const sslServerCacheWish *wish) {
-  abort();
-}
-
-PRErrorCode snceError_Code(snceResult result) { abort(); }
-
 const char *__asan_default_options(void) {
   return "quarantine_size_mb=4:malloc_context_size=3";
 }
 
-/* ---- the target ---------------------------------------------------------- */
-
-static SECStatus Read(const PRUint8 *data, size_t size,
-                      sslCacheConfig *config) {
-  fileData = data;
-  fileSize = size;
-  said[0] = '\0';
-  return ssl_ReadCacheConfig(PATH, config);
+static PRBool Has(const sslCacheConfigLine *line, unsigned int param) {
+  return (line->given & 1u << param) != 0;
 }
 
-static int WriteNumber(char *out, const sslCacheConfigLine *line,
-                       sslCacheConfigField field, const char *label,
-                       PRUint32 number) {
-  return line->given & field ? sprintf(out, " %s=%u", label, number) : 0;
+/* ---- what was read ------------------------------------------------------- */
+
+static void CheckName(const char *name) {
+  size_t len = strlen(name);
+  size_t i;
+
+  EXPECT(snceServer_IsName((const PRUint8 *)name, len));
+  EXPECT(name[len - 1] != '.');
+  for (i = 0; i < len; ++i) {
+    EXPECT(name[i] < 'A' || name[i] > 'Z');
+  }
 }
 
-/* Writes down what was read. */
+static void CheckLine(const sslCacheConfigLine *line) {
+  const sslServerCacheWish *wish = &line->wish;
+  unsigned int param;
+
+  if (line->name) {
+    CheckName(line->name);
+  }
+  EXPECT(line->number > 0 && line->nameColumn > 0);
+  EXPECT(line->faulty || !line->name || !line->column[sslCacheParam_lock]);
+  for (param = 0; param < SSL_CACHE_PARAMS; ++param) {
+    PRUint32 value = ssl_GetCacheParam(wish, (sslCacheParam)param);
+
+    EXPECT(!Has(line, param) || line->column[param] > 0);
+    EXPECT(line->faulty || Has(line, param) || line->column[param] == 0);
+    switch (param) {
+      case sslCacheParam_entries:
+      case sslCacheParam_certificates:
+        EXPECT(value <= SNCE_ENTRIES_MAX);
+        break;
+      case sslCacheParam_ssl2Timeout:
+        EXPECT(value == 0 || (value >= 5 && value <= 100));
+        break;
+      case sslCacheParam_ssl3Timeout:
+        EXPECT(value == 0 || (value >= 5 && value <= 86400));
+        break;
+      case sslCacheParam_clockSkew:
+        EXPECT(value <= 300);
+        break;
+      default:
+        EXPECT(value <= 1);
+        break;
+    }
+  }
+  EXPECT(!wish->unlisted);
+}
+
+/* Of two lines for one cache, neither is right. */
+static void CheckLines(const sslCacheConfig *config) {
+  PRUint32 i, j;
+
+  for (i = 0; i < config->count; ++i) {
+    const sslCacheConfigLine *line = &config->lines[i];
+
+    CheckLine(line);
+    EXPECT(i == 0 || line->number > line[-1].number);
+    EXPECT(!line->faulty || config->errors);
+    for (j = 0; j < i; ++j) {
+      const sslCacheConfigLine *other = &config->lines[j];
+
+      EXPECT(strcmp(line->name ? line->name : "",
+                    other->name ? other->name : "") != 0 ||
+             (line->faulty && other->faulty));
+    }
+  }
+}
+
+/* How many bytes the line |number| of the file has, its end not included. */
+static size_t LineLength(const char *data, size_t size, unsigned int number) {
+  const char *end = data + size;
+  const char *next;
+
+  if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+    data += 3;
+  }
+  for (;;) {
+    next = data < end ? memchr(data, '\n', (size_t)(end - data)) : NULL;
+    if (--number == 0) {
+      return (size_t)((next ? next : end) - data);
+    }
+    EXPECT(next);
+    data = next + 1;
+  }
+}
+
+static void CheckFaults(const sslCacheConfig *config, const char *data,
+                        size_t size) {
+  PRUint32 i;
+
+  EXPECT(config->errors <= config->faults);
+  for (i = 0; i < config->faults && i < SSL_CACHE_FAULTS_MAX; ++i) {
+    const sslCacheFault *fault = &config->fault[i];
+    size_t len = strnlen(fault->text, sizeof fault->text);
+    size_t at;
+
+    EXPECT(len > 0 && len < sizeof fault->text - 1); /* never cut */
+    for (at = 0; at < len; ++at) {
+      EXPECT(fault->text[at] >= ' ' && fault->text[at] < 0x7f);
+    }
+    EXPECT(fault->column > 0 &&
+           fault->column <= LineLength(data, size, fault->number) + 1);
+    switch (fault->kind) {
+      case sslCacheFault_note:
+      case sslCacheFault_ignored:
+        break;
+      case sslCacheFault_closed:
+        EXPECT(fault->line < config->count && config->lines[fault->line].name &&
+               config->lines[fault->line].faulty &&
+               config->lines[fault->line].number == fault->number);
+        break;
+      case sslCacheFault_lowered:
+        EXPECT(fault->line < config->count);
+        break;
+      default:
+        EXPECT(0);
+    }
+  }
+}
+
+/* Nothing that a wrong line says makes a cache hold more, or be less strict. */
+static void CheckLowering(const sslCacheConfig *config) {
+  PRUint32 i;
+
+  for (i = 0; i < config->count; ++i) {
+    sslServerCacheWish wish = {0};
+    unsigned int param;
+
+    wish.entries = 500;
+    wish.certificates = 400;
+    wish.ssl2Timeout = 50;
+    wish.ssl3Timeout = 600;
+    wish.clockSkewSec = 20;
+    wish.anyAddress = PR_TRUE;
+    ssl_LowerCacheWish(&wish, &config->lines[i]);
+    EXPECT(wish.entries <= 500 && wish.entries);
+    EXPECT(wish.certificates <= 400 || !config->lines[i].wish.certificates);
+    EXPECT(wish.ssl2Timeout <= 50 && wish.ssl2Timeout);
+    EXPECT(wish.ssl3Timeout <= 600 && wish.ssl3Timeout);
+    EXPECT(wish.clockSkewSec <= 20 && wish.clockSkewSec);
+    for (param = sslCacheParam_matchClientAddress; param < SSL_CACHE_PARAMS;
+         ++param) {
+      EXPECT(
+          !Has(&config->lines[i], param) ||
+          ssl_GetCacheParam(&wish, (sslCacheParam)param) >=
+              ssl_GetCacheParam(&config->lines[i].wish, (sslCacheParam)param));
+    }
+  }
+}
+
+/* ---- written down and read again ----------------------------------------- */
+
 static size_t Write(char *out, const sslCacheConfig *config) {
   char *at = out;
+  unsigned int param;
   PRUint32 i;
 
   for (i = 0; i < config->count; ++i) {
     const sslCacheConfigLine *line = &config->lines[i];
-    const sslServerCacheWish *wish = &line->wish;
 
     at += sprintf(at, "name=%s", line->name ? line->name : "*");
-    at +=
-        WriteNumber(at, line, sslCacheConfig_entries, "entries", wish->entries);
-    at += WriteNumber(at, line, sslCacheConfig_certificates, "certificates",
-                      wish->certificates);
-    at += WriteNumber(at, line, sslCacheConfig_ssl2Timeout, "ssl2Timeout",
-                      wish->ssl2Timeout);
-    at += WriteNumber(at, line, sslCacheConfig_ssl3Timeout, "ssl3Timeout",
-                      wish->ssl3Timeout);
-    if (line->given & sslCacheConfig_matchClientAddress) {
-      at += sprintf(at, " matchClientAddress=%s",
-                    wish->anyAddress ? "no" : "yes");
+    for (param = 0; param < SSL_CACHE_PARAMS; ++param) {
+      if (Has(line, param)) {
+        at += sprintf(at, " %s=%u", ssl_CacheParamLabel((sslCacheParam)param),
+                      ssl_GetCacheParam(&line->wish, (sslCacheParam)param));
+      }
     }
-    at += sprintf(at, "\n");
+    *at++ = '\n';
   }
   return (size_t)(at - out);
 }
@@ -134,7 +207,7 @@ static size_t Write(char *out, const sslCacheConfig *config) {
 static void ExpectSame(const sslCacheConfig *one, const sslCacheConfig *other) {
   PRUint32 i;
 
-  EXPECT(one->count == other->count);
+  EXPECT(one->count == other->count && other->faults == 0);
   for (i = 0; i < one->count; ++i) {
     const sslCacheConfigLine *a = &one->lines[i];
     const sslCacheConfigLine *b = &other->lines[i];
@@ -147,58 +220,23 @@ static void ExpectSame(const sslCacheConfig *one, const sslCacheConfig *other) {
   }
 }
 
-static void CheckLines(const sslCacheConfig *config) {
-  PRUint32 i, j;
-
-  for (i = 0; i < config->count; ++i) {
-    const sslCacheConfigLine *line = &config->lines[i];
-
-    EXPECT(line->number > 0 && (i == 0 || line->number > line[-1].number));
-    EXPECT(line->wish.entries <= SNCE_ENTRIES_MAX);
-    EXPECT(line->wish.certificates <= SNCE_ENTRIES_MAX);
-    EXPECT(line->wish.ssl2Timeout <= SNCE_ENTRIES_MAX);
-    EXPECT(line->wish.ssl3Timeout <= SNCE_ENTRIES_MAX);
-    EXPECT(!line->wish.unlisted);
-    EXPECT(!line->name ||
-           snceServer_IsName((const PRUint8 *)line->name, strlen(line->name)));
-    for (j = 0; j < i; ++j) {
-      const char *other = config->lines[j].name;
-
-      EXPECT(line->name || other);
-      EXPECT(!line->name || !other || PORT_Strcasecmp(line->name, other) != 0);
-    }
-  }
-}
-
 int LLVMFuzzerTestOneInput(const PRUint8 *data, size_t size) {
-  sslServerCacheWish wish = {1, 2, 3, 4, PR_FALSE, PR_TRUE};
-  sslCacheConfig config, again;
   static char text[1 << 20];
-  char told[PATH_MAX];
-  PRInt32 len;
+  sslCacheConfig config, again;
+  size_t len;
 
-  PR_SetError(0, 0);
-  if (Read(data, size, &config) != SECSuccess) {
-    static const char prefix[] = "SSL_SERVER_CACHE_CONFIG: " PATH ":";
-
-    EXPECT(config.count == 0 && !config.lines);
-    EXPECT(PR_GetError() == SEC_ERROR_INVALID_ARGS);
-    /* Both say the same, the one with the end of the line. */
-    EXPECT(strncmp(said, prefix, sizeof prefix - 1) == 0);
-    EXPECT(PR_GetErrorTextLength() < (PRInt32)sizeof told);
-    len = PR_GetErrorText(told);
-    EXPECT(len + 1 == (PRInt32)strlen(said) &&
-           memcmp(told, said, (size_t)len) == 0);
-    return 0;
-  }
-  EXPECT(said[0] == '\0');
+  memset(&config, 0, sizeof config);
+  EXPECT(ssl_ParseCacheConfig(&config, (const char *)data, size) == SECSuccess);
   CheckLines(&config);
-  ssl_OverrideByConfig(&config, &wish);
-  EXPECT(wish.unlisted);
-  len = (PRInt32)Write(text, &config);
-  EXPECT(Read((const PRUint8 *)text, (size_t)len, &again) == SECSuccess);
-  ExpectSame(&config, &again);
-  ssl_FreeCacheConfig(&again);
+  CheckFaults(&config, (const char *)data, size);
+  CheckLowering(&config);
+  if (!config.errors) {
+    memset(&again, 0, sizeof again);
+    len = Write(text, &config);
+    EXPECT(ssl_ParseCacheConfig(&again, text, len) == SECSuccess);
+    ExpectSame(&config, &again);
+    ssl_FreeCacheConfig(&again);
+  }
   ssl_FreeCacheConfig(&config);
   EXPECT(config.count == 0 && !config.lines);
   return 0;

@@ -70,6 +70,7 @@ snceCacheOptions OptionsNth(unsigned which) {
   options.matchAddress = which / 16 % 2 == 0;
   options.unlisted = which / 32 % 2 != 0;
   options.clockSkewSec = which / 64 % 2 ? 300 : 2;
+  options.closed = which / 128 % 4 == 3;
   return options;
 }
 
@@ -435,7 +436,7 @@ class Input {
           EXPECT_RESULT(result, SNCE_READ_ONLY);
         }
         EXPECT_RESULT(result, SNCE_OK, SNCE_DROPPED, SNCE_FULL, SNCE_GONE,
-                      SNCE_CORRUPT, SNCE_READ_ONLY);
+                      SNCE_CLOSED, SNCE_CORRUPT, SNCE_READ_ONLY);
         return;
       case kRemove:
         result = snceCache_Remove(cache, &key);

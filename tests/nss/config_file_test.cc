@@ -2,92 +2,43 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// config_file_test.cc: the file that SSL_SERVER_CACHE_CONFIG names.
+// config_file_test.cc: the form of the file that SSL_SERVER_CACHE_CONFIG names,
+// and what it says in it; with SSL_SERVER_CACHE_CONFIG_STRICT, what is no such
+// file.
+
+#include "config_file.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <cstring>
-
-#include "prerror.h"
 #include "secerr.h"
 #include "sslerr.h"
-#include "sslsnce/sslsnce.h"
-#include "test_nss.h"
 #include "test_region.h"
 
 namespace nss_test {
 namespace {
 
-class ConfigFileTest : public NssTest {
+class StrictConfigFileTest : public ConfigFileTest {
  protected:
   void SetUp() override {
-    NssTest::SetUp();
-    char path[] = "/tmp/snce-config-test.XXXXXX";
-    int fd = mkstemp(path);
-    ASSERT_LE(0, fd);
-    close(fd);
-    path_ = path;
-    setenv(SSL_SERVER_CACHE_CONFIG, path, 1);
-  }
-  void TearDown() override {
-    unsetenv(SSL_SERVER_CACHE_CONFIG);
-    unlink(path_.c_str());
-    NssTest::TearDown();
+    ConfigFileTest::SetUp();
+    setenv(SSL_SERVER_CACHE_CONFIG_STRICT, "1", 1);
   }
 
-  void Write(const std::string& text) {
-    FILE* file = fopen(path_.c_str(), "w");
-    ASSERT_TRUE(file);
-    fwrite(text.data(), 1, text.size(), file);
-    fclose(file);
-  }
-
-  // Configures with 500 entries and 60 seconds; what is said on stderr.
-  SECStatus Configure(std::string* said = nullptr) {
-    ::testing::internal::CaptureStderr();
-    SECStatus rv = SSL_ConfigServerSessionIDCache(500, 50, 60, nullptr);
-    const PRErrorCode error = PR_GetError();
-    char text[1024] = "";
-    if (PR_GetErrorTextLength() < 1024) PR_GetErrorText(text);
-    text_ = text;
-    const std::string output = ::testing::internal::GetCapturedStderr();
-    if (said) *said = output;
-    PR_SetError(error, 0);
-    return rv;
-  }
-
-  SSLServerCacheFigures Figures(const char* name) {
-    SSLServerCacheFigures figures;
-    memset(&figures, 0, sizeof(figures));
-    EXPECT_EQ(SECSuccess,
-              SSL_GetServerCacheFigures(name, &figures, sizeof(figures)))
-        << name;
-    return figures;
-  }
-
-  // The file |text| is refused, with |what| said of line |line|, on stderr and
-  // as the error's text, and there is no cache.
-  void ExpectRefused(const std::string& text, int line,
+  // The file |text| is refused, with |what| said of |place| (":LINE:COLUMN"),
+  // on stderr and as the error's text, and there is no cache.
+  void ExpectRefused(const std::string& text, const std::string& place,
                      const std::string& what) {
     Write(text);
     std::string said;
     EXPECT_EQ(SECFailure, Configure(&said)) << text;
     EXPECT_STREQ("SEC_ERROR_INVALID_ARGS", PR_ErrorToName(PR_GetError()));
-    const std::string place =
-        path_ + (line ? ":" + std::to_string(line) : "") + ": ";
-    EXPECT_NE(std::string::npos, said.find(place + what)) << said;
-    EXPECT_NE(std::string::npos, text_.find(place + what)) << text_;
-    SSLServerCacheFigures figures;
-    EXPECT_EQ(SECFailure,
-              SSL_GetServerCacheFigures(nullptr, &figures, sizeof(figures)));
+    const std::string message = Message(place, what + "; the call fails");
+    EXPECT_NE(std::string::npos, said.find(message)) << said << message;
+    EXPECT_EQ(message, text_ + "\n");
+    EXPECT_FALSE(IsThere(nullptr));
     EXPECT_EQ(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, PR_GetError());
   }
-
-  std::string path_;
-  std::string text_;  // of the last Configure's error
 };
 
 TEST_F(ConfigFileTest, EachLineIsACache) {
@@ -96,15 +47,7 @@ TEST_F(ConfigFileTest, EachLineIsACache) {
       "\n"
       "name=shop.example entries=20000 ssl3Timeout=300 "
       "matchClientAddress=no\n"
-      "  name='*.news.example'\tssl2Timeout=7   certificates=5 # not here\n");
-  // What follows a value is another parameter, not a comment.
-  EXPECT_EQ(SECFailure, Configure());
-  Write(
-      "# caches of this machine\n"
-      "\n"
-      "name=shop.example entries=20000 ssl3Timeout=300 "
-      "matchClientAddress=no\n"
-      "  name='*.news.example'\tssl2Timeout=7   certificates=5\n"
+      "  name='*.news.example'\tssl2Timeout=7   certificates=5 # of clients\n"
       "#name=not.example\n"
       "entries=30 name=last.example");
   ASSERT_EQ(SECSuccess, Configure()) << text_;
@@ -145,61 +88,228 @@ TEST_F(ConfigFileTest, AnEmptyFileChangesNothing) {
   EXPECT_EQ(500u, Figures(nullptr).entries);
 }
 
-TEST_F(ConfigFileTest, FaultsAreNamedWithTheirLine) {
-  const std::string good = "name=a.example\n# fine\n\n";
-  ExpectRefused(good + "name=b.example entris=5\n", 4,
-                "an unknown parameter: entris");
-  ExpectRefused(good + "entries=5\n", 4, "a line without a name");
-  ExpectRefused(good + "name=b.example entries=many\n", 4,
-                "not a decimal number: many");
-  ExpectRefused(good + "name=b.example entries=-5\n", 4,
-                "not a decimal number: -5");
-  ExpectRefused(good + "name=b.example entries=0x10\n", 4,
-                "not a decimal number: 0x10");
-  ExpectRefused(good + "name=b.example entries=010\n", 4,
-                "a number does not begin with 0: 010");
-  ExpectRefused(good + "name=b.example entries=100000001\n", 4,
-                "a number over 100000000: 100000001");
-  ExpectRefused(good + "name=b.example entries=99999999999999999999\n", 4,
-                "a number over 100000000: ");
-  ExpectRefused(good + "name=b.example matchClientAddress=maybe\n", 4,
-                "neither yes nor no: maybe");
-  ExpectRefused(good + "name=b.example entries=5 entries=5\n", 4,
-                "a parameter that is given twice: entries");
-  ExpectRefused(good + "name=b.example name=c.example\n", 4,
-                "a second name: c.example");
-  ExpectRefused(good + "name=A.example\n", 4,
-                "a cache that has a line already: A.example");
-  ExpectRefused("name=*\n" + good + "name=*\n", 5,
-                "a cache that has a line already: *");
-  ExpectRefused(good + "name=b..example\n", 4, "no host's name: b..example");
-  ExpectRefused(good + "name=b.example entries\n", 4, "not label=value: ");
-  ExpectRefused(good + "name=b.example =5\n", 4, "not label=value: ");
-  ExpectRefused(good + "name=b.example entries=\n", 4,
-                "a parameter without a value: entries");
-  ExpectRefused(good + "name='b.example\n", 4,
-                "a quotation that does not end: name");
-  ExpectRefused(std::string("name=a.example\0 entries=5\n", 26), 0,
-                "has a NUL in it");
+// What people write is read as they mean it.
+TEST_F(ConfigFileTest,
+       BlanksCommentsCarriageReturnsAndAByteOrderMarkAreAccepted) {
+  std::string said = ConfigureBy(
+      "\xef\xbb\xbfname = a.example entries =20\tssl3Timeout= 30 # of the "
+      "shop\r\n"
+      "\t# nothing\r\n"
+      "\r\n"
+      "name=B.Example. entries=21 ssl3Timeout=31\r\n"
+      "name='c.exampl\\e' entries={22} ssl3Timeout=\"32\"  #\r\n"
+      "name = *.d.example.\r\n"
+      "#name=e.example");
+  EXPECT_EQ("", said);
+  EXPECT_EQ(20u, Figures("a.example").entries);
+  EXPECT_EQ(30u, Figures("a.example").ssl3TimeoutSec);
+  EXPECT_EQ(21u, Figures("b.example").entries);
+  EXPECT_EQ(31u, Figures("b.example").ssl3TimeoutSec);
+  EXPECT_EQ(22u, Figures("c.example").entries);
+  EXPECT_EQ(32u, Figures("c.example").ssl3TimeoutSec);
+  EXPECT_TRUE(IsThere("*.d.example"));
+  EXPECT_FALSE(IsThere("e.example"));
 }
 
-TEST_F(ConfigFileTest, AMissingFileIsNamed) {
+SECStatus CollectAnyAddress(void* arg, const char* name,
+                            const SSLServerCacheParams* params) {
+  (*static_cast<std::string*>(arg)) += params->anyClientAddress ? 'n' : 'y';
+  return SECSuccess;
+}
+
+TEST_F(ConfigFileTest, FlagsAreWordsOrNumbers) {
+  const struct {
+    const char* word;
+    char match;
+  } kWords[] = {{"yes", 'y'}, {"true", 'y'},  {"on", 'y'},  {"1", 'y'},
+                {"no", 'n'},  {"false", 'n'}, {"off", 'n'}, {"0", 'n'},
+                {"YES", 'y'}, {"False", 'n'}};
+  for (const auto& expected : kWords) {
+    EXPECT_EQ("", ConfigureBy(std::string("name=* matchClientAddress=") +
+                              expected.word + " lock=off\n"));
+    std::string seen;
+    EXPECT_EQ(SECSuccess, SSL_ListServerCaches(CollectAnyAddress, &seen));
+    EXPECT_EQ(std::string(1, expected.match), seen) << expected.word;
+  }
+}
+
+TEST_F(ConfigFileTest, TimesMayHaveAUnit) {
+  const struct {
+    const char* text;
+    PRUint32 seconds;
+  } kTimes[] = {{"300", 300}, {"300s", 300}, {"5m", 300},    {"5M", 300},
+                {"1h", 3600}, {"1d", 86400}, {"24h", 86400}, {"1440m", 86400},
+                {"0", 86400}, {"0m", 86400}};
+  for (const auto& time : kTimes) {
+    EXPECT_EQ("", ConfigureBy(std::string("name=a.example ssl3Timeout=") +
+                              time.text + "\n"));
+    EXPECT_EQ(time.seconds, Figures("a.example").ssl3TimeoutSec) << time.text;
+  }
+  EXPECT_EQ("", ConfigureBy("name=a.example ssl2Timeout=1m clockSkew=5m\n"));
+  EXPECT_EQ(60u, Figures("a.example").ssl2TimeoutSec);
+}
+
+TEST_F(ConfigFileTest, WhatIsClampedIsReported) {
+  EXPECT_EQ(
+      Message(":1:13", "ssl3Timeout=3 became 5 (5 to 86400 seconds)") +
+          Message(":1:27", "ssl2Timeout=5m became 100 (5 to 100 seconds)") +
+          Message(":2:28",
+                  "ssl3Timeout=2d became 86400 "
+                  "(5 to 86400 seconds)") +
+          Message(":3:26", "clockSkew=301 became 300 (1 to 300 seconds)") +
+          Message(":4:40",
+                  "certificates=51 became 50 (one for each "
+                  "session)"),
+      ConfigureBy("ssl3Timeout=3 ssl2Timeout=5m name=*\n"
+                  "name=a.example ssl3Timeout=2d\n"
+                  "name=b.example clockSkew=301\n"
+                  "name=c.example entries=50 certificates=51\n"));
+  EXPECT_EQ(5u, Figures(nullptr).ssl3TimeoutSec);
+  EXPECT_EQ(100u, Figures(nullptr).ssl2TimeoutSec);
+  EXPECT_EQ(86400u, Figures("a.example").ssl3TimeoutSec);
+  for (const char* name : {(const char*)nullptr, "a.example", "b.example"}) {
+    EXPECT_FALSE(IsClosed(name));
+  }
+  // Those of the default cache, by what the application asks for.
+  EXPECT_EQ(Message(":1:21",
+                    "certificates=501 became 500 (one for each "
+                    "session)"),
+            ConfigureBy("name=* certificates=501\n"));
+}
+
+TEST_F(StrictConfigFileTest, FaultsAreNamedWithTheirPlaceAndWhatWasExpected) {
+  const std::string good = "name=a.example\n# fine\n\n";
+  ExpectRefused(good + "name=b.example entris=5\n", ":4:16",
+                "unknown parameter \"entris\" (did you mean \"entries\"?)");
+  ExpectRefused(good + "nmae=b.example\n", ":4:1",
+                "unknown parameter \"nmae\" (did you mean \"name\"?)");
+  ExpectRefused(good + "name=b.example ssl3_timeout=5\n", ":4:16",
+                "unknown parameter \"ssl3_timeout\" (did you mean "
+                "\"ssl3Timeout\"?)");
+  ExpectRefused(good + "name=b.example colour=5\n", ":4:16",
+                "unknown parameter \"colour\"");
+  ExpectRefused(good + "entries=5\n", ":4:1",
+                "no name, expected name=HOST or name=*");
+  ExpectRefused(good + "name=b.example entries=many\n", ":4:24",
+                "entries=\"many\", expected a number");
+  ExpectRefused(good + "name=b.example entries=-5\n", ":4:24",
+                "entries=\"-5\", expected a number");
+  ExpectRefused(good + "name=b.example entries=0x10\n", ":4:24",
+                "entries=\"0x10\", expected a number");
+  ExpectRefused(good + "name=b.example entries=5m\n", ":4:24",
+                "entries=\"5m\", expected a number");
+  ExpectRefused(good + "name=b.example entries=5#\n", ":4:24",
+                "entries=\"5#\", expected a number");
+  ExpectRefused(good + "name=b.example entries=010\n", ":4:24",
+                "entries=\"010\", expected no 0 in front");
+  ExpectRefused(good + "name=b.example entries=100000001\n", ":4:24",
+                "entries=\"100000001\", expected at most 100000000");
+  ExpectRefused(good + "name=b.example entries=99999999999999999999\n", ":4:24",
+                "entries=\"99999999999999999999\", expected at most 100000000");
+  ExpectRefused(good + "name=b.example ssl3Timeout=5w\n", ":4:28",
+                "ssl3Timeout=\"5w\", expected seconds, 5m, 1h or 1d");
+  ExpectRefused(good + "name=b.example ssl3Timeout=1h30m\n", ":4:28",
+                "ssl3Timeout=\"1h30m\", expected seconds, 5m, 1h or 1d");
+  ExpectRefused(good + "name=b.example matchClientAddress=maybe\n", ":4:35",
+                "matchClientAddress=\"maybe\", expected yes or no");
+  ExpectRefused(good + "name=b.example entries=5 entries=5\n", ":4:34",
+                "a second value for \"entries\"");
+  ExpectRefused(good + "name=b.example clockSkew=9 clockSkew=8\n", ":4:38",
+                "a second value for \"clockSkew\"");
+  ExpectRefused(good + "name=b.example name=c.example\n", ":4:21",
+                "a second name");
+  ExpectRefused(good + "name=A.example.\n", ":4:6",
+                "a second line for \"a.example\", after line 1");
+  ExpectRefused("name=*\n" + good + "name=*\n", ":5:6",
+                "a second line for \"*\", after line 1");
+  ExpectRefused(good + "name=b..example\n", ":4:6",
+                "\"b..example\" is no host name, expected one, or *");
+  ExpectRefused(good + "name=b.example entries\n", ":4:16",
+                "expected parameter=value");
+  ExpectRefused(good + "name=b.example =5\n", ":4:16",
+                "expected parameter=value");
+  ExpectRefused(good + "name=b.example entries=\n", ":4:24",
+                "no value for \"entries\"");
+  ExpectRefused(good + "name=b.example entries= # 5\n", ":4:24",
+                "no value for \"entries\"");
+  ExpectRefused(good + "entries= name=b.example\n", ":4:9",
+                "no value for \"entries\"");
+  ExpectRefused(good + "entries= name = b.example\n", ":4:9",
+                "no value for \"entries\"");
+  ExpectRefused(good + "name=b.example entries=''\n", ":4:24",
+                "no value for \"entries\"");
+  ExpectRefused(good + "name='b.example\n", ":4:6",
+                "a quotation that does not end");
+  ExpectRefused(good + "name='b.example'entries=5\n", ":4:17",
+                "expected a blank behind a quotation");
+  ExpectRefused(std::string("name=a.example\0 entries=5\n", 26), ":1:6",
+                "\"a.example?\" is no host name, expected one, or *");
+}
+
+TEST_F(StrictConfigFileTest, EveryFaultIsToldAndTheFirstIsTheErrorsText) {
+  Write("name=a.example entris=5\nentries=5\nname=b.example lock=2\n");
+  std::string said;
+  EXPECT_EQ(SECFailure, Configure(&said));
+  const std::string first =
+      Message(":1:16",
+              "unknown parameter \"entris\" (did you mean "
+              "\"entries\"?); the call fails");
+  EXPECT_EQ(first +
+                Message(":2:1",
+                        "no name, expected name=HOST or name=*; the "
+                        "call fails") +
+                Message(":3:21",
+                        "lock=\"2\", expected yes or no; the call "
+                        "fails") +
+                Message(":3:21",
+                        "lock is for name=*, and then for all caches; "
+                        "the call fails"),
+            said);
+  EXPECT_EQ(first, text_ + "\n");
+}
+
+TEST_F(StrictConfigFileTest, AClampedValueIsReportedAndNoFault) {
+  EXPECT_EQ(Message(":1:28", "ssl3Timeout=3 became 5 (5 to 86400 seconds)"),
+            ConfigureBy("name=a.example ssl3Timeout=3\n"));
+}
+
+TEST_F(StrictConfigFileTest, AMissingFileIsNamed) {
   unlink(path_.c_str());
   std::string said;
   EXPECT_EQ(SECFailure, Configure(&said));
   EXPECT_STREQ("PR_FILE_NOT_FOUND_ERROR", PR_ErrorToName(PR_GetError()));
-  EXPECT_NE(std::string::npos, said.find(path_ + ": cannot be read")) << said;
+  EXPECT_EQ(Message("", "no such file; the call fails"), said);
+  EXPECT_EQ(said, text_ + "\n");
 }
 
-TEST_F(ConfigFileTest, ADirectoryIsNoFile) {
+TEST_F(StrictConfigFileTest, ADirectoryIsNoFile) {
   setenv(SSL_SERVER_CACHE_CONFIG, "/tmp", 1);
   std::string said;
   EXPECT_EQ(SECFailure, Configure(&said));
-  EXPECT_NE(std::string::npos, said.find("/tmp: ")) << said;
+  EXPECT_EQ("cache file /tmp: not a regular file; the call fails\n", said);
 }
 
-TEST_F(ConfigFileTest, WhatCannotBeMadeIsNamedAndNothingIsLeft) {
-  // More than the address space that a region has.
+TEST_F(StrictConfigFileTest, NoFileIsNamed) {
+  setenv(SSL_SERVER_CACHE_CONFIG, "", 1);
+  std::string said;
+  EXPECT_EQ(SECFailure, Configure(&said));
+  EXPECT_STREQ("PR_FILE_NOT_FOUND_ERROR", PR_ErrorToName(PR_GetError()));
+}
+
+TEST_F(ConfigFileTest, OnlyAClearNoIsNotStrict) {
+  Write("name=a.example entris=5\n");
+  for (const char* value : {"", "0", "no", "off", "False"}) {
+    setenv(SSL_SERVER_CACHE_CONFIG_STRICT, value, 1);
+    EXPECT_EQ(SECSuccess, Configure()) << value;
+    SSL_ShutdownServerSessionIDCache();
+  }
+  for (const char* value : {"1", "yes", "On", "2", "ja", " "}) {
+    setenv(SSL_SERVER_CACHE_CONFIG_STRICT, value, 1);
+    EXPECT_EQ(SECFailure, Configure()) << value;
+  }
+}
+
+TEST_F(StrictConfigFileTest, WhatCannotBeMadeIsNamedAndNothingIsLeft) {
   std::string text;
   for (int i = 0; i < 1025; ++i) {
     text += "name=host" + std::to_string(i) + ".example entries=10\n";
@@ -209,10 +319,12 @@ TEST_F(ConfigFileTest, WhatCannotBeMadeIsNamedAndNothingIsLeft) {
   EXPECT_EQ(SECFailure, Configure(&said));
   EXPECT_STREQ("PR_INSUFFICIENT_RESOURCES_ERROR",
                PR_ErrorToName(PR_GetError()));
-  EXPECT_NE(std::string::npos, said.find(":1025: ")) << said;
-  SSLServerCacheFigures figures;
-  EXPECT_EQ(SECFailure,
-            SSL_GetServerCacheFigures(nullptr, &figures, sizeof(figures)));
+  EXPECT_EQ(
+      Message(":1025:6",
+              "the cache cannot be made: 1024 are there, as many as there "
+              "can be; the call fails"),
+      said);
+  EXPECT_FALSE(IsThere(nullptr));
 }
 
 TEST_F(ConfigFileTest, ASecondConfigReadsTheFileAgain) {
@@ -226,7 +338,8 @@ TEST_F(ConfigFileTest, ASecondConfigReadsTheFileAgain) {
   EXPECT_EQ(20u, Figures("a.example").ssl3TimeoutSec);
   EXPECT_EQ(86400u, Figures("b.example").ssl3TimeoutSec);
   EXPECT_EQ(86400u, Figures("c.example").ssl3TimeoutSec);
-  // A fault changes nothing.
+  // A fault changes nothing, if that is asked for.
+  setenv(SSL_SERVER_CACHE_CONFIG_STRICT, "1", 1);
   Write("name=a.example ssl3Timeout=40\nname=a.example\n");
   EXPECT_EQ(SECFailure, Configure());
   EXPECT_EQ(20u, Figures("a.example").ssl3TimeoutSec);
@@ -306,41 +419,45 @@ TEST_F(ConfigFileTest, LockNoIsNoLock) {
   EXPECT_FALSE(IsLockedInMemory());
 }
 
-TEST_F(ConfigFileTest, LockIsForAllCachesOrNone) {
-  ExpectRefused("name=a.example lock=yes\n", 1, "lock is for name=*");
-  ExpectRefused("name=* lock=1\n", 1, "neither yes nor no: 1");
+TEST_F(StrictConfigFileTest, LockIsForAllCachesOrNone) {
+  ExpectRefused("name=a.example lock=yes\n", ":1:21",
+                "lock is for name=*, and then for all caches");
 }
 
-TEST_F(ConfigFileTest, WhatMayNotBeLockedIsToldWithTheLimitAndTheBytes) {
+TEST_F(StrictConfigFileTest, WhatMayNotBeLockedIsToldWithTheLimitAndTheBytes) {
   Write("name=a.example\nname=* lock=yes certificates=100\n");
   ASSERT_EQ(0, chmod(path_.c_str(), 0644));
-  EXPECT_EQ(0, InFork([&] {
-              STAGE_CHECK(MayLockLittle());
-              std::string said;
-              STAGE_CHECK(Configure(&said) == SECFailure);
-              STAGE_CHECK(PR_GetError() == PR_INSUFFICIENT_RESOURCES_ERROR);
-              const std::string begin =
-                  path_ + ":2: the cache cannot be locked in memory: it takes ";
-              const size_t at = said.find(begin);
-              STAGE_CHECK(at != std::string::npos);
-              STAGE_CHECK(std::stoull(said.substr(at + begin.size())) >
-                          uint64_t(64) << 20);
-              STAGE_CHECK(said.find("(RLIMIT_MEMLOCK) is 65536") !=
-                          std::string::npos);
-              STAGE_CHECK(text_ + "\n" == said);
-              STAGE_CHECK(MemoryDescriptors().empty());
-              return 0;
-            }));
+  EXPECT_EQ(
+      0, InFork([&] {
+        STAGE_CHECK(MayLockLittle());
+        std::string said;
+        STAGE_CHECK(Configure(&said) == SECFailure);
+        STAGE_CHECK(PR_GetError() == PR_INSUFFICIENT_RESOURCES_ERROR);
+        const std::string begin =
+            path_ + ":2:13: the cache cannot be locked in memory: it takes ";
+        const size_t at = said.find(begin);
+        STAGE_CHECK(at != std::string::npos);
+        STAGE_CHECK(std::stoull(said.substr(at + begin.size())) > uint64_t(64)
+                                                                      << 20);
+        STAGE_CHECK(said.find("(RLIMIT_MEMLOCK) is 65536") !=
+                    std::string::npos);
+        STAGE_CHECK(text_ + "\n" == said);
+        STAGE_CHECK(MemoryDescriptors().empty());
+        return 0;
+      }));
 }
 
-TEST_F(ConfigFileTest, ACacheThatIsThereIsNotLockedAnyMore) {
+TEST_F(StrictConfigFileTest, ACacheThatIsThereIsNotLockedAnyMore) {
   Write("name=* ssl3Timeout=30\n");
   ASSERT_EQ(SECSuccess, Configure());
   Write("name=* ssl3Timeout=40 lock=yes\n");
   std::string said;
   EXPECT_EQ(SECFailure, Configure(&said));
   EXPECT_EQ(PR_INVALID_STATE_ERROR, PR_GetError());
-  EXPECT_NE(std::string::npos, said.find(":1: too late to lock")) << said;
+  EXPECT_EQ(Message(":1:28",
+                    "too late to lock the cache in memory: it is there "
+                    "already; the call fails"),
+            said);
   EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
   EXPECT_FALSE(IsLockedInMemory());
 }

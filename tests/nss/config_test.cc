@@ -283,7 +283,7 @@ TEST_F(ConfigTest, FiguresOfAnOlderCallerAreCutOff) {
   ASSERT_EQ(SECSuccess, SSL_GetServerCacheFigures(nullptr, &figures, 12));
   EXPECT_EQ(12u, figures.length);
   EXPECT_EQ(86400u, figures.ssl3TimeoutSec);
-  EXPECT_EQ(0xeeeeeeeeu, figures.reserved);
+  EXPECT_EQ(0xeeeeeeeeu, figures.closed);
 }
 
 TEST_F(ConfigTest, FiguresCountWhatHappened) {

@@ -255,7 +255,8 @@ void Work(snceRegion* region, Answer* answer, uint64_t dice, Tally* tally) {
     case 2:
     case 3:
       Expect(session.Insert(cache, At(kStart)),
-             {SNCE_OK, SNCE_DROPPED, SNCE_FULL, SNCE_GONE, SNCE_CORRUPT},
+             {SNCE_OK, SNCE_DROPPED, SNCE_FULL, SNCE_GONE, SNCE_CLOSED,
+              SNCE_CORRUPT},
              tally);
       ++tally->inserts;
       break;

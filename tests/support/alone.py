@@ -11,8 +11,11 @@ nothing there can meet another server's port, and nothing outlives them.
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 
 class AloneError(Exception):
@@ -39,6 +42,45 @@ def isolate(argv):
 
 def raise_loopback():
     subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
+
+
+def own_dev(scratch):
+    """Gives this mount namespace a /dev of its own, with the usual devices."""
+    new = os.path.join(scratch, 'dev')
+    os.mkdir(new)
+    subprocess.run(['mount', '-t', 'tmpfs', 'none', new], check=True)
+    for name in 'null', 'zero', 'full', 'random', 'urandom', 'tty':
+        path = os.path.join(new, name)
+        open(path, 'w').close()
+        subprocess.run(['mount', '--bind', '/dev/' + name, path], check=True)
+    os.mkdir(os.path.join(new, 'shm'))
+    os.symlink('/proc/self/fd', os.path.join(new, 'fd'))
+    subprocess.run(['mount', '--rbind', new, '/dev'], check=True)
+    subprocess.run(['umount', '-R', new], check=True)
+    os.rmdir(new)
+
+
+class Syslog:
+    """A syslog daemon in this mount namespace, which needs a /dev of its own."""
+
+    def __init__(self):
+        self.messages = []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind('/dev/log')
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        while True:
+            self.messages.append(self.socket.recv(4096).decode('latin-1'))
+
+    def having(self, text, limit_sec=5):
+        """The messages with |text| in them, for one of which it waits."""
+        deadline = time.monotonic() + limit_sec
+        while True:
+            found = [message for message in self.messages if text in message]
+            if found or time.monotonic() > deadline:
+                return found
+            time.sleep(0.05)
 
 
 def make_certificates(db, certs):

@@ -96,20 +96,20 @@ $(FUZZ)/inherit: $(FUZZ)/tests/fuzz/inherit.o $(addprefix $(FUZZ)/core/,$(FUZZ_C
 
 # --- config ----------------------------------------------------------------
 
-# The reader of the adapter, and of NSS what takes its text apart, with the
-# headers of the tree that `make nss` built; all else is the distribution's NSS.
+# The parser of the adapter, with the headers of the tree that `make nss` built; all
+# else is the distribution's NSS.
 FUZZ_NSS = build/nss-$(NSS)
 FUZZ_NSS_FLAGS = $(addprefix -isystem ,$(FUZZ_NSS)/nss/lib/ssl \
     $(FUZZ_NSS)/nss/lib/ssl/snce/include $(wildcard $(FUZZ_NSS)/dist/*/nss)) \
     $(subst -I,-isystem ,$(shell pkg-config --cflags nspr)) -Isslsnce/nss \
     -DXP_UNIX -DLINUX -Dlinux -D_REENTRANT -DNDEBUG -DUSE_UTIL_DIRECTLY \
-    -DNO_NSPR_10_SUPPORT -DNSS_SSL_SNCE=1 -fno-builtin-fprintf
+    -DNO_NSPR_10_SUPPORT -DNSS_SSL_SNCE=1
 
-$(FUZZ)/nss/snceconfig.o: sslsnce/nss/snceconfig.c
+$(FUZZ)/nss/snceparse.o: sslsnce/nss/snceparse.c
+$(FUZZ)/nss/sncevalue.o: sslsnce/nss/sncevalue.c
 $(FUZZ)/nss/config.o: tests/fuzz/config.c
-$(FUZZ)/nss/utilpars.o: $(FUZZ_NSS)/nss/lib/util/utilpars.c
 $(FUZZ)/nss/config.o: FUZZ_GUIDED :=
-FUZZ_CONFIG := $(addprefix $(FUZZ)/nss/,config.o snceconfig.o utilpars.o)
+FUZZ_CONFIG := $(addprefix $(FUZZ)/nss/,config.o snceparse.o sncevalue.o)
 $(FUZZ_CONFIG): tests/support/fuzz.mk
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_FLAGS) $(FUZZ_NSS_FLAGS) $(FUZZ_CHECKED) $(FUZZ_GUIDED) \
@@ -117,7 +117,6 @@ $(FUZZ_CONFIG): tests/support/fuzz.mk
 
 $(FUZZ)/config: $(FUZZ_CONFIG) \
     $(addprefix $(FUZZ)/core/,$(FUZZ_CORE))
-	$(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs nss) -lpthread \
-	    $(call fuzz_wrap,PR_Open PR_GetOpenFileInfo64 PR_Read PR_Close fprintf)
+	$(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs nss) -lpthread
 
 -include $(wildcard $(FUZZ)/*/*.d $(FUZZ)/tests/*/*.d)

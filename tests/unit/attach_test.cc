@@ -256,7 +256,8 @@ void UseHostile(snceRegion* region, uint64_t seed) {
       result = session.Insert(cache, At(kStart));
       ASSERT_TRUE(result == SNCE_OK || result == SNCE_DROPPED ||
                   result == SNCE_FULL || result == SNCE_CORRUPT ||
-                  result == SNCE_TOO_LARGE || result == SNCE_GONE)
+                  result == SNCE_TOO_LARGE || result == SNCE_GONE ||
+                  result == SNCE_CLOSED)
           << snceResult_Text(result);
       if (answer.Lookup(cache, key, At(kStart)) == SNCE_OK) {
         ASSERT_EQ("", answer.Mixed());
@@ -296,7 +297,8 @@ void UseHostileServers(snceRegion* region, uint64_t seed) {
     return result == SNCE_OK || result == SNCE_MISS || result == SNCE_GONE ||
            result == SNCE_EXISTS || result == SNCE_FULL ||
            result == SNCE_NO_MEMORY || result == SNCE_CORRUPT ||
-           result == SNCE_READ_ONLY || result == SNCE_DROPPED;
+           result == SNCE_READ_ONLY || result == SNCE_DROPPED ||
+           result == SNCE_CLOSED;
   };
   Answer answer;
   snceServerId id;

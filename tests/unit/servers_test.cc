@@ -160,6 +160,79 @@ TEST_F(SnceServer, FlagsChangeLive) {
   EXPECT_EQ(kDefault, Choose(region_.get(), "a.example"));
 }
 
+TEST_F(SnceServer, AClosedOneIsChosenAndTakesAndFindsNothing) {
+  const snceCache cache = AddServer(region_.get(), "a.example", 100);
+  const Session before(1, 1, kEverything), other(2), removed(3);
+  ASSERT_EQ(SNCE_OK, before.Insert(cache, now_));
+  ASSERT_EQ(SNCE_OK, removed.Insert(cache, now_));
+  EXPECT_TRUE(snceCache_IsOpen(cache));
+  snceCacheOptions options = Options(100);
+  options.closed = true;
+  ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
+  EXPECT_FALSE(snceCache_IsOpen(cache));
+  EXPECT_EQ(cache.id, Choose(region_.get(), "a.example"));
+  EXPECT_EQ(SNCE_MISS, answer_.Lookup(cache, before.Key(), now_));
+  EXPECT_EQ(SNCE_CLOSED, other.Insert(cache, now_));
+  EXPECT_EQ(1u, FiguresOf(cache).missesUnknown);
+  EXPECT_EQ(1u, FiguresOf(cache).refused);
+  // A removal counts.
+  const snceKey key = removed.Key();
+  EXPECT_EQ(SNCE_OK, snceCache_Remove(cache, &key));
+  snceCacheOptions shown;
+  ASSERT_EQ(SNCE_OK, snceCache_GetOptions(cache, &shown));
+  EXPECT_TRUE(shown.closed);
+  EXPECT_FALSE(shown.unlisted);
+  // It moves while it is closed.
+  options.entries = 1000;
+  ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
+  EXPECT_FALSE(snceCache_IsOpen(cache));
+  EXPECT_EQ(SNCE_MISS, answer_.Lookup(cache, before.Key(), now_));
+  options.closed = false;
+  ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
+  EXPECT_TRUE(snceCache_IsOpen(cache));
+  EXPECT_EQ(SNCE_OK, answer_.Lookup(cache, before.Key(), now_));
+  EXPECT_EQ("", answer_.Differs(before));
+  EXPECT_EQ(SNCE_MISS, answer_.Lookup(cache, removed.Key(), now_));
+  EXPECT_EQ(SNCE_OK, other.Insert(cache, now_));
+}
+
+TEST_F(SnceServer, OneIsClosedFromTheBeginning) {
+  snceCacheOptions options = Options(100);
+  options.closed = true;
+  snceServerId id;
+  ASSERT_EQ(SNCE_OK, Add(region_.get(), "a.example", options, &id));
+  const snceCache cache = snceRegion_Cache(region_.get(), id);
+  EXPECT_FALSE(snceCache_IsOpen(cache));
+  EXPECT_EQ(SNCE_CLOSED, Session(1).Insert(cache, now_));
+  // The others are not.
+  EXPECT_TRUE(snceCache_IsOpen(region_.cache()));
+  EXPECT_EQ(SNCE_OK, Session(1).Insert(region_.cache(), now_));
+}
+
+TEST_F(SnceServer, TheDefaultCacheCanBeClosed) {
+  snceCacheOptions options = Options(100);
+  options.closed = true;
+  const Region closed(options);
+  EXPECT_FALSE(snceCache_IsOpen(closed.cache()));
+  EXPECT_EQ(SNCE_CLOSED, Session(1).Insert(closed.cache(), now_));
+  options.closed = false;
+  ASSERT_EQ(SNCE_OK, snceCache_Configure(closed.cache(), &options));
+  EXPECT_EQ(SNCE_OK, Session(1).Insert(closed.cache(), now_));
+}
+
+TEST_F(SnceServer, OneThatIsGoneOrCannotBeIsNotOpen) {
+  const snceCache cache = AddServer(region_.get(), "a.example", 100);
+  EXPECT_TRUE(snceCache_IsOpen(cache));
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), cache.id));
+  EXPECT_FALSE(snceCache_IsOpen(cache));
+  const snceCache next = AddServer(region_.get(), "b.example", 100);
+  EXPECT_EQ(cache.id.number, next.id.number);
+  EXPECT_FALSE(snceCache_IsOpen(cache));
+  EXPECT_TRUE(snceCache_IsOpen(next));
+  EXPECT_FALSE(snceCache_IsOpen(
+      snceRegion_Cache(region_.get(), {SNCE_SERVERS_MAX + 1, 1})));
+}
+
 TEST_F(SnceServer, ARemovedOneTakesAndFindsNothing) {
   const snceCache cache = AddServer(region_.get(), "a.example", 100);
   const Session session(1, 1, kEverything);

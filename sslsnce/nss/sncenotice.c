@@ -1,0 +1,169 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncenotice.c: says what is wrong with the file of caches, and what follows. */
+
+#include <string.h>
+
+#include "prerror.h"
+#include "prprf.h"
+#include "secport.h"
+
+#include "snceconfig.h"
+#include "sncefile.h"
+#include "sncelog.h"
+
+/* A message, its path cut in front if it is long. */
+#define NOTICE_BYTES 1024
+#define NOTICE_PATH_BYTES 256
+
+/* The messages of the file's present version that were given already. Guarded by
+ * the gate's lock; a child by fork goes on from its parent's. */
+static PRUint64 saidVersion;
+static PRUint64 said[2 * SSL_CACHE_FAULTS_MAX];
+static unsigned int saidCount;
+
+/* Whether |text| is new of this version, and notes it. */
+static PRBool
+notice_IsNew(const sslCacheConfig *config, const char *text)
+{
+    PRUint64 hash = ssl_HashVersion(0, text, strlen(text));
+    unsigned int i;
+
+    if (saidVersion != config->version) {
+        saidVersion = config->version;
+        saidCount = 0;
+    }
+    for (i = 0; i < saidCount; ++i) {
+        if (said[i] == hash) {
+            return PR_FALSE;
+        }
+    }
+    if (saidCount == PR_ARRAY_SIZE(said)) {
+        return PR_FALSE;
+    }
+    said[saidCount++] = hash;
+    return PR_TRUE;
+}
+
+static void
+notice_Path(const sslCacheConfig *config, char out[NOTICE_PATH_BYTES])
+{
+    size_t len = strlen(config->path);
+    PRBool isLong = len >= NOTICE_PATH_BYTES;
+
+    (void)PR_snprintf(out, NOTICE_PATH_BYTES, "%s%s", isLong ? "..." : "",
+                      isLong ? config->path + len - NOTICE_PATH_BYTES + 4
+                             : config->path);
+}
+
+/* What follows from |fault|, with what goes before it. */
+static void
+notice_Outcome(const sslCacheConfig *config, const sslCacheFault *fault,
+               char *out, PRUint32 outLen)
+{
+    sslCacheFaultKind kind = fault->kind;
+    char shown[SSL_CACHE_SHOWN_BYTES];
+
+    if (config->strict && kind != sslCacheFault_note) {
+        kind = sslCacheFault_failed;
+    }
+    if (kind == sslCacheFault_closed && fault->line >= config->count) {
+        kind = sslCacheFault_failed; /* there was no memory to keep the line */
+    }
+    switch (kind) {
+        case sslCacheFault_note:
+            (void)PR_snprintf(out, outLen, "");
+            break;
+        case sslCacheFault_ignored:
+            (void)PR_snprintf(out, outLen, "; line ignored");
+            break;
+        case sslCacheFault_closed:
+            (void)PR_snprintf(
+                out, outLen,
+                "; cache \"%s\" is closed: full handshakes only, until the "
+                "line "
+                "is mended",
+                ssl_ShowCacheValue(shown, config->lines[fault->line].name));
+            break;
+        case sslCacheFault_lowered:
+            (void)PR_snprintf(out, outLen,
+                              "; the application's values count, lowered by "
+                              "what could be read of the line");
+            break;
+        case sslCacheFault_file:
+            (void)PR_snprintf(out, outLen, "; the application's values count");
+            break;
+        case sslCacheFault_unlocked:
+            (void)PR_snprintf(out, outLen, "; all caches are closed");
+            break;
+        case sslCacheFault_failed:
+            (void)PR_snprintf(out, outLen, "; the call fails");
+            break;
+    }
+}
+
+static void
+notice_Fault(const sslCacheConfig *config, const sslCacheFault *fault,
+             char *out, PRUint32 outLen)
+{
+    char path[NOTICE_PATH_BYTES];
+    char outcome[SSL_CACHE_TEXT_BYTES];
+    char place[32] = "";
+
+    notice_Path(config, path);
+    notice_Outcome(config, fault, outcome, sizeof outcome);
+    if (fault->number) {
+        (void)PR_snprintf(place, sizeof place, ":%u:%u", fault->number,
+                          fault->column);
+    }
+    (void)PR_snprintf(out, outLen, "cache file %s%s: %s%s", path, place,
+                      fault->text, outcome);
+}
+
+/* The fault that failed the call, or NULL. */
+static const sslCacheFault *
+notice_Cause(const sslCacheConfig *config)
+{
+    PRUint32 i;
+
+    for (i = 0; i < config->faults && i < SSL_CACHE_FAULTS_MAX; ++i) {
+        sslCacheFaultKind kind = config->fault[i].kind;
+
+        if (kind == sslCacheFault_failed ||
+            (config->strict && kind != sslCacheFault_note)) {
+            return &config->fault[i];
+        }
+    }
+    return NULL;
+}
+
+void
+ssl_ReportCacheConfig(const sslCacheConfig *config, SECStatus rv)
+{
+    const sslCacheFault *cause = rv == SECSuccess ? NULL : notice_Cause(config);
+    char text[NOTICE_BYTES];
+    PRUint32 i;
+
+    for (i = 0; i < config->faults && i < SSL_CACHE_FAULTS_MAX; ++i) {
+        notice_Fault(config, &config->fault[i], text, sizeof text);
+        if (notice_IsNew(config, text)) {
+            ssl_Log(text);
+        }
+    }
+    if (config->faults > SSL_CACHE_FAULTS_MAX) {
+        char path[NOTICE_PATH_BYTES];
+
+        notice_Path(config, path);
+        (void)PR_snprintf(text, sizeof text, "cache file %s: %u more messages",
+                          path, config->faults - SSL_CACHE_FAULTS_MAX);
+        if (notice_IsNew(config, text)) {
+            ssl_Log(text);
+        }
+    }
+    if (cause) {
+        notice_Fault(config, cause, text, sizeof text);
+        PR_SetErrorText((PRIntn)strlen(text), text);
+    }
+}

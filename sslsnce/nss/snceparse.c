@@ -1,0 +1,531 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* snceparse.c: reads the file of caches, a line at a time, a parameter at a time.
+ *
+ * A message quotes labels, and values whose label is known; of anything else it
+ * gives the place only. A path that names the wrong file, a private key say, then
+ * puts none of it into a log. */
+
+#include "snceparse.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "prprf.h"
+#include "secport.h"
+
+/* A value, its NUL, and what shows that it is longer than any name. */
+#define VALUE_BYTES (SNCE_NAME_MAX + 3)
+
+/* The line being read. */
+typedef struct {
+    sslCacheConfig *config;
+    const char *start;
+    const char *at;
+    const char *end;
+    PRUint32 firstFault;
+    PRBool named;      /* it has a name, */
+    PRBool unreadable; /* which is none, or of which there are two */
+    sslCacheConfigLine line;
+} parseLine;
+
+/* ---- faults -------------------------------------------------------------- */
+
+static sslCacheFault *
+parse_NewFault(sslCacheConfig *config, unsigned int number, unsigned int column,
+               sslCacheFaultKind kind)
+{
+    sslCacheFault *fault;
+
+    config->errors += kind != sslCacheFault_note;
+    if (config->faults++ < SSL_CACHE_FAULTS_MAX) {
+        fault = &config->fault[config->faults - 1];
+    } else if (kind >= sslCacheFault_file) {
+        fault = &config->fault[SSL_CACHE_FAULTS_MAX - 1];
+    } else {
+        return NULL;
+    }
+    fault->kind = kind;
+    fault->number = number;
+    fault->column = column;
+    return fault;
+}
+
+void
+ssl_AddCacheFault(sslCacheConfig *config, sslCacheFaultKind kind,
+                  unsigned int number, unsigned int column, const char *format,
+                  ...)
+{
+    sslCacheFault *fault = parse_NewFault(config, number, column, kind);
+    va_list args;
+
+    if (fault) {
+        va_start(args, format);
+        (void)PR_vsnprintf(fault->text, sizeof fault->text, format, args);
+        va_end(args);
+    }
+}
+
+static unsigned int
+parse_Column(const parseLine *p, const char *at)
+{
+    return (unsigned int)(at - p->start) + 1;
+}
+
+/* Something is wrong with the line; what follows is said when its name is known. */
+static void __attribute__((format(printf, 3, 4)))
+parse_Fault(parseLine *p, const char *at, const char *format, ...)
+{
+    sslCacheFault *fault = parse_NewFault(
+        p->config, p->line.number, parse_Column(p, at), sslCacheFault_ignored);
+    va_list args;
+
+    p->line.faulty = PR_TRUE;
+    if (fault) {
+        va_start(args, format);
+        (void)PR_vsnprintf(fault->text, sizeof fault->text, format, args);
+        va_end(args);
+    }
+}
+
+/* ---- parameters ---------------------------------------------------------- */
+
+/* A value that cannot be read counts as its strictest, where there is one; of
+ * two, the smaller or stricter counts. */
+static void
+parse_SetParam(parseLine *p, const char *at, sslCacheParam param,
+               const char *value)
+{
+    char text[SSL_CACHE_TEXT_BYTES];
+    PRBool again = p->line.column[param] != 0;
+    PRUint32 read = 0;
+    sslCacheValue result = sslCacheValue_wrong;
+
+    if (again) {
+        parse_Fault(p, at, "a second value for \"%s\"",
+                    ssl_CacheParamLabel(param));
+    }
+    p->line.column[param] = parse_Column(p, at);
+    if (value) {
+        result = ssl_ReadCacheValue(param, value, &read, text);
+    }
+    if (result == sslCacheValue_clamped) {
+        ssl_AddCacheFault(p->config, sslCacheFault_note, p->line.number,
+                          parse_Column(p, at), "%s", text);
+    } else if (result == sslCacheValue_wrong) {
+        if (value) {
+            parse_Fault(p, at, "%s", text);
+        }
+        read = ssl_StrictestOf(param);
+        if (!read) {
+            return;
+        }
+    }
+    if (p->line.given & 1u << param) {
+        ssl_LowerCacheParam(&p->line.wish, param, read);
+    } else {
+        ssl_SetCacheParam(&p->line.wish, param, read);
+    }
+    p->line.given |= 1u << param;
+}
+
+static SECStatus
+parse_SetName(parseLine *p, const char *at, const char *value)
+{
+    char shown[SSL_CACHE_SHOWN_BYTES];
+    size_t len = strlen(value);
+    size_t i;
+
+    if (p->named) {
+        parse_Fault(p, at, "a second name");
+        p->unreadable = PR_TRUE;
+        return SECSuccess;
+    }
+    p->named = PR_TRUE;
+    p->line.nameColumn = parse_Column(p, at);
+    if (strcmp(value, "*") == 0) {
+        return SECSuccess;
+    }
+    if (!snceServer_IsName((const PRUint8 *)value, len)) {
+        parse_Fault(p, at, "\"%s\" is no host name, expected one, or *",
+                    ssl_ShowCacheValue(shown, value));
+        p->unreadable = PR_TRUE;
+        return SECSuccess;
+    }
+    p->line.name = PORT_Strdup(value);
+    if (!p->line.name) {
+        return SECFailure;
+    }
+    for (i = 0; i < len; ++i) {
+        if (value[i] >= 'A' && value[i] <= 'Z') {
+            p->line.name[i] = (char)(value[i] | 0x20);
+        }
+    }
+    if (value[len - 1] == '.') {
+        p->line.name[len - 1] = '\0';
+    }
+    return SECSuccess;
+}
+
+/* |value| NULL: there is none that could be read, as was said. */
+static SECStatus
+parse_Set(parseLine *p, const char *labelAt, const char *label, const char *at,
+          const char *value)
+{
+    const char *suggestion;
+    sslCacheParam param;
+
+    if (ssl_FindCacheParam(label, &param)) {
+        parse_SetParam(p, at, param, value);
+        return SECSuccess;
+    }
+    if (PORT_Strcasecmp(label, "name") == 0) {
+        if (value) {
+            return parse_SetName(p, at, value);
+        }
+        p->named = p->unreadable = PR_TRUE;
+        return SECSuccess;
+    }
+    suggestion = ssl_SuggestCacheParam(label);
+    if (suggestion) {
+        parse_Fault(p, labelAt,
+                    "unknown parameter \"%s\" (did you mean \"%s\"?)", label,
+                    suggestion);
+    } else {
+        parse_Fault(p, labelAt, "unknown parameter \"%s\"", label);
+    }
+    return SECSuccess;
+}
+
+/* ---- the text of a line -------------------------------------------------- */
+
+static PRBool
+parse_IsBlank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static PRBool
+parse_IsLabel(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+}
+
+static void
+parse_SkipBlanks(parseLine *p)
+{
+    while (p->at < p->end && parse_IsBlank(*p->at)) {
+        ++p->at;
+    }
+}
+
+static void
+parse_SkipWord(parseLine *p)
+{
+    while (p->at < p->end && !parse_IsBlank(*p->at)) {
+        ++p->at;
+    }
+}
+
+/* The end of what is left: of the line, or where a comment begins. */
+static PRBool
+parse_AtEnd(const parseLine *p)
+{
+    return p->at >= p->end || *p->at == '#';
+}
+
+/* A value goes to the next blank; in quotes, to the second one. A backslash takes
+ * the next byte as it is. What does not fit |value| is cut: it is too long for
+ * anything. A NUL becomes a byte that nothing has. Returns PR_FALSE where the
+ * quotes do not end. */
+static PRBool
+parse_Value(parseLine *p, char value[VALUE_BYTES])
+{
+    static const char quotes[] = "''\"\"<>{}[]()";
+    char close = '\0';
+    size_t len = 0;
+    unsigned int i;
+
+    for (i = 0; i + 1 < sizeof quotes; i += 2) {
+        if (*p->at == quotes[i]) {
+            close = quotes[i + 1];
+            ++p->at;
+            break;
+        }
+    }
+    for (; p->at < p->end; ++p->at) {
+        if (close ? *p->at == close : parse_IsBlank(*p->at)) {
+            break;
+        }
+        if (*p->at == '\\' && p->at + 1 < p->end) {
+            ++p->at;
+        }
+        if (len < VALUE_BYTES - 1) {
+            value[len++] = *p->at ? *p->at : '\x7f';
+        }
+    }
+    value[len] = '\0';
+    if (!close) {
+        return PR_TRUE;
+    }
+    if (p->at >= p->end) {
+        return PR_FALSE;
+    }
+    ++p->at;
+    return PR_TRUE;
+}
+
+/* Whether the word at |p->at| is a label, of a value that comes after blanks or
+ * not: "entries= name=x" has no value for entries. */
+static PRBool
+parse_IsNextLabel(const parseLine *p)
+{
+    const char *at = p->at;
+
+    while (at < p->end && parse_IsLabel(*at)) {
+        ++at;
+    }
+    while (at < p->end && parse_IsBlank(*at)) {
+        ++at;
+    }
+    return at > p->at && at < p->end && *at == '=';
+}
+
+/* Reads "label=value"; blanks may be around the '='. */
+static SECStatus
+parse_Param(parseLine *p)
+{
+    const char *labelAt = p->at;
+    const char *valueAt;
+    char value[VALUE_BYTES];
+    char label[SSL_CACHE_LABEL_MAX + 1];
+    size_t len;
+
+    while (p->at < p->end && parse_IsLabel(*p->at)) {
+        ++p->at;
+    }
+    len = (size_t)(p->at - labelAt);
+    parse_SkipBlanks(p);
+    if (len == 0 || len > SSL_CACHE_LABEL_MAX || p->at >= p->end ||
+        *p->at != '=') {
+        parse_Fault(p, labelAt, "expected parameter=value");
+        p->at = labelAt;
+        parse_SkipWord(p);
+        return SECSuccess;
+    }
+    PORT_Memcpy(label, labelAt, len);
+    label[len] = '\0';
+    valueAt = ++p->at;
+    parse_SkipBlanks(p);
+    if (parse_AtEnd(p) || (p->at > valueAt && parse_IsNextLabel(p))) {
+        parse_Fault(p, valueAt, "no value for \"%s\"", label);
+        return parse_Set(p, labelAt, label, valueAt, NULL);
+    }
+    valueAt = p->at;
+    if (!parse_Value(p, value)) {
+        parse_Fault(p, valueAt, "a quotation that does not end");
+        return parse_Set(p, labelAt, label, valueAt, NULL);
+    }
+    if (p->at < p->end && !parse_IsBlank(*p->at)) {
+        parse_Fault(p, p->at, "expected a blank behind a quotation");
+        parse_SkipWord(p);
+        return parse_Set(p, labelAt, label, valueAt, NULL);
+    }
+    if (!*value) {
+        parse_Fault(p, valueAt, "no value for \"%s\"", label);
+        return parse_Set(p, labelAt, label, valueAt, NULL);
+    }
+    return parse_Set(p, labelAt, label, valueAt, value);
+}
+
+/* ---- the lines ----------------------------------------------------------- */
+
+static SECStatus
+parse_Keep(sslCacheConfig *config, const sslCacheConfigLine *line)
+{
+    if (config->count == config->room) {
+        PRUint32 room = config->room ? 2 * config->room : 16;
+        sslCacheConfigLine *lines =
+            PORT_Realloc(config->lines, room * sizeof *lines);
+
+        if (!lines) {
+            return SECFailure;
+        }
+        config->lines = lines;
+        config->room = room;
+    }
+    config->lines[config->count++] = *line;
+    return SECSuccess;
+}
+
+/* The line is read: says what follows from its faults, and keeps it if it names
+ * a cache. */
+static SECStatus
+parse_EndLine(parseLine *p)
+{
+    sslCacheConfig *config = p->config;
+    PRBool isNamed = p->named && !p->unreadable;
+    sslCacheFaultKind kind = !isNamed       ? sslCacheFault_ignored
+                             : p->line.name ? sslCacheFault_closed
+                                            : sslCacheFault_lowered;
+    PRUint32 i;
+
+    for (i = p->firstFault; i < config->faults && i < SSL_CACHE_FAULTS_MAX;
+         ++i) {
+        if (config->fault[i].kind != sslCacheFault_note) {
+            config->fault[i].kind = kind;
+            config->fault[i].line = config->count;
+        }
+    }
+    if (isNamed && parse_Keep(config, &p->line) == SECSuccess) {
+        return SECSuccess;
+    }
+    PORT_Free(p->line.name);
+    return isNamed ? SECFailure : SECSuccess;
+}
+
+static SECStatus
+parse_Line(sslCacheConfig *config, unsigned int number, const char *start,
+           const char *end)
+{
+    parseLine p;
+    const char *first;
+
+    PORT_Memset(&p, 0, sizeof p);
+    p.config = config;
+    p.start = p.at = start;
+    p.end = end;
+    p.firstFault = config->faults;
+    p.line.number = number;
+    parse_SkipBlanks(&p);
+    if (parse_AtEnd(&p)) {
+        return SECSuccess;
+    }
+    first = p.at;
+    while (!parse_AtEnd(&p)) {
+        if (parse_Param(&p) != SECSuccess) {
+            PORT_Free(p.line.name);
+            return SECFailure;
+        }
+        parse_SkipBlanks(&p);
+    }
+    if (!p.named) {
+        parse_Fault(&p, first, "no name, expected name=HOST or name=*");
+    }
+    if (p.line.name && p.line.column[sslCacheParam_lock]) {
+        parse_Fault(&p, p.start + p.line.column[sslCacheParam_lock] - 1,
+                    "lock is for name=*, and then for all caches");
+    }
+    return parse_EndLine(&p);
+}
+
+/* ---- the file ------------------------------------------------------------ */
+
+/* By name, the default cache first, and by number. */
+static int
+parse_CompareLines(const void *a, const void *b)
+{
+    const sslCacheConfigLine *x = *(sslCacheConfigLine *const *)a;
+    const sslCacheConfigLine *y = *(sslCacheConfigLine *const *)b;
+    int order = strcmp(x->name ? x->name : "", y->name ? y->name : "");
+
+    return order ? order : x->number < y->number ? -1 : 1;
+}
+
+/* Two lines for one cache contradict each other: both are wrong. */
+static SECStatus
+parse_FindSeconds(sslCacheConfig *config)
+{
+    sslCacheConfigLine **sorted;
+    PRUint32 i;
+
+    if (config->count < 2) {
+        return SECSuccess;
+    }
+    sorted = PORT_Alloc(config->count * sizeof *sorted);
+    if (!sorted) {
+        return SECFailure;
+    }
+    for (i = 0; i < config->count; ++i) {
+        sorted[i] = &config->lines[i];
+    }
+    qsort(sorted, config->count, sizeof *sorted, parse_CompareLines);
+    for (i = 1; i < config->count; ++i) {
+        sslCacheConfigLine *line = sorted[i];
+        sslCacheConfigLine *before = sorted[i - 1];
+        sslCacheFault *fault;
+        char shown[SSL_CACHE_SHOWN_BYTES];
+
+        if (!line->name != !before->name ||
+            (line->name && strcmp(line->name, before->name) != 0)) {
+            continue;
+        }
+        line->faulty = before->faulty = PR_TRUE;
+        fault = parse_NewFault(config, line->number, line->nameColumn,
+                               line->name ? sslCacheFault_closed
+                                          : sslCacheFault_lowered);
+        if (fault) {
+            fault->line = (PRUint32)(line - config->lines);
+            (void)PR_snprintf(
+                fault->text, sizeof fault->text,
+                "a second line for \"%s\", after line %u",
+                ssl_ShowCacheValue(shown, line->name ? line->name : "*"),
+                before->number);
+        }
+    }
+    PORT_Free(sorted);
+    return SECSuccess;
+}
+
+SECStatus
+ssl_ParseCacheConfig(sslCacheConfig *config, const char *data, size_t len)
+{
+    static const char mark[] = { '\xef', '\xbb', '\xbf' };
+    const char *end = data + len;
+    unsigned int number = 0;
+
+    if (len >= sizeof mark && memcmp(data, mark, sizeof mark) == 0) {
+        data += sizeof mark;
+    }
+    while (data < end) {
+        const char *next = memchr(data, '\n', (size_t)(end - data));
+
+        next = next ? next : end;
+        if (parse_Line(config, ++number, data, next) != SECSuccess) {
+            return SECFailure;
+        }
+        data = next < end ? next + 1 : end;
+    }
+    return parse_FindSeconds(config);
+}
+
+void
+ssl_LowerCacheWish(sslServerCacheWish *wish, const sslCacheConfigLine *line)
+{
+    unsigned int i;
+
+    for (i = 0; i < SSL_CACHE_PARAMS; ++i) {
+        if (line->given & 1u << i) {
+            ssl_LowerCacheParam(
+                wish, (sslCacheParam)i,
+                ssl_GetCacheParam(&line->wish, (sslCacheParam)i));
+        }
+    }
+}
+
+void
+ssl_FreeCacheConfig(sslCacheConfig *config)
+{
+    PRUint32 i;
+
+    for (i = 0; i < config->count; ++i) {
+        PORT_Free(config->lines[i].name);
+    }
+    PORT_Free(config->lines);
+    config->lines = NULL;
+    config->count = config->room = 0;
+}

@@ -1,0 +1,81 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncevalue.h: the parameters that a line of the file of caches may have, and
+ * their values. */
+#ifndef SSLSNCE_NSS_SNCEVALUE_H
+#define SSLSNCE_NSS_SNCEVALUE_H
+
+#include "prtypes.h"
+#include "seccomon.h"
+
+#include "snceint.h"
+
+SEC_BEGIN_PROTOS
+
+/* The parameters, beside the name. */
+typedef enum {
+    sslCacheParam_entries,
+    sslCacheParam_certificates,
+    sslCacheParam_ssl2Timeout,
+    sslCacheParam_ssl3Timeout,
+    sslCacheParam_clockSkew,
+    sslCacheParam_matchClientAddress,
+    sslCacheParam_lock
+} sslCacheParam;
+#define SSL_CACHE_PARAMS (sslCacheParam_lock + 1)
+
+/* Bytes of a message, its NUL included. */
+#define SSL_CACHE_TEXT_BYTES 256
+
+/* A longer word is no label. */
+#define SSL_CACHE_LABEL_MAX 24
+
+/* ssl_FindCacheParam gives the parameter of that label, in any case, if there is
+ * one. */
+PRBool ssl_FindCacheParam(const char *label, sslCacheParam *param);
+
+/* ssl_CacheParamLabel returns the label as the documents spell it. */
+const char *ssl_CacheParamLabel(sslCacheParam param);
+
+/* ssl_SuggestCacheParam returns the label that somebody may have meant who wrote
+ * |label|, of at most SSL_CACHE_LABEL_MAX bytes; NULL if none is near. */
+const char *ssl_SuggestCacheParam(const char *label);
+
+typedef enum {
+    sslCacheValue_read,
+    sslCacheValue_clamped, /* read, but out of range: |text| says what it became */
+    sslCacheValue_wrong    /* |text| says what was expected */
+} sslCacheValue;
+
+/* ssl_ReadCacheValue reads |value|: a number, a duration in seconds, or 1 for yes
+ * and 0 for no. |*out| is written unless the value is wrong, |text| unless it is
+ * simply read. */
+sslCacheValue ssl_ReadCacheValue(sslCacheParam param, const char *value,
+                                 PRUint32 *out,
+                                 char text[SSL_CACHE_TEXT_BYTES]);
+
+/* ssl_SetCacheParam puts a value that was read into |*wish|; ssl_GetCacheParam
+ * returns it. */
+void ssl_SetCacheParam(sslServerCacheWish *wish, sslCacheParam param,
+                       PRUint32 value);
+PRUint32 ssl_GetCacheParam(const sslServerCacheWish *wish, sslCacheParam param);
+
+/* ssl_LowerCacheParam lowers |param| of |*wish| to |value|, if that is less (0
+ * counts as the default that it stands for) or, of a flag, stricter. */
+void ssl_LowerCacheParam(sslServerCacheWish *wish, sslCacheParam param,
+                         PRUint32 value);
+
+/* ssl_StrictestOf returns the stricter value of a flag, and for a number 0. */
+PRUint32 ssl_StrictestOf(sslCacheParam param);
+
+/* ssl_ShowCacheValue writes |value|, or its beginning, into |shown|, fit for a
+ * message, and returns that. */
+#define SSL_CACHE_SHOWN_BYTES 64
+const char *ssl_ShowCacheValue(char shown[SSL_CACHE_SHOWN_BYTES],
+                               const char *value);
+
+SEC_END_PROTOS
+
+#endif /* SSLSNCE_NSS_SNCEVALUE_H */

@@ -1,0 +1,497 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// config_fault_test.cc: what a fault in the file of caches does to the caches:
+// the server stays up, and nothing becomes less safe than the file asks.
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "config_file.h"
+#include "secerr.h"
+#include "sslerr.h"
+#include "test_region.h"
+
+namespace nss_test {
+namespace {
+
+constexpr char kIsClosed[] =
+    " is closed: full handshakes only, until the line is mended";
+constexpr char kLowered[] =
+    "; the application's values count, lowered by what could be read of the "
+    "line";
+
+enum class By { kSessionId, kTicket12, kTicket13 };
+constexpr By kAllWays[] = {By::kSessionId, By::kTicket12, By::kTicket13};
+
+class ConfigFaultTest : public ConfigFileTest {
+ protected:
+  // Whether a client that asks for |name| resumes; it connects in any case.
+  bool Connect(const std::string& name, By by = By::kSessionId,
+               const char* bound = nullptr) {
+    ConnectOptions options;
+    options.url = name;
+    options.tickets = by != By::kSessionId;
+    if (by == By::kTicket13) options.version = SSL_LIBRARY_VERSION_TLS_1_3;
+    Connection connection(&listener_, options);
+    if (bound) {
+      EXPECT_EQ(SECSuccess, SSL_BindServerCache(connection.server(), bound));
+    }
+    EXPECT_TRUE(connection.Handshake() && connection.Talk())
+        << name << ": client " << PR_ErrorToName(connection.client_error())
+        << ", server " << PR_ErrorToName(connection.server_error());
+    return connection.resumed();
+  }
+  // Whether a second connection of a new client resumes.
+  bool Resumes(const std::string& name, By by = By::kSessionId,
+               const char* bound = nullptr) {
+    SSL_ClearSessionCache();
+    EXPECT_FALSE(Connect(name, by, bound));
+    return Connect(name, by, bound);
+  }
+
+  Listener listener_;
+};
+
+TEST_F(ConfigFaultTest, AWrongLineClosesItsServerAndNoOther) {
+  EXPECT_EQ(
+      Message(":2:16", std::string("unknown parameter \"entris\" (did you mean "
+                                   "\"entries\"?); cache \"b.example\"") +
+                           kIsClosed),
+      ConfigureBy("name=a.example\n"
+                  "name=b.example entris=5\n"));
+  EXPECT_FALSE(IsClosed("a.example"));
+  EXPECT_TRUE(IsClosed("b.example"));
+  EXPECT_FALSE(IsClosed(nullptr));
+  for (By by : kAllWays) {
+    EXPECT_TRUE(Resumes("a.example", by));
+    EXPECT_FALSE(Resumes("b.example", by));
+    EXPECT_TRUE(Resumes("c.example", by));
+    // Bound, it is as closed.
+    EXPECT_FALSE(Resumes("a.example", by, "b.example"));
+  }
+  EXPECT_EQ(0u, Figures("b.example").live);
+}
+
+TEST_F(ConfigFaultTest, AWrongWildcardIsClosedForItsNames) {
+  ConfigureBy("name=*.b.example entries=0x5\nname=x.b.example\n");
+  EXPECT_FALSE(Resumes("y.b.example"));
+  EXPECT_TRUE(Resumes("x.b.example"));
+  EXPECT_TRUE(Resumes("b.example"));
+}
+
+TEST_F(ConfigFaultTest, AWrongLineClosesAServerThatIsThereUntilItIsMended) {
+  ConfigureBy("name=a.example entries=70 ssl3Timeout=70\n");
+  for (By by : kAllWays) {
+    SSL_ClearSessionCache();
+    EXPECT_FALSE(Connect("a.example", by));
+    EXPECT_TRUE(Connect("a.example", by));
+    ConfigureBy("name=a.example entries=many ssl3Timeout=80\n");
+    EXPECT_TRUE(IsClosed("a.example"));
+    // What it was stays, for the sessions that are there.
+    EXPECT_EQ(70u, Figures("a.example").entries);
+    EXPECT_EQ(70u, Figures("a.example").ssl3TimeoutSec);
+    EXPECT_FALSE(Connect("a.example", by));
+    EXPECT_FALSE(Connect("a.example", by));
+    // Left out is not mended.
+    ConfigureBy("name=b.example\n");
+    EXPECT_TRUE(IsClosed("a.example"));
+    EXPECT_EQ("", ConfigureBy("name=a.example entries=70 ssl3Timeout=70\n"));
+    EXPECT_FALSE(IsClosed("a.example"));
+    EXPECT_TRUE(Resumes("a.example", by));
+  }
+}
+
+TEST_F(ConfigFaultTest, AClosedServerGetsItsSizeWhenItIsMended) {
+  ConfigureBy("name=a.example entries=90 lock=yes\n");
+  EXPECT_TRUE(IsClosed("a.example"));
+  EXPECT_EQ(1u, Figures("a.example").entries);
+  ConfigureBy("name=a.example entries=90\n");
+  EXPECT_FALSE(IsClosed("a.example"));
+  EXPECT_EQ(90u, Figures("a.example").entries);
+  EXPECT_LE(90u, Figures("a.example").slots);
+}
+
+TEST_F(ConfigFaultTest, AClosedCacheIsClosedInEveryProcess) {
+  ConfigureBy("name=a.example entris=5\n");
+  EXPECT_EQ(0, InFork([&] {
+              STAGE_CHECK(IsClosed("a.example"));
+              STAGE_CHECK(!Resumes("a.example"));
+              Write("name=a.example entries=5\n");
+              STAGE_CHECK(Configure() == SECSuccess);
+              return 0;
+            }));
+  EXPECT_FALSE(IsClosed("a.example"));
+  EXPECT_TRUE(Resumes("a.example"));
+}
+
+// An application that changes a cache does not know what the file says.
+TEST_F(ConfigFaultTest, AnApplicationDoesNotOpenWhatTheFileCloses) {
+  ConfigureBy("name=a.example entris=5\n");
+  SSLServerCacheParams params;
+  memset(&params, 0, sizeof(params));
+  params.length = sizeof(params);
+  params.entries = 33;
+  EXPECT_EQ(SECSuccess, SSL_ChangeServerCache("a.example", &params));
+  EXPECT_EQ(33u, Figures("a.example").entries);
+  EXPECT_TRUE(IsClosed("a.example"));
+  EXPECT_EQ(SECSuccess, SSL_FlushServerCache("a.example"));
+  EXPECT_TRUE(IsClosed("a.example"));
+}
+
+TEST_F(ConfigFaultTest, ALineWhoseNameCannotBeReadIsLeftOut) {
+  EXPECT_EQ(
+      Message(":1:1", "no name, expected name=HOST or name=*; line ignored") +
+          Message(":2:6",
+                  "\"no..name\" is no host name, expected one, or *; "
+                  "line ignored") +
+          Message(":3:21", "a second name; line ignored") +
+          Message(":4:6", "no value for \"name\"; line ignored") +
+          Message(":5:6", "a quotation that does not end; line ignored"),
+      ConfigureBy("entries=5\n"
+                  "name=no..name entries=5\n"
+                  "name=a.example name=b.example\n"
+                  "name=\n"
+                  "name='c.example\n"
+                  "name=d.example\n"));
+  EXPECT_FALSE(IsThere("a.example"));
+  EXPECT_FALSE(IsThere("b.example"));
+  EXPECT_FALSE(IsThere("c.example"));
+  EXPECT_TRUE(IsThere("d.example"));
+  EXPECT_FALSE(IsClosed("d.example"));
+  EXPECT_TRUE(Resumes("a.example"));  // in the default cache
+}
+
+TEST_F(ConfigFaultTest, ANulIsAFaultOfItsLine) {
+  const std::string nul(1, '\0');
+  EXPECT_EQ(
+      Message(":1:6",
+              "\"a.example?\" is no host name, expected one, or "
+              "*; line ignored") +
+          Message(":2:24", std::string("entries=\"5?\", expected a number; "
+                                       "cache \"b.example\"") +
+                               kIsClosed) +
+          Message(":4:1", "expected parameter=value; line ignored") +
+          Message(":4:1",
+                  "no name, expected name=HOST or name=*; line "
+                  "ignored"),
+      ConfigureBy("name=a.example" + nul + "\nname=b.example entries=5" + nul +
+                  "\nname=c.example\n" + nul + nul + nul));
+  EXPECT_TRUE(IsClosed("b.example"));
+  EXPECT_FALSE(IsClosed("c.example"));
+}
+
+TEST_F(ConfigFaultTest, TwoLinesForOneServerCloseIt) {
+  EXPECT_EQ(
+      Message(":3:6", std::string("a second line for \"a.example\", after "
+                                  "line 1; cache \"a.example\"") +
+                          kIsClosed) +
+          Message(":4:6", std::string("a second line for \"a.example\", "
+                                      "after line 3; cache \"a.example\"") +
+                              kIsClosed),
+      ConfigureBy("name=a.example ssl3Timeout=300\n"
+                  "name=b.example\n"
+                  "name=A.Example. ssl3Timeout=30\n"
+                  "name=a.example ssl3Timeout=300\n"));
+  EXPECT_TRUE(IsClosed("a.example"));
+  EXPECT_FALSE(IsClosed("b.example"));
+  EXPECT_FALSE(Resumes("a.example"));
+}
+
+// ---- name=* ----------------------------------------------------------------
+
+SECStatus CollectDefault(void* arg, const char* name,
+                         const SSLServerCacheParams* params) {
+  if (!name) *static_cast<SSLServerCacheParams*>(arg) = *params;
+  return SECSuccess;
+}
+
+SSLServerCacheParams DefaultCache() {
+  SSLServerCacheParams params;
+  memset(&params, 0, sizeof(params));
+  EXPECT_EQ(SECSuccess, SSL_ListServerCaches(CollectDefault, &params));
+  return params;
+}
+
+TEST_F(ConfigFaultTest, AWrongStarLowersWhatTheApplicationAsks) {
+  // The application asks for 500 entries, 50 and 60 seconds.
+  EXPECT_EQ(
+      Message(":1:22", std::string("ssl3Timeout=\"4O\", expected seconds, "
+                                   "5m, 1h or 1d") +
+                           kLowered),
+      ConfigureBy("name=*   ssl3Timeout=4O entries=400 ssl2Timeout=1m "
+                  "certificates=40\n"));
+  EXPECT_EQ(400u, DefaultCache().entries);
+  EXPECT_EQ(40u, DefaultCache().certificates);
+  EXPECT_EQ(50u, DefaultCache().ssl2TimeoutSec);
+  EXPECT_EQ(60u, DefaultCache().ssl3TimeoutSec);
+  EXPECT_FALSE(IsClosed(nullptr));
+  EXPECT_TRUE(Resumes("a.example"));
+  SSL_ShutdownServerSessionIDCache();
+
+  ConfigureBy("name=* ssl3Timeout=40 entries=600 colour=red\n");
+  EXPECT_EQ(500u, DefaultCache().entries);
+  EXPECT_EQ(40u, DefaultCache().ssl3TimeoutSec);
+  SSL_ShutdownServerSessionIDCache();
+  // 0 is the default, which is more than what the application asks for.
+  ConfigureBy("name=* ssl3Timeout=0 entries=0 colour=red\n");
+  EXPECT_EQ(500u, DefaultCache().entries);
+  EXPECT_EQ(60u, DefaultCache().ssl3TimeoutSec);
+  SSL_ShutdownServerSessionIDCache();
+  // Of two lines and of two values, the smaller.
+  ConfigureBy(
+      "name=* ssl3Timeout=40\nname=* ssl3Timeout=30 ssl2Timeout=20 "
+      "ssl2Timeout=30\n");
+  EXPECT_EQ(30u, DefaultCache().ssl3TimeoutSec);
+  EXPECT_EQ(20u, DefaultCache().ssl2TimeoutSec);
+}
+
+TEST_F(ConfigFaultTest, AWrongStarIsNoReasonToForgetAClientsAddress) {
+  for (const char* line :
+       {"name=* matchClientAddress=maybe\n",
+        "name=* matchClientAddress=no "
+        "entris=5\n",
+        "name=* matchClientAddress=no matchClientAddress=yes\n",
+        "name=* matchClientAddress=\n",
+        "name=* matchClientAddress=no\nname=* matchClientAddress=no\n"}) {
+    ConfigureBy(line);
+    EXPECT_FALSE(DefaultCache().anyClientAddress) << line;
+  }
+}
+
+// ---- no room ---------------------------------------------------------------
+
+std::string Hosts(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) {
+    text += "name=host" + std::to_string(i) + ".example entries=10\n";
+  }
+  return text;
+}
+
+TEST_F(ConfigFaultTest, WithoutRoomTheDefaultCacheKeepsToALinesLimitsToo) {
+  const std::string line =
+      "name=one.too.many ssl3Timeout=30 entries=5 ssl2Timeout=60\n";
+  EXPECT_EQ(Message(":1026:6",
+                    "no room for a cache \"one.too.many\": 1024 are there; the "
+                    "cache that its clients get instead keeps to its limits "
+                    "too"),
+            ConfigureBy("name=* matchClientAddress=no\n" + Hosts(1024) + line));
+  EXPECT_FALSE(IsThere("one.too.many"));
+  EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
+  EXPECT_EQ(50u, Figures(nullptr).ssl2TimeoutSec);
+  EXPECT_EQ(500u, Figures(nullptr).entries);
+  EXPECT_FALSE(DefaultCache().anyClientAddress);
+  EXPECT_EQ(86400u, Figures("host0.example").ssl3TimeoutSec);
+  EXPECT_TRUE(Resumes("one.too.many"));
+  // And again, where they are there.
+  ConfigureBy("name=* ssl3Timeout=40\n" + Hosts(1024) + line);
+  EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
+}
+
+TEST_F(ConfigFaultTest, WithoutRoomAWildcardKeepsToALinesLimitsToo) {
+  const std::string line = "name=one.more.example ssl3Timeout=30\n";
+  // One of the file,
+  ConfigureBy(Hosts(1023) + "name=*.more.example ssl3Timeout=300\n" + line);
+  EXPECT_EQ(30u, Figures("*.more.example").ssl3TimeoutSec);
+  EXPECT_EQ(60u, Figures(nullptr).ssl3TimeoutSec);
+  // and one that was there.
+  ConfigureBy("name=*.more.example ssl3Timeout=300\n");
+  EXPECT_EQ(300u, Figures("*.more.example").ssl3TimeoutSec);
+  ConfigureBy(line);
+  EXPECT_EQ(30u, Figures("*.more.example").ssl3TimeoutSec);
+  EXPECT_EQ(60u, Figures(nullptr).ssl3TimeoutSec);
+}
+
+TEST_F(ConfigFaultTest, WithoutRoomTheServersThatAreThereAreChangedAllTheSame) {
+  ConfigureBy(Hosts(1024));
+  ConfigureBy("name=one.too.many\nname=host7.example ssl3Timeout=70\n");
+  EXPECT_EQ(70u, Figures("host7.example").ssl3TimeoutSec);
+}
+
+TEST_F(ConfigFaultTest, WithoutRoomAWrongLineClosesWhatItsClientsGet) {
+  ConfigureBy(Hosts(1023) + "name=*.more.example\nname=one.more.example x=1\n");
+  EXPECT_TRUE(IsClosed("*.more.example"));
+  EXPECT_FALSE(IsClosed(nullptr));
+  EXPECT_FALSE(Resumes("one.more.example"));
+}
+
+// ---- no file ---------------------------------------------------------------
+
+TEST_F(ConfigFaultTest, AFileThatIsNoneCountsAsNoneAndIsReported) {
+  const std::string none = "; the application's values count\n";
+  const std::string loop = path_ + ".loop", local = path_ + ".socket";
+  ASSERT_EQ(0, symlink(loop.c_str(), loop.c_str()));
+  ASSERT_EQ(0, mknod(local.c_str(), S_IFSOCK | 0600, 0));
+  const struct {
+    std::string path, what;
+  } kNone[] = {
+      {path_ + "/x", "no such file"},
+      {path_ + ".gone", "no such file"},
+      {"/tmp", "not a regular file"},
+      {"/dev/null", "not a regular file"},
+      {path_ + ".socket", "not a regular file"},
+      {path_ + ".loop", "too many symbolic links"},
+      {std::string(5000, 'x'), "the name is too long"},
+      {"", "no file is named"},
+  };
+  for (const auto& file : kNone) {
+    setenv(SSL_SERVER_CACHE_CONFIG, file.path.c_str(), 1);
+    std::string said;
+    EXPECT_EQ(SECSuccess, Configure(&said)) << file.path;
+    const std::string shown =
+        file.path.size() > 255 ? "..." + std::string(252, 'x') : file.path;
+    EXPECT_EQ("cache file " + shown + ": " + file.what + none, said);
+    EXPECT_EQ(500u, Figures(nullptr).entries);
+    EXPECT_EQ(60u, Figures(nullptr).ssl3TimeoutSec);
+    EXPECT_TRUE(Resumes("a.example"));
+    SSL_ShutdownServerSessionIDCache();
+  }
+  unlink(loop.c_str());
+  unlink(local.c_str());
+}
+
+TEST_F(ConfigFaultTest, AFileThatThisUserMayNotReadCountsAsNone) {
+  Write("name=a.example\n");
+  ASSERT_EQ(0, chmod(path_.c_str(), 0));
+  EXPECT_EQ(0, InFork([&] {
+              STAGE_CHECK(geteuid() != 0 || setuid(65534) == 0);
+              std::string said;
+              STAGE_CHECK(Configure(&said) == SECSuccess);
+              STAGE_CHECK(said == Message("",
+                                          "this user may not read it; the "
+                                          "application's values count"));
+              STAGE_CHECK(!IsThere("a.example") && IsThere(nullptr));
+              return 0;
+            }));
+}
+
+TEST_F(ConfigFaultTest, AnEmptyFileIsReported) {
+  EXPECT_EQ(Message("", "it is empty; the application's values count"),
+            ConfigureBy(""));
+  EXPECT_EQ("", ConfigureBy("# nothing yet\n\n"));
+}
+
+// Nobody writes into it: opening it would wait for ever.
+TEST_F(ConfigFaultTest, APipeIsNotWaitedFor) {
+  unlink(path_.c_str());
+  ASSERT_EQ(0, mkfifo(path_.c_str(), 0600));
+  EXPECT_EQ(0, InFork([&] {
+              alarm(20);  // ends the child, should it wait
+              std::string said;
+              STAGE_CHECK(Configure(&said) == SECSuccess);
+              STAGE_CHECK(said == Message("",
+                                          "not a regular file; the "
+                                          "application's values count"));
+              return 0;
+            }));
+}
+
+TEST_F(ConfigFaultTest, AFileOfMoreThanAMebibyteCountsAsNone) {
+  const std::string line = "name=a.example ssl3Timeout=30\n";
+  EXPECT_EQ("", ConfigureBy(line + "#" +
+                            std::string((1 << 20) - line.size() - 1, 'x')));
+  EXPECT_TRUE(IsThere("a.example"));
+  SSL_ShutdownServerSessionIDCache();
+  EXPECT_EQ(
+      Message("", "larger than 1 MiB; the application's values count"),
+      ConfigureBy(line + "#" + std::string((1 << 20) - line.size(), 'x')));
+  EXPECT_FALSE(IsThere("a.example"));
+}
+
+TEST_F(ConfigFaultTest, AFileThatCannotBeReadLeavesTheServersThatAreThere) {
+  ConfigureBy("name=a.example ssl3Timeout=30\nname=b.example x=1\n");
+  unlink(path_.c_str());
+  EXPECT_EQ(SECSuccess, Configure());
+  EXPECT_EQ(30u, Figures("a.example").ssl3TimeoutSec);
+  EXPECT_TRUE(IsClosed("b.example"));
+}
+
+// It may be readable a moment later.
+TEST_F(ConfigFaultTest, WithoutADescriptorTheCallFails) {
+  ConfigureBy("name=* ssl3Timeout=30\n");
+  EXPECT_EQ(0, InFork([&] {
+              const int null = open("/dev/null", O_WRONLY);
+              const struct rlimit few = {rlim_t(null), rlim_t(null)};
+              close(null);
+              STAGE_CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+              STAGE_CHECK(SSL_ConfigServerSessionIDCache(0, 0, 0, nullptr) ==
+                          SECFailure);
+              STAGE_CHECK(PR_GetError() == PR_PROC_DESC_TABLE_FULL_ERROR);
+              return 0;
+            }));
+  EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
+}
+
+// ---- lock=yes --------------------------------------------------------------
+
+bool MayLockLittle() {
+  const struct rlimit little = {65536, 65536};
+  return setrlimit(RLIMIT_MEMLOCK, &little) == 0 &&
+         (geteuid() != 0 || setuid(65534) == 0);
+}
+
+// The messages of it, in a child that may lock 64 KiB.
+TEST_F(ConfigFaultTest, WhatMayNotBeLockedIsClosedInEveryCache) {
+  for (const char* star : {"name=* lock=yes\n", "name=* lock=sure\n",
+                           "name=*\tlock=no\tlock=yes\n"}) {
+    Write(std::string("name=a.example\n") + star);
+    ASSERT_EQ(0, chmod(path_.c_str(), 0644));
+    EXPECT_EQ(
+        0, InFork([&] {
+          STAGE_CHECK(MayLockLittle());
+          std::string said;
+          STAGE_CHECK(Configure(&said) == SECSuccess);
+          STAGE_CHECK(
+              said.find(":2:13: the cache cannot be locked in memory: it "
+                        "takes ") != std::string::npos ||
+              said.find(":2:21: the cache cannot be locked in memory: it "
+                        "takes ") != std::string::npos);
+          STAGE_CHECK(said.find("(RLIMIT_MEMLOCK) is 65536; all caches are "
+                                "closed\n") != std::string::npos);
+          STAGE_CHECK(IsClosed(nullptr) && IsClosed("a.example"));
+          // One that the application adds too.
+          STAGE_CHECK(SSL_AddServerCache("b.example", nullptr) == SECSuccess);
+          STAGE_CHECK(IsClosed("b.example"));
+          for (By by : kAllWays) {
+            STAGE_CHECK(!Resumes("a.example", by));
+            STAGE_CHECK(!Resumes("b.example", by));
+            STAGE_CHECK(!Resumes("c.example", by));
+          }
+          STAGE_CHECK(Figures(nullptr).live == 0);
+          // Nothing changes by calling again, and nothing is said again.
+          STAGE_CHECK(Configure(&said) == SECSuccess);
+          STAGE_CHECK(said.empty());
+          STAGE_CHECK(IsClosed(nullptr) && IsClosed("a.example"));
+          return ::testing::Test::HasFailure() ? 1 : 0;
+        }))
+        << star;
+  }
+}
+
+TEST_F(ConfigFaultTest, ACacheThatIsTooLateToLockIsClosedUntilTheLineIsMended) {
+  ConfigureBy("name=a.example\n");
+  ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", nullptr));
+  EXPECT_EQ(Message(":1:13",
+                    "too late to lock the cache in memory: it is there "
+                    "already; all caches are closed"),
+            ConfigureBy("name=* lock=yes\nname=a.example\nname=c.example\n"));
+  for (const char* name :
+       {(const char*)nullptr, "a.example", "b.example", "c.example"}) {
+    EXPECT_TRUE(IsClosed(name));
+  }
+  EXPECT_FALSE(Resumes("a.example"));
+  EXPECT_FALSE(Resumes("x.example"));
+  EXPECT_EQ("", ConfigureBy("name=* lock=no\nname=a.example\nname=c.example\n"
+                            "name=b.example\n"));
+  for (const char* name :
+       {(const char*)nullptr, "a.example", "b.example", "c.example"}) {
+    EXPECT_FALSE(IsClosed(name));
+  }
+  EXPECT_TRUE(Resumes("a.example"));
+}
+
+}  // namespace
+}  // namespace nss_test
