@@ -302,9 +302,10 @@ static void CheckFigures(const trial *run, const tally *sum) {
                (unsigned long long)sum->lost);
   }
   if (f.reclaimed || f.corrupt) {
-    bench_Fail("%llu places were taken back from processes that run, %llu "
-               "sessions spoiled",
-               (unsigned long long)f.reclaimed, (unsigned long long)f.corrupt);
+    bench_Fail(
+        "%llu places were taken back from processes that run, %llu "
+        "sessions spoiled",
+        (unsigned long long)f.reclaimed, (unsigned long long)f.corrupt);
   }
   if (run->work->operations == Hits && sum->kept != sum->askedFor) {
     bench_Fail("sessions were lost of a cache that is not full");

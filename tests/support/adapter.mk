@@ -22,7 +22,8 @@ OUT := $(BASE)/tests$(CODE_VARIANT)
 TESTED := $(BASE)/tests$(VARIANT)
 
 FLAGS := -O2 -g -fPIC -MMD -MP -Wall -Wextra -Wno-unused-parameter -Werror \
-    -I$(BASE)/nss/lib/ssl -I$(BASE)/nss/lib/ssl/snce/include -Itests/support \
+    -I$(BASE)/nss/lib/ssl -I$(BASE)/nss/lib/ssl/snce/include \
+    -I$(BASE)/nss/lib/ssl/snce/core -Itests/support \
     -Itests/support/nss -I$(BASE)/dist/public/nss -I$(BASE)/dist/private/nss \
     $(shell pkg-config --cflags nspr) $(SANITIZED)
 # What NSS itself defines for lib/ssl, so that both see the same structures.

@@ -40,7 +40,7 @@ static snceLookOrder OrderOf(const Looked *looked) {
                   look.busy,                                                   \
                   look.visited,                                                \
                   look.tagged,                                                 \
-                  look.hand,                                                  \
+                  look.hand,                                                   \
                   snceLook_Tagged##name(&set, looked->tag),                    \
                   snceLook_Expired##name(&set, &times)};                       \
   }                                                                            \

@@ -170,7 +170,7 @@ TEST_F(SnceServer, AClosedOneIsChosenAndTakesAndFindsNothing) {
   options.closed = true;
   ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
   EXPECT_FALSE(snceCache_IsOpen(cache));
-  EXPECT_EQ(cache.id, Choose(region_.get(), "a.example"));
+  EXPECT_EQ(snceCache_Id(cache), Choose(region_.get(), "a.example"));
   EXPECT_EQ(SNCE_MISS, answer_.Lookup(cache, before.Key(), now_));
   EXPECT_EQ(SNCE_CLOSED, other.Insert(cache, now_));
   EXPECT_EQ(1u, FiguresOf(cache).missesUnknown);
@@ -223,14 +223,14 @@ TEST_F(SnceServer, TheDefaultCacheCanBeClosed) {
 TEST_F(SnceServer, OneThatIsGoneOrCannotBeIsNotOpen) {
   const snceCache cache = AddServer(region_.get(), "a.example", 100);
   EXPECT_TRUE(snceCache_IsOpen(cache));
-  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), cache.id));
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), snceCache_Id(cache)));
   EXPECT_FALSE(snceCache_IsOpen(cache));
   const snceCache next = AddServer(region_.get(), "b.example", 100);
   EXPECT_EQ(cache.id.number, next.id.number);
   EXPECT_FALSE(snceCache_IsOpen(cache));
   EXPECT_TRUE(snceCache_IsOpen(next));
   EXPECT_FALSE(snceCache_IsOpen(
-      snceRegion_Cache(region_.get(), {SNCE_SERVERS_MAX + 1, 1})));
+      snceRegion_Cache(region_.get(), {SNCE_SERVERS_MAX + 1, 1, 1})));
 }
 
 TEST_F(SnceServer, ARemovedOneTakesAndFindsNothing) {
