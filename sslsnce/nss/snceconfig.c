@@ -373,7 +373,7 @@ config_AddServers(sslCacheConfig *config, snceRegion *region,
         }
     }
     for (i = 0; i < config->count; ++i) {
-        if (servers[i].state != configLine_full) {
+        if (!config->lines[i].name || servers[i].state != configLine_full) {
             continue;
         }
         if (config->strict) {

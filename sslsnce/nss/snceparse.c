@@ -136,8 +136,7 @@ static SECStatus
 parse_SetName(parseLine *p, const char *at, const char *value)
 {
     char shown[SSL_CACHE_SHOWN_BYTES];
-    size_t len = strlen(value);
-    size_t i;
+    char *c;
 
     if (p->named) {
         parse_Fault(p, at, "a second name");
@@ -149,7 +148,7 @@ parse_SetName(parseLine *p, const char *at, const char *value)
     if (strcmp(value, "*") == 0) {
         return SECSuccess;
     }
-    if (!snceServer_IsName((const PRUint8 *)value, len)) {
+    if (!snceServer_IsName((const PRUint8 *)value, strlen(value))) {
         parse_Fault(p, at, "\"%s\" is no host name, expected one, or *",
                     ssl_ShowCacheValue(shown, value));
         p->unreadable = PR_TRUE;
@@ -159,13 +158,13 @@ parse_SetName(parseLine *p, const char *at, const char *value)
     if (!p->line.name) {
         return SECFailure;
     }
-    for (i = 0; i < len; ++i) {
-        if (value[i] >= 'A' && value[i] <= 'Z') {
-            p->line.name[i] = (char)(value[i] | 0x20);
+    for (c = p->line.name; *c; ++c) {
+        if (*c >= 'A' && *c <= 'Z') {
+            *c |= 0x20;
+        } else if (*c == '.' && !c[1]) {
+            *c = '\0';
+            break;
         }
-    }
-    if (value[len - 1] == '.') {
-        p->line.name[len - 1] = '\0';
     }
     return SECSuccess;
 }
