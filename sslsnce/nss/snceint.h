@@ -18,6 +18,7 @@
  *   snceinstance.c  the ...Instance calls that NSS never exported
  *   snceconfig.c  the file that SSL_SERVER_CACHE_CONFIG names
  *   sncereport.c  the figures
+ *   snceretry.c   when a token that failed is asked again
  *   sncegate.c    who is inside the region, so that Shutdown can wait for them
  *   sncestart.c   NSPR, before the first call
  *   snceerror.c   a core result as an NSS error

@@ -80,6 +80,7 @@ SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
     out.corrupt = counts.corrupt;
     out.wiped = counts.wiped;
     out.missesFuture = counts.missesFuture;
+    out.keyFailures = counts.keyFailures;
     PORT_Memcpy(figures, &out, out.length);
     return SECSuccess;
 }
