@@ -464,7 +464,10 @@ typedef struct {
     uint64_t certificates; /* certificates stored now */
     uint64_t missesFuture; /* created further ahead of the clock that asked than
                             * clockSkewSec */
-    uint64_t wiped;        /* taken out because they had expired, lost their
+    uint64_t
+        keyFailures; /* keys that the caller could not unwrap, or wrap, when
+                            * it tried: snceCache_CountKeyFailure */
+    uint64_t wiped;  /* taken out because they had expired, lost their
                             * certificate or were spoiled by a writer that came
                             * too late, by a flush, or in shrinking: when
                             * all rests, inserts = live + replaced... +
@@ -479,6 +482,10 @@ typedef struct {
  * and |certificates| off by one. Returns
  * SNCE_OK, SNCE_GONE or SNCE_CORRUPT. */
 snceResult snceCache_GetFigures(snceCache cache, snceFigures *out);
+
+/* snceCache_CountKeyFailure counts a key in keyFailures of |cache|; nothing if its
+ * virtual server is gone. */
+void snceCache_CountKeyFailure(snceCache cache);
 
 /* ---- keys ---------------------------------------------------------------- */
 

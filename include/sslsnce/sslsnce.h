@@ -58,7 +58,9 @@ extern "C" {
  * certificate that the socket has already. A cache has room for what 1,024
  * server keys need, and keeps it until it is made anew. The sessions of further
  * ones resume in the process that made them only, and so do those under a key
- * whose token signs but neither decrypts nor derives.
+ * whose token signs but neither decrypts nor derives, or fails to for a while: it
+ * is asked again after a second, and then after pauses of up to five minutes
+ * (keyFailures, below).
  *
  * Before NSS_Init: allowed. After SSL_ShutdownServerSessionIDCache: makes a new
  * cache. A second time: the timeouts count at once, for the sessions that are
@@ -371,6 +373,10 @@ typedef struct SSLServerCacheFiguresStr {
 
     PRUint64 missesFuture; /* created further ahead of the socket's clock than
                             * clockSkewSec */
+    PRUint64 keyFailures;  /* keys for master secrets and tickets that a token
+                            * would not unwrap, or wrap, under a server key, each
+                            * time that it was asked; until then the process has
+                            * keys of its own, whose sessions resume there only */
 } SSLServerCacheFigures;
 
 /* SSL_GetServerCacheFigures writes the figures of the cache |name|, or with NULL

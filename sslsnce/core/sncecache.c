@@ -661,6 +661,16 @@ Within(const snceView *view, unsigned figure, uint64_t range,
     return sum > INT64_MAX ? 0 : sum; /* below zero: others went on meanwhile */
 }
 
+void
+snceCache_CountKeyFailure(snceCache cache)
+{
+    snceView view;
+
+    if (snceView_Open(&view, cache.region, cache.id) == SNCE_OK) {
+        Count(&view, SNCE_N_KEY_FAILURE);
+    }
+}
+
 snceResult
 snceCache_GetFigures(snceCache cache, snceFigures *out)
 {
@@ -684,6 +694,7 @@ snceCache_GetFigures(snceCache cache, snceFigures *out)
         { SNCE_N_OVERRIDDEN, &out->overridden },
         { SNCE_N_CORRUPT, &out->corrupt },
         { SNCE_N_FUTURE, &out->missesFuture },
+        { SNCE_N_KEY_FAILURE, &out->keyFailures },
     };
     const snceServerWords *entry;
     uint64_t left;

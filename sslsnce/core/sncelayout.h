@@ -197,6 +197,7 @@ enum {
     SNCE_N_CORRUPT,
     SNCE_N_OVERRIDDEN,
     SNCE_N_FUTURE,
+    SNCE_N_KEY_FAILURE,
     SNCE_N_LIVE,                     /* by the table's side: entries in */
     SNCE_N_STORED = SNCE_N_LIVE + 2, /* by the store's: certificates in */
     SNCE_FIGURES = SNCE_N_STORED + 2

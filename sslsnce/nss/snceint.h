@@ -23,6 +23,7 @@
  *   sncenotice.c  what is wrong with it, in words
  *   sncelog.c     a message to stderr and to syslog
  *   sncereport.c  the figures
+ *   snceretry.c   when a token that failed is asked again
  *   sncegate.c    who is inside the region, so that Shutdown can wait for them
  *   sncestart.c   NSPR, before the first call
  *   snceerror.c   a core result as an NSS error

@@ -82,6 +82,7 @@ SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
     out.wiped = counts.wiped;
     out.overridden = counts.overridden;
     out.missesFuture = counts.missesFuture;
+    out.keyFailures = counts.keyFailures;
     PORT_Memcpy(figures, &out, out.length);
     return SECSuccess;
 }

@@ -9,8 +9,10 @@
 
 #include "nss.h"
 #include "prclist.h"
-#include "prinit.h"
 #include "secport.h"
+
+#include "snceretry.h"
+#include "sncestart.h"
 
 #define RING_BUCKETS 256 /* a power of two; chains of four when it is full */
 
@@ -18,6 +20,7 @@ typedef struct ringEntryStr {
     PRCList byUse; /* first, so that a link is its entry */
     struct ringEntryStr *nextInBucket;
     PK11SymKey *key;
+    snceRetry retry; /* for the shared key, if this is none */
     PRUint8 id[SSL_WRAP_KEY_ID_BYTES];
     PRUint32 hash;
     unsigned int nameLen;
@@ -32,7 +35,7 @@ static PRCList byUse = PR_INIT_STATIC_CLIST(&byUse); /* last used first */
 static unsigned int count;
 static PRUint32 turn;
 
-static PRCallOnceType shutdownOnce;
+static _Atomic PRBool watchingShutdown;
 
 /* ---- what happens to the process ----------------------------------------- */
 
@@ -62,15 +65,8 @@ static SECStatus
 ring_Shutdown(void *appData, void *nssData)
 {
     snceRing_Empty();
-    PORT_Memset(&shutdownOnce, 0, sizeof shutdownOnce);
+    watchingShutdown = PR_FALSE;
     return SECSuccess;
-}
-
-static PRStatus
-ring_WatchShutdown(void)
-{
-    return NSS_RegisterShutdown(ring_Shutdown, NULL) == SECSuccess ? PR_SUCCESS
-                                                                   : PR_FAILURE;
 }
 
 /* ---- the table; the caller has the lock ---------------------------------- */
@@ -137,7 +133,8 @@ ring_Destroy(ringEntry *entry)
 }
 
 static ringEntry *
-ring_New(const SECItem *name, PK11SymKey *key, const PRUint8 *id)
+ring_New(const SECItem *name, PK11SymKey *key, const PRUint8 *id,
+         snceRingKind kind)
 {
     ringEntry *entry = PORT_ZAlloc(sizeof *entry + name->len);
 
@@ -146,6 +143,9 @@ ring_New(const SECItem *name, PK11SymKey *key, const PRUint8 *id)
     }
     entry->key = PK11_ReferenceSymKey(key);
     PORT_Memcpy(entry->id, id, sizeof entry->id);
+    if (kind == snceRing_forNow) {
+        snceRetry_Begin(&entry->retry);
+    }
     entry->hash = ring_Hash(name);
     entry->nameLen = name->len;
     PORT_Memcpy(entry->name, name->data, name->len);
@@ -170,15 +170,18 @@ ring_Forget(const SECItem *name, const PK11SymKey *key)
 }
 
 PK11SymKey *
-snceRing_Find(const SECItem *name, PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
+snceRing_Find(const SECItem *name, PRUint8 id[SSL_WRAP_KEY_ID_BYTES],
+              PRBool *retry)
 {
     PRUint32 hash = ring_Hash(name);
     PK11SymKey *key = NULL;
     ringEntry *entry;
 
+    *retry = PR_FALSE;
     ring_Lock();
     entry = ring_Search(name, hash);
     if (entry) {
+        *retry = snceRetry_Due(&entry->retry);
         key = PK11_ReferenceSymKey(entry->key);
         PORT_Memcpy(id, entry->id, sizeof entry->id);
         PR_REMOVE_LINK(&entry->byUse);
@@ -207,17 +210,18 @@ snceRing_Turn(void)
 
 PK11SymKey *
 snceRing_Add(const SECItem *name, PK11SymKey *key,
-             PRUint8 id[SSL_WRAP_KEY_ID_BYTES], PRUint32 since)
+             PRUint8 id[SSL_WRAP_KEY_ID_BYTES], snceRingKind kind,
+             PRUint32 since)
 {
     PK11SymKey *others = NULL;
     ringEntry *evicted = NULL;
     ringEntry *entry;
     ringEntry *there;
 
-    if (PR_CallOnce(&shutdownOnce, ring_WatchShutdown) != PR_SUCCESS) {
+    if (ssl_WatchNssShutdown(ring_Shutdown, &watchingShutdown) != SECSuccess) {
         return key;
     }
-    entry = ring_New(name, key, id);
+    entry = ring_New(name, key, id, kind);
     if (!entry) {
         return key;
     }
@@ -226,10 +230,15 @@ snceRing_Add(const SECItem *name, PK11SymKey *key,
     there = ring_Search(name, entry->hash);
     if (turn != since) {
         /* made for a region that may be another one now */
-    } else if (there) {
+    } else if (there &&
+               (kind == snceRing_forNow || !snceRetry_Pending(&there->retry))) {
         others = PK11_ReferenceSymKey(there->key);
         PORT_Memcpy(id, there->id, sizeof there->id);
     } else {
+        if (there) {
+            ring_Remove(there);
+            evicted = there;
+        }
         ring_Insert(entry);
         entry = NULL;
         if (count > SNCE_RING_MAX) {

@@ -10,6 +10,9 @@
  * SNCE_RING_MAX, and forgets any of them without harm, because a key that other
  * processes may have wrapped something with is found again in the region.
  *
+ * A process that could not get the key which it shares with others has one of its
+ * own in its place, and tries again after a while (snceretry.h).
+ *
  * The ring is private to a process. Any thread may call any of these at any
  * time; none calls PKCS #11 or allocates with the ring's lock held. A child that
  * is forked meanwhile has a whole ring. */
@@ -30,20 +33,29 @@ SEC_BEGIN_PROTOS
 
 /* snceRing_Find returns the key |name| and writes its |id|, or returns NULL.
  * The caller ends with PK11_FreeSymKey. A key whose token has gone, or has been
- * reset since, is not there any more. */
+ * reset since, is not there any more. |*retry| is PR_TRUE if the key is one that was
+ * put in for now, and this caller is the one to try for the shared one again. */
 PK11SymKey *snceRing_Find(const SECItem *name,
-                          PRUint8 id[SSL_WRAP_KEY_ID_BYTES]);
+                          PRUint8 id[SSL_WRAP_KEY_ID_BYTES], PRBool *retry);
 
 /* snceRing_Turn returns a number that snceRing_Empty changes. Whoever makes or
  * unwraps a key asks for it first, before he looks at the region. */
 PRUint32 snceRing_Turn(void);
 
+/* Whether there may be a better key than this one. */
+typedef enum {
+    snceRing_final, /* all processes have it, or none will ever share theirs */
+    snceRing_forNow /* of this process's own, because a token failed */
+} snceRingKind;
+
 /* snceRing_Add puts |key| into the ring under |name| with |id|, and returns it,
  * still the caller's. If another thread was first, it returns that one's key
- * and writes its |id|; the caller has that one now instead of his own. If
- * |turn| is over, or memory is short, the ring does without the key. */
+ * and writes its |id|; the caller has that one now instead of his own. But a final
+ * key takes the place of one that is there for now. If |turn| is over, or memory is
+ * short, the ring does without the key. */
 PK11SymKey *snceRing_Add(const SECItem *name, PK11SymKey *key,
-                         PRUint8 id[SSL_WRAP_KEY_ID_BYTES], PRUint32 turn);
+                         PRUint8 id[SSL_WRAP_KEY_ID_BYTES], snceRingKind kind,
+                         PRUint32 turn);
 
 /* snceRing_Empty forgets every key. Called after the process's region changed:
  * a key that was made before is then either not in the ring, or comes too late

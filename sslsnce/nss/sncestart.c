@@ -9,6 +9,8 @@
 #include <time.h>
 
 #include "prinit.h"
+#include "secerr.h"
+#include "secport.h"
 #include "ssl.h"
 #include "sslimpl.h"
 
@@ -87,4 +89,19 @@ ssl_StartServerCache(void)
     pthread_mutex_unlock(&lock);
     (void)pthread_setcancelstate(cancel, NULL);
     return rv;
+}
+
+SECStatus
+ssl_WatchNssShutdown(NSS_ShutdownFunc atShutdown, _Atomic PRBool *watching)
+{
+    if (*watching) {
+        return SECSuccess;
+    }
+    /* SEC_ERROR_LIBRARY_FAILURE: another thread was first. */
+    if (NSS_RegisterShutdown(atShutdown, NULL) != SECSuccess &&
+        PORT_GetError() != SEC_ERROR_LIBRARY_FAILURE) {
+        return SECFailure;
+    }
+    *watching = PR_TRUE;
+    return SECSuccess;
 }

@@ -12,6 +12,8 @@
 #ifndef SSLSNCE_NSS_SNCESTART_H
 #define SSLSNCE_NSS_SNCESTART_H
 
+#include "nss.h"
+#include "prtypes.h"
 #include "seccomon.h"
 
 SEC_BEGIN_PROTOS
@@ -21,6 +23,13 @@ SEC_BEGIN_PROTOS
  * one load. The thread is not cancelled in it. A fork waits for it, up to a
  * second. */
 SECStatus ssl_StartServerCache(void);
+
+/* ssl_WatchNssShutdown has NSS call |atShutdown|, with NULL, at NSS_Shutdown, which
+ * forgets it then: |atShutdown| sets |*watching| to PR_FALSE. Later calls take one
+ * load. Fails if NSS is not initialized, or without memory; the next call tries
+ * again. */
+SECStatus ssl_WatchNssShutdown(NSS_ShutdownFunc atShutdown,
+                               _Atomic PRBool *watching);
 
 SEC_END_PROTOS
 

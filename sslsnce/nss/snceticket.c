@@ -9,15 +9,15 @@
  * makes them once, at the first use. With an RSA key and a region, it records
  * them there, wrapped under the RSA key, and every process that has the same
  * RSA key takes the recorded ones; in every other case they are the process's
- * own. */
+ * own. If it was the RSA key's token that failed, the process tries again after a
+ * while (snceretry.h). */
 
+#include <pthread.h>
 #include <stddef.h>
 
 #include "keyhi.h"
 #include "nss.h"
 #include "pk11pub.h"
-#include "prinit.h"
-#include "prrwlock.h"
 #include "secerr.h"
 #include "sechash.h"
 #include "secport.h"
@@ -26,24 +26,30 @@
 
 #include "sncegate.h"
 #include "snceint.h"
+#include "snceretry.h"
 #include "sncestart.h"
 
 #define TICKET_AES_BYTES 32
 #define TICKET_HMAC_BYTES 32
 
 /* The RSA key pair that wraps. Set by SSL_SetSessionTicketKeyPair, or else the
- * last RSA certificate that was configured. |lock| guards the other three; it
- * exists once |setup| has run. */
+ * last RSA certificate that was configured. Guarded by |pairLock|. */
+static pthread_rwlock_t pairLock = PTHREAD_RWLOCK_INITIALIZER;
 static struct {
-    PRCallOnceType setup;
-    PRRWLock *lock;
     SECKEYPublicKey *pubKey;
     SECKEYPrivateKey *privKey;
     PRBool explicitly; /* by SSL_SetSessionTicketKeyPair */
 } wrapPair;
 
-/* This process's keys: written once, under |setup|. */
+static _Atomic PRBool watchingShutdown;
+
+/* This process's keys, |retry| for the shared ones if these are none, and those that
+ * the shared ones took the place of, which handshakes may still have. Guarded by
+ * |keysLock|, which nobody who has it waits with. */
+static pthread_mutex_t keysLock = PTHREAD_MUTEX_INITIALIZER;
 static sslSelfEncryptKeys processKeys;
+static sslSelfEncryptKeys formerKeys;
+static snceRetry keysRetry;
 
 /* The record of the key log: the two wrapped keys follow each other in |data|.
  * A modulus of 16,064 bits still fits; the largest that NSS's TLS takes has
@@ -92,35 +98,44 @@ static SECStatus
 ticket_Shutdown(void *appData, void *nssData)
 {
     ticket_DestroyPair(wrapPair.pubKey, wrapPair.privKey);
-    PR_DestroyRWLock(wrapPair.lock);
     PORT_Memset(&wrapPair, 0, sizeof wrapPair);
     ssl_ResetSelfEncryptKeys();
+    watchingShutdown = PR_FALSE;
     return SECSuccess;
-}
-
-static PRStatus
-ticket_SetUpOnce(void)
-{
-    wrapPair.lock = PR_NewRWLock(PR_RWLOCK_RANK_NONE, NULL);
-    if (!wrapPair.lock) {
-        return PR_FAILURE;
-    }
-    if (NSS_RegisterShutdown(ticket_Shutdown, NULL) != SECSuccess) {
-        PR_DestroyRWLock(wrapPair.lock);
-        wrapPair.lock = NULL;
-        return PR_FAILURE;
-    }
-    return PR_SUCCESS;
 }
 
 static SECStatus
 ticket_SetUp(void)
 {
-    if (PR_CallOnce(&wrapPair.setup, ticket_SetUpOnce) != PR_SUCCESS) {
+    if (ssl_WatchNssShutdown(ticket_Shutdown, &watchingShutdown) !=
+        SECSuccess) {
         PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
         return SECFailure;
     }
     return SECSuccess;
+}
+
+/* Copying a key calls its token, which may come by a cancellation point: the thread
+ * is not cancelled while it has the lock. */
+static void
+ticket_ReadLock(int *cancel)
+{
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancel);
+    pthread_rwlock_rdlock(&pairLock);
+}
+
+static void
+ticket_WriteLock(int *cancel)
+{
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, cancel);
+    pthread_rwlock_wrlock(&pairLock);
+}
+
+static void
+ticket_Unlock(int cancel)
+{
+    pthread_rwlock_unlock(&pairLock);
+    (void)pthread_setcancelstate(cancel, NULL);
 }
 
 static SECStatus
@@ -129,11 +144,12 @@ ticket_SetPair(const SECKEYPublicKey *pubKey, const SECKEYPrivateKey *privKey,
 {
     SECKEYPublicKey *pub, *oldPub;
     SECKEYPrivateKey *priv, *oldPriv;
+    int cancel;
 
     if (ticket_CopyPair(&pub, &priv, pubKey, privKey) != SECSuccess) {
         return SECFailure;
     }
-    PR_RWLock_Wlock(wrapPair.lock);
+    ticket_WriteLock(&cancel);
     if (wrapPair.explicitly && !explicitly) {
         /* somebody set one explicitly since the caller looked */
         oldPub = pub;
@@ -145,7 +161,7 @@ ticket_SetPair(const SECKEYPublicKey *pubKey, const SECKEYPrivateKey *privKey,
         wrapPair.privKey = priv;
         wrapPair.explicitly = explicitly;
     }
-    PR_RWLock_Unlock(wrapPair.lock);
+    ticket_Unlock(cancel);
     ticket_DestroyPair(oldPub, oldPriv);
     return SECSuccess;
 }
@@ -172,13 +188,14 @@ SECStatus
 ssl_MaybeSetSelfEncryptKeyPair(const sslKeyPair *keyPair)
 {
     PRBool explicitly;
+    int cancel;
 
     if (ticket_SetUp() != SECSuccess) {
         return SECFailure;
     }
-    PR_RWLock_Rlock(wrapPair.lock);
+    ticket_ReadLock(&cancel);
     explicitly = wrapPair.explicitly;
-    PR_RWLock_Unlock(wrapPair.lock);
+    ticket_Unlock(cancel);
     if (explicitly) {
         return SECSuccess;
     }
@@ -190,18 +207,19 @@ static SECStatus
 ticket_GetPair(SECKEYPublicKey **pubKey, SECKEYPrivateKey **privKey)
 {
     SECStatus rv = SECSuccess;
+    int cancel;
 
     *pubKey = NULL;
     *privKey = NULL;
     if (ticket_SetUp() != SECSuccess) {
         return SECFailure;
     }
-    PR_RWLock_Rlock(wrapPair.lock);
+    ticket_ReadLock(&cancel);
     if (wrapPair.pubKey) {
         rv =
             ticket_CopyPair(pubKey, privKey, wrapPair.pubKey, wrapPair.privKey);
     }
-    PR_RWLock_Unlock(wrapPair.lock);
+    ticket_Unlock(cancel);
     return rv;
 }
 
@@ -376,13 +394,26 @@ ticket_Put(const PRUint8 name[SNCE_KEY_NAME_BYTES], const ticketRecord *record,
     return result;
 }
 
+/* A set of keys. */
+typedef struct {
+    PRUint8 keyName[SELF_ENCRYPT_KEY_VAR_NAME_LEN];
+    PK11SymKey *aes;
+    PK11SymKey *hmac;
+} ticketKeys;
+
+/* What became of the keys that processes share. */
+typedef enum {
+    ticketKeys_final, /* these are they, or there will never be any */
+    ticketKeys_forNow /* a token failed, or memory was short */
+} ticketKeysKind;
+
 /* The keys that all processes with this pair have: the recorded ones, or new
  * ones recorded. Of those who come at once, one wins, and the others throw away
- * what they made. On failure the caller's process goes on with its own. */
+ * what they made. On failure |*keys| are none, and the caller's process goes on with
+ * its own. */
 static SECStatus
 ticket_Share(SECKEYPublicKey *pubKey, SECKEYPrivateKey *privKey, void *pwArg,
-             PRUint8 keyName[SELF_ENCRYPT_KEY_VAR_NAME_LEN], PK11SymKey **aes,
-             PK11SymKey **hmac)
+             ticketKeys *keys, ticketKeysKind *kind)
 {
     PRUint8 name[SNCE_KEY_NAME_BYTES];
     ticketRecord record;
@@ -390,86 +421,164 @@ ticket_Share(SECKEYPublicKey *pubKey, SECKEYPrivateKey *privKey, void *pwArg,
     snceResult result;
     size_t len = 0;
 
-    *aes = NULL;
-    *hmac = NULL;
+    *kind = ticketKeys_forNow;
     if (ticket_RecordName(pubKey, name) != SECSuccess) {
         return SECFailure;
     }
     result = ticket_Get(name, &record, &len);
     if (result == SNCE_MISS) {
-        if (ticket_Generate(pwArg, keyName, aes, hmac) != SECSuccess) {
+        if (ticket_Generate(pwArg, keys->keyName, &keys->aes, &keys->hmac) !=
+            SECSuccess) {
             return SECFailure;
         }
         PORT_Memset(&record, 0, sizeof record);
-        if (ticket_Wrap(pubKey, keyName, *aes, *hmac, &record) != SECSuccess) {
+        if (ticket_Wrap(pubKey, keys->keyName, keys->aes, keys->hmac,
+                        &record) != SECSuccess) {
             return SECSuccess; /* good keys, but this process's alone */
         }
         result = ticket_Put(name, &record, &winner, &len);
         if (result != SNCE_EXISTS) {
+            *kind = ticketKeys_final;
             return SECSuccess; /* recorded, or else this process's alone */
         }
-        ticket_DestroyKeys(*aes, *hmac);
-        *aes = NULL;
-        *hmac = NULL;
+        ticket_DestroyKeys(keys->aes, keys->hmac);
+        keys->aes = NULL;
+        keys->hmac = NULL;
         record = winner;
         result = SNCE_OK;
     }
-    if (result != SNCE_OK ||
-        ticket_Unwrap(privKey, &record, len, aes, hmac) != SECSuccess) {
+    if (result != SNCE_OK) {
+        *kind = ticketKeys_final; /* the record is torn */
         return SECFailure;
     }
-    PORT_Memcpy(keyName, record.keyName, sizeof record.keyName);
+    if (ticket_Unwrap(privKey, &record, len, &keys->aes, &keys->hmac) !=
+        SECSuccess) {
+        return SECFailure;
+    }
+    PORT_Memcpy(keys->keyName, record.keyName, sizeof record.keyName);
+    *kind = ticketKeys_final;
     return SECSuccess;
 }
 
 /* ---- this process's keys ------------------------------------------------- */
 
-static PRStatus
-ticket_MakeKeysOnce(void *pwArg)
+static void
+ticket_LockKeys(void)
 {
-    PRUint8 suffix[SELF_ENCRYPT_KEY_VAR_NAME_LEN];
+    pthread_mutex_lock(&keysLock);
+}
+
+static void
+ticket_UnlockKeys(void)
+{
+    pthread_mutex_unlock(&keysLock);
+}
+
+/* Held across fork, as the lock of sncering.c and for its reasons. */
+__attribute__((constructor)) static void
+ticket_WatchForks(void)
+{
+    (void)pthread_atfork(ticket_LockKeys, ticket_UnlockKeys, ticket_UnlockKeys);
+}
+
+/* Counts keys that could not be shared, for the socket's cache. */
+static void
+ticket_CountFailure(const sslSocket *ss)
+{
+    snceRegion *region;
+    PRUint32 pass;
+
+    region = snceGate_Enter(&pass);
+    if (region) {
+        snceCache_CountKeyFailure(
+            ssl_ServerCache(region, ss->sec.origin.cache));
+        snceGate_Leave(pass);
+    }
+}
+
+/* Those that processes share, or else the process's own. */
+static SECStatus
+ticket_Make(const sslSocket *ss, ticketKeys *keys, ticketKeysKind *kind)
+{
     SECKEYPublicKey *pubKey = NULL;
     SECKEYPrivateKey *privKey = NULL;
-    PK11SymKey *aes = NULL;
-    PK11SymKey *hmac = NULL;
     SECStatus rv = SECFailure;
 
-    if (ticket_GetPair(&pubKey, &privKey) == SECSuccess && pubKey) {
-        rv = ticket_Share(pubKey, privKey, pwArg, suffix, &aes, &hmac);
-    }
-    if (rv != SECSuccess) {
-        rv = ticket_Generate(pwArg, suffix, &aes, &hmac);
-    }
-    if (pubKey) {
+    PORT_Memset(keys, 0, sizeof *keys);
+    *kind = ticketKeys_final;
+    if (ticket_GetPair(&pubKey, &privKey) != SECSuccess) {
+        *kind = ticketKeys_forNow;
+    } else if (pubKey) {
+        rv = ticket_Share(pubKey, privKey, ss->pkcs11PinArg, keys, kind);
         ticket_DestroyPair(pubKey, privKey);
     }
-    if (rv != SECSuccess) {
-        return PR_FAILURE;
+    if (*kind == ticketKeys_forNow) {
+        ticket_CountFailure(ss);
     }
+    if (rv != SECSuccess) {
+        rv = ticket_Generate(ss->pkcs11PinArg, keys->keyName, &keys->aes,
+                             &keys->hmac);
+    }
+    return rv;
+}
 
-    /* All at once, so that a failure leaves nothing half set. */
-    PORT_Memcpy(processKeys.keyName, SELF_ENCRYPT_KEY_NAME_PREFIX,
-                SELF_ENCRYPT_KEY_NAME_PREFIX_LEN);
-    PORT_Memcpy(processKeys.keyName + SELF_ENCRYPT_KEY_NAME_PREFIX_LEN, suffix,
-                sizeof suffix);
-    processKeys.encKey = aes;
-    processKeys.macKey = hmac;
-    return PR_SUCCESS;
+/* Takes the keys into use, if there are none, or only some for now that these are
+ * better than. Takes them over. */
+static void
+ticket_Use(ticketKeys *keys, ticketKeysKind kind)
+{
+    PRBool none;
+
+    ticket_LockKeys();
+    none = !processKeys.encKey || !processKeys.macKey;
+    if (none || (kind == ticketKeys_final && snceRetry_Pending(&keysRetry))) {
+        if (!none) {
+            formerKeys = processKeys; /* there are none: this happens once */
+        }
+        PORT_Memcpy(processKeys.keyName, SELF_ENCRYPT_KEY_NAME_PREFIX,
+                    SELF_ENCRYPT_KEY_NAME_PREFIX_LEN);
+        PORT_Memcpy(processKeys.keyName + SELF_ENCRYPT_KEY_NAME_PREFIX_LEN,
+                    keys->keyName, sizeof keys->keyName);
+        processKeys.encKey = keys->aes;
+        processKeys.macKey = keys->hmac;
+        PORT_Memset(&keysRetry, 0, sizeof keysRetry);
+        if (kind == ticketKeys_forNow) {
+            snceRetry_Begin(&keysRetry);
+        }
+        keys->aes = NULL;
+        keys->hmac = NULL;
+    }
+    ticket_UnlockKeys();
+    ticket_DestroyKeys(keys->aes, keys->hmac);
 }
 
 SECStatus
 ssl_GetSelfEncryptKeys(sslSocket *ss, PRUint8 *keyName, PK11SymKey **encKey,
                        PK11SymKey **macKey)
 {
-    if (PR_CallOnceWithArg(&processKeys.setup, ticket_MakeKeysOnce,
-                           ss->pkcs11PinArg) != PR_SUCCESS ||
-        !processKeys.encKey || !processKeys.macKey) {
-        PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
-        return SECFailure;
+    ticketKeysKind kind;
+    ticketKeys keys;
+    PRBool make;
+
+    ticket_LockKeys();
+    make =
+        !processKeys.encKey || !processKeys.macKey || snceRetry_Due(&keysRetry);
+    ticket_UnlockKeys();
+    /* Several threads may do this at once; none waits for another one's token. A
+     * failure to make any is tried again by the next caller. */
+    if (make && ticket_Make(ss, &keys, &kind) == SECSuccess) {
+        ticket_Use(&keys, kind);
     }
+
+    ticket_LockKeys();
     PORT_Memcpy(keyName, processKeys.keyName, sizeof processKeys.keyName);
     *encKey = processKeys.encKey;
     *macKey = processKeys.macKey;
+    ticket_UnlockKeys();
+    if (!*encKey || !*macKey) {
+        PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
+        return SECFailure;
+    }
     return SECSuccess;
 }
 
@@ -486,5 +595,8 @@ void
 ssl_ResetSelfEncryptKeys(void)
 {
     ticket_DestroyKeys(processKeys.encKey, processKeys.macKey);
+    ticket_DestroyKeys(formerKeys.encKey, formerKeys.macKey);
     PORT_Memset(&processKeys, 0, sizeof processKeys);
+    PORT_Memset(&formerKeys, 0, sizeof formerKeys);
+    PORT_Memset(&keysRetry, 0, sizeof keysRetry);
 }

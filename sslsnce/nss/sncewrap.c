@@ -12,7 +12,8 @@
  *
  * A process that cannot share a key (it has no region, the key log is full, its
  * token signs with the server key but does not decrypt) has one of its own, and
- * the sessions that it makes resume in that process.
+ * the sessions that it makes resume in that process. If it was the token that
+ * failed, the process asks it again after a while (snceretry.h), and counts.
  *
  * The mechanisms are those of PK11_GetBestWrapMechanism, which are block
  * ciphers without any integrity: unwrapping with the wrong key succeeds, gives
@@ -318,79 +319,130 @@ wrap_Generate(PK11SlotInfo *slot, CK_MECHANISM_TYPE mech, void *pwArg,
     return PK11_KeyGen(slot, mech, NULL, length, pwArg);
 }
 
-/* The key that all processes with this server key have: the recorded one, or,
- * with a |slot| to make it in, a new one recorded. Of those who come at once,
- * one wins, and the others throw away what they made. One that cannot be
- * recorded, or unwrapped, stays the caller's process's own. */
-static PK11SymKey *
-wrap_Share(const sslKeyPair *pair, const wrapName *name, PK11SlotInfo *slot,
-           CK_MECHANISM_TYPE mech, void *pwArg,
-           PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
+/* Counts a key that a token would not wrap or unwrap under a server key. */
+static void
+wrap_CountFailure(sslServerCacheId asker)
 {
+    snceRegion *region;
+    PRUint32 pass;
+
+    region = snceGate_Enter(&pass);
+    if (region) {
+        snceCache_CountKeyFailure(ssl_ServerCache(region, asker));
+        snceGate_Leave(pass);
+    }
+}
+
+/* What wrap_Share is asked for. */
+typedef struct {
+    const sslKeyPair *pair;
+    const wrapName *name;
+    PK11SlotInfo *slot; /* to make a key in, or NULL */
+    CK_MECHANISM_TYPE mech;
+    void *pwArg;
+    sslServerCacheId asker;
+} wrapRequest;
+
+/* The key that all processes with this server key have: the recorded one, or,
+ * with a slot to make it in, a new one recorded. Of those who come at once, one
+ * wins, and the others throw away what they made. One that cannot be recorded, or
+ * unwrapped, stays the caller's process's own; |*kind| tells if that may change.
+ *
+ * A caller who has a key of his own already gives it as |own|, with its |id|, to be
+ * recorded if there is none, and gets it back if there is no other one; it stays
+ * his. */
+static PK11SymKey *
+wrap_Share(const wrapRequest *request, PK11SymKey *own,
+           PRUint8 id[SSL_WRAP_KEY_ID_BYTES], snceRingKind *kind)
+{
+    const sslKeyPair *pair = request->pair;
     PRUint8 recordName[SNCE_KEY_NAME_BYTES];
     wrapRecord record;
     PK11SymKey *recorded = NULL;
-    PK11SymKey *own = NULL;
+    PK11SymKey *made = NULL;
     snceResult result;
     size_t len = 0;
 
-    if (wrap_RecordName(name, recordName) != SECSuccess) {
-        return NULL;
+    *kind = snceRing_final;
+    if (wrap_RecordName(request->name, recordName) != SECSuccess) {
+        *kind = snceRing_forNow;
+        return own;
     }
     result = wrap_Get(recordName, &record, &len);
-    if (result == SNCE_MISS && slot) {
-        own = wrap_Generate(slot, mech, pwArg, id);
-        if (!own || wrap_Wrap(pair, mech, own, id, &record) != SECSuccess) {
+    if (result == SNCE_MISS) {
+        if (!own && request->slot) {
+            own = made =
+                wrap_Generate(request->slot, request->mech, request->pwArg, id);
+        }
+        if (!own) {
+            return NULL;
+        }
+        if (wrap_Wrap(pair, request->mech, own, id, &record) != SECSuccess) {
+            wrap_CountFailure(request->asker);
+            *kind = snceRing_forNow;
             return own;
         }
         result = wrap_Put(recordName, &record, &len);
-        if (result == SNCE_EXISTS) {
-            result = SNCE_OK;
-        } else {
+        if (result != SNCE_EXISTS) {
             return own;
         }
+        result = SNCE_OK;
     }
     if (result == SNCE_OK) {
-        recorded = wrap_Unwrap(pair, mech, &record, len);
+        recorded = wrap_Unwrap(pair, request->mech, &record, len);
+        if (!recorded) {
+            wrap_CountFailure(request->asker);
+            *kind = snceRing_forNow;
+        }
     }
     if (recorded) {
-        if (own) {
-            PK11_FreeSymKey(own);
+        if (made) {
+            PK11_FreeSymKey(made);
         }
         PORT_Memcpy(id, record.id, sizeof record.id);
         return recorded;
     }
-    if (!own && slot) {
-        own = wrap_Generate(slot, mech, pwArg, id);
+    if (!own && request->slot) {
+        own = wrap_Generate(request->slot, request->mech, request->pwArg, id);
     }
     return own;
 }
 
-/* The wrapping key of |pair|, and its |id|. Without a |slot| to make one in,
- * NULL is no error. */
+/* The wrapping key of |pair|, and its |id|, for a handshake of |ss|. Without a |slot|
+ * to make one in, NULL is no error. */
 static PK11SymKey *
-wrap_Find(const sslKeyPair *pair, PK11SlotInfo *slot, CK_MECHANISM_TYPE mech,
-          void *pwArg, PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
+wrap_Find(const sslSocket *ss, const sslKeyPair *pair, PK11SlotInfo *slot,
+          CK_MECHANISM_TYPE mech, void *pwArg,
+          PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
 {
     wrapName name;
+    wrapRequest request = {
+        pair, &name, slot, mech, pwArg, ss->sec.origin.cache
+    };
+    snceRingKind kind;
+    PK11SymKey *own;
     PK11SymKey *key;
     PRUint32 turn;
+    PRBool retry;
 
     if (wrap_Name(&name, pair->pubKey, mech) != SECSuccess) {
         return NULL;
     }
-    key = snceRing_Find(&name.item, id);
-    if (key) {
-        return key;
+    own = snceRing_Find(&name.item, id, &retry);
+    if (own && !retry) {
+        return own;
     }
     /* Before the region is looked at: see snceRing_Empty. Several threads may
      * do the rest at once; none waits for another one's private key. */
     turn = snceRing_Turn();
-    key = wrap_Share(pair, &name, slot, mech, pwArg, id);
-    if (key) {
-        key = snceRing_Add(&name.item, key, id, turn);
+    key = wrap_Share(&request, own, id, &kind);
+    if (!key || (key == own && kind == snceRing_forNow)) {
+        return key; /* as it was */
     }
-    return key;
+    if (own && key != own) {
+        PK11_FreeSymKey(own);
+    }
+    return snceRing_Add(&name.item, key, id, kind, turn);
 }
 
 /* The key that wrapped the secret of |sid|, if it is that of |cert|. */
@@ -406,7 +458,7 @@ wrap_FindForSession(sslSocket *ss, const sslServerCert *cert,
         PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
         return NULL;
     }
-    key = wrap_Find(cert->serverKeyPair, NULL, sid->u.ssl3.masterWrapMech,
+    key = wrap_Find(ss, cert->serverKeyPair, NULL, sid->u.ssl3.masterWrapMech,
                     ss->pkcs11PinArg, id);
     if (key && PORT_Memcmp(id, sid->wrapKeyId, sizeof id) != 0) {
         PK11_FreeSymKey(key);
@@ -446,7 +498,8 @@ ssl3_GetWrappingKey(sslSocket *ss, sslSessionID *sid, PK11SlotInfo *slot,
         PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
         return NULL;
     }
-    return wrap_Find(cert->serverKeyPair, slot, mech, pwArg, sid->wrapKeyId);
+    return wrap_Find(ss, cert->serverKeyPair, slot, mech, pwArg,
+                     sid->wrapKeyId);
 }
 
 /* ---- the process --------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include "prerror.h"
 #include "secerr.h"
 #include "sslerr.h"
+#include "sslsnce/sslsnce.h"
 #include "test_build.h"
 #include "test_nss.h"
 
@@ -85,7 +86,15 @@ STAGE(ShareTicketKeys) {
   return 0;
 }
 
-class TicketKeyTest : public NssTest {};
+class TicketKeyTest : public NssTest {
+ protected:
+  void TearDown() override {
+    ShimFailUnwraps(0);
+    ShimFailKeyGens(0);
+    ShimLetClockRun();
+    NssTest::TearDown();
+  }
+};
 
 TEST_F(TicketKeyTest, ProcessesWithOneRsaKeyShareThem) {
   EXPECT_EQ(0, InExec("ShareTicketKeys", {"yes", "rsa", "rsa", "rsa", "rsa"}));
@@ -125,6 +134,57 @@ TEST_F(TicketKeyTest, AProcessThatLostItsKeysGetsTheRecordedOnes) {
   ShimResetTicketKeys();
   ASSERT_EQ(SECSuccess, TicketKeys("rsa", again));
   EXPECT_EQ(0, memcmp(first, again, kTicketBytes));
+}
+
+TEST_F(TicketKeyTest, AfterAFailureThatPassesAProcessGetsTheRecordedOnes) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
+  PRUint8 recorded[kTicketBytes];
+  PRUint8 own[kTicketBytes];
+  PRUint8 again[kTicketBytes];
+  ShimAdvanceClock(0);
+  ASSERT_EQ(SECSuccess, TicketKeys("rsa", recorded));
+  ShimResetTicketKeys();
+  ShimFailUnwraps(-1);
+  ASSERT_EQ(SECSuccess, TicketKeys("rsa", own));
+  EXPECT_NE(0, memcmp(recorded, own, kTicketBytes));
+  const unsigned int before = ShimCountUnwraps();
+  // It is asked again at 1, 3, 7 ... 511 seconds, and at 811.
+  for (int sec = 1; sec < 1000; ++sec) {
+    ShimAdvanceClock(1);
+    ASSERT_EQ(SECSuccess, TicketKeys("rsa", again));
+    ASSERT_EQ(0, memcmp(own, again, kTicketBytes)) << sec;
+  }
+  // Each time for two keys.
+  EXPECT_EQ(2 * 10u, ShimCountUnwraps() - before);
+  SSLServerCacheFigures figures;
+  ASSERT_EQ(SECSuccess,
+            SSL_GetServerCacheFigures(nullptr, &figures, sizeof(figures)));
+  EXPECT_EQ(11u, figures.keyFailures);
+  ShimFailUnwraps(0);
+  ShimAdvanceClock(300);
+  ASSERT_EQ(SECSuccess, TicketKeys("rsa", again));
+  EXPECT_EQ(0, memcmp(recorded, again, kTicketBytes));
+}
+
+TEST_F(TicketKeyTest, AProcessThatCouldMakeNoneOnceMakesSomeLater) {
+  PRUint8 keys[kTicketBytes];
+  ShimFailKeyGens(-1);
+  EXPECT_EQ(SECFailure, TicketKeys("rsa", keys));
+  ShimFailKeyGens(0);
+  EXPECT_EQ(SECSuccess, TicketKeys("rsa", keys));
+}
+
+STAGE(RegisterTicketsLater) {
+  StartNss();
+  PRUint8 keys[kTicketBytes];
+  ShimFailRegistrations(1);
+  (void)TicketKeys("rsa", keys);  // no certificate, and no keys
+  STAGE_CHECK(TicketKeys("rsa", keys) == SECSuccess);
+  return 0;
+}
+
+TEST_F(TicketKeyTest, AProcessThatCouldSetNothingUpOnceDoesLater) {
+  EXPECT_EQ(0, InExec("RegisterTicketsLater", {}));
 }
 
 TEST_F(TicketKeyTest, ThePairForTicketsIsRsaOrNothing) {

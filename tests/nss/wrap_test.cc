@@ -87,8 +87,16 @@ class WrapKeyTest : public NssTest {
     ShimForgetWrapKeys();
   }
   void TearDown() override {
+    ShimFailUnwraps(0);
+    ShimLetClockRun();
     NssTest::TearDown();
     ShimForgetWrapKeys();
+  }
+  static PRUint64 KeyFailures() {
+    SSLServerCacheFigures figures;
+    EXPECT_EQ(SECSuccess,
+              SSL_GetServerCacheFigures(nullptr, &figures, sizeof(figures)));
+    return figures.keyFailures;
   }
   void Configure() {
     ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr));
@@ -175,6 +183,139 @@ TEST_F(WrapKeyTest, OneThatCannotBeUnwrappedIsReplacedByTheProcesssOwn) {
     EXPECT_FALSE(Fits(pair, recorded));
     std::swap(pair.priv, other.priv);
   }
+}
+
+// A token that is busy, or that somebody logged out.
+TEST_F(WrapKeyTest, AFailureThatPassesIsOverAfterASecond) {
+  Configure();
+  for (const char* cert : {"rsa", "ecdsa"}) {
+    Pair pair(cert);
+    ShimAdvanceClock(0);
+    const PRUint64 failures = KeyFailures();
+    ShimWrapKey recorded = Get(pair);
+    ShimForgetWrapKeys();
+    Pair other(cert[0] == 'r' ? "ecdsa" : "rsa");
+    std::swap(pair.priv, other.priv);  // it cannot unwrap
+    ShimWrapKey own = Get(pair);
+    EXPECT_FALSE(recorded == own) << cert;
+    EXPECT_EQ(failures + 1, KeyFailures()) << cert;
+    std::swap(pair.priv, other.priv);
+    // Not before a second has passed.
+    EXPECT_TRUE(own == Get(pair)) << cert;
+    EXPECT_TRUE(Fits(pair, own)) << cert;
+    ShimAdvanceClock(1);
+    EXPECT_TRUE(recorded == Get(pair)) << cert;
+    EXPECT_TRUE(Fits(pair, recorded)) << cert;
+    EXPECT_FALSE(Fits(pair, own)) << cert;
+    EXPECT_EQ(failures + 1, KeyFailures()) << cert;
+  }
+}
+
+// Found out by a lookup, not by a full handshake.
+TEST_F(WrapKeyTest, ALookupTriesAgainToo) {
+  Configure();
+  Pair pair("rsa");
+  ShimAdvanceClock(0);
+  ShimWrapKey recorded = Get(pair);
+  ShimForgetWrapKeys();
+  ShimFailUnwraps(1);
+  ShimWrapKey own = Get(pair);
+  EXPECT_FALSE(Fits(pair, recorded));
+  ShimAdvanceClock(1);
+  EXPECT_TRUE(Fits(pair, recorded));
+  EXPECT_FALSE(Fits(pair, own));
+}
+
+// On a token that signs but never decrypts. A handshake a second for an hour,
+// and as many lookups.
+TEST_F(WrapKeyTest, AFailureThatStaysCostsFewOperationsWithThePrivateKey) {
+  Configure();
+  Pair pair("rsa");
+  ShimAdvanceClock(0);
+  ShimWrapKey recorded = Get(pair);
+  ShimForgetWrapKeys();
+  ShimFailUnwraps(-1);
+  const unsigned int before = ShimCountUnwraps();
+  ShimWrapKey own = Get(pair);
+  for (int sec = 1; sec < 3600; ++sec) {
+    ShimAdvanceClock(1);
+    EXPECT_FALSE(Fits(pair, recorded));
+    ASSERT_TRUE(own == Get(pair)) << sec;
+    EXPECT_TRUE(Fits(pair, own));
+  }
+  // At 0, 1, 3, 7 ... 511 seconds, and every 300 after that.
+  EXPECT_EQ(20u, ShimCountUnwraps() - before);
+  EXPECT_EQ(20u, KeyFailures());
+  // And still it is over within five minutes.
+  ShimFailUnwraps(0);
+  ShimAdvanceClock(300);
+  EXPECT_TRUE(recorded == Get(pair));
+}
+
+// A process that could not record its key does so later, and loses no session.
+TEST_F(WrapKeyTest, AKeyThatCouldNotBeRecordedIsRecordedLater) {
+  Configure();
+  Pair pair("ecdsa");
+  Pair other("rsa");
+  ShimAdvanceClock(0);
+  std::swap(pair.priv, other.priv);  // it cannot wrap
+  ShimWrapKey own = Get(pair);
+  EXPECT_EQ(1u, KeyFailures());
+  std::swap(pair.priv, other.priv);
+  ShimAdvanceClock(1);
+  EXPECT_TRUE(own == Get(pair));
+  ShimForgetWrapKeys();
+  EXPECT_TRUE(own == Get(pair));
+}
+
+TEST_F(WrapKeyTest, WithTheKeyLogFullNoTokenIsAskedAgain) {
+  Configure();
+  ShimFillKeyLog();
+  Pair pair("rsa");
+  ShimAdvanceClock(0);
+  ShimWrapKey own = Get(pair);
+  const unsigned int before = ShimCountUnwraps();
+  for (int i = 0; i < 100; ++i) {
+    ShimAdvanceClock(600);
+    EXPECT_TRUE(own == Get(pair));
+  }
+  EXPECT_EQ(before, ShimCountUnwraps());
+  EXPECT_EQ(0u, KeyFailures());
+}
+
+TEST_F(WrapKeyTest, OfThreadsThatMeetATokenThatWorksAgainOneAsksIt) {
+  Configure();
+  Pair pair("rsa");
+  ShimAdvanceClock(0);
+  ShimWrapKey recorded = Get(pair);
+  ShimForgetWrapKeys();
+  ShimFailUnwraps(1);
+  ShimWrapKey own = Get(pair);
+  const unsigned int before = ShimCountUnwraps();
+  ShimAdvanceClock(1);
+  std::vector<ShimWrapKey> seen(8);
+  std::vector<std::thread> threads;
+  for (ShimWrapKey& key : seen) threads.emplace_back([&] { key = Get(pair); });
+  for (std::thread& thread : threads) thread.join();
+  for (ShimWrapKey& key : seen) EXPECT_TRUE(key == recorded || key == own);
+  EXPECT_TRUE(recorded == Get(pair));
+  EXPECT_EQ(1u, ShimCountUnwraps() - before);
+}
+
+// What NSS is to do at its shutdown could not be said once, for want of memory.
+STAGE(RegisterLater) {
+  StartNss();
+  Pair pair("rsa");
+  ShimFailRegistrations(1);
+  Get(pair);
+  ShimWrapKey key = Get(pair);
+  STAGE_CHECK(key == Get(pair));
+  STAGE_CHECK(Fits(pair, key));
+  return 0;
+}
+
+TEST_F(WrapKeyTest, AProcessThatCouldNotKeepAKeyOnceKeepsTheNext) {
+  EXPECT_EQ(0, InExec("RegisterLater", {}));
 }
 
 TEST_F(WrapKeyTest, AProcessKeepsThoseUsedLast) {
@@ -754,6 +895,41 @@ TEST_F(WrapProcessesTest, AfterShutdownAndConfigOldTicketsAreFullHandshakes) {
       }
     }
   }
+}
+
+STAGE(TokenFailsForAWhile) {
+  STAGE_CHECK(SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr) == SECSuccess);
+  StartNss();
+  Listener listener;
+  ConnectOptions options;
+  int failed = 0;
+  const auto resumes = [&] {
+    Connection connection(&listener, options);
+    failed += !connection.Handshake();
+    return connection.resumed();
+  };
+  ShimAdvanceClock(0);
+  STAGE_CHECK(!resumes());
+  STAGE_CHECK(resumes());
+  ShimForgetWrapKeys();
+  ShimFailUnwraps(-1);
+  // A full handshake, whose session resumes in this process.
+  STAGE_CHECK(!resumes());
+  STAGE_CHECK(resumes());
+  ShimFailUnwraps(0);
+  STAGE_CHECK(resumes());
+  // The same once more, and from then on all processes share the sessions.
+  ShimAdvanceClock(300);
+  STAGE_CHECK(!resumes());
+  STAGE_CHECK(resumes());
+  ShimForgetWrapKeys();  // as another process has not unwrapped it yet
+  STAGE_CHECK(resumes());
+  STAGE_CHECK(failed == 0);
+  return 0;
+}
+
+TEST_F(WrapProcessesTest, WhileATokenFailsSessionsResumeInTheirProcess) {
+  EXPECT_EQ(0, InExec("TokenFailsForAWhile", {}));
 }
 
 TEST_F(WrapProcessesTest, ThreadsMeetingSeveralCertificatesAtOnceAllResume) {

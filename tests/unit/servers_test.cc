@@ -346,6 +346,18 @@ TEST_F(SnceServer, AnIdOfOneRegionNamesNothingInAnother) {
   EXPECT_EQ(0u, FiguresOf(snceRegion_Cache(other.get(), theirs)).inserts);
 }
 
+TEST_F(SnceServer, AKeyFailureIsCountedWhereItIsSaid) {
+  const snceCache cache = AddServer(region_.get(), "a.example", 50);
+  for (int i = 0; i < 3; ++i) snceCache_CountKeyFailure(cache);
+  EXPECT_EQ(3u, FiguresOf(cache).keyFailures);
+  EXPECT_EQ(0u, region_.Figures().keyFailures);
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), snceCache_Id(cache)));
+  snceCache_CountKeyFailure(cache);
+  const snceCache next = AddServer(region_.get(), "a.example", 50);
+  EXPECT_EQ(cache.id.number, next.id.number);
+  EXPECT_EQ(0u, FiguresOf(next).keyFailures);
+}
+
 TEST_F(SnceServer, EveryWayToAnIdGivesTheSameOne) {
   snceServerId added, found;
   ASSERT_EQ(SNCE_OK, Add(region_.get(), "a.example", Options(50), &added));

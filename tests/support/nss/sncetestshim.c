@@ -4,10 +4,18 @@
 
 #include "sncetestshim.h"
 
+#define _GNU_SOURCE /* RTLD_NEXT */
+
+#include <dlfcn.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "nss.h"
 #include "pk11pub.h"
+#include "secerr.h"
 #include "secitem.h"
 #include "snce/nss/snceerror.h"
 #include "snce/nss/sncegate.h"
@@ -319,6 +327,63 @@ int ShimFitsWrapKey(SECKEYPublicKey *pub, SECKEYPrivateKey *priv,
 }
 void ShimForgetWrapKeys(void) { (void)SSL3_ShutdownServerCache(); }
 void ShimTouchWrapKeys(void) { (void)snceRing_Turn(); }
+
+/* These stand in front of the C library's and NSS's, for the whole program. */
+
+static _Atomic int clockStands;
+static struct timespec clockAt;
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  if (clock == CLOCK_MONOTONIC && clockStands) {
+    *now = clockAt;
+    return 0;
+  }
+  return (int)syscall(SYS_clock_gettime, clock, now);
+}
+void ShimAdvanceClock(long sec) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  now.tv_sec += sec;
+  clockAt = now;
+  clockStands = 1;
+}
+void ShimLetClockRun(void) { clockStands = 0; }
+
+static _Atomic int failUnwraps, failKeyGens, failRegistrations;
+static _Atomic unsigned int unwraps;
+
+static int Fails(_Atomic int *times) {
+  if (*times == 0) return 0;
+  if (*times > 0) --*times;
+  PORT_SetError(SEC_ERROR_NO_MEMORY);
+  return 1;
+}
+void ShimFailUnwraps(int times) { failUnwraps = times; }
+void ShimFailKeyGens(int times) { failKeyGens = times; }
+void ShimFailRegistrations(int times) { failRegistrations = times; }
+unsigned int ShimCountUnwraps(void) { return unwraps; }
+
+PK11SymKey *PK11_PubUnwrapSymKey(SECKEYPrivateKey *key, SECItem *wrapped,
+                                 CK_MECHANISM_TYPE target,
+                                 CK_ATTRIBUTE_TYPE operation, int len) {
+  PK11SymKey *(*real)(SECKEYPrivateKey *, SECItem *, CK_MECHANISM_TYPE,
+                      CK_ATTRIBUTE_TYPE, int) =
+      dlsym(RTLD_NEXT, "PK11_PubUnwrapSymKey");
+  ++unwraps;
+  return Fails(&failUnwraps) ? NULL
+                             : real(key, wrapped, target, operation, len);
+}
+PK11SymKey *PK11_KeyGen(PK11SlotInfo *slot, CK_MECHANISM_TYPE type,
+                        SECItem *param, int len, void *pwArg) {
+  PK11SymKey *(*real)(PK11SlotInfo *, CK_MECHANISM_TYPE, SECItem *, int,
+                      void *) = dlsym(RTLD_NEXT, "PK11_KeyGen");
+  return Fails(&failKeyGens) ? NULL : real(slot, type, param, len, pwArg);
+}
+SECStatus NSS_RegisterShutdown(NSS_ShutdownFunc function, void *data) {
+  SECStatus (*real)(NSS_ShutdownFunc, void *) =
+      dlsym(RTLD_NEXT, "NSS_RegisterShutdown");
+  return Fails(&failRegistrations) ? SECFailure : real(function, data);
+}
 
 SECStatus ShimPutTicketRecord(const SECKEYPublicKey *pub, const PRUint8 *record,
                               size_t len) {

@@ -138,6 +138,20 @@ SECStatus ShimPutTicketRecord(const SECKEYPublicKey *pub, const PRUint8 *record,
 /* Whether the ServerHello of |fd| answers the client's server_name. */
 int ShimAnswersServerName(PRFileDesc *fd);
 
+/* A monotonic clock that stands still from the first call on until
+ * ShimLetClockRun, but for |sec| seconds at each call. In the whole program. */
+void ShimAdvanceClock(long sec);
+void ShimLetClockRun(void);
+
+/* Calls of NSS's that fail, as if a token were busy or memory short: the next
+ * |times| (-1: all) of PK11_PubUnwrapSymKey, PK11_KeyGen, NSS_RegisterShutdown.
+ */
+void ShimFailUnwraps(int times);
+void ShimFailKeyGens(int times);
+void ShimFailRegistrations(int times);
+/* How often PK11_PubUnwrapSymKey was called: operations with a private key. */
+unsigned int ShimCountUnwraps(void);
+
 /* The master secret of |fd|'s connection of TLS 1.2, in the clear; fails where
  * a token does not give it away. */
 SECStatus ShimMasterSecret(PRFileDesc *fd, PRUint8 out[48]);
