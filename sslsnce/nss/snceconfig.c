@@ -282,6 +282,7 @@ config_Lower(snceCacheOptions *options, const snceCacheOptions *other)
         options->timeoutSec[i] =
             PR_MIN(options->timeoutSec[i], other->timeoutSec[i]);
     }
+    options->clockSkewSec = PR_MIN(options->clockSkewSec, other->clockSkewSec);
     options->matchAddress |= other->matchAddress;
     options->closed |= other->closed;
 }
