@@ -128,10 +128,12 @@ typedef struct {
                                         * most 100 years of 365 days */
     bool matchAddress; /* the client's address is part of the key */
     bool unlisted;     /* found by its name, never chosen by a client's */
-    bool closed; /* nothing goes in and nothing comes out: a lookup misses,
+    bool closed;     /* nothing goes in and nothing comes out: a lookup misses,
                         * an insert is refused. What was stored before stays, is
                         * removed by removals, and is found again, unless it
                         * expired, when the cache is opened */
+    bool keepClosed; /* for snceCache_Configure: |closed| does not count, the
+                      * cache stays closed or open */
     bool lock; /* for snceRegion_Create: the whole region is kept out of swap */
     uint32_t clockSkewSec; /* seconds that a session may have been created ahead
                             * of the clock that asks for it: 0 to
@@ -465,14 +467,14 @@ typedef struct {
     uint64_t missesFuture; /* created further ahead of the clock that asked than
                             * clockSkewSec */
     uint64_t
-        keyFailures; /* keys that the caller could not unwrap, or wrap, when
+        keyFailures;     /* keys that the caller could not unwrap, or wrap, when
                             * it tried: snceCache_CountKeyFailure */
-    uint64_t wiped;  /* taken out because they had expired, lost their
+    uint64_t wiped;      /* taken out because they had expired, lost their
                             * certificate or were spoiled by a writer that came
                             * too late, by a flush, or in shrinking: when
                             * all rests, inserts = live + replaced... +
                             * removals + wiped */
-    uint64_t overridden;   /* unfinished inserts that a removal took away, which
+    uint64_t overridden; /* unfinished inserts that a removal took away, which
                             * might have been of the removed session; each is
                             * also in |dropped| if its writer went on */
 } snceFigures;

@@ -341,6 +341,10 @@ snceCache_Configure(snceCache cache, const snceCacheOptions *options)
     entry = snceRegion_Server(cache.region, cache.id.number);
     snceChange_Retime(entry, options);
     flags = snceChange_Flags(options);
+    if (options->keepClosed) {
+        flags = (flags & ~SNCE_LIFE_CLOSED) |
+                (unsigned)(view.life & SNCE_LIFE_CLOSED);
+    }
     if (flags != (view.life & SNCE_LIFE_FLAGS)) {
         view.life = snceLife_Next(view.life, flags, SNCE_LIFE_FLAGS & ~flags);
         snceChange_Commit(entry, view.life);

@@ -68,13 +68,7 @@ ssl_AddServerCache(snceRegion *region, const char *name,
 snceResult
 ssl_ChangeServerCache(snceCache cache, snceCacheOptions *options)
 {
-    snceCacheOptions now;
-    snceResult result = snceCache_GetOptions(cache, &now);
-
-    if (result != SNCE_OK) {
-        return result;
-    }
-    options->closed = now.closed;
+    options->keepClosed = true;
     return snceCache_Configure(cache, options);
 }
 

@@ -220,6 +220,24 @@ TEST_F(SnceServer, TheDefaultCacheCanBeClosed) {
   EXPECT_EQ(SNCE_OK, Session(1).Insert(closed.cache(), now_));
 }
 
+// Who changes the limits of a cache need not know whether it is closed.
+TEST_F(SnceServer, AChangeMayLeaveAClosedOneClosed) {
+  snceCacheOptions options = Options(100);
+  options.closed = true;
+  Region region(options);
+  for (bool closed : {true, false}) {
+    options.keepClosed = true;
+    options.closed = !closed;
+    options.timeoutSec[SNCE_CLASS_SSL3] += 1;
+    ASSERT_EQ(SNCE_OK, snceCache_Configure(region.cache(), &options));
+    EXPECT_EQ(!closed, snceCache_IsOpen(region.cache()));
+    options.keepClosed = false;
+    options.closed = false;
+    ASSERT_EQ(SNCE_OK, snceCache_Configure(region.cache(), &options));
+    EXPECT_TRUE(snceCache_IsOpen(region.cache()));
+  }
+}
+
 TEST_F(SnceServer, OneThatIsGoneOrCannotBeIsNotOpen) {
   const snceCache cache = AddServer(region_.get(), "a.example", 100);
   EXPECT_TRUE(snceCache_IsOpen(cache));
