@@ -52,15 +52,28 @@ extern "C" {
  * A session, or a session ticket, resumes under the server key that it was made
  * under: in every process that has that key, and with no other one. Under
  * another certificate its client makes a full handshake; a certificate renewed
- * with its old key is not another one. Where the SNI callback chooses the
- * certificate, it is called for a handshake that may resume too, before TLS 1.3
- * unless the session is of the name that the client asks for and of the
- * certificate that the socket has already. A cache has room for what 1,024
- * server keys need, and keeps it until it is made anew. The sessions of further
- * ones resume in the process that made them only, and so do those under a key
- * whose token signs but neither decrypts nor derives, or fails to for a while: it
- * is asked again after a second, and then after pauses of up to five minutes
+ * with its old key is not another one. A cache has room for what 1,024 server
+ * keys need, and keeps it until it is made anew. The sessions of further ones
+ * resume in the process that made them only, and so do those under a key whose
+ * token signs but neither decrypts nor derives, or fails to for a while: it is
+ * asked again after a second, and then after pauses of up to five minutes
  * (keyFailures, below).
+ *
+ * The SNI callback is called once for every ClientHello with a server name,
+ * before libssl decides whether to resume; NSS calls it before TLS 1.3 for full
+ * handshakes only. A session resumes on the socket as the callback left it:
+ *   SSL_REQUIRE_CERTIFICATE      not without a client certificate, where a full
+ *                                handshake would insist on one
+ *   SSL_NO_CACHE                 not by ID
+ *   SSL_ENABLE_SESSION_TICKETS   not by ticket, and no ticket is issued, if the
+ *                                callback disabled them
+ *   the name that it chose       not if the session was made under another
+ * In these cases its client makes a full handshake. Version and cipher suite
+ * stay as they were negotiated before the callback. After a HelloRetryRequest the
+ * callback is called again, for the second ClientHello; options that a
+ * SSL_HelloRetryRequestCallback changes count in the same way. As in NSS, no
+ * SSL_AuthCertificateHook runs for a session that resumes: sockets that trust
+ * different client certificates need different caches (SSL_BindServerCache).
  *
  * Before NSS_Init: allowed. After SSL_ShutdownServerSessionIDCache: makes a new
  * cache. A second time: the timeouts count at once, for the sessions that are

@@ -11,7 +11,7 @@
  *   sncesid.c     a sslSessionID into the cache and out of it
  *   sncewrap.c    the keys that wrap master secrets
  *   sncering.c    those that this process has unwrapped
- *   sncecert.c    the certificate that a session is resumed under
+ *   snceresume.c  whether a session may resume, after the SNI callback
  *   snceticket.c  the self-encrypt (ticket) keys
  *   snceorigin.c  where a session was made: its cache, its server name
  *   sncehosts.c   the experimental calls for virtual servers

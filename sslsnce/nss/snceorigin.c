@@ -145,6 +145,11 @@ ssl_NoteServerOrigin(sslSocket *ss)
     sslServerOrigin *origin = &ss->sec.origin;
     sslReadBuffer name = { 0 };
 
+    /* A second ClientHello on the socket, after a HelloRetryRequest, may find
+     * what the callback for the first one left. */
+    ss->sec.hadTickets = ss->opt.enableSessionTickets ||
+                         (ss->ssl3.hs.helloRetry && ss->sec.hadTickets);
+
     /* What the room for the name holds behind it, nobody reads. */
     origin->cache.generation = 0;
     origin->cache.region = 0;

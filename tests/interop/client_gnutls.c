@@ -8,11 +8,12 @@
  *
  * Standard input, a line a session, and output, a line in answer:
  *
- *   id10|id12|ticket12|ticket13 PORT NAME [PORT NAME]...
+ *   id10|id12|ticket12|ticket13 PORT[+] NAME [PORT[+] NAME]...
  *   RESULT [RESULT]...
  *
  * The session is made at the first PORT under NAME (- for none) and offered at
- * each of the others under theirs. A RESULT is
+ * each of the others under theirs; with a + behind the port the client has a
+ * certificate, whose file (PEM, with its key) is the argument. A RESULT is
  *
  *   full|resumed/VERSION/NAME/SUBJECT   the page of server.c, and the common
  *                                       name of the certificate shown
@@ -52,7 +53,8 @@ static const Way ways[] = {
     { "ticket13", "NORMAL:-VERS-ALL:+VERS-TLS1.3", 0 },
 };
 
-static gnutls_certificate_credentials_t credentials;
+static gnutls_certificate_credentials_t credentials;  /* without a */
+static gnutls_certificate_credentials_t certificated; /* certificate, with */
 
 /* Writes a RESULT of one word: spaces would part it. */
 static void
@@ -144,15 +146,18 @@ fetch(gnutls_session_t tls)
 
 /* One connection: offers |*session| if it is there, else makes it. */
 static void
-visit(const Way *way, int port, const char *name, gnutls_datum_t *session)
+visit(const Way *way, const char *port, const char *name,
+      gnutls_datum_t *session)
 {
     gnutls_session_t tls;
-    int fd = connectTo(port);
+    int fd = connectTo(atoi(port));
     int rv;
 
     if (gnutls_init(&tls, GNUTLS_CLIENT | way->flags) < 0 ||
         gnutls_priority_set_direct(tls, way->priority, NULL) < 0 ||
-        gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE, credentials) < 0 ||
+        gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE,
+                               strchr(port, '+') ? certificated : credentials) <
+            0 ||
         (strcmp(name, "-") && gnutls_server_name_set(tls, GNUTLS_NAME_DNS, name,
                                                      strlen(name)) < 0) ||
         (session->data &&
@@ -204,26 +209,31 @@ runLine(char *line)
             print("failed", "no session");
             continue;
         }
-        visit(way, atoi(port), name, &session);
+        visit(way, port, name, &session);
     }
     putchar('\n');
     gnutls_free(session.data);
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
     char line[2048];
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (gnutls_global_init() < 0 ||
-        gnutls_certificate_allocate_credentials(&credentials) < 0) {
+    if (argc != 2 || gnutls_global_init() < 0 ||
+        gnutls_certificate_allocate_credentials(&credentials) < 0 ||
+        gnutls_certificate_allocate_credentials(&certificated) < 0 ||
+        gnutls_certificate_set_x509_key_file(certificated, argv[1], argv[1],
+                                             GNUTLS_X509_FMT_PEM) < 0) {
+        fputs("client_gnutls: no certificate\n", stderr);
         return 1;
     }
     while (fgets(line, sizeof(line), stdin)) {
         runLine(line);
     }
     gnutls_certificate_free_credentials(credentials);
+    gnutls_certificate_free_credentials(certificated);
     gnutls_global_deinit();
     return 0;
 }

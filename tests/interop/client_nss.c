@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* client_nss: client_gnutls.c for NSS, by the same words, with one more RESULT:
+/* client_nss: client_gnutls.c for NSS, by the same words, with one more RESULT.
+ * The argument is a database, in which the certificate is called "client".
  *
  *   cannot/REASON    NSS's public API has no way to do this
  *
@@ -20,7 +21,9 @@
 #include "nspr.h"
 
 #include "cert.h"
+#include "keyhi.h"
 #include "nss.h"
+#include "pk11pub.h"
 #include "ssl.h"
 #include "sslexp.h"
 #include "sslproto.h"
@@ -48,7 +51,11 @@ typedef struct {
     char peerID[32];  /* an ID's part of the key in NSS's client cache */
     PRUint8 token[MAX_TOKEN];
     unsigned int tokenLen;
+    PRBool certificated; /* made with a client certificate */
 } Session;
+
+static CERTCertificate *certificate;
+static SECKEYPrivateKey *key;
 
 static PRDescIdentity layerIdentity;
 static PRIOMethods layerMethods;
@@ -73,6 +80,16 @@ acceptAnyCertificate(void *arg, PRFileDesc *fd, PRBool checkSig,
 {
     (void)arg, (void)fd, (void)checkSig, (void)isServer;
     return SECSuccess;
+}
+
+static SECStatus
+giveCertificate(void *arg, PRFileDesc *fd, CERTDistNames *names,
+                CERTCertificate **ownCert, SECKEYPrivateKey **ownKey)
+{
+    (void)arg, (void)fd, (void)names;
+    *ownCert = CERT_DupCertificate(certificate);
+    *ownKey = SECKEY_CopyPrivateKey(key);
+    return *ownKey ? SECSuccess : SECFailure;
 }
 
 static PRStatus
@@ -167,11 +184,11 @@ fetch(PRFileDesc *ssl)
 
 /* One connection under |name|. Without |offer| it makes the session. */
 static void
-visit(const Way *way, int port, const char *name, Session *session,
+visit(const Way *way, const char *port, const char *name, Session *session,
       PRBool offer)
 {
     SSLVersionRange versions = { way->version, way->version };
-    PRFileDesc *tcp = connectTo(port);
+    PRFileDesc *tcp = connectTo(atoi(port));
     PRFileDesc *ssl = SSL_ImportFD(NULL, tcp);
 
     if (!ssl || SSL_OptionSet(ssl, SSL_SECURITY, PR_TRUE) != SECSuccess ||
@@ -183,6 +200,13 @@ visit(const Way *way, int port, const char *name, Session *session,
         SSL_ResetHandshake(ssl, PR_FALSE) != SECSuccess ||
         SSL_SetSockPeerID(ssl, session->peerID) != SECSuccess) {
         fail("setting up a socket");
+    }
+    if (strchr(port, '+')) {
+        if (SSL_GetClientAuthDataHook(ssl, giveCertificate, NULL) !=
+            SECSuccess) {
+            fail("SSL_GetClientAuthDataHook");
+        }
+        session->certificated |= !offer;
     }
     if (way->tickets &&
         SSL_SetResumptionTokenCallback(ssl, keepToken,
@@ -238,34 +262,47 @@ runLine(char *line)
         }
         if (i == 0) {
             session.name = urlOf(name);
-            visit(way, atoi(port), urlOf(name), &session, PR_FALSE);
+            visit(way, port, urlOf(name), &session, PR_FALSE);
+        } else if (way->tickets && session.certificated) {
+            print("cannot", "no_token_of_a_session_with_a_certificate");
         } else if (way->tickets && !session.tokenLen) {
             print("failed", "no_session");
         } else if (!way->tickets && strcmp(urlOf(name), session.name)) {
             print("cannot", "the_name_is_in_the_client_cache's_key");
         } else {
-            visit(way, atoi(port), urlOf(name), &session, PR_TRUE);
+            visit(way, port, urlOf(name), &session, PR_TRUE);
         }
     }
     putchar('\n');
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
     char line[2048];
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (NSS_NoDB_Init(NULL) != SECSuccess) {
-        fail("NSS_NoDB_Init");
+    if (argc != 2) {
+        fputs("usage: client_nss DATABASE\n", stderr);
+        return 2;
+    }
+    if (NSS_Init(argv[1]) != SECSuccess) {
+        fail("NSS_Init");
     }
     NSS_SetDomesticPolicy();
+    certificate = PK11_FindCertFromNickname("client", NULL);
+    key = certificate ? PK11_FindKeyByAnyCert(certificate, NULL) : NULL;
+    if (!key) {
+        fail("the certificate");
+    }
     layerIdentity = PR_GetUniqueIdentity("one address");
     layerMethods = *PR_GetDefaultIOMethods();
     layerMethods.getpeername = oneAddressForAll;
     while (fgets(line, sizeof(line), stdin)) {
         runLine(line);
     }
+    SECKEY_DestroyPrivateKey(key);
+    CERT_DestroyCertificate(certificate);
     SSL_ClearSessionCache();
     return NSS_Shutdown() == SECSuccess ? 0 : 1;
 }

@@ -6,15 +6,17 @@
  * public API only, so that one binary runs on any libssl3, and it does without
  * caches of their own where there is no sslsnce.
  *
- * Eight ports, of which the first four have no SNI callback, and the others one
+ * Nine ports, of which the first four have no SNI callback, and the others one
  * that serves another certificate for each name: of each four, the first leaves
  * the choice of the cache to the client's name, and one is bound to each
- * virtual server. All speak TLS 1.0 to 1.3 with and without tickets.
+ * virtual server. The ninth is like the fifth, but its callback also requires a
+ * client certificate, any one; the others want none. All speak TLS 1.0 to 1.3
+ * with and without tickets.
  *
  * Standard output, before the first connection:
  *
  *   caches own|one                    one: this libssl has no virtual servers
- *   port PORT callback|plain NAME|-   bound to NAME
+ *   port PORT plain|callback|require NAME|-   bound to NAME
  *   ready
  *
  * The page says what the server saw of the client that asks for it:
@@ -52,13 +54,17 @@ static const char *const cacheNames[SITES] = { NULL, "a.example", "b.example",
                                                "*.wild.example" };
 static const char *const nicknames[SITES] = { "default", "a", "b", "wild" };
 
+typedef enum { PLAIN, CALLBACK, REQUIRE } Kind;
+
+static const char *const kindNames[] = { "plain", "callback", "require" };
+
 typedef struct {
-    PRBool callback;
+    Kind kind;
     PRFileDesc *listener;
     PRFileDesc *models[SITES]; /* one for each certificate */
 } Port;
 
-static Port ports[2 * SITES];
+static Port ports[2 * SITES + 1];
 
 /* The name that the SNI callback was given in this thread's handshake. */
 static __thread char nameSeen[256];
@@ -88,6 +94,14 @@ siteOf(const char *name)
                                                                 : DEFAULT;
 }
 
+static SECStatus
+acceptAnyCertificate(void *arg, PRFileDesc *fd, PRBool checkSig,
+                     PRBool isServer)
+{
+    (void)arg, (void)fd, (void)checkSig, (void)isServer;
+    return SECSuccess;
+}
+
 /* Serves the certificate of the name, as servers of virtual hosts do. */
 static PRInt32
 chooseSite(PRFileDesc *fd, const SECItem *names, PRUint32 count, void *arg)
@@ -101,10 +115,16 @@ chooseSite(PRFileDesc *fd, const SECItem *names, PRUint32 count, void *arg)
     memcpy(nameSeen, names[0].data, names[0].len);
     nameSeen[names[0].len] = '\0';
     site = siteOf(nameSeen);
-    if (site == DEFAULT) {
-        return SSL_SNI_CURRENT_CONFIG_IS_USED;
+    if (site != DEFAULT && !SSL_ReconfigFD(port->models[site], fd)) {
+        return SSL_SNI_SEND_ALERT;
     }
-    return SSL_ReconfigFD(port->models[site], fd) ? 0 : SSL_SNI_SEND_ALERT;
+    if (port->kind == REQUIRE &&
+        (SSL_OptionSet(fd, SSL_REQUEST_CERTIFICATE, PR_TRUE) != SECSuccess ||
+         SSL_OptionSet(fd, SSL_REQUIRE_CERTIFICATE, SSL_REQUIRE_ALWAYS) !=
+             SECSuccess)) {
+        return SSL_SNI_SEND_ALERT;
+    }
+    return site == DEFAULT ? SSL_SNI_CURRENT_CONFIG_IS_USED : 0;
 }
 
 static PRFileDesc *
@@ -125,10 +145,12 @@ makeModel(Port *port, int site)
         SSL_OptionSet(model, SSL_ENABLE_SESSION_TICKETS, PR_TRUE) !=
             SECSuccess ||
         SSL_VersionRangeSet(model, &versions) != SECSuccess ||
+        SSL_AuthCertificateHook(model, acceptAnyCertificate, NULL) !=
+            SECSuccess ||
         SSL_ConfigServerCert(model, cert, key, NULL, 0) != SECSuccess) {
         fail("setting up a server socket");
     }
-    if (port->callback &&
+    if (port->kind != PLAIN &&
         SSL_SNISocketConfigHook(model, chooseSite, port) != SECSuccess) {
         fail("SSL_SNISocketConfigHook");
     }
@@ -256,7 +278,7 @@ openPort(Port *port, int bound, PRBool ownCaches)
         }
     }
     port->listener = listenAnywhere(&number);
-    printf("port %d %s %s\n", number, port->callback ? "callback" : "plain",
+    printf("port %d %s %s\n", number, kindNames[port->kind],
            bound ? cacheNames[bound] : "-");
     for (site = 0; site < THREADS_PER_PORT; ++site) {
         if (!PR_CreateThread(PR_USER_THREAD, serve, port, PR_PRIORITY_NORMAL,
@@ -286,8 +308,8 @@ main(int argc, char **argv)
         fail("NSS_Init");
     }
     NSS_SetDomesticPolicy();
-    for (i = 0; i < 2 * SITES; ++i) {
-        ports[i].callback = i >= SITES;
+    for (i = 0; i <= 2 * SITES; ++i) {
+        ports[i].kind = (Kind)(i / SITES);
         openPort(&ports[i], i % SITES, ownCaches);
     }
     puts("ready");

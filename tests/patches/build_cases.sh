@@ -11,7 +11,8 @@ objects_on() {
 case_MakeBuildsOursOnLinuxAndNssOwnElsewhere() {
     rm -rf tree
     mkdir tree
-    (cd "$source" && tar -cf - lib/ssl lib/nss coreconf) | tar -xf - -C tree
+    (cd "$source" && tar -cf - lib/ssl lib/nss gtests/ssl_gtest \
+        coreconf) | tar -xf - -C tree
     $apply tree
     objects_on Linux >objects
     grep -q '/snce/nss/sslsnce\.o$' objects

@@ -212,7 +212,8 @@ few_files() {
     for d in ours/sslsnce/core ours/sslsnce/nss ours/include/sslsnce; do
         find $d -name '*.[ch]' | sort | tail -n +2 | xargs -r rm
     done
-    ls -S ours/patches/$release/*.patch | head -n -2 | xargs -r rm
+    ls -S ours/patches/$release/*.patch | grep -v /10-build | head -n -1 |
+        xargs -r rm
 }
 
 # kill_everywhere MODE FROM: kills `apply MODE` at each of its file operations

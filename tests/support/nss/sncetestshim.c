@@ -203,6 +203,14 @@ ShimSid *ShimSocketSid(PRFileDesc *fd) {
   return ssl_FindSocket(fd)->sec.ci.sid;
 }
 
+void ShimSetId(ShimSid *sid, const PRUint8 *id, unsigned int len) {
+  memcpy(sid->u.ssl3.sessionID, id, len);
+  sid->u.ssl3.sessionIDLength = (PRUint8)len;
+}
+unsigned int ShimTicketLength(const ShimSid *sid) {
+  return sid->u.ssl3.locked.sessionTicket.ticket.len;
+}
+
 void ShimRename(PRFileDesc *fd, const char *url) {
   sslSessionID *sid = ssl_FindSocket(fd)->sec.ci.sid;
   PORT_Free((void *)sid->urlSvrName);
@@ -283,6 +291,13 @@ SECStatus ShimTicketKeys(PRFileDesc *fd, PRUint8 out[16 + 32 + 32]) {
   return CopyKey(hmac, out + 48, 32);
 }
 void ShimResetTicketKeys(void) { ssl_ResetSelfEncryptKeys(); }
+/* In no header of NSS either. */
+extern sslSelfEncryptKeys *ssl_GetSelfEncryptKeysInt(void);
+void ShimLoseTicketKeys(void) {
+  sslSelfEncryptKeys *keys = ssl_GetSelfEncryptKeysInt();
+  PK11_FreeSymKey(keys->encKey);
+  keys->encKey = NULL;
+}
 
 static const CK_MECHANISM_TYPE kWrapMech = CKM_DES3_ECB;
 

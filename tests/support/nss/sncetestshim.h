@@ -88,6 +88,10 @@ void ShimNoteOrigin(PRFileDesc *fd);
 void ShimSetOrigin(ShimSid *sid, PRFileDesc *fd);
 /* The session of a socket, or NULL; the socket's own. */
 ShimSid *ShimSocketSid(PRFileDesc *fd);
+/* Gives |sid| another ID. */
+void ShimSetId(ShimSid *sid, const PRUint8 *id, unsigned int len);
+/* Bytes of the ticket that |sid|, a client's, was given; 0: none. */
+unsigned int ShimTicketLength(const ShimSid *sid);
 
 /* Has a client offer the session of its socket |fd| where it goes by |url|. */
 void ShimRename(PRFileDesc *fd, const char *url);
@@ -160,6 +164,9 @@ SECStatus ShimMasterSecret(PRFileDesc *fd, PRUint8 out[48]);
  * the other. */
 SECStatus ShimTicketKeys(PRFileDesc *fd, PRUint8 out[16 + 32 + 32]);
 void ShimResetTicketKeys(void);
+/* Takes them away until ShimResetTicketKeys: a ticket can neither be made nor
+ * read. This process has them already. */
+void ShimLoseTicketKeys(void);
 
 #ifdef __cplusplus
 }

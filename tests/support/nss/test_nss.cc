@@ -121,6 +121,10 @@ PRInt32 KeepConfig(PRFileDesc*, const SECItem*, PRUint32, void*) {
   return SSL_SNI_CURRENT_CONFIG_IS_USED;
 }
 
+PRInt32 CallFunction(PRFileDesc* fd, const SECItem*, PRUint32, void* arg) {
+  return (*static_cast<std::function<PRInt32(PRFileDesc*)>*>(arg))(fd);
+}
+
 PRTime ReadClock(void* arg) { return *static_cast<const PRTime*>(arg); }
 
 void DestroyIdentity(Identity* identity) {
@@ -314,7 +318,7 @@ Connection::Connection(Listener* listener, const ConnectOptions& options) {
   PRFileDesc* server;
   if (!listener->Pair(&client, &server)) return;
   client_ = SSL_ImportFD(nullptr, client);
-  server_ = SSL_ImportFD(nullptr, server);
+  server_ = SSL_ImportFD(options.model, server);
 
   SSLVersionRange range = {options.version, options.version};
   for (PRFileDesc* fd : {client_, server_}) {
@@ -325,17 +329,31 @@ Connection::Connection(Listener* listener, const ConnectOptions& options) {
   SSL_AuthCertificateHook(client_, AcceptCertificate, nullptr);
   SSL_AuthCertificateHook(server_, AcceptCertificate, nullptr);
   SSL_SetURL(client_, options.url.c_str());
-  if (options.client_has_certificate) client_identity_ = FindIdentity("client");
+  if (options.client) {
+    client_identity_.cert = CERT_DupCertificate(options.client->cert);
+    client_identity_.key = SECKEY_CopyPrivateKey(options.client->key);
+  } else if (options.client_has_certificate) {
+    client_identity_ = FindIdentity("client");
+  }
+  if (!options.peer_id.empty()) {
+    SSL_SetSockPeerID(client_, options.peer_id.c_str());
+  }
   SSL_GetClientAuthDataHook(client_, GiveClientCertificate, &client_identity_);
 
   identity_ = FindIdentity(options.server);
   SSL_ConfigServerCert(server_, identity_.cert, identity_.key, nullptr, 0);
   SSL_OptionSet(server_, SSL_NO_CACHE, options.server_no_cache);
-  SSL_OptionSet(server_, SSL_REQUEST_CERTIFICATE, options.request_certificate);
-  SSL_OptionSet(
-      server_, SSL_REQUIRE_CERTIFICATE,
-      options.require_certificate ? SSL_REQUIRE_ALWAYS : SSL_REQUIRE_NEVER);
-  if (options.sni_callback) {
+  if (!options.model) {
+    SSL_OptionSet(server_, SSL_REQUEST_CERTIFICATE,
+                  options.request_certificate);
+    SSL_OptionSet(
+        server_, SSL_REQUIRE_CERTIFICATE,
+        options.require_certificate ? SSL_REQUIRE_ALWAYS : SSL_REQUIRE_NEVER);
+  }
+  sni_ = options.sni;
+  if (sni_) {
+    SSL_SNISocketConfigHook(server_, CallFunction, &sni_);
+  } else if (options.sni_callback) {
     SSL_SNISocketConfigHook(server_, AcceptAnyName, nullptr);
   } else if (options.sni_keeps_config) {
     SSL_SNISocketConfigHook(server_, KeepConfig, nullptr);

@@ -54,11 +54,17 @@ struct ConnectOptions {
   std::string url = "a.example";  // the client's server name
   uint16_t version = SSL_LIBRARY_VERSION_TLS_1_2;
   bool tickets = false;
-  bool sni_callback = false;         // accepts any name
-  bool sni_keeps_config = false;     // a callback that says "as I am"
+  bool sni_callback = false;      // accepts any name
+  bool sni_keeps_config = false;  // a callback that says "as I am"
+  // A callback that answers this.
+  std::function<PRInt32(PRFileDesc* server)> sni;
   bool request_certificate = false;  // and the client has one
   bool require_certificate = false;
   bool client_has_certificate = false;
+  const Identity* client = nullptr;  // it, if not "client"
+  std::string peer_id;               // tells clients apart in NSS's cache
+  PRFileDesc* model = nullptr;       // of the server; says itself what
+                                     // certificate it wants
   bool server_no_cache = false;
   const PRTime* server_clock = nullptr;
 };
@@ -103,6 +109,7 @@ class Connection {
   PRFileDesc* server_ = nullptr;
   Identity identity_;
   Identity client_identity_;
+  std::function<PRInt32(PRFileDesc*)> sni_;
   PRErrorCode client_error_ = 0;
   PRErrorCode server_error_ = 0;
 };

@@ -1,0 +1,104 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* snceresume.c: whether a session may resume on this socket now.
+ *
+ * An SNI callback may change all of the socket's options: virtual servers are
+ * set up so. NSS decides whether to resume from the options as they were when
+ * the ClientHello came, and before TLS 1.3 calls the callback for full
+ * handshakes only; then a session made where no client certificate is wanted
+ * resumes where one is required. So the callback is called before every decision
+ * to resume, once for each ClientHello, and what it may have changed is looked
+ * at again after it. Version and cipher suite stay as negotiated, as they do in
+ * NSS's full handshakes. */
+
+#include "secitem.h"
+#include "secport.h"
+#include "sslimpl.h"
+#include "sslproto.h"
+
+/* Whether a full handshake on |ss| would insist on a client certificate. */
+static PRBool
+resume_RequiresCert(const sslSocket *ss)
+{
+    if (!ss->opt.requestCertificate) {
+        return PR_FALSE;
+    }
+    switch (ss->opt.requireCertificate) {
+        case SSL_REQUIRE_ALWAYS:
+        case SSL_REQUIRE_NO_ERROR:
+            return PR_TRUE;
+        case SSL_REQUIRE_FIRST_HANDSHAKE:
+            return !ss->firstHsDone;
+        default:
+            return PR_FALSE;
+    }
+}
+
+/* A TLS 1.3 server that never enabled tickets issues its own
+ * (SSL_SendSessionTicket), so only disabling them in a callback counts there. */
+static PRBool
+resume_LostTickets(const sslSocket *ss)
+{
+    return !ss->opt.enableSessionTickets &&
+           (ss->sec.hadTickets || ss->version < SSL_LIBRARY_VERSION_TLS_1_3);
+}
+
+PRBool
+ssl_SessionFitsSocket(const sslSocket *ss, const sslSessionID *sid)
+{
+    if (!sid->peerCert && resume_RequiresCert(ss)) {
+        return PR_FALSE;
+    }
+    if (sid->fromTicket ? resume_LostTickets(ss) : ss->opt.noCache) {
+        return PR_FALSE;
+    }
+    /* What the callback makes of a name may have changed. */
+    return SECITEM_CompareItem(&sid->u.ssl3.srvName,
+                               &ss->ssl3.hs.srvVirtName) == SECEqual;
+}
+
+/* As if nobody had registered to answer the extension |type|. */
+static void
+resume_DropReply(TLSExtensionData *xtnData, PRUint16 type)
+{
+    sslExtensionBuilder *sender = xtnData->serverHelloSenders;
+    sslExtensionBuilder *kept = sender;
+    const sslExtensionBuilder *end = sender + SSL_MAX_EXTENSIONS;
+
+    /* The first without a function ends the list. */
+    for (; sender != end && sender->ex_sender; ++sender) {
+        if (sender->ex_type != type) {
+            *kept++ = *sender;
+        }
+    }
+    if (kept != sender) {
+        PORT_Memset(kept, 0, (sender - kept) * sizeof *kept);
+    }
+}
+
+void
+ssl_DropServerNameReply(TLSExtensionData *xtnData)
+{
+    resume_DropReply(xtnData, ssl_server_name_xtn);
+}
+
+void
+ssl_DropTicketIfDisabled(sslSocket *ss)
+{
+    TLSExtensionData *xtnData = &ss->xtnData;
+    PRUint16 kept = 0;
+    PRUint16 i;
+
+    if (ss->opt.enableSessionTickets) {
+        return;
+    }
+    resume_DropReply(xtnData, ssl_session_ticket_xtn);
+    for (i = 0; i < xtnData->numNegotiated; ++i) {
+        if (xtnData->negotiated[i] != ssl_session_ticket_xtn) {
+            xtnData->negotiated[kept++] = xtnData->negotiated[i];
+        }
+    }
+    xtnData->numNegotiated = kept;
+}
