@@ -388,6 +388,11 @@ snceResult snceCache_Configure(snceCache cache,
  * SNCE_BAD_DESCRIPTOR; SNCE_CORRUPT. */
 snceResult snceCache_Flush(snceCache cache);
 
+/* snceCache_IsOpen tells whether the virtual server of |cache| is there: false
+ * from when it was removed, for ever. It takes no lock, makes no system call, and
+ * may be called from anywhere; the answer may be an old one the next moment. */
+bool snceCache_IsOpen(snceCache cache);
+
 /* snceCache_GetOptions writes what the cache was last configured to be. Returns
  * SNCE_OK, SNCE_GONE or SNCE_CORRUPT. */
 snceResult snceCache_GetOptions(snceCache cache, snceCacheOptions *out);

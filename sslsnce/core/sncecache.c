@@ -563,6 +563,20 @@ snceCache_Expiry(snceCache cache, snceClass sessionClass, snceTime created)
     return ExpiryBy(&rule, sessionClass, created);
 }
 
+bool
+snceCache_IsOpen(snceCache cache)
+{
+    const snceServerWords *entry;
+
+    if (cache.id.number >= SNCE_SERVERS) {
+        return false;
+    }
+    entry = snceRegion_Server(cache.region, cache.id.number);
+    /* Relaxed: nothing is read that belongs to it. */
+    return snceLife_Is(atomic_load_explicit(&entry->life, memory_order_relaxed),
+                       cache.id.generation);
+}
+
 snceResult
 snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
 {

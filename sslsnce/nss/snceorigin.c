@@ -15,8 +15,8 @@
 #include "sncegate.h"
 #include "snceint.h"
 
-/* The number of the cache of a ClientHello whose name is longer than any host's:
- * sessions made there are found nowhere, not even there. */
+/* The number of the cache of a ClientHello that belongs to none: no session goes
+ * in and none comes out, no ticket is issued and none accepted. */
 #define ORIGIN_NOWHERE 0xffffffffu
 
 /* Eight bytes in lower case. The uppermost bit of a byte of |atLeastA| says that
@@ -109,6 +109,27 @@ origin_FindHostName(const SECItem *extension, sslReadBuffer *name)
     return SECSuccess;
 }
 
+/* The cache |bound| while it lives. Its id alone would go on fitting the tickets
+ * that were made there. */
+static sslServerCacheId
+origin_Bound(sslServerCacheId bound)
+{
+    static const sslServerCacheId nowhere = { ORIGIN_NOWHERE, 0 };
+    snceRegion *region;
+    PRBool open = PR_FALSE;
+    PRUint32 pass;
+
+    if (!bound.number) {
+        return bound; /* the default cache cannot be removed */
+    }
+    region = snceGate_Enter(&pass);
+    if (region) {
+        open = snceCache_IsOpen(ssl_ServerCache(region, bound));
+        snceGate_Leave(pass);
+    }
+    return open ? bound : nowhere;
+}
+
 /* The cache that the socket is bound to, or that goes by the name of |origin|,
  * or the default one. */
 static sslServerCacheId
@@ -119,7 +140,7 @@ origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
     PRUint32 pass;
 
     if (ss->sec.boundToCache) {
-        return ss->sec.boundCache;
+        return origin_Bound(ss->sec.boundCache);
     }
     region = origin->nameLen ? snceGate_Enter(&pass) : NULL;
     if (region) {
@@ -171,6 +192,12 @@ ssl_IsOfServerOrigin(const sslSocket *ss, const sslSessionID *sid)
            now->cache.number == sid->origin.cache.number &&
            now->cache.generation == sid->origin.cache.generation &&
            origin_SameName(now, &sid->origin);
+}
+
+PRBool
+ssl_TakesTickets(const sslSocket *ss)
+{
+    return ss->sec.origin.cache.number != ORIGIN_NOWHERE;
 }
 
 SECStatus

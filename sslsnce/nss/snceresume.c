@@ -18,6 +18,9 @@
 #include "sslimpl.h"
 #include "sslproto.h"
 
+/* How far the clocks of two processes may differ. */
+#define RESUME_CLOCK_SKEW_SEC 2
+
 /* Whether a full handshake on |ss| would insist on a client certificate. */
 static PRBool
 resume_RequiresCert(const sslSocket *ss)
@@ -57,6 +60,16 @@ ssl_SessionFitsSocket(const sslSocket *ss, const sslSessionID *sid)
     /* What the callback makes of a name may have changed. */
     return SECITEM_CompareItem(&sid->u.ssl3.srvName,
                                &ss->ssl3.hs.srvVirtName) == SECEqual;
+}
+
+PRBool
+ssl_IsOfFuture(const sslSocket *ss, PRTime created)
+{
+    PRTime now = ssl_Time(ss);
+
+    /* Unsigned: any clock may be asked. */
+    return created > now && (PRUint64)created - (PRUint64)now >
+                                RESUME_CLOCK_SKEW_SEC * PR_USEC_PER_SEC;
 }
 
 /* As if nobody had registered to answer the extension |type|. */

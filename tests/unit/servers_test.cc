@@ -166,7 +166,9 @@ TEST_F(SnceServer, ARemovedOneTakesAndFindsNothing) {
   const snceKey key = session.Key();
   ASSERT_EQ(SNCE_OK, session.Insert(cache, now_));
   ASSERT_EQ(SNCE_OK, session.Insert(region_.cache(), now_));
+  EXPECT_TRUE(snceCache_IsOpen(cache));
   EXPECT_EQ(SNCE_OK, snceServer_Remove(region_.get(), cache.id));
+  EXPECT_FALSE(snceCache_IsOpen(cache));
   snceServerId id;
   snceCacheOptions options = Options(10);
   snceFigures figures;
@@ -193,6 +195,8 @@ TEST_F(SnceServer, ItsSuccessorIsNotReachedByItsId) {
   const snceCache next = AddServer(region_.get(), "a.example", 100);
   EXPECT_EQ(old.id.number, next.id.number);
   EXPECT_NE(old.id, next.id);
+  EXPECT_FALSE(snceCache_IsOpen(old));
+  EXPECT_TRUE(snceCache_IsOpen(next));
   EXPECT_EQ(SNCE_MISS, Find(next, session, now_));
   EXPECT_EQ(0u, FiguresOf(next).inserts);
   EXPECT_EQ(0u, FiguresOf(next).live);
@@ -219,6 +223,7 @@ TEST_F(SnceServer, ItsSecretsGoWithIt) {
 
 TEST_F(SnceServer, TheDefaultCacheIsNeverRemoved) {
   EXPECT_EQ(SNCE_INVALID, snceServer_Remove(region_.get(), kDefault));
+  EXPECT_TRUE(snceCache_IsOpen(region_.cache()));
   EXPECT_EQ(SNCE_OK, Session(1).Insert(region_.cache(), now_));
 }
 
@@ -233,6 +238,13 @@ TEST_F(SnceServer, IdsOfNoSenseNameNothing) {
     EXPECT_EQ(SNCE_GONE, Session(1).Insert(cache, now_));
     EXPECT_EQ(SNCE_MISS, Find(cache, Session(1), now_));
     EXPECT_NE(SNCE_OK, snceServer_Remove(region_.get(), id));
+  }
+}
+
+TEST_F(SnceServer, ANumberThatNoneCanHaveIsNotOpen) {
+  for (uint32_t number : {SNCE_SERVERS_MAX + 0u, SNCE_SERVERS_MAX + 1u, ~0u}) {
+    const snceServerId id = {number, 1};
+    EXPECT_FALSE(snceCache_IsOpen(snceRegion_Cache(region_.get(), id)));
   }
 }
 
