@@ -435,7 +435,8 @@ snceResult snceCache_Configure(snceCache cache,
 snceResult snceCache_Flush(snceCache cache);
 
 /* snceCache_IsOpen tells whether the cache is there, its virtual server not
- * removed, and is not closed. One load. */
+ * removed, and is not closed. One load, no lock, no system call; the answer may be
+ * an old one the next moment. */
 bool snceCache_IsOpen(snceCache cache);
 
 /* snceCache_GetOptions writes what the cache was last configured to be. Returns

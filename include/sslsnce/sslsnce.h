@@ -75,6 +75,12 @@ extern "C" {
  * SSL_AuthCertificateHook runs for a session that resumes: sockets that trust
  * different client certificates need different caches (SSL_BindServerCache).
  *
+ * A session that resumed by ticket is not in the cache: its ID is the client's
+ * choice. A ticket that cannot be made, or would have more than 61,440 bytes,
+ * which leave a client no room for its other extensions, is not sent; the
+ * handshake goes on. A ticket that was made more than two seconds ahead of the
+ * clock of the socket that is offered it is a full handshake.
+ *
  * Before NSS_Init: allowed. After SSL_ShutdownServerSessionIDCache: makes a new
  * cache. A second time: the timeouts count at once, for the sessions that are
  * there too; more entries make the cache larger and keep what is in it; fewer
@@ -227,8 +233,9 @@ typedef struct SSLServerCacheParamsStr {
     SSL_EXPERIMENTAL_API("SSL_FlushServerCache", (const char *_name), (name))
 
 /* SSL_RemoveServerCache removes the cache |name| with its sessions. Sockets that
- * are bound to it store and find nothing from then on, also if a cache of that
- * name is added again. The default cache cannot be removed.
+ * are bound to it store and find nothing from then on, accept no tickets and
+ * issue none (SSL_SendSessionTicket fails with SSL_ERROR_FEATURE_DISABLED), also
+ * if a cache of that name is added again. The default cache cannot be removed.
  *
  * Fails with PR_FILE_NOT_FOUND_ERROR or SEC_ERROR_BUSY. */
 #define SSL_RemoveServerCache(name)                                            \

@@ -15,9 +15,9 @@
 #include "sncegate.h"
 #include "snceint.h"
 
-/* The number of the cache of a ClientHello whose name is longer than any host's, or
- * whose cache is closed or was removed: sessions made there are found nowhere, not
- * even there. */
+/* The number of the cache of a ClientHello that belongs to none: its name is longer
+ * than any host's, or the cache is closed or was removed. No session goes in and
+ * none comes out, no ticket is issued and none accepted. */
 #define ORIGIN_NOWHERE 0xffffffffu
 
 /* Eight bytes in lower case. The uppermost bit of a byte of |atLeastA| says that
@@ -111,10 +111,12 @@ origin_FindHostName(const SECItem *extension, sslReadBuffer *name)
 }
 
 /* The cache that the socket is bound to, or that goes by the name of |origin|,
- * or the default one; nowhere, if that one is not open. */
+ * or the default one; nowhere, if that one is not open. The id of a removed cache
+ * alone would go on fitting the tickets that were made there. */
 static sslServerCacheId
 origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
 {
+    static const sslServerCacheId nowhere = { ORIGIN_NOWHERE, 0, 0 };
     sslServerCacheId chosen = { 0, 0, 0 };
     snceRegion *region;
     PRUint32 pass;
@@ -123,18 +125,18 @@ origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
         chosen = ss->sec.boundCache;
     }
     region = snceGate_Enter(&pass);
-    if (region) {
-        if (!ss->sec.boundToCache && origin->nameLen) {
-            /* The core folds the name itself. */
-            chosen = ssl_IdOfServerCache(
-                snceServer_Choose(region, origin->name, origin->nameLen));
-        }
-        if (!snceCache_IsOpen(ssl_ServerCache(region, chosen))) {
-            chosen.number = ORIGIN_NOWHERE;
-            chosen.generation = 0;
-        }
-        snceGate_Leave(pass);
+    if (!region) {
+        return chosen.number ? nowhere : chosen;
     }
+    if (!ss->sec.boundToCache && origin->nameLen) {
+        /* The core folds the name itself. */
+        chosen = ssl_IdOfServerCache(
+            snceServer_Choose(region, origin->name, origin->nameLen));
+    }
+    if (!snceCache_IsOpen(ssl_ServerCache(region, chosen))) {
+        chosen = nowhere;
+    }
+    snceGate_Leave(pass);
     return chosen;
 }
 
@@ -180,6 +182,12 @@ ssl_IsOfServerOrigin(const sslSocket *ss, const sslSessionID *sid)
            now->cache.generation == sid->origin.cache.generation &&
            now->cache.region == sid->origin.cache.region &&
            origin_SameName(now, &sid->origin);
+}
+
+PRBool
+ssl_TakesTickets(const sslSocket *ss)
+{
+    return ss->sec.origin.cache.number != ORIGIN_NOWHERE;
 }
 
 SECStatus

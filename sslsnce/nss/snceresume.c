@@ -18,6 +18,9 @@
 #include "sslimpl.h"
 #include "sslproto.h"
 
+#include "sncegate.h"
+#include "snceint.h"
+
 /* Whether a full handshake on |ss| would insist on a client certificate. */
 static PRBool
 resume_RequiresCert(const sslSocket *ss)
@@ -57,6 +60,38 @@ ssl_SessionFitsSocket(const sslSocket *ss, const sslSessionID *sid)
     /* What the callback makes of a name may have changed. */
     return SECITEM_CompareItem(&sid->u.ssl3.srvName,
                                &ss->ssl3.hs.srvVirtName) == SECEqual;
+}
+
+/* How far ahead of the clock of |ss| a ticket may have been issued: as far as a
+ * session of its cache. */
+static PRUint32
+resume_ClockSkewSec(const sslSocket *ss)
+{
+    PRUint32 skewSec = DEFAULT_CLOCK_SKEW_SEC;
+    snceCacheOptions options;
+    snceRegion *region;
+    PRUint32 pass;
+
+    region = snceGate_Enter(&pass);
+    if (region) {
+        if (snceCache_GetOptions(ssl_ServerCache(region, ss->sec.origin.cache),
+                                 &options) == SNCE_OK) {
+            skewSec = options.clockSkewSec;
+        }
+        snceGate_Leave(pass);
+    }
+    return skewSec;
+}
+
+PRBool
+ssl_IsOfFuture(const sslSocket *ss, PRTime created)
+{
+    PRTime now = ssl_Time(ss);
+
+    /* Unsigned: any clock may be asked. */
+    return created > now &&
+           (PRUint64)created - (PRUint64)now >
+               (PRUint64)resume_ClockSkewSec(ss) * PR_USEC_PER_SEC;
 }
 
 /* As if nobody had registered to answer the extension |type|. */

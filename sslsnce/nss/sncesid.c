@@ -320,13 +320,15 @@ ssl_LookupInDefaultCache(PRTime now, const PRIPv6Addr *addr, unsigned char *id,
 
 /* A sid goes in once; a certificate that cannot be kept keeps it out, because a
  * session that comes back without its client would pass for an anonymous one.
- */
+ * A sid from a ticket has the ID that the client put into its ClientHello, which
+ * may be that of somebody else's session (RFC 5077 section 3.4). */
 static PRBool
 sid_Cacheable(const sslSessionID *sid)
 {
     const SECItem *der = sid->peerCert ? &sid->peerCert->derCert : NULL;
 
-    if (sid->cached != never_cached && sid->cached != invalid_cache) {
+    if (sid->fromTicket ||
+        (sid->cached != never_cached && sid->cached != invalid_cache)) {
         return PR_FALSE;
     }
     if (sid->u.ssl3.sessionIDLength == 0 ||
@@ -419,7 +421,8 @@ ssl_ServerUncacheSessionID(sslSessionID *sid)
     PORT_Memcpy(key.address, &sid->addr, sizeof key.address);
     key.name = NULL;
     key.nameLen = 0;
-    if (key.idLen >= 1 && key.idLen <= SNCE_ID_MAX) {
+    /* By the ID of a sid from a ticket, a client would remove another's session. */
+    if (!sid->fromTicket && key.idLen >= 1 && key.idLen <= SNCE_ID_MAX) {
         region = snceGate_Enter(&pass);
         if (region) {
             (void)snceCache_Remove(ssl_ServerCache(region, sid->origin.cache),

@@ -257,7 +257,9 @@ TEST_F(SnceServer, ARemovedOneTakesAndFindsNothing) {
   const snceKey key = session.Key();
   ASSERT_EQ(SNCE_OK, session.Insert(cache, now_));
   ASSERT_EQ(SNCE_OK, session.Insert(region_.cache(), now_));
+  EXPECT_TRUE(snceCache_IsOpen(cache));
   EXPECT_EQ(SNCE_OK, snceServer_Remove(region_.get(), snceCache_Id(cache)));
+  EXPECT_FALSE(snceCache_IsOpen(cache));
   snceServerId id;
   snceCacheOptions options = Options(10);
   snceFigures figures;
@@ -284,6 +286,8 @@ TEST_F(SnceServer, ItsSuccessorIsNotReachedByItsId) {
   const snceCache next = AddServer(region_.get(), "a.example", 100);
   EXPECT_EQ(old.id.number, next.id.number);
   EXPECT_NE(snceCache_Id(old), snceCache_Id(next));
+  EXPECT_FALSE(snceCache_IsOpen(old));
+  EXPECT_TRUE(snceCache_IsOpen(next));
   EXPECT_EQ(SNCE_MISS, Find(next, session, now_));
   EXPECT_EQ(0u, FiguresOf(next).inserts);
   EXPECT_EQ(0u, FiguresOf(next).live);
@@ -310,6 +314,7 @@ TEST_F(SnceServer, ItsSecretsGoWithIt) {
 
 TEST_F(SnceServer, TheDefaultCacheIsNeverRemoved) {
   EXPECT_EQ(SNCE_INVALID, snceServer_Remove(region_.get(), kDefault));
+  EXPECT_TRUE(snceCache_IsOpen(region_.cache()));
   EXPECT_EQ(SNCE_OK, Session(1).Insert(region_.cache(), now_));
 }
 
@@ -394,6 +399,14 @@ TEST_F(SnceServer, EveryWayToAnIdGivesTheSameOne) {
             snceRegion_Attach(&attached, dup(region_.fd()), SNCE_ACCESS_READ));
   EXPECT_EQ(added.region, Choose(attached, "a.example").region);
   snceRegion_Close(attached);
+}
+
+TEST_F(SnceServer, ANumberThatNoneCanHaveIsNotOpen) {
+  const uint64_t region = snceCache_Id(region_.cache()).region;
+  for (uint32_t number : {SNCE_SERVERS_MAX + 0u, SNCE_SERVERS_MAX + 1u, ~0u}) {
+    const snceServerId id = {number, 1, region};
+    EXPECT_FALSE(snceCache_IsOpen(snceRegion_Cache(region_.get(), id)));
+  }
 }
 
 TEST_F(SnceServer, ThereIsRoomForAThousandAndTwentyFourAndNoMore) {

@@ -1,0 +1,355 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// ticket_test.cc: session tickets beside the cache: the IDs that clients send
+// along, tickets of removed caches, tickets that cannot be made, tickets of the
+// future. And the ClientHello that has no tickets, in SSLv2's format.
+
+#include <chrono>
+#include <cstring>
+
+#include "prerror.h"
+#include "secerr.h"
+#include "sslerr.h"
+#include "sslexp.h"
+#include "sslsnce/sslsnce.h"
+#include "test_identity.h"
+#include "test_nss.h"
+
+namespace nss_test {
+namespace {
+
+constexpr PRTime kSecond = PR_USEC_PER_SEC;
+constexpr PRTime kStart = 1700000000 * kSecond;
+
+SSLServerCacheFigures Figures(const char* name) {
+  SSLServerCacheFigures figures;
+  memset(&figures, 0, sizeof(figures));
+  EXPECT_EQ(SECSuccess,
+            SSL_GetServerCacheFigures(name, &figures, sizeof(figures)));
+  return figures;
+}
+
+// A client that has a certificate of exactly |bytes|.
+struct Client : Identity {
+  explicit Client(size_t bytes) {
+    SECKEYPublicKey* pub = nullptr;
+    if (!MakeRsaPair(1024, false, &key, &pub)) return;
+    size_t padding = bytes - 600;
+    // Lengths of lengths change, so twice; serial numbers grow, so again.
+    for (int tries = 0; tries < 8 && !(cert && cert->derCert.len == bytes);
+         ++tries) {
+      if (cert) {
+        padding += bytes - cert->derCert.len;
+        CERT_DestroyCertificate(cert);
+      }
+      cert = SelfSign("client", pub, key, padding);
+    }
+    SECKEY_DestroyPublicKey(pub);
+  }
+  ~Client() {
+    if (cert) CERT_DestroyCertificate(cert);
+    if (key) SECKEY_DestroyPrivateKey(key);
+  }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+};
+
+class TicketTest : public NssTest,
+                   public ::testing::WithParamInterface<uint16_t> {
+ protected:
+  void SetUp() override {
+    NssTest::SetUp();
+    ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
+    options_.version = GetParam();
+    options_.tickets = true;
+  }
+
+  // Both ends of a connection that succeeds, on a socket bound to |bound|.
+  std::unique_ptr<Connection> Connect(const ConnectOptions& options,
+                                      const char* bound = nullptr) {
+    std::unique_ptr<Connection> connection(new Connection(&listener_, options));
+    if (bound) {
+      EXPECT_EQ(SECSuccess, SSL_BindServerCache(connection->server(), bound));
+    }
+    EXPECT_TRUE(connection->Handshake() && connection->Talk())
+        << "client " << PR_ErrorToName(connection->client_error())
+        << ", server " << PR_ErrorToName(connection->server_error());
+    return connection;
+  }
+  static unsigned int TicketLength(const Connection& connection) {
+    ShimSid* sid = ShimSocketSid(connection.client());
+    return sid ? ShimTicketLength(sid) : 0;
+  }
+
+  Listener listener_;
+  ConnectOptions options_;
+  PRTime clock_ = kStart;
+};
+
+// ---- the ID that a client sends with its ticket ----
+
+class TicketIdTest : public TicketTest {
+ protected:
+  void SetUp() override {
+    TicketTest::SetUp();
+    victim_.peer_id = "victim";
+    std::unique_ptr<Connection> connection = Connect(victim_);
+    ShimGetFields(ShimSocketSid(connection->server()), &session_);
+    ASSERT_EQ(32u, session_.idLen);
+    ASSERT_EQ(1u, Figures(nullptr).live);
+  }
+  // The victim's session is as it was.
+  void ExpectItsSession() {
+    std::unique_ptr<Connection> connection = Connect(victim_);
+    EXPECT_TRUE(connection->resumed());
+  }
+
+  ConnectOptions victim_;  // resumes by session ID
+  ShimFields session_;
+};
+
+TEST_P(TicketIdTest, NamesNoSessionOfAnotherClient) {
+  // TLS 1.2; in TLS 1.3 the ID lies in the cache under no version's rules.
+  Connect(options_);
+  const uint64_t inserts = Figures(nullptr).inserts;
+  const uint64_t removals = Figures(nullptr).removals;
+  for (int i = 0; i < 3; ++i) {
+    std::unique_ptr<Connection> first = Connect(options_);
+    ASSERT_TRUE(first->resumed());
+    ShimSetId(ShimSocketSid(first->client()), session_.id, session_.idLen);
+  }
+  std::unique_ptr<Connection> connection = Connect(options_);
+  ASSERT_TRUE(connection->resumed());
+  ShimFields fields;
+  ShimGetFields(ShimSocketSid(connection->server()), &fields);
+  if (options_.version == SSL_LIBRARY_VERSION_TLS_1_2) {
+    ASSERT_EQ(0, memcmp(fields.id, session_.id, sizeof(session_.id)));
+  }
+  EXPECT_EQ(inserts, Figures(nullptr).inserts);
+  ExpectItsSession();
+  // Nor does what is done to the connection's session reach it.
+  ShimSetId(ShimSocketSid(connection->server()), session_.id, session_.idLen);
+  ShimCache(connection->server(), ShimSocketSid(connection->server()));
+  EXPECT_EQ(inserts, Figures(nullptr).inserts);
+  EXPECT_EQ(SECSuccess, SSL_InvalidateSession(connection->server()));
+  EXPECT_EQ(removals, Figures(nullptr).removals);
+  ExpectItsSession();
+}
+
+TEST_P(TicketIdTest, AddsNoEntryWhateverItIs) {
+  Connect(options_);
+  const uint64_t live = Figures(nullptr).live;
+  for (uint8_t i = 1; i <= 20; ++i) {
+    const std::vector<uint8_t> id(32, i);
+    std::unique_ptr<Connection> connection = Connect(options_);
+    ASSERT_TRUE(connection->resumed());
+    ShimSetId(ShimSocketSid(connection->client()), id.data(), 32);
+  }
+  EXPECT_EQ(live, Figures(nullptr).live);
+}
+
+INSTANTIATE_TEST_SUITE_P(Versions, TicketIdTest,
+                         ::testing::Values(SSL_LIBRARY_VERSION_TLS_1_2,
+                                           SSL_LIBRARY_VERSION_TLS_1_3));
+
+// ---- a cache that was removed, a ClientHello that belongs to none ----
+
+TEST_P(TicketTest, RemovingACacheEndsItsTicketsOnTheSocketsBoundToIt) {
+  ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", nullptr));
+  // A live server's sockets: bound while it was there, by a model.
+  LoneSocket model(true);
+  ASSERT_EQ(SECSuccess, SSL_BindServerCache(model.fd(), "b.example"));
+  options_.model = model.fd();
+  EXPECT_FALSE(Connect(options_)->resumed());
+  EXPECT_TRUE(Connect(options_)->resumed());
+  // By another process, as it may be.
+  ASSERT_EQ(0, InFork([] {
+              return SSL_RemoveServerCache("b.example") == SECSuccess ? 0 : 1;
+            }));
+  std::unique_ptr<Connection> connection = Connect(options_);
+  EXPECT_FALSE(connection->resumed());
+  if (options_.version == SSL_LIBRARY_VERSION_TLS_1_3) {
+    PR_SetError(0, 0);
+    EXPECT_EQ(SECFailure,
+              SSL_SendSessionTicket(connection->server(), nullptr, 0));
+    EXPECT_EQ(SSL_ERROR_FEATURE_DISABLED, PR_GetError());
+  }
+  // It gets no tickets either.
+  SSL_ClearSessionCache();
+  connection = Connect(options_);
+  EXPECT_FALSE(connection->resumed());
+  EXPECT_EQ(0u, TicketLength(*connection));
+  EXPECT_FALSE(Connect(options_)->resumed());
+  // A successor of that name is another cache.
+  ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", nullptr));
+  EXPECT_FALSE(Connect(options_)->resumed());
+  options_.model = nullptr;
+  EXPECT_FALSE(Connect(options_, "b.example")->resumed());
+  EXPECT_TRUE(Connect(options_, "b.example")->resumed());
+}
+
+TEST_P(TicketTest, BoundToARemovedCacheIdsAreFullHandshakes) {
+  ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", nullptr));
+  LoneSocket model(true);
+  ASSERT_EQ(SECSuccess, SSL_BindServerCache(model.fd(), "b.example"));
+  options_.model = model.fd();
+  options_.tickets = false;
+  EXPECT_FALSE(Connect(options_)->resumed());
+  ASSERT_EQ(SECSuccess, SSL_RemoveServerCache("b.example"));
+  EXPECT_FALSE(Connect(options_)->resumed());
+  EXPECT_FALSE(Connect(options_)->resumed());
+  EXPECT_EQ(0u, Figures(nullptr).live);
+}
+
+// ---- tickets that cannot be made ----
+
+// Neither this one, in which a ticket is made, nor the next, in which the
+// client has to find room for it among 65,535 bytes of extensions. Stock's
+// largest: some 65,340 bytes, of which the client fails.
+TEST_P(TicketTest, AClientsCertificateOfAnySizeEndsNoHandshake) {
+  options_.request_certificate = options_.require_certificate = true;
+  for (size_t bytes : {61000u, 61500u, 65200u, 65290u, 65310u, 65320u, 65330u,
+                       65340u, 65360u, 65400u, 65480u, 65535u}) {
+    SSL_ClearSessionCache();
+    const Client client(bytes);
+    ASSERT_TRUE(client.cert && client.cert->derCert.len == bytes) << bytes;
+    options_.client = &client;
+    const bool ticket = bytes == 61000;
+    for (bool first : {true, false}) {
+      std::unique_ptr<Connection> connection = Connect(options_);
+      EXPECT_EQ(bytes, connection->PeerCertificate().size());
+      EXPECT_EQ(ticket, TicketLength(*connection) != 0) << bytes;
+      // By ID, where there is no ticket.
+      EXPECT_EQ(
+          !first && (ticket || options_.version == SSL_LIBRARY_VERSION_TLS_1_2),
+          connection->resumed())
+          << bytes;
+    }
+  }
+}
+
+TEST_P(TicketTest, NorDoesALongServerNameBesideIt) {
+  const Client client(65100);
+  ASSERT_NE(nullptr, client.cert);
+  options_.request_certificate = options_.require_certificate = true;
+  options_.client = &client;
+  options_.sni_callback = true;
+  options_.url = std::string(63, 'a') + "." + std::string(63, 'b') + "." +
+                 std::string(63, 'c') + "." + std::string(61, 'd');
+  EXPECT_FALSE(Connect(options_)->resumed());
+  EXPECT_EQ(options_.version == SSL_LIBRARY_VERSION_TLS_1_2,
+            Connect(options_)->resumed());
+}
+
+TEST_P(TicketTest, WithoutTicketKeysHandshakesGoOnWithoutTickets) {
+  ASSERT_FALSE(Connect(options_)->resumed());
+  ShimLoseTicketKeys();
+  SSL_ClearSessionCache();
+  for (int i = 0; i < 2; ++i) {
+    std::unique_ptr<Connection> connection = Connect(options_);
+    EXPECT_EQ(0u, TicketLength(*connection));
+  }
+  if (options_.version == SSL_LIBRARY_VERSION_TLS_1_3) {
+    // The application is told.
+    std::unique_ptr<Connection> connection = Connect(options_);
+    EXPECT_EQ(SECFailure,
+              SSL_SendSessionTicket(connection->server(), nullptr, 0));
+    EXPECT_TRUE(connection->Talk());
+  }
+}
+
+// ---- tickets of the future ----
+
+TEST_P(TicketTest, OneThatIsMoreThanTheSkewAheadIsAFullHandshake) {
+  options_.server_clock = &clock_;
+  struct {
+    PRTime ahead;
+    bool resumes;
+  } cases[] = {{0, true},
+               {1, true},
+               {2 * kSecond, true},
+               {2 * kSecond + 1, false},
+               {300 * kSecond, false},
+               {kStart - 1, false}};
+  for (const auto& one : cases) {
+    SSL_ClearSessionCache();
+    clock_ = kStart;
+    EXPECT_FALSE(Connect(options_)->resumed());
+    clock_ = kStart - one.ahead;
+    EXPECT_EQ(one.resumes, Connect(options_)->resumed()) << one.ahead;
+    // What it made then is of that time.
+    EXPECT_TRUE(Connect(options_)->resumed()) << one.ahead;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Versions, TicketTest,
+                         ::testing::Values(SSL_LIBRARY_VERSION_TLS_1_2,
+                                           SSL_LIBRARY_VERSION_TLS_1_3));
+
+// ---- a ClientHello in SSLv2's format ----
+
+class V2HelloTest : public NssTest {
+ protected:
+  // A server that has read one and answered it, bound to |bound| if given.
+  std::unique_ptr<Connection> Greet(const char* bound) {
+    static const uint8_t kHello[] = {
+        0x80, 9 + 6 + 16, 1,    3, 3,        // CLIENT-HELLO, TLS 1.2
+        0,    6,          0,    0, 0, 16,    // two suites, no ID, a challenge
+        0,    0,          0x2f, 0, 0, 0x9c,  // TLS_RSA_WITH_AES_128_...
+        0,    1,          2,    3, 4, 5,    6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    std::unique_ptr<Connection> connection(
+        new Connection(&listener_, ConnectOptions()));
+    PRFileDesc* server = connection->server();
+    SSL_OptionSet(server, SSL_ENABLE_V2_COMPATIBLE_HELLO, PR_TRUE);
+    if (bound) {
+      EXPECT_EQ(SECSuccess, SSL_BindServerCache(server, bound));
+    }
+    // Under the client's libssl.
+    EXPECT_EQ(static_cast<PRInt32>(sizeof(kHello)),
+              PR_Write(connection->client()->lower, kHello, sizeof(kHello)));
+    const auto end =
+        std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!ShimSocketSid(server) && std::chrono::steady_clock::now() < end) {
+      EXPECT_EQ(SECFailure, SSL_ForceHandshake(server));
+      EXPECT_EQ(PR_WOULD_BLOCK_ERROR, PR_GetError());
+    }
+    return connection;
+  }
+
+  Listener listener_;
+};
+
+TEST_F(V2HelloTest, ItsSessionIsOfTheCacheThatTheSocketIsBoundTo) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
+  ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", nullptr));
+  for (const char* bound : {"b.example", static_cast<const char*>(nullptr)}) {
+    const uint64_t there = Figures("b.example").live;
+    const uint64_t standard = Figures(nullptr).live;
+    std::unique_ptr<Connection> connection = Greet(bound);
+    ShimSid* sid = ShimSocketSid(connection->server());
+    ASSERT_NE(nullptr, sid);
+    // As if the handshake had ended.
+    ShimCache(connection->server(), sid);
+    EXPECT_TRUE(ShimIsInServerCache(sid));
+    EXPECT_EQ(there + (bound != nullptr), Figures("b.example").live);
+    EXPECT_EQ(standard + (bound == nullptr), Figures(nullptr).live);
+  }
+}
+
+// In whatever format its next ClientHello is.
+TEST_F(V2HelloTest, ItsSessionIsFoundByItsClientsAddress) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
+  ShimFields by_v2, by_v3;
+  std::unique_ptr<Connection> v2 = Greet(nullptr);
+  ASSERT_NE(nullptr, ShimSocketSid(v2->server()));
+  ShimGetFields(ShimSocketSid(v2->server()), &by_v2);
+  Connection v3(&listener_, ConnectOptions());
+  ASSERT_TRUE(v3.Handshake());
+  ShimGetFields(ShimSocketSid(v3.server()), &by_v3);
+  EXPECT_EQ(0, memcmp(by_v3.address, by_v2.address, sizeof(by_v2.address)));
+}
+
+}  // namespace
+}  // namespace nss_test
