@@ -243,9 +243,23 @@ TEST_P(TicketTest, NorDoesALongServerNameBesideIt) {
             Connect(options_)->resumed());
 }
 
+// Has no ticket keys, and can have none, until it goes.
+class WithoutTicketKeys {
+ public:
+  WithoutTicketKeys() {
+    ShimFailUnwraps(-1);
+    ShimFailKeyGens(-1);
+    ShimResetTicketKeys();
+  }
+  ~WithoutTicketKeys() {
+    ShimFailUnwraps(0);
+    ShimFailKeyGens(0);
+  }
+};
+
 TEST_P(TicketTest, WithoutTicketKeysHandshakesGoOnWithoutTickets) {
   ASSERT_FALSE(Connect(options_)->resumed());
-  ShimLoseTicketKeys();
+  const WithoutTicketKeys none;
   SSL_ClearSessionCache();
   for (int i = 0; i < 2; ++i) {
     std::unique_ptr<Connection> connection = Connect(options_);

@@ -293,12 +293,6 @@ SECStatus ShimTicketKeys(PRFileDesc *fd, PRUint8 out[16 + 32 + 32]) {
 void ShimResetTicketKeys(void) { ssl_ResetSelfEncryptKeys(); }
 /* In no header of NSS either. */
 extern sslSelfEncryptKeys *ssl_GetSelfEncryptKeysInt(void);
-void ShimLoseTicketKeys(void) {
-  sslSelfEncryptKeys *keys = ssl_GetSelfEncryptKeysInt();
-  PK11_FreeSymKey(keys->encKey);
-  keys->encKey = NULL;
-}
-
 static const CK_MECHANISM_TYPE kWrapMech = CKM_DES3_ECB;
 
 SECStatus ShimGetWrapKey(SECKEYPublicKey *pub, SECKEYPrivateKey *priv,

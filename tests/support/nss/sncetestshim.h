@@ -164,9 +164,6 @@ SECStatus ShimMasterSecret(PRFileDesc *fd, PRUint8 out[48]);
  * the other. */
 SECStatus ShimTicketKeys(PRFileDesc *fd, PRUint8 out[16 + 32 + 32]);
 void ShimResetTicketKeys(void);
-/* Takes them away until ShimResetTicketKeys: a ticket can neither be made nor
- * read. This process has them already. */
-void ShimLoseTicketKeys(void);
 
 #ifdef __cplusplus
 }
