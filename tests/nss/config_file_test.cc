@@ -111,6 +111,13 @@ TEST_F(ConfigFileTest,
   EXPECT_FALSE(IsThere("e.example"));
 }
 
+SECStatus CollectClockSkew(void* arg, const char* name,
+                           const SSLServerCacheParams* params) {
+  (*static_cast<std::string*>(arg)) +=
+      std::to_string(params->clockSkewSec) + " ";
+  return SECSuccess;
+}
+
 SECStatus CollectAnyAddress(void* arg, const char* name,
                             const SSLServerCacheParams* params) {
   (*static_cast<std::string*>(arg)) += params->anyClientAddress ? 'n' : 'y';
@@ -147,6 +154,9 @@ TEST_F(ConfigFileTest, TimesMayHaveAUnit) {
   }
   EXPECT_EQ("", ConfigureBy("name=a.example ssl2Timeout=1m clockSkew=5m\n"));
   EXPECT_EQ(60u, Figures("a.example").ssl2TimeoutSec);
+  std::string skews;
+  EXPECT_EQ(SECSuccess, SSL_ListServerCaches(CollectClockSkew, &skews));
+  EXPECT_EQ("2 300 ", skews);
 }
 
 TEST_F(ConfigFileTest, WhatIsClampedIsReported) {

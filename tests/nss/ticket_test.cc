@@ -298,6 +298,22 @@ TEST_P(TicketTest, OneThatIsMoreThanTheSkewAheadIsAFullHandshake) {
   }
 }
 
+TEST_P(TicketTest, TheSkewIsThatOfItsCache) {
+  SSLServerCacheParams params;
+  memset(&params, 0, sizeof(params));
+  params.length = sizeof(params);
+  params.clockSkewSec = 300;
+  ASSERT_EQ(SECSuccess, SSL_ChangeServerCache(nullptr, &params));
+  options_.server_clock = &clock_;
+  for (PRTime more : {0, 1}) {
+    SSL_ClearSessionCache();
+    clock_ = kStart;
+    EXPECT_FALSE(Connect(options_)->resumed());
+    clock_ = kStart - 300 * kSecond - more;
+    EXPECT_EQ(more == 0, Connect(options_)->resumed());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Versions, TicketTest,
                          ::testing::Values(SSL_LIBRARY_VERSION_TLS_1_2,
                                            SSL_LIBRARY_VERSION_TLS_1_3));
