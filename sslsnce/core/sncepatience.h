@@ -25,8 +25,10 @@
 #include "snceslot.h"
 
 /* snceTick is a time in eighths of a second, from 1 to SNCE_TICKS, over and
- * over; 0 is no time. Ages come round after 31.9 seconds: a claim that is older
- * may look younger for a while, and never the other way round. */
+ * over; 0 is no time. Ages come round after 31.9 seconds, and one in the upper
+ * half counts as none, so that a time which was noted a moment after the clock
+ * was read is not long ago: a claim may look younger than it is for a while, but
+ * not older. */
 typedef uint8_t snceTick;
 
 #define SNCE_TICKS 255
@@ -54,17 +56,20 @@ snceTick_Now(const snceRegion *region)
     return (snceTick)(1 + ticks % SNCE_TICKS);
 }
 
-/* snceTick_Since returns how many ticks before |now| the time |noted| was. */
-static inline unsigned
-snceTick_Since(snceTick noted, snceTick now)
+/* snceTick_IsOver tells whether the patience that began at |noted| is over at
+ * |now|. */
+static inline bool
+snceTick_IsOver(snceTick noted, snceTick now)
 {
-    return ((unsigned)now + SNCE_TICKS - noted) % SNCE_TICKS;
+    unsigned since = ((unsigned)now + SNCE_TICKS - noted) % SNCE_TICKS;
+
+    return since > SNCE_PATIENCE && since <= SNCE_TICKS / 2;
 }
 
 /* snceClaim_Abandoned tells whether the claim |seen| at |*version| has been
- * passed for longer than the patience. If nobody has passed it yet, this is
- * noted. Relaxed: a lost update is harmless, somebody else noted the time or
- * the claim has ended. */
+ * passed for longer than the patience by |now|, a time that was read after
+ * |seen|. If nobody has passed it yet, this is noted. Relaxed: a lost update is
+ * harmless, somebody else noted the time or the claim has ended. */
 static inline bool
 snceClaim_Abandoned(snceWord *version, snceVersion seen, snceTick now)
 {
@@ -79,17 +84,18 @@ snceClaim_Abandoned(snceWord *version, snceVersion seen, snceTick now)
             memory_order_relaxed, memory_order_relaxed);
         return false;
     }
-    return snceTick_Since(noted, now) > SNCE_PATIENCE;
+    return snceTick_IsOver(noted, now);
 }
 
 /* snceSlot_Rested tells whether a writer may be given the empty slot |seen|. A
  * claim there was overridden, if SNCE_OVERRODE says so, and the writer that
- * lost it may still be storing; it gets as much time to notice. */
+ * lost it may still be storing; it gets as much time to notice. |now| was read
+ * after |seen|. */
 static inline bool
 snceSlot_Rested(snceVersion seen, snceTick now)
 {
     return !(seen & SNCE_OVERRODE) ||
-           snceTick_Since(snceVersion_Ticket(seen), now) > SNCE_PATIENCE;
+           snceTick_IsOver(snceVersion_Ticket(seen), now);
 }
 
 #endif /* SNCEPATIENCE_H */

@@ -189,11 +189,12 @@ snceSlot_Use(snceWord *version, snceVersion seen, uint32_t sec)
     }
 }
 
-/* snceSlot_Forget takes the note of snceSlot_Visit back. */
+/* snceSlot_Forget takes the note of snceSlot_Visit back, from an entry only: in
+ * other states the bit is SNCE_OVERRODE. */
 static inline void
 snceSlot_Forget(snceWord *version, snceVersion seen)
 {
-    if (seen & SNCE_VISITED) {
+    if (snceVersion_State(seen) == SNCE_STATE_FULL && (seen & SNCE_VISITED)) {
         (void)atomic_compare_exchange_strong_explicit(
             version, &seen, seen & ~(uint64_t)SNCE_VISITED,
             memory_order_relaxed, memory_order_relaxed);

@@ -358,13 +358,16 @@ FindSame(const view *v, const snceProbe *probe, snceSpot *out)
 }
 
 /* Finds a claim among the |ways| of a set that is to be taken back, and notes
- * the others as passed. */
+ * the others as passed. Each claim is loaded before the clock is read: read
+ * earlier, the clock would be behind a note that another writer makes meanwhile. */
 static bool
-FindAbandoned(snceSet *set, uint32_t ways, snceTick now, snceSpot *out)
+FindAbandoned(const snceTable *table, snceSet *set, uint32_t ways,
+              snceSpot *out)
 {
     while (ways) {
         *out = snceSpot_At(set, snceLook_Way(&ways));
-        if (snceClaim_Abandoned(&set->version[out->way], out->seen, now)) {
+        if (snceClaim_Abandoned(&set->version[out->way], out->seen,
+                                snceTick_Now(table->region))) {
             return true;
         }
     }
@@ -373,12 +376,12 @@ FindAbandoned(snceSet *set, uint32_t ways, snceTick now, snceSpot *out)
 
 /* The |ways| of a set, all empty, without those that have to rest. */
 static uint32_t
-Rested(snceSet *set, uint32_t ways, uint32_t overrode, snceTick now)
+Rested(const snceTable *table, snceSet *set, uint32_t ways, uint32_t overrode)
 {
     for (overrode &= ways; overrode;) {
         snceSpot spot = snceSpot_At(set, snceLook_Way(&overrode));
 
-        if (!snceSlot_Rested(spot.seen, now)) {
+        if (!snceSlot_Rested(spot.seen, snceTick_Now(table->region))) {
             ways &= ~(UINT32_C(1) << spot.way);
         }
     }
@@ -426,7 +429,6 @@ static bool
 FindFree(const snceTable *table, const view *v, snceSpot *out, bool *reclaimed)
 {
     uint32_t empty[2], overrode[2];
-    snceTick now = 0;
 
     if (v->look[0].full == SNCE_ALL_WAYS && v->look[1].full == SNCE_ALL_WAYS) {
         return false;
@@ -437,13 +439,12 @@ FindFree(const snceTable *table, const view *v, snceSpot *out, bool *reclaimed)
     }
     if (SNCE_RARELY(v->look[0].busy | v->look[1].busy | overrode[0] |
                     overrode[1])) {
-        now = snceTick_Now(table->region);
         for (unsigned i = 0; i < 2; i++) {
-            if (FindAbandoned(v->at.set[i], v->look[i].busy, now, out)) {
+            if (FindAbandoned(table, v->at.set[i], v->look[i].busy, out)) {
                 *reclaimed = true;
                 return true;
             }
-            empty[i] = Rested(v->at.set[i], empty[i], overrode[i], now);
+            empty[i] = Rested(table, v->at.set[i], empty[i], overrode[i]);
         }
     }
     if (FindEmpty(v, empty, out)) {

@@ -185,6 +185,49 @@ TEST_F(SncePatience, ACellIsTakenBackTwoSecondsAfterItWasFirstPassed) {
   EXPECT_EQ(SNCE_STATE_FULL, snceVersion_State(WordsCell(region.get(), 0, 5)));
 }
 
+// Another writer may note the time after this one has read the clock.
+TEST_F(SncePatience, ATimeJustAheadOfTheClockIsNotLongAgo) {
+  for (uint64_t ahead : {1, 2, 100}) {
+    Region region(Options(1));
+    TicksUse(region.get(), &ticks_);
+    const uint64_t slots = WordsSlots(region.get(), 0);
+    const uint8_t noted = uint8_t(1 + (ticks_ + ahead) % 255);
+    for (uint64_t slot = 0; slot < slots; slot += 10) {
+      WordsSetVersion(region.get(), 0, slot, WordsClaimed(1, noted, kTag));
+      WordsSetVersion(
+          region.get(), 0, slot + 1,
+          snceVersion_WithTicket(WordsEmpty(1) | SNCE_OVERRODE, noted));
+    }
+    for (uint64_t serial = 0; serial < 1000; ++serial)
+      ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
+    EXPECT_EQ(0u, region.Figures().reclaimed) << ahead;
+    for (uint64_t slot = 0; slot < slots; slot += 10)
+      EXPECT_EQ(SNCE_STATE_EMPTY,
+                snceVersion_State(WordsVersion(region.get(), 0, slot + 1)));
+  }
+}
+
+// Where all certificates are used, the note of that is taken back from all of
+// them; a cell that rests has no such note.
+TEST_F(SncePatience, ACellRestsWhileCertificatesAreEvicted) {
+  snceCacheOptions options = Options(100);
+  options.certificates = 1;
+  Region region(options);
+  TicksUse(region.get(), &ticks_);
+  WordsSetCell(region.get(), 0, 5,
+               snceVersion_WithTicket(WordsEmpty(1) | SNCE_OVERRODE,
+                                      uint8_t(1 + ticks_ % 255)));
+  for (uint64_t serial = 0; serial < 60; ++serial) {
+    const Session mine = Session(serial).Certificate(Bytes(serial, 900));
+    Answer answer;
+    ASSERT_EQ(SNCE_OK, mine.Insert(region.cache(), At(kStart)));
+    ASSERT_EQ(SNCE_OK, answer.Lookup(region.cache(), mine.Key(), At(kStart)));
+    ASSERT_EQ(SNCE_STATE_EMPTY,
+              snceVersion_State(WordsCell(region.get(), 0, 5)))
+        << serial;
+  }
+}
+
 TEST(SnceTick, TheMachinesClockMovesOn) {
   Region region(1);
   const unsigned before = TicksNow(region.get());
