@@ -52,6 +52,7 @@ ssl_ReadCacheConfig(sslCacheConfig *config)
     PORT_Memset(config, 0, sizeof *config);
     /* Not by NSPR, whose lock of the environment a fork may leave taken. */
     config->path = secure_getenv(SSL_SERVER_CACHE_CONFIG);
+    config->unread = PR_TRUE;
     if (!config->path) {
         return SECSuccess;
     }
@@ -59,6 +60,7 @@ ssl_ReadCacheConfig(sslCacheConfig *config)
     state = ssl_ReadCacheFile(config->path, &file);
     config->version = file.version;
     if (state == sslCacheFile_read) {
+        config->unread = PR_FALSE;
         rv = ssl_ParseCacheConfig(config, file.data, file.len);
         if (rv == SECSuccess && file.len == 0) {
             ssl_AddCacheFault(config, sslCacheFault_note, 0, 0,
@@ -199,6 +201,7 @@ typedef enum {
 
 typedef struct {
     configLineState state;
+    snceResult noRoom; /* why, for configLine_full */
     snceServerId id;
     snceCacheOptions options;
 } configServer;
@@ -256,7 +259,9 @@ config_Enter(sslCacheConfig *config, snceRegion *region,
             server->state = configLine_added;
             return SNCE_OK;
         case SNCE_FULL:
+        case SNCE_NO_MEMORY:
             server->state = configLine_full;
+            server->noRoom = result;
             return SNCE_OK;
         case SNCE_EXISTS:
             server->state = configLine_there;
@@ -272,9 +277,8 @@ config_Enter(sslCacheConfig *config, snceRegion *region,
     }
 }
 
-/* Not its size, which is no matter of safety. */
-static void
-config_Lower(snceCacheOptions *options, const snceCacheOptions *other)
+void
+ssl_LowerCacheOptions(snceCacheOptions *options, const snceCacheOptions *other)
 {
     unsigned int i;
 
@@ -302,22 +306,25 @@ config_LowerInstead(sslCacheConfig *config, snceRegion *region,
 
     id = snceServer_Choose(region, (const PRUint8 *)line->name,
                            strlen(line->name));
-    ssl_AddCacheFault(
-        config, sslCacheFault_note, line->number, line->nameColumn,
-        "no room for a cache \"%s\": %d are there; the cache that "
-        "its clients get instead keeps to its limits too",
-        ssl_ShowCacheValue(shown, line->name), SNCE_SERVERS_MAX);
+    ssl_AddCacheFault(config, sslCacheFault_note, line->number,
+                      line->nameColumn,
+                      "no room for a cache \"%s\": %s; the cache that "
+                      "its clients get instead keeps to its limits too",
+                      ssl_ShowCacheValue(shown, line->name),
+                      servers[full].noRoom == SNCE_FULL
+                          ? "1024 are there"
+                          : snceResult_Text(servers[full].noRoom));
     if (id.number == 0) {
-        config_Lower(defaultOptions, &servers[full].options);
+        ssl_LowerCacheOptions(defaultOptions, &servers[full].options);
     } else if (lineOf[id.number]) {
         configServer *instead = &servers[lineOf[id.number] - 1];
 
-        config_Lower(&instead->options, &servers[full].options);
+        ssl_LowerCacheOptions(&instead->options, &servers[full].options);
         instead->state = configLine_there;
     } else {
         result = snceCache_GetOptions(snceRegion_Cache(region, id), &options);
         if (result == SNCE_OK) {
-            config_Lower(&options, &servers[full].options);
+            ssl_LowerCacheOptions(&options, &servers[full].options);
             result = config_Configure(region, id, &options);
         }
     }
@@ -368,7 +375,8 @@ config_AddServers(sslCacheConfig *config, snceRegion *region,
             return config_Fail(config, line, result);
         }
         if (servers[i].state == configLine_full) {
-            full = PR_TRUE;
+            /* Of those behind it some may be smaller, or there already. */
+            full |= servers[i].noRoom == SNCE_FULL;
         } else {
             lineOf[servers[i].id.number] = i + 1;
         }
@@ -378,7 +386,7 @@ config_AddServers(sslCacheConfig *config, snceRegion *region,
             continue;
         }
         if (config->strict) {
-            return config_Fail(config, &config->lines[i], SNCE_FULL);
+            return config_Fail(config, &config->lines[i], servers[i].noRoom);
         }
         result = config_LowerInstead(config, region, lineOf, servers, i,
                                      defaultOptions);
@@ -391,7 +399,13 @@ config_AddServers(sslCacheConfig *config, snceRegion *region,
             continue;
         }
         result = config_Configure(region, servers[i].id, &servers[i].options);
-        if (result != SNCE_OK) {
+        if (result == SNCE_NO_MEMORY && !config->strict) {
+            /* All but its size is what the line says. */
+            ssl_AddCacheFault(
+                config, sslCacheFault_note, config->lines[i].number,
+                config->lines[i].nameColumn, "the cache keeps its size: %s",
+                snceResult_Text(result));
+        } else if (result != SNCE_OK) {
             return config_Fail(config, &config->lines[i], result);
         }
     }

@@ -61,6 +61,11 @@ PRBool ssl_MayLock(PRUint64 bytes);
  * process has, into |text|. */
 void ssl_TellLockLimit(char *text, PRUint32 textLen, PRUint64 bytes);
 
+/* ssl_LowerCacheOptions lowers |*options| to |other|, where that is less or
+ * stricter: but for the size, which is no matter of safety. */
+void ssl_LowerCacheOptions(snceCacheOptions *options,
+                           const snceCacheOptions *other);
+
 SEC_END_PROTOS
 
 #endif /* SSLSNCE_NSS_SNCECONFIG_H */

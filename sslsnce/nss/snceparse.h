@@ -53,6 +53,7 @@ typedef struct {
 
 typedef struct {
     const char *path; /* the caller's; NULL: there is no file */
+    PRBool unread;    /* the caller's: there is none, or it counts as none */
     PRUint64 version; /* of the file */
     PRBool strict;    /* the caller's: every fault fails the call */
     sslCacheConfigLine *lines;

@@ -128,27 +128,33 @@ ssl_ServerCacheOptions(const sslServerCacheWish *wish)
 
 /* Gives the default cache of this process's region the limits |options|, but
  * leaves it as large as it is: a second Config is often one that nobody meant.
- * The caller has the turn. */
+ * Where no file was read, a closed cache stays closed, and where there is a file
+ * that could not be read, nothing is raised: other processes may have read it, or
+ * this one earlier. The caller has the turn. */
 static SECStatus
-ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options)
+ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options,
+                   const sslCacheConfig *config)
 {
     snceCache cache = snceRegion_DefaultCache(region);
-    snceCacheOptions now;
+    snceCacheOptions was;
+    snceCacheOptions now = *options;
     SECStatus rv;
 
-    rv = snceError_Status(snceCache_GetOptions(cache, &now));
+    rv = snceError_Status(snceCache_GetOptions(cache, &was));
     if (rv != SECSuccess) {
         return rv;
     }
-    now.entries = PR_MAX(now.entries, options->entries);
+    now.entries = PR_MAX(was.entries, options->entries);
     /* 0 is one for each session, the most that there can be. */
-    now.certificates = now.certificates && options->certificates
-                           ? PR_MAX(now.certificates, options->certificates)
+    now.certificates = was.certificates && options->certificates
+                           ? PR_MAX(was.certificates, options->certificates)
                            : 0;
-    PORT_Memcpy(now.timeoutSec, options->timeoutSec, sizeof now.timeoutSec);
-    now.matchAddress = options->matchAddress;
-    now.clockSkewSec = options->clockSkewSec;
-    now.closed = options->closed;
+    now.unlisted = was.unlisted;
+    now.lock = was.lock;
+    now.keepClosed = config->unread != PR_FALSE;
+    if (config->unread && config->path) {
+        ssl_LowerCacheOptions(&now, &was);
+    }
     return snceError_Status(snceCache_Configure(cache, &now));
 }
 
@@ -227,7 +233,7 @@ ssl_ConfigUncancelled(const sslServerCacheWish *wish, PRBool shared)
     }
     /* A new one too: the servers may have lowered its options. */
     if (rv == SECSuccess) {
-        rv = ssl_ConfigureAgain(region, &options);
+        rv = ssl_ConfigureAgain(region, &options, &config);
     }
     if (rv == SECSuccess && shared) {
         rv = ssl_ExportServerCache(region);

@@ -291,6 +291,28 @@ TEST_F(ConfigFaultTest, WithoutRoomTheDefaultCacheKeepsToALinesLimitsToo) {
   EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
 }
 
+TEST_F(ConfigFaultTest, WithoutAddressSpaceTheServerStaysUpAllTheSame) {
+  ConfigureBy("name=small.example\n");
+  std::string name, said;
+  for (int i = 0; i < 64 && said.empty(); ++i) {
+    name = "big" + std::to_string(i) + ".example";
+    said = ConfigureBy("name=" + name + " entries=100000000 ssl3Timeout=30\n");
+  }
+  EXPECT_EQ(Message(":1:6", "no room for a cache \"" + name +
+                                "\": out of memory or address space; the cache "
+                                "that its clients get instead keeps to its "
+                                "limits too"),
+            said);
+  EXPECT_FALSE(IsThere(name.c_str()));
+  EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
+  // One that is there stays as large as it is.
+  EXPECT_EQ(
+      Message(":1:6",
+              "the cache keeps its size: out of memory or address space"),
+      ConfigureBy("name=small.example entries=100000000 ssl3Timeout=40\n"));
+  EXPECT_EQ(40u, Figures("small.example").ssl3TimeoutSec);
+}
+
 TEST_F(ConfigFaultTest, WithoutRoomAWildcardKeepsToALinesLimitsToo) {
   const std::string line = "name=one.more.example ssl3Timeout=30\n";
   // One of the file,
@@ -319,6 +341,20 @@ TEST_F(ConfigFaultTest, WithoutRoomAWrongLineClosesWhatItsClientsGet) {
 }
 
 // ---- no file ---------------------------------------------------------------
+
+// The process that reads it again may be one that may not.
+TEST_F(ConfigFaultTest, AFileThatCannotBeReadAgainRaisesNothing) {
+  ConfigureBy("name=* ssl3Timeout=30 ssl2Timeout=20\n");
+  ASSERT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
+  ASSERT_EQ(0, unlink(path_.c_str()));
+  ASSERT_EQ(SECSuccess, Configure());
+  EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
+  EXPECT_EQ(20u, Figures(nullptr).ssl2TimeoutSec);
+  // Without a file the application's values count again.
+  unsetenv(SSL_SERVER_CACHE_CONFIG);
+  ASSERT_EQ(SECSuccess, Configure());
+  EXPECT_EQ(60u, Figures(nullptr).ssl3TimeoutSec);
+}
 
 TEST_F(ConfigFaultTest, AFileThatIsNoneCountsAsNoneAndIsReported) {
   const std::string none = "; the application's values count\n";
