@@ -128,6 +128,32 @@ TEST_P(ResumeTest, SoIsOneOfAModelThatTheCallbackTakes) {
   EXPECT_FALSE(certificate_.empty());
 }
 
+void Configure(PRFileDesc* server, const char* nickname, bool tickets) {
+  const Identity identity = FindIdentity(nickname);
+  EXPECT_EQ(SECSuccess, SSL_ConfigServerCert(server, identity.cert,
+                                             identity.key, nullptr, 0));
+  CERT_DestroyCertificate(identity.cert);
+  SECKEY_DestroyPrivateKey(identity.key);
+  SSL_OptionSet(server, SSL_ENABLE_SESSION_TICKETS, tickets);
+}
+
+// Before TLS 1.3 the session's cipher suite is of the certificate that is gone.
+TEST_P(ResumeTest,
+       ACallbackThatTakesTheSessionsKindOfCertificateEndsNoHandshake) {
+  LoneSocket both(true), ecdsa(true);
+  Configure(both.fd(), "rsa", plain_.tickets);
+  Configure(both.fd(), "ecdsa", plain_.tickets);
+  Configure(ecdsa.fd(), "ecdsa", plain_.tickets);
+  ConnectOptions other = With([&](PRFileDesc* server) {
+    EXPECT_NE(nullptr, SSL_ReconfigFD(ecdsa.fd(), server));
+  });
+  other.model = both.fd();
+  ASSERT_FALSE(Resumes(plain_));
+  ASSERT_TRUE(Resumes(plain_));
+  EXPECT_FALSE(Resumes(other));
+  EXPECT_TRUE(Resumes(other));
+}
+
 TEST_P(ResumeTest, OnlyARequirementCounts) {
   struct {
     PRInt32 when;
