@@ -341,8 +341,8 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  * with line and column (in bytes from 1), in one line; after 20 messages, how many
  * more there are. SSL_GetServerCacheFigures tells which caches are closed.
  *
- * With SSL_SERVER_CACHE_CONFIG_STRICT=1 any error, a value out of range excepted,
- * fails the call instead: SEC_ERROR_INVALID_ARGS, NSPR's error for a file that cannot
+ * With SSL_SERVER_CACHE_CONFIG_STRICT=1 any error, a value out of range and an
+ * empty file excepted, fails the call instead: SEC_ERROR_INVALID_ARGS, NSPR's error for a file that cannot
  * be read, PR_INSUFFICIENT_RESOURCES_ERROR (servers, RLIMIT_MEMLOCK) or
  * PR_INVALID_STATE_ERROR (too late to lock). The first message is the error's text
  * (PR_GetErrorText). No cache has changed then, but where the core has failed, as for
@@ -370,7 +370,7 @@ typedef struct SSLServerCacheFiguresStr {
     PRUint64 residentBytes; /* memory; 0 if that cannot be found out */
 
     PRUint64 hits;
-    PRUint64 missesUnknown; /* no such session, or a closed cache */
+    PRUint64 missesUnknown; /* no such session */
     PRUint64 missesExpired;
     PRUint64 missesAddress;     /* made from another client address */
     PRUint64 missesName;        /* made for another server name */
@@ -380,8 +380,7 @@ typedef struct SSLServerCacheFiguresStr {
     PRUint64 replacedExpired; /* inserts into an expired session's place */
     PRUint64 replacedLive;    /* inserts that evicted another session */
     PRUint64 dropped;         /* inserts that lost a race */
-    PRUint64 refused;         /* inserts that were too large, or into a closed
-                               * cache */
+    PRUint64 refused;         /* inserts that were too large */
     PRUint64 removals;
     PRUint64 reclaimed;  /* places taken back from processes that died */
     PRUint64 corrupt;    /* sessions spoiled by a process that was stopped while

@@ -331,13 +331,14 @@ config_LowerInstead(sslCacheConfig *config, snceRegion *region,
     return result;
 }
 
-/* Closes what the file does not name. */
+/* Closes what the file does not name; the default cache first, because new ones
+ * are closed while that is (ssl_AddServerCache). */
 static snceResult
 config_CloseOthers(snceRegion *region)
 {
     snceServerInfo info;
     snceResult result = SNCE_OK;
-    PRUint32 next = 1;
+    PRUint32 next = 0;
 
     while (result == SNCE_OK &&
            snceServer_Next(region, next, &info) == SNCE_OK) {

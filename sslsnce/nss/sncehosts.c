@@ -60,9 +60,19 @@ snceResult
 ssl_AddServerCache(snceRegion *region, const char *name,
                    snceCacheOptions *options, snceServerId *id)
 {
-    options->closed = !snceCache_IsOpen(snceRegion_DefaultCache(region));
-    return snceServer_Add(region, (const PRUint8 *)name, strlen(name), options,
-                          id);
+    const snceCache defaultCache = snceRegion_DefaultCache(region);
+    snceResult result;
+
+    options->closed = !snceCache_IsOpen(defaultCache);
+    result = snceServer_Add(region, (const PRUint8 *)name, strlen(name),
+                            options, id);
+    if (result == SNCE_OK && !options->closed &&
+        !snceCache_IsOpen(defaultCache)) {
+        /* Another process closed all that were there, perhaps not this one. */
+        options->closed = true;
+        result = snceCache_Configure(snceRegion_Cache(region, *id), options);
+    }
+    return result;
 }
 
 snceResult

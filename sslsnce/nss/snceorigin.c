@@ -187,7 +187,22 @@ ssl_IsOfServerOrigin(const sslSocket *ss, const sslSessionID *sid)
 PRBool
 ssl_TakesTickets(const sslSocket *ss)
 {
-    return ss->sec.origin.cache.number != ORIGIN_NOWHERE;
+    sslServerCacheId cache = ss->sec.origin.cache;
+    snceRegion *region;
+    PRUint32 pass;
+    PRBool open;
+
+    if (cache.number == ORIGIN_NOWHERE) {
+        return PR_FALSE;
+    }
+    region = snceGate_Enter(&pass);
+    if (!region) {
+        return cache.number == 0; /* the default cache's need none */
+    }
+    /* It may have been removed since the ClientHello came. */
+    open = snceCache_IsOpen(ssl_ServerCache(region, cache));
+    snceGate_Leave(pass);
+    return open;
 }
 
 SECStatus

@@ -190,6 +190,20 @@ TEST_P(TicketTest, RemovingACacheEndsItsTicketsOnTheSocketsBoundToIt) {
   EXPECT_TRUE(Connect(options_, "b.example")->resumed());
 }
 
+TEST_P(TicketTest, AnOpenConnectionOfARemovedCacheIssuesNoMore) {
+  if (options_.version != SSL_LIBRARY_VERSION_TLS_1_3) return;
+  ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", nullptr));
+  std::unique_ptr<Connection> connection = Connect(options_, "b.example");
+  EXPECT_EQ(SECSuccess,
+            SSL_SendSessionTicket(connection->server(), nullptr, 0));
+  ASSERT_EQ(SECSuccess, SSL_RemoveServerCache("b.example"));
+  PR_SetError(0, 0);
+  EXPECT_EQ(SECFailure,
+            SSL_SendSessionTicket(connection->server(), nullptr, 0));
+  EXPECT_EQ(SSL_ERROR_FEATURE_DISABLED, PR_GetError());
+  EXPECT_TRUE(connection->Talk());
+}
+
 TEST_P(TicketTest, BoundToARemovedCacheIdsAreFullHandshakes) {
   ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", nullptr));
   LoneSocket model(true);
