@@ -15,8 +15,9 @@ SEC_BEGIN_PROTOS
  * a byte that is no printable ASCII is written as '?'.
  *
  * Any thread, any time, in a forked child too: it takes no lock, allocates
- * nothing, and never waits for a reader. A message that finds no room, or no
- * syslog daemon, is lost there. It keeps errno and NSPR's error, and the process
+ * nothing, and does not wait for a reader, unless another process fills a pipe that
+ * both have for stderr in the moment between the look for room and the write. A
+ * message that finds no room, or no syslog daemon, is lost there. It keeps errno and NSPR's error, and the process
  * gets no SIGPIPE from it. */
 void ssl_Log(const char *text);
 
