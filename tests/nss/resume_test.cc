@@ -29,6 +29,15 @@ void Require(PRFileDesc* server, PRInt32 when = SSL_REQUIRE_ALWAYS) {
   SSL_OptionSet(server, SSL_REQUIRE_CERTIFICATE, when);
 }
 
+void Configure(PRFileDesc* server, const char* nickname, bool tickets) {
+  const Identity identity = FindIdentity(nickname);
+  EXPECT_EQ(SECSuccess, SSL_ConfigServerCert(server, identity.cert,
+                                             identity.key, nullptr, 0));
+  CERT_DestroyCertificate(identity.cert);
+  SECKEY_DestroyPrivateKey(identity.key);
+  SSL_OptionSet(server, SSL_ENABLE_SESSION_TICKETS, tickets);
+}
+
 class ResumeTest : public NssTest, public ::testing::WithParamInterface<By> {
  protected:
   void SetUp() override {
@@ -105,12 +114,7 @@ TEST_P(ResumeTest, ARequirementOfTheCallbackIsMetByNoSessionWithoutOne) {
 
 TEST_P(ResumeTest, SoIsOneOfAModelThatTheCallbackTakes) {
   LoneSocket model(true);
-  const Identity identity = FindIdentity("rsa");
-  ASSERT_EQ(SECSuccess, SSL_ConfigServerCert(model.fd(), identity.cert,
-                                             identity.key, nullptr, 0));
-  CERT_DestroyCertificate(identity.cert);
-  SECKEY_DestroyPrivateKey(identity.key);
-  SSL_OptionSet(model.fd(), SSL_ENABLE_SESSION_TICKETS, plain_.tickets);
+  Configure(model.fd(), "rsa", plain_.tickets);
   SSL_AuthCertificateHook(
       model.fd(), [](void*, PRFileDesc*, PRBool, PRBool) { return SECSuccess; },
       nullptr);
@@ -126,15 +130,6 @@ TEST_P(ResumeTest, SoIsOneOfAModelThatTheCallbackTakes) {
   EXPECT_FALSE(Resumes(requires_one));
   EXPECT_TRUE(Resumes(requires_one));
   EXPECT_FALSE(certificate_.empty());
-}
-
-void Configure(PRFileDesc* server, const char* nickname, bool tickets) {
-  const Identity identity = FindIdentity(nickname);
-  EXPECT_EQ(SECSuccess, SSL_ConfigServerCert(server, identity.cert,
-                                             identity.key, nullptr, 0));
-  CERT_DestroyCertificate(identity.cert);
-  SECKEY_DestroyPrivateKey(identity.key);
-  SSL_OptionSet(server, SSL_ENABLE_SESSION_TICKETS, tickets);
 }
 
 // Before TLS 1.3 the session's cipher suite is of the certificate that is gone.

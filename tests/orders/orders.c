@@ -259,7 +259,8 @@ CountDescriptors(void)
         if (len > 0) {
             target[len] = '\0';
             /* Ours, or stock's files in /tmp and pipes of locks. */
-            count += strstr(target, "sslsnce") || strstr(target, ".sslsvr") ||
+            count += strstr(target, "memfd:sslsnce") ||
+                     strstr(target, ".sslsvr") ||
                      strncmp(target, "pipe:", 5) == 0;
         }
     }
@@ -277,7 +278,7 @@ CountMappings(void)
     int count = 0;
 
     while (maps && fgets(line, sizeof line, maps)) {
-        count += strstr(line, "sslsnce") || strstr(line, ".sslsvr");
+        count += strstr(line, "memfd:sslsnce") || strstr(line, ".sslsvr");
     }
     if (maps) {
         fclose(maps);
