@@ -139,7 +139,8 @@ struct World {
       for (uint32_t key = 0; key < kKeys; key += 1 + server % 2)
         EXPECT(sessions()
                        .Of(server, key, key)
-                       .Insert(snceRegion_Cache(region, {server, 1}),
+                       .Insert(snceRegion_Cache(region,
+                                                {server, 1, region->identity}),
                                At(kStart)) == SNCE_OK,
                "session %d of %d", int(key), int(server));
     uint8_t buf[SNCE_KEY_VALUE_MAX];
@@ -152,11 +153,12 @@ struct World {
     const snceCacheOptions larger = OptionsNth(23);
     if (state == 1)
       sandbox.DieAt("move-copied", 4, [&] {
-        snceCache_Configure(snceRegion_Cache(region, {1, 1}), &larger);
+        snceCache_Configure(snceRegion_Cache(region, {1, 1, region->identity}),
+                            &larger);
       });
     if (state == 2)
       sandbox.DieAt("remove-published", 1, [&] {
-        snceServer_Remove(region, {1, 1});
+        snceServer_Remove(region, {1, 1, region->identity});
       });
     if (state == 3)
       sandbox.DieAt("add-entered", 1, [&] {
