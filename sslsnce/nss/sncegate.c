@@ -43,8 +43,6 @@ static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
  * the turn. */
 static int turnCancel;
 
-static pthread_once_t forkOnce = PTHREAD_ONCE_INIT;
-
 /* In a new child, which has one thread. The others that were inside are its
  * parent's; the one that forked was not, because nothing that a visitor calls
  * forks. So may be the turn: whoever had it is not here to give it back. He had
@@ -65,7 +63,10 @@ gate_InChild(void)
     turn = fresh;
 }
 
-static void
+/* When the library is loaded: a fork runs the handlers that were registered when it
+ * began, so at the first call a handler may be too late for a fork that began
+ * before it. */
+__attribute__((constructor)) static void
 gate_WatchForks(void)
 {
     /* Without memory for the handler, a child counts threads that it does not
@@ -154,7 +155,6 @@ snceGate_Lock(void)
     int cancel;
 
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    pthread_once(&forkOnce, gate_WatchForks);
     pthread_mutex_lock(&turn);
     turnCancel = cancel;
     /* relaxed: written with the turn only, which we have */

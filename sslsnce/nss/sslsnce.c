@@ -5,10 +5,11 @@
 /* sslsnce.c: the server session cache's calls of ssl.h. What they promise is
  * said in sslsnce/sslsnce.h; what a cache is, in sslsnce/snce.h. */
 
-#define _GNU_SOURCE /* secure_getenv */
+#define _GNU_SOURCE /* dladdr1, secure_getenv */
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -58,18 +59,27 @@ ssl_ClampTimeout(PRUint32 seconds, PRUint32 max)
  * Unloaded, it would leave its region mapped and its descriptor open with nobody
  * to close them, as often as it is loaded again; and NSPR and NSS keep pointers
  * into it, the texts of its errors and what NSS_Shutdown is to call, by which
- * the process would crash. A process that is its own libssl finds nothing to
- * keep. */
+ * the process would crash.
+ *
+ * A program that has libssl linked into itself has nothing to keep, and dlopen
+ * must not be asked: it would search the disk for a library of the program's
+ * name, and a child that is forked in the middle of that search crashes in its
+ * own. The name of a loaded library is found without a search. */
 static void
 ssl_StayLoaded(void)
 {
     static _Atomic PRBool done;
+    struct link_map *map = NULL;
     Dl_info self;
 
-    if (!done && dladdr(&maxLocks, &self) != 0 && self.dli_fname) {
-        (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-        done = PR_TRUE;
+    if (done) {
+        return;
     }
+    if (dladdr1(&maxLocks, &self, (void **)&map, RTLD_DL_LINKMAP) != 0 && map &&
+        map->l_name && map->l_name[0]) {
+        (void)dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    }
+    done = PR_TRUE;
 }
 
 /* Exports |region| to children by exec. The caller has the turn. */
