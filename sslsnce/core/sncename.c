@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "sncelife.h"
-#include "snceslot.h"
+#include "sncestep.h"
 
 /* The words that say what a name is: those that it takes, and if it fills them
  * one of zeros. No other name has the same, whatever its length. */

@@ -767,34 +767,3 @@ snceRegion_Discard(const snceRegion *region, uint64_t offset, uint64_t bytes)
             fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                       (off_t)offset, (off_t)bytes) == 0);
 }
-
-const char *
-snceResult_Text(snceResult result)
-{
-    static const char *const text[] = {
-        [SNCE_OK] = "success",
-        [SNCE_MISS] = "no such session",
-        [SNCE_EXISTS] = "that name is taken",
-        [SNCE_GONE] = "the virtual server was removed",
-        [SNCE_CLOSED] = "the cache is closed",
-        [SNCE_DROPPED] = "another writer was faster",
-        [SNCE_INVALID] = "an argument is out of range",
-        [SNCE_TOO_LARGE] = "it does not fit",
-        [SNCE_FULL] = "the table is full",
-        [SNCE_NO_MEMORY] = "out of memory or address space",
-        [SNCE_NO_DESCRIPTOR] = "out of file descriptors",
-        [SNCE_LIMIT] = "the limit on file size (RLIMIT_FSIZE) forbids it",
-        [SNCE_LOCK_LIMIT] =
-            "the limit on locked memory (RLIMIT_MEMLOCK) forbids it",
-        [SNCE_UNSUPPORTED] = "this kernel has no sealed memory files",
-        [SNCE_BAD_STRING] = "the inheritance string is not of its form",
-        [SNCE_BAD_DESCRIPTOR] = "the cache's file descriptor is not open",
-        [SNCE_FOREIGN] = "the cache is of another build or another server",
-        [SNCE_CORRUPT] = "the cache failed a check",
-        [SNCE_READ_ONLY] = "the cache was attached for reading",
-        [SNCE_BUSY] = "another process is changing the cache",
-    };
-
-    return (unsigned)result < sizeof(text) / sizeof(text[0]) ? text[result]
-                                                             : "unknown result";
-}

@@ -7,7 +7,7 @@
 
 #include "sncechange.h"
 #include "sncename.h"
-#include "snceslot.h"
+#include "sncestep.h"
 
 static uint64_t
 Load(const snceWord *word)

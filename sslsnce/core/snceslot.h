@@ -18,15 +18,7 @@
 #include "snceversion.h"
 #include "sncehash.h"
 #include "sncelayout.h"
-
-/* SNCE_STEP names a step at which tests may stop or kill the process; it is
- * nothing in a product's build. */
-#ifdef SNCE_STEPS
-void snceStep(const char *name);
-#define SNCE_STEP(name) snceStep(name)
-#else
-#define SNCE_STEP(name) ((void)0)
-#endif
+#include "sncestep.h"
 
 /* snceLot is what tells one life of a range of the heap, and the slots that lie
  * in it, from those that lay there before and will lie there after (rule 12).
