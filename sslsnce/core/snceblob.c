@@ -127,14 +127,12 @@ snceResult
 snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
             uint64_t range, uint64_t cells)
 {
-    uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;
-
     if (cells == 0 || cells > SNCE_CELLS_MAX ||
-        !snceRegion_At(region, offset, snceBlob_Bytes(cells))) {
+        !snceRegion_AtRange(region, range, snceBlob_Bytes(cells))) {
         return SNCE_CORRUPT;
     }
     out->region = region;
-    out->offset = offset;
+    out->offset = snceRange_Offset(range);
     out->cells = cells;
     out->range = range;
     out->server = id.number;
@@ -145,9 +143,8 @@ snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
 static void
 CountStored(const snceBlob *store, uint64_t n)
 {
-    unsigned side = (unsigned)(store->range >> SNCE_SERIAL_SHIFT) & 1;
-
-    snceCount_Add(store->region, store->server, SNCE_N_STORED + side, n);
+    snceCount_Add(store->region, store->server,
+                  SNCE_N_STORED + snceRange_Side(store->range), n);
 }
 
 /* ---- counts -------------------------------------------------------------- */

@@ -638,8 +638,8 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
         }
     }
     memset(out, 0, sizeof(*out));
-    out->entries = asked >> 32;
-    out->certificates = (uint32_t)asked;
+    out->entries = snceWord_High(asked);
+    out->certificates = snceWord_Low(asked);
     memcpy(out->timeoutSec, view.timeoutSec, sizeof(out->timeoutSec));
     out->clockSkewSec = snceView_ClockSkewSec(&view);
     out->matchAddress = view.matchAddress;

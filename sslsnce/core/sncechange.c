@@ -54,7 +54,7 @@ snceShape_Of(const snceCacheOptions *options)
     }
     shape.sets = snceTable_SetsFor(options->entries);
     shape.cells = cells;
-    shape.asked = options->entries << 32 | options->certificates;
+    shape.asked = snceWord_Pair(options->entries, options->certificates);
     return shape;
 }
 
@@ -139,8 +139,9 @@ snceChange_Furnish(snceRegion *region, uint32_t number, unsigned home,
     uint64_t range;
 
     /* A range's word comes after its size, so that it can be given back. */
-    Store(&words->shape, shape->sets << SNCE_SERIAL_SHIFT | shape->cells);
-    Store(&entry->pages[home], TablePages(shape) << 32 | StorePages(shape));
+    Store(&words->shape, snceWord_Pair(shape->sets, shape->cells));
+    Store(&entry->pages[home],
+          snceWord_Pair(TablePages(shape), StorePages(shape)));
     Store(&entry->asked[home], shape->asked);
     range = snceHeap_Take(region, TablePages(shape), Load(&other->table));
     if (!range) {
@@ -175,11 +176,11 @@ snceChange_Vacate(const snceRegion *region, uint32_t number, unsigned home)
 
     /* Emptied first, then out of the directory: a death in between does it
      * twice, which is harmless as long as nobody else got the range. */
-    snceHeap_Drop(region, Load(&words->table), pages >> 32);
+    snceHeap_Drop(region, Load(&words->table), snceWord_High(pages));
     SNCE_STEP("vacate-home");
     Store(&words->table, 0);
     if (store != Load(&entry->home[!home].store)) {
-        snceHeap_Drop(region, store, (uint32_t)pages);
+        snceHeap_Drop(region, store, snceWord_Low(pages));
     }
     Store(&words->store, 0);
 }

@@ -16,7 +16,7 @@ Load(const snceWord *word)
 static bool
 StepOver(uint64_t word, uint64_t length, uint64_t pages, uint64_t *page)
 {
-    uint64_t begin = word & SNCE_PAGE_MASK;
+    uint64_t begin = snceRange_Page(word);
 
     if (word == 0 || begin >= *page + pages || begin + length <= *page) {
         return false;
@@ -47,10 +47,10 @@ Pass(const snceRegion *region, uint64_t pages, uint64_t *page, uint64_t *next)
                                   Load(&entry->home[home].store) };
             uint64_t both = words[0] | words[1] ? Load(&entry->pages[home]) : 0;
 
-            stepped |= StepOver(words[0], both >> 32, pages, page);
-            stepped |= StepOver(words[1], (uint32_t)both, pages, page);
+            stepped |= StepOver(words[0], snceWord_High(both), pages, page);
+            stepped |= StepOver(words[1], snceWord_Low(both), pages, page);
             for (unsigned j = 0; next && j < 2; j++) {
-                uint64_t begin = words[j] & SNCE_PAGE_MASK;
+                uint64_t begin = snceRange_Page(words[j]);
 
                 if (begin > *page && begin < *next) {
                     *next = begin;
@@ -89,7 +89,7 @@ NextSerial(snceHeader *header, uint64_t unlike)
 {
     uint64_t serial = Load(&header->serial) + 1;
 
-    if (unlike && (serial & 1) == (unlike >> SNCE_SERIAL_SHIFT & 1)) {
+    if (unlike && (serial & 1) == snceRange_Side(unlike)) {
         serial++;
     }
     serial = (uint32_t)serial ? serial : serial + 2; /* 0 and no page: none */
@@ -124,16 +124,15 @@ snceHeap_Take(snceRegion *region, uint64_t pages, uint64_t unlike)
     }
     atomic_store_explicit(&header->heap, (page + pages) * SNCE_PAGE,
                           memory_order_relaxed);
-    return NextSerial(header, unlike) << SNCE_SERIAL_SHIFT | page;
+    return snceRange_Of(NextSerial(header, unlike), page);
 }
 
 void
 snceHeap_Drop(const snceRegion *region, uint64_t range, uint64_t pages)
 {
-    uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;
-
-    if (range && snceRegion_At(region, offset, pages * SNCE_PAGE)) {
-        (void)snceRegion_Discard(region, offset, pages * SNCE_PAGE);
+    if (range && snceRegion_AtRange(region, range, pages * SNCE_PAGE)) {
+        (void)snceRegion_Discard(region, snceRange_Offset(range),
+                                 pages * SNCE_PAGE);
     }
 }
 

@@ -124,10 +124,8 @@ RoomFor(const snceView *view)
 {
     const snceServerWords *entry =
         snceRegion_Server(view->region, view->id.number);
-    uint64_t entries =
-        atomic_load_explicit(&entry->asked[snceLife_Home(view->life)],
-                             memory_order_relaxed) >>
-        32;
+    uint64_t entries = snceWord_High(atomic_load_explicit(
+        &entry->asked[snceLife_Home(view->life)], memory_order_relaxed));
     uint64_t words[SNCE_ENTRY_WORDS], copy[SNCE_ENTRY_WORDS];
     snceWalk walk;
     snceSpot spot, other;
@@ -277,8 +275,8 @@ Reshape(const snceView *view, snceRegion *region,
     uint64_t asked =
         atomic_load_explicit(&entry->asked[home], memory_order_relaxed);
     snceShape shape = snceShape_Of(options);
-    const snceCacheOptions before = { .entries = asked >> 32,
-                                      .certificates = (uint32_t)asked };
+    const snceCacheOptions before = { .entries = snceWord_High(asked),
+                                      .certificates = snceWord_Low(asked) };
     uint64_t cellsBefore = snceShape_Of(&before).cells;
     snceResult result;
 

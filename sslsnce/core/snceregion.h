@@ -14,6 +14,7 @@
 
 #include "sncehash.h"
 #include "sncelayout.h"
+#include "sncerange.h"
 
 struct snceRegionStr {
     uint8_t *base;
@@ -43,6 +44,13 @@ snceRegion_At(const snceRegion *region, uint64_t offset, uint64_t bytes)
         return NULL;
     }
     return region->base + offset;
+}
+
+/* snceRegion_AtRange is snceRegion_At for the range that the word |range| names. */
+static inline void *
+snceRegion_AtRange(const snceRegion *region, uint64_t range, uint64_t bytes)
+{
+    return snceRegion_At(region, snceRange_Offset(range), bytes);
 }
 
 static inline snceHeader *

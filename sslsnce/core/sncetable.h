@@ -123,12 +123,10 @@ static inline snceResult
 snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
              uint64_t range, uint64_t setCount)
 {
-    uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;
-
     if (setCount < 2 || setCount > SNCE_SETS_MAX) {
         return SNCE_CORRUPT;
     }
-    out->sets = snceRegion_At(region, offset, snceTable_Bytes(setCount));
+    out->sets = snceRegion_AtRange(region, range, snceTable_Bytes(setCount));
     if (!out->sets) {
         return SNCE_CORRUPT;
     }

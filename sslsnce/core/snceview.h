@@ -79,9 +79,9 @@ snceHome_Open(snceHome *out, const snceView *view, const snceHomeSeen *seen)
 {
     out->id = view->id;
     out->store = seen->store;
-    out->cells = seen->shape & SNCE_PAGE_MASK;
+    out->cells = snceWord_Low(seen->shape);
     return snceTable_At(&out->table, view->region, view->id, seen->table,
-                        seen->shape >> SNCE_SERIAL_SHIFT);
+                        snceWord_High(seen->shape));
 }
 
 /* snceView_OpenAny is snceView_Open for a server that may be closed, or moving or
@@ -167,20 +167,6 @@ snceView_Rule(const snceView *view, snceTime now)
     snceRule rule = { now, { view->timeoutSec[0], view->timeoutSec[1] }, 0 };
 
     return rule;
-}
-
-/* snceRange_Offset returns where the range that |word| names begins. */
-static inline uint64_t
-snceRange_Offset(uint64_t word)
-{
-    return (word & SNCE_PAGE_MASK) * SNCE_PAGE;
-}
-
-/* snceRange_Side returns the side that its figures are kept under. */
-static inline unsigned
-snceRange_Side(uint64_t word)
-{
-    return (unsigned)(word >> SNCE_SERIAL_SHIFT) & 1;
 }
 
 /* snceHome_Store opens the store. Returns SNCE_OK or SNCE_CORRUPT. */

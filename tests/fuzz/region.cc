@@ -300,8 +300,9 @@ class Input {
         if (at >= SNCE_AT_NAMES && at < SNCE_AT_COUNTERS)
           return sandbox_->Store(at, (was & ~SNCE_HINT_NUMBER) |
                                          (record.value & SNCE_HINT_NUMBER));
-        return sandbox_->Store(at, (record.value & 0xff) << SNCE_SERIAL_SHIFT |
-                                       targets.HeapPage(record.value >> 8));
+        return sandbox_->Store(
+            at, snceRange_Of(record.value & 0xff,
+                             targets.HeapPage(record.value >> 8)));
       case kOnes:
         return sandbox_->Store(at, ~UINT64_C(0));
       case kFlip:
