@@ -196,11 +196,8 @@ snceChange_Bury(const snceRegion *region, uint32_t number)
     SNCE_STEP("remove-forgotten");
     snceChange_Vacate(region, number, 0);
     snceChange_Vacate(region, number, 1);
-    (void)snceRegion_Discard(
-        region,
-        (uint64_t)((uint8_t *)snceRegion_Counters(region, number) -
-                   region->base),
-        sizeof(snceCounters));
+    (void)snceRegion_Discard(region, snceRegion_CountersOffset(number),
+                             sizeof(snceCounters));
     SNCE_STEP("remove-emptied");
     snceChange_Commit(entry, snceLife_Next(Load(&entry->life), SNCE_LIFE_FREE,
                                            SNCE_LIFE_STATE_MASK));

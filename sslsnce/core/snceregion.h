@@ -33,6 +33,22 @@ struct snceRegionStr {
     int turnCancel; /* that thread's cancellation state before it had the turn */
 };
 
+/* ---- the ways to the memory ----------------------------------------------
+ *
+ * Nothing else makes an address of an offset, but for the calls in snceregion.c
+ * that map, lock and discard memory. Nothing makes an offset of an address: the
+ * difference of two addresses is taken within one range only. */
+
+/* snceRegion_Within returns where the |bytes| bytes at |offset| lie. The caller
+ * knows that they are in the region: they are one of its fixed parts, or lie in a
+ * range that snceRegion_At bounded. */
+static inline void *
+snceRegion_Within(const snceRegion *region, uint64_t offset, uint64_t bytes)
+{
+    (void)bytes; /* all of the region is mapped in one piece */
+    return region->base + offset;
+}
+
 /* snceRegion_At returns where |bytes| bytes at |offset| lie, or NULL if they
  * do not all lie in the heap, on a page's beginning. The only way from an
  * offset read in shared memory to an address (rule 1). */
@@ -43,7 +59,7 @@ snceRegion_At(const snceRegion *region, uint64_t offset, uint64_t bytes)
         offset > region->bytes || bytes > region->bytes - offset) {
         return NULL;
     }
-    return region->base + offset;
+    return snceRegion_Within(region, offset, bytes);
 }
 
 /* snceRegion_AtRange is snceRegion_At for the range that the word |range| names. */
@@ -53,35 +69,48 @@ snceRegion_AtRange(const snceRegion *region, uint64_t range, uint64_t bytes)
     return snceRegion_At(region, snceRange_Offset(range), bytes);
 }
 
+/* snceRegion_Header and what follows it return the fixed parts of the region.
+ * |server| is below SNCE_SERVERS. */
 static inline snceHeader *
 snceRegion_Header(const snceRegion *region)
 {
-    return (snceHeader *)region->base;
+    return (snceHeader *)snceRegion_Within(region, 0, sizeof(snceHeader));
 }
 
-/* |server| is below SNCE_SERVERS, here and in snceRegion_Counters. */
 static inline snceServerWords *
 snceRegion_Server(const snceRegion *region, uint32_t server)
 {
-    return (snceServerWords *)(region->base + SNCE_AT_DIRECTORY) + server;
+    return (snceServerWords *)snceRegion_Within(
+        region, SNCE_AT_DIRECTORY + server * sizeof(snceServerWords),
+        sizeof(snceServerWords));
 }
 
 static inline snceNames *
 snceRegion_Names(const snceRegion *region)
 {
-    return (snceNames *)(region->base + SNCE_AT_NAMES);
+    return (snceNames *)snceRegion_Within(region, SNCE_AT_NAMES,
+                                          sizeof(snceNames));
+}
+
+/* snceRegion_CountersOffset returns where a server's counters are. */
+static inline uint64_t
+snceRegion_CountersOffset(uint32_t server)
+{
+    return SNCE_AT_COUNTERS + server * sizeof(snceCounters);
 }
 
 static inline snceCounters *
 snceRegion_Counters(const snceRegion *region, uint32_t server)
 {
-    return (snceCounters *)(region->base + SNCE_AT_COUNTERS) + server;
+    return (snceCounters *)snceRegion_Within(
+        region, snceRegion_CountersOffset(server), sizeof(snceCounters));
 }
 
 static inline snceKeyRecords *
 snceRegion_Keys(const snceRegion *region)
 {
-    return (snceKeyRecords *)(region->base + SNCE_AT_KEYS);
+    return (snceKeyRecords *)snceRegion_Within(region, SNCE_AT_KEYS,
+                                               sizeof(snceKeyRecords));
 }
 
 /* snceRegion_Id returns the id of one of the region's virtual servers. */

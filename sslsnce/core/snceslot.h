@@ -193,7 +193,8 @@ snceSlot_Forget(snceWord *version, snceVersion seen)
     }
 }
 
-/* snceSlot_Tweak is what a slot's checksum begins with. The generation and the
+/* snceSlot_Tweak is what a slot's checksum begins with. |place| is where in its
+ * range the slot lies; the lot says which range that is. The generation and the
  * tag are part of it, the state and the hints are not. */
 static inline uint64_t
 snceSlot_Tweak(const snceLot *lot, uint64_t place, snceVersion v)

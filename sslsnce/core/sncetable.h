@@ -16,7 +16,7 @@
 /* snceTable is this process's view of one table: a bounded place (rule 1). */
 typedef struct {
     const snceRegion *region;
-    snceSet *sets;
+    snceSet *sets;     /* mapped in one piece: snceTable_Set */
     uint64_t setCount; /* at least 2 */
     uint64_t range;    /* its word; names this life of the range */
     snceLot lot;
@@ -135,6 +135,22 @@ snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
     out->range = range;
     out->lot = snceLot_Of(range, id);
     return SNCE_OK;
+}
+
+/* snceTable_Set returns the |index|th set of a table, |index| below setCount. */
+static inline snceSet *
+snceTable_Set(const snceTable *table, uint64_t index)
+{
+    return &table->sets[index];
+}
+
+/* snceTable_PlaceOf returns where in its table's range a slot lies, for its
+ * checksum. */
+static inline uint64_t
+snceTable_PlaceOf(const snceTable *table, const snceSpot *spot)
+{
+    return (uint64_t)((uint8_t *)&spot->set->slot[spot->way] -
+                      (uint8_t *)table->sets);
 }
 
 /* snceTable_Find copies the entry for |probe| to |words|, where it was to

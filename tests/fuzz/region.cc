@@ -373,7 +373,8 @@ class Input {
     forged_ = true;
     sandbox_->Store(
         place + SNCE_W_SUM * 8,
-        snceSlot_Sum(&sandbox_->region()->hash, &lot, place,
+        snceSlot_Sum(&sandbox_->region()->hash, &lot,
+                     place - snceRange_Offset(slot.range),
                      sandbox_->Load(slot.set + slot.way * 8),
                      words + SNCE_W_SUM + 1, SNCE_W_SUMMED - (SNCE_W_SUM + 1)));
   }

@@ -14,7 +14,7 @@ static const snceHomeWords *Home(const snceRegion *region, uint32_t number) {
 }
 
 static void *AtRange(const snceRegion *region, uint64_t word) {
-  return region->base + snceRange_Offset(word);
+  return snceRegion_Within(region, snceRange_Offset(word), SNCE_PAGE);
 }
 
 static snceSet *SetOf(const snceRegion *region, uint32_t number,
