@@ -10,8 +10,6 @@
 #ifndef SNCEREGION_H
 #define SNCEREGION_H
 
-#include <sys/types.h>
-
 #include "sncehash.h"
 #include "sncelayout.h"
 #include "sncerange.h"
@@ -21,10 +19,10 @@ struct snceRegionStr {
     uint64_t bytes;
     snceHash hash;
     snceAccess access;
-    bool locked;  /* in memory, in this process */
-    int fd;       /* owned; -1 once it was found closed */
-    dev_t device; /* what fd must still be */
-    ino_t inode;
+    bool locked;     /* in memory, in this process */
+    int fd;          /* owned; -1 once it was found closed */
+    uint64_t device; /* what fd must still be */
+    uint64_t inode;
     const uint64_t *ticks;  /* a test's clock, read in place of the machine's
                             * (sncepatience.h); else NULL. Not owned */
     uint64_t identity;      /* snceServerId.region of its servers */
@@ -113,14 +111,38 @@ snceRegion_Keys(const snceRegion *region)
                                                sizeof(snceKeyRecords));
 }
 
-/* snceRegion_Id returns the id of one of the region's virtual servers. */
-static inline snceServerId
-snceRegion_Id(const snceRegion *region, uint32_t number, uint32_t generation)
-{
-    const snceServerId id = { number, generation, region->identity };
+/* ---- the file and its mapping -------------------------------------------- */
 
-    return id;
-}
+/* snceRegion_SizeIsAllowed tells whether this process may make a file of that
+ * size. */
+bool snceRegion_SizeIsAllowed(uint64_t bytes);
+
+/* snceRegion_Make makes a memory file of |bytes| zeros and maps it, for
+ * administration. There is no header in it yet. Returns SNCE_OK (the caller owns
+ * |*out|), SNCE_NO_DESCRIPTOR, SNCE_LIMIT, SNCE_UNSUPPORTED or SNCE_NO_MEMORY. */
+snceResult snceRegion_Make(snceRegion **out, uint64_t bytes, bool inheritable);
+
+/* snceRegion_CheckFile tells whether |fd| may be a region's file, and writes its
+ * size. Returns SNCE_OK, SNCE_BAD_DESCRIPTOR or SNCE_FOREIGN. */
+snceResult snceRegion_CheckFile(int fd, uint64_t *bytes);
+
+/* snceRegion_Map maps the file behind |fd|, which has |bytes| bytes, and takes
+ * the descriptor over on SNCE_OK only. What is in it is not believed yet. Returns
+ * SNCE_OK, SNCE_NO_MEMORY or SNCE_BAD_DESCRIPTOR. */
+snceResult snceRegion_Map(snceRegion **out, int fd, uint64_t bytes,
+                          snceAccess access);
+
+/* snceRegion_LockMemory locks the region's memory, each page when it is touched.
+ * Returns SNCE_OK, SNCE_UNSUPPORTED or SNCE_LOCK_LIMIT. */
+snceResult snceRegion_LockMemory(const snceRegion *region);
+
+/* snceRegion_Discharge unmaps the region, closes its descriptor unless that is
+ * -1, and frees |region|. */
+void snceRegion_Discharge(snceRegion *region);
+
+/* snceRegion_IsFile tells whether |fd| is open on the region's file. One system
+ * call. */
+bool snceRegion_IsFile(const snceRegion *region, int fd);
 
 /* snceRegion_CheckDescriptor tells whether the region's descriptor is still
  * open on the region's file. One system call. */
@@ -137,5 +159,9 @@ uint64_t snceRegion_NextHole(const snceRegion *region, uint64_t offset);
  * reads as zeros. False if the system would not. */
 bool snceRegion_Discard(const snceRegion *region, uint64_t offset,
                         uint64_t bytes);
+
+/* snceRegion_DiscardAll is the same for all of the region. Nobody uses it any
+ * more. */
+void snceRegion_DiscardAll(const snceRegion *region);
 
 #endif /* SNCEREGION_H */

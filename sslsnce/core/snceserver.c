@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* The directory of virtual servers: what snce.h promises of snceServer. */
+/* The directory of virtual servers: what snce.h promises of snceServer, and of the
+ * handles of their caches. */
 #include <string.h>
 
 #include "sncechange.h"
@@ -14,6 +15,42 @@ Load(const snceWord *word)
 {
     /* Relaxed: only the holder of the turn writes these. */
     return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+/* ---- handles ------------------------------------------------------------- */
+
+static snceServerId
+IdOf(const snceRegion *region, uint32_t number, uint32_t generation)
+{
+    const snceServerId id = { number, generation, region->identity };
+
+    return id;
+}
+
+snceCache
+snceRegion_Cache(snceRegion *region, snceServerId id)
+{
+    /* No server has the number of a foreign id's handle. */
+    const snceCache cache = { region,
+                              { id.region == region->identity ? id.number
+                                                              : UINT32_MAX,
+                                id.generation } };
+
+    return cache;
+}
+
+snceCache
+snceRegion_DefaultCache(snceRegion *region)
+{
+    const snceCache cache = { region, { 0, SNCE_DEFAULT_GENERATION } };
+
+    return cache;
+}
+
+snceServerId
+snceCache_Id(snceCache cache)
+{
+    return IdOf(cache.region, cache.id.number, cache.id.generation);
 }
 
 /* ---- changing ------------------------------------------------------------ */
@@ -70,7 +107,7 @@ Add(snceRegion *region, const snceName *name, const snceCacheOptions *options,
     SNCE_STEP("add-entered");
     snceChange_Commit(entry, life);
     SNCE_STEP("add-published");
-    *id = snceRegion_Id(region, number, snceLife_Generation(life));
+    *id = IdOf(region, number, snceLife_Generation(life));
     return SNCE_OK;
 }
 
@@ -103,7 +140,7 @@ snceServer_Add(snceRegion *region, const uint8_t *name, size_t nameLen,
         return result;
     }
     if (snceName_Find(region, &folded, &life, &number)) {
-        *id = snceRegion_Id(region, number, snceLife_Generation(life));
+        *id = IdOf(region, number, snceLife_Generation(life));
         result = SNCE_EXISTS;
     } else {
         result = Add(region, &folded, options, id);
@@ -159,7 +196,7 @@ snceServer_Find(const snceRegion *region, const uint8_t *name, size_t nameLen,
         !snceName_Find(region, &folded, &life, &number)) {
         return SNCE_MISS;
     }
-    *id = snceRegion_Id(region, number, snceLife_Generation(life));
+    *id = IdOf(region, number, snceLife_Generation(life));
     return SNCE_OK;
 }
 
@@ -173,14 +210,14 @@ ChooseBy(const snceRegion *region, const snceName *name, snceServerId *id)
         (life & SNCE_LIFE_UNLISTED)) {
         return false;
     }
-    *id = snceRegion_Id(region, number, snceLife_Generation(life));
+    *id = IdOf(region, number, snceLife_Generation(life));
     return true;
 }
 
 snceServerId
 snceServer_Choose(const snceRegion *region, const uint8_t *name, size_t nameLen)
 {
-    snceServerId id = snceRegion_Id(region, 0, SNCE_DEFAULT_GENERATION);
+    snceServerId id = IdOf(region, 0, SNCE_DEFAULT_GENERATION);
     snceName folded, wildcard;
 
     if (snceName_Fold(&folded, name, nameLen) &&
@@ -205,7 +242,7 @@ snceServer_Next(const snceRegion *region, uint32_t number, snceServerInfo *out)
         if (snceLife_State(life) != SNCE_LIFE_LIVE) {
             continue;
         }
-        out->id = snceRegion_Id(region, number, snceLife_Generation(life));
+        out->id = IdOf(region, number, snceLife_Generation(life));
         out->nameLen =
             (size_t)atomic_load_explicit(&entry->nameLen, memory_order_acquire);
         for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {

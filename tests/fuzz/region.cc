@@ -349,7 +349,7 @@ class Input {
     }
   }
 
-  // As in snceregion.c.
+  // As in snceheader.c.
   void ForgeHeader() {
     const uint64_t fields[] = {sandbox_->Load(offsetof(snceHeader, signature)),
                                sandbox_->Load(offsetof(snceHeader, bytes)),
