@@ -6,9 +6,10 @@
  * and snceRegion_LeastBytes. */
 #include "snceattach.h"
 #include "sncecancel.h"
-#include "sncechange.h"
+#include "sncedirectory.h"
 #include "snceheader.h"
-#include "sncelife.h"
+#include "snceoptions.h"
+#include "snceshape.h"
 
 static snceResult
 Create(snceRegion **out, const snceCacheOptions *options, uint64_t bytes,
@@ -28,13 +29,13 @@ Create(snceRegion **out, const snceCacheOptions *options, uint64_t bytes,
     snceHash_Init(&region->hash, snceRegion_Header(region)->seed);
 
     shape = snceShape_Of(options);
-    result = snceChange_Furnish(region, 0, 0, &shape);
+    result = snceShape_Furnish(region, 0, 0, &shape);
     if (result != SNCE_OK) {
         goto loser;
     }
-    snceChange_Retime(snceRegion_Server(region, 0), options);
-    snceChange_Commit(snceRegion_Server(region, 0),
-                      snceLife_Born(0, snceChange_Flags(options)));
+    snceOptions_Retime(snceRegion_Server(region, 0), options);
+    snceDirectory_Commit(snceRegion_Server(region, 0),
+                         snceLife_Born(0, snceOptions_Flags(options)));
     if (options->lock) {
         result = snceRegion_LockMemory(region);
         if (result != SNCE_OK) {
@@ -57,7 +58,7 @@ snceRegion_LeastBytes(const snceCacheOptions *options)
 {
     snceShape shape;
 
-    if (snceChange_CheckOptions(options) != SNCE_OK) {
+    if (snceOptions_Check(options) != SNCE_OK) {
         return 0;
     }
     shape = snceShape_Of(options);
@@ -69,7 +70,7 @@ CreateFitting(snceRegion **out, const snceCacheOptions *options,
               bool inheritable)
 {
     uint64_t least, room;
-    snceResult result = snceChange_CheckOptions(options);
+    snceResult result = snceOptions_Check(options);
 
     if (result != SNCE_OK) {
         return result;

@@ -4,12 +4,7 @@
 
 #include "snceheap.h"
 
-static uint64_t
-Load(const snceWord *word)
-{
-    /* Relaxed: only the holder of the turn writes these. */
-    return atomic_load_explicit(word, memory_order_relaxed);
-}
+#include "sncedirectory.h"
 
 /* Moves |*page| behind the range |word| if that overlaps the |pages| pages from
  * there. All numbers have 32 bits, so nothing overflows. */
@@ -43,9 +38,12 @@ Pass(const snceRegion *region, uint64_t pages, uint64_t *page, uint64_t *next)
         const snceServerWords *entry = snceRegion_Server(region, i);
 
         for (unsigned home = 0; home < 2; home++) {
-            uint64_t words[2] = { Load(&entry->home[home].table),
-                                  Load(&entry->home[home].store) };
-            uint64_t both = words[0] | words[1] ? Load(&entry->pages[home]) : 0;
+            uint64_t words[2] = { snceDirectory_Load(&entry->home[home].table),
+                                  snceDirectory_Load(
+                                      &entry->home[home].store) };
+            uint64_t both = words[0] | words[1]
+                                ? snceDirectory_Load(&entry->pages[home])
+                                : 0;
 
             stepped |= StepOver(words[0], snceWord_High(both), pages, page);
             stepped |= StepOver(words[1], snceWord_Low(both), pages, page);
@@ -87,7 +85,7 @@ FindGap(const snceRegion *region, uint64_t page, uint64_t pages)
 static uint64_t
 NextSerial(snceHeader *header, uint64_t unlike)
 {
-    uint64_t serial = Load(&header->serial) + 1;
+    uint64_t serial = snceDirectory_Load(&header->serial) + 1;
 
     if (unlike && (serial & 1) == snceRange_Side(unlike)) {
         serial++;
@@ -102,7 +100,7 @@ snceHeap_Take(snceRegion *region, uint64_t pages, uint64_t unlike)
 {
     const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
     snceHeader *header = snceRegion_Header(region);
-    uint64_t page = Load(&header->heap) / SNCE_PAGE;
+    uint64_t page = snceDirectory_Load(&header->heap) / SNCE_PAGE;
 
     if (pages == 0 || pages > region->bytes / SNCE_PAGE) {
         return 0;
@@ -146,7 +144,7 @@ snceHeap_Sweep(const snceRegion *region)
     const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
     const uint64_t end = region->bytes / SNCE_PAGE;
     snceHeader *header = snceRegion_Header(region);
-    uint64_t page = Load(&header->swept) / SNCE_PAGE;
+    uint64_t page = snceDirectory_Load(&header->swept) / SNCE_PAGE;
 
     page = page < first ? first : page;
     for (unsigned pass = 0; pass < SWEEP_PASSES; pass++) {

@@ -236,7 +236,7 @@ snceName_Find(const snceRegion *region, const snceName *name, uint64_t *life,
             continue;
         }
         entry = snceRegion_Server(region, *number);
-        /* Acquire: pairs with snceChange_Commit. */
+        /* Acquire: pairs with snceDirectory_Commit. */
         *life = atomic_load_explicit(&entry->life, memory_order_acquire);
         if (snceLife_State(*life) == SNCE_LIFE_LIVE &&
             IsNamed(entry, *life, name)) {

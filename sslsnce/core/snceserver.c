@@ -7,15 +7,11 @@
 #include <string.h>
 
 #include "sncechange.h"
+#include "sncedirectory.h"
 #include "sncename.h"
+#include "snceoptions.h"
+#include "snceshape.h"
 #include "sncestep.h"
-
-static uint64_t
-Load(const snceWord *word)
-{
-    /* Relaxed: only the holder of the turn writes these. */
-    return atomic_load_explicit(word, memory_order_relaxed);
-}
 
 /* ---- handles ------------------------------------------------------------- */
 
@@ -65,8 +61,8 @@ FindFree(const snceRegion *region)
     uint32_t number = 1;
 
     while (number < SNCE_SERVERS && number < used &&
-           snceLife_State(Load(&snceRegion_Server(region, number)->life)) !=
-               SNCE_LIFE_FREE) {
+           snceLife_State(snceDirectory_Load(
+               &snceRegion_Server(region, number)->life)) != SNCE_LIFE_FREE) {
         number++;
     }
     if (number >= SNCE_SERVERS) {
@@ -96,16 +92,17 @@ Add(snceRegion *region, const snceName *name, const snceCacheOptions *options,
     }
     snceChange_Mark(region, number);
     SNCE_STEP("add-began");
-    life = snceLife_Born(Load(&entry->life), snceChange_Flags(options));
-    result = snceChange_Furnish(region, number, 0, &shape);
+    life = snceLife_Born(snceDirectory_Load(&entry->life),
+                         snceOptions_Flags(options));
+    result = snceShape_Furnish(region, number, 0, &shape);
     if (result != SNCE_OK) {
         return result;
     }
-    snceChange_Retime(entry, options);
+    snceOptions_Retime(entry, options);
     SNCE_STEP("add-furnished");
     snceName_Enter(region, number, name);
     SNCE_STEP("add-entered");
-    snceChange_Commit(entry, life);
+    snceDirectory_Commit(entry, life);
     SNCE_STEP("add-published");
     *id = IdOf(region, number, snceLife_Generation(life));
     return SNCE_OK;
@@ -123,7 +120,7 @@ snceResult
 snceServer_Add(snceRegion *region, const uint8_t *name, size_t nameLen,
                const snceCacheOptions *options, snceServerId *id)
 {
-    snceResult result = snceChange_CheckOptions(options);
+    snceResult result = snceOptions_Check(options);
     uint32_t number;
     snceName folded;
     snceLife life;
@@ -167,12 +164,12 @@ snceServer_Remove(snceRegion *region, snceServerId id)
         return result;
     }
     entry = snceRegion_Server(region, id.number);
-    life = Load(&entry->life);
+    life = snceDirectory_Load(&entry->life);
     if (snceLife_Is(life, id.generation)) {
         snceChange_Mark(region, id.number);
         SNCE_STEP("remove-began");
-        snceChange_Commit(entry, snceLife_Next(life, SNCE_LIFE_LEAVING,
-                                               SNCE_LIFE_STATE_MASK));
+        snceDirectory_Commit(entry, snceLife_Next(life, SNCE_LIFE_LEAVING,
+                                                  SNCE_LIFE_STATE_MASK));
         SNCE_STEP("remove-published");
         snceChange_Bury(region, id.number);
     } else {
@@ -236,7 +233,7 @@ snceServer_Next(const snceRegion *region, uint32_t number, snceServerInfo *out)
         uint64_t name[sizeof(entry->name) / sizeof(entry->name[0])];
         snceLife life;
 
-        /* Acquire: pairs with snceChange_Commit, and with the stores in
+        /* Acquire: pairs with snceDirectory_Commit, and with the stores in
          * snceName_Enter, as in a search by name. */
         life = atomic_load_explicit(&entry->life, memory_order_acquire);
         if (snceLife_State(life) != SNCE_LIFE_LIVE) {

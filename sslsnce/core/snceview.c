@@ -28,7 +28,7 @@ snceView_OpenAny(snceView *out, const snceRegion *region, snceLocalId id)
 
         out->region = region;
         out->id = id;
-        /* Sequentially consistent: pairs with snceChange_Commit. Whoever sees
+        /* Sequentially consistent: pairs with snceDirectory_Commit. Whoever sees
          * a change sees all that was stored before it. */
         out->life = atomic_load_explicit(&entry->life, memory_order_seq_cst);
         if (!snceLife_Is(out->life, id.generation)) {

@@ -141,7 +141,7 @@ snceView_Moved(const snceView *view)
     const snceServerWords *entry =
         snceRegion_Server(view->region, view->id.number);
 
-    /* Sequentially consistent: pairs with snceChange_Commit. */
+    /* Sequentially consistent: pairs with snceDirectory_Commit. */
     return atomic_load_explicit(&entry->life, memory_order_seq_cst) !=
            view->life;
 }
