@@ -11,19 +11,8 @@
 #ifndef SNCEVIEW_H
 #define SNCEVIEW_H
 
-#include "snceblob.h"
-#include "snceregion.h"
+#include "sncehome.h"
 #include "sncelife.h"
-#include "sncetable.h"
-
-/* snceHome is where sessions lie: a table, and the store of the certificates
- * that its entries refer to. */
-typedef struct {
-    snceTable table;
-    snceLocalId id;
-    uint64_t store; /* range word, not bounded yet: snceHome_Store */
-    uint64_t cells;
-} snceHome;
 
 typedef struct {
     const snceRegion *region;
@@ -35,23 +24,6 @@ typedef struct {
     snceHome old; /* only while moving: look here first (rule 11) */
     snceHome now; /* takes inserts */
 } snceView;
-
-/* The words of a home, not bounded yet. */
-typedef struct {
-    uint64_t table;
-    uint64_t store;
-    uint64_t shape;
-} snceHomeSeen;
-
-/* Acquire: pairs with the release stores of what nobody lives in any more, so
- * that the life word loaded afterwards is then another. */
-static inline void
-snceHomeWords_Load(const snceHomeWords *home, snceHomeSeen *out)
-{
-    out->table = atomic_load_explicit(&home->table, memory_order_acquire);
-    out->store = atomic_load_explicit(&home->store, memory_order_acquire);
-    out->shape = atomic_load_explicit(&home->shape, memory_order_acquire);
-}
 
 /* What belongs to the life word that |view| has, if that is unchanged then. */
 static inline void
@@ -71,17 +43,6 @@ snceView_Unchanged(const snceView *view, const snceServerWords *entry)
 {
     return atomic_load_explicit(&entry->life, memory_order_relaxed) ==
            view->life;
-}
-
-/* Bounds what was seen of a home (rule 1). */
-SNCE_INLINE snceResult
-snceHome_Open(snceHome *out, const snceView *view, const snceHomeSeen *seen)
-{
-    out->id = view->id;
-    out->store = seen->store;
-    out->cells = snceWord_Low(seen->shape);
-    return snceTable_At(&out->table, view->region, view->id, seen->table,
-                        snceWord_High(seen->shape));
 }
 
 /* snceView_OpenAny is snceView_Open for a server that may be closed, or moving or
@@ -119,7 +80,7 @@ snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
     }
     snceView_Load(out, entry, &now);
     return snceView_Unchanged(out, entry) &&
-           snceHome_Open(&out->now, out, &now) == SNCE_OK;
+           snceHome_Open(&out->now, region, id, &now) == SNCE_OK;
 }
 
 /* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE or
@@ -168,32 +129,5 @@ snceView_Rule(const snceView *view, snceTime now)
 
     return rule;
 }
-
-/* snceHome_Store opens the store. Returns SNCE_OK or SNCE_CORRUPT. */
-snceResult snceHome_Store(snceBlob *out, const snceHome *home);
-
-/* snceHome_Retain counts one entry more with |ref|, which may be 0. False, and
- * nothing is counted, if that was evicted. */
-bool snceHome_Retain(const snceHome *home, snceBlobRef ref);
-
-/* snceHome_Release counts one entry less. */
-void snceHome_Release(const snceHome *home, snceBlobRef ref);
-
-/* snceHome_LiveFigure returns which figure counts the entries of a home. */
-static inline unsigned
-snceHome_LiveFigure(const snceHome *home)
-{
-    return SNCE_N_LIVE + snceRange_Side(home->table.range);
-}
-
-/* snceHome_Count counts |n| entries more, or with (uint64_t)-1 one less. */
-void snceHome_Count(const snceHome *home, uint64_t n);
-
-/* snceHome_Lose counts an entry less and releases its certificate. */
-void snceHome_Lose(const snceHome *home, snceBlobRef certificate);
-
-/* snceHome_Gone is a snceTable_Gone whose context is the home: an entry less,
- * and its certificate released. */
-void snceHome_Gone(void *home, const uint64_t *words);
 
 #endif /* SNCEVIEW_H */
