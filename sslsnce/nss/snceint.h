@@ -20,13 +20,13 @@
  *   snceparse.c   its lines
  *   sncevalue.c   its parameters and their values
  *   snceconfig.c  what it makes of the caches
- *   sncewish.c    what an application asks of a cache, as the core has it
  *   sncenotice.c  what is wrong with it, in words
  *   sncelog.c     a message to stderr and to syslog
  *   sncereport.c  the figures
  *   snceretry.c   when a token that failed is asked again
  *   sncegate.c    who is inside the region, so that Shutdown can wait for them
  *   sncestart.c   NSPR, before the first call
+ *   sncewish.c    what an application asks of a cache, as the core has it
  *   snceerror.c   a core result as an NSS error
  */
 #ifndef SSLSNCE_NSS_SNCEINT_H
