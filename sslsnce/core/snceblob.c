@@ -74,7 +74,7 @@ typedef struct {
     unsigned way;
     unsigned which; /* class of size */
     uint64_t index; /* in its class */
-    uint64_t place; /* of its words in the region, for the checksum */
+    uint64_t place; /* of its words in the store's range, for the checksum */
     snceWord *word;
     size_t dataBytes;
 } cell;
@@ -83,15 +83,18 @@ static void
 FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
 {
     const sizeClass *sized = &classes[which];
-    uint64_t set = store->offset + ClassOffset(which, store->cells) +
+    uint64_t set = ClassOffset(which, store->cells) +
                    index / SNCE_CELL_WAYS * SetBytes(sized);
+    uint64_t at;
 
-    out->set = (snceCellSet *)(store->region->base + set);
+    out->set =
+        snceRegion_Within(store->region, store->offset + set, SetBytes(sized));
     out->way = (unsigned)(index % SNCE_CELL_WAYS);
     out->which = which;
     out->index = index;
-    out->place = set + sizeof(snceCellSet) + out->way * CellBytes(sized);
-    out->word = (snceWord *)(store->region->base + out->place);
+    at = sizeof(snceCellSet) + out->way * CellBytes(sized);
+    out->place = set + at;
+    out->word = (snceWord *)((uint8_t *)out->set + at);
     out->dataBytes = sized->dataBytes;
 }
 
@@ -127,14 +130,12 @@ snceResult
 snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
             uint64_t range, uint64_t cells)
 {
-    uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;
-
     if (cells == 0 || cells > SNCE_CELLS_MAX ||
-        !snceRegion_At(region, offset, snceBlob_Bytes(cells))) {
+        !snceRegion_AtRange(region, range, snceBlob_Bytes(cells))) {
         return SNCE_CORRUPT;
     }
     out->region = region;
-    out->offset = offset;
+    out->offset = snceRange_Offset(range);
     out->cells = cells;
     out->range = range;
     out->server = id.number;
@@ -145,9 +146,8 @@ snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
 static void
 CountStored(const snceBlob *store, uint64_t n)
 {
-    unsigned side = (unsigned)(store->range >> SNCE_SERIAL_SHIFT) & 1;
-
-    snceCount_Add(store->region, store->server, SNCE_N_STORED + side, n);
+    snceCount_Add(store->region, store->server,
+                  SNCE_N_STORED + snceRange_Side(store->range), n);
 }
 
 /* ---- counts -------------------------------------------------------------- */

@@ -36,8 +36,8 @@ snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
         second -= table->setCount;
     }
     out->tag = snceVersion_Tag(hash);
-    out->set[0] = &table->sets[first];
-    out->set[1] = &table->sets[second];
+    out->set[0] = snceTable_Set(table, first);
+    out->set[1] = snceTable_Set(table, second);
     /* Of the bits that are neither the set nor the tag. */
     out->way[0] = (unsigned)((hash >> 24 & 0xff) * SNCE_WAYS >> 8);
     out->way[1] = (unsigned)((other >> 24 & 0xff) * SNCE_WAYS >> 8);
@@ -53,13 +53,6 @@ snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
 }
 
 /* snceTable_Sum is the checksum of |words| at |spot| under |v|. */
-static inline uint64_t
-snceTable_PlaceOf(const snceTable *table, const snceSpot *spot)
-{
-    return (uint64_t)((uint8_t *)&spot->set->slot[spot->way] -
-                      table->region->base);
-}
-
 static inline uint64_t
 snceTable_Sum(const snceTable *table, const snceSpot *spot, snceVersion v,
               const uint64_t words[SNCE_ENTRY_WORDS])

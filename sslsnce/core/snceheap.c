@@ -4,19 +4,14 @@
 
 #include "snceheap.h"
 
-static uint64_t
-Load(const snceWord *word)
-{
-    /* Relaxed: only the holder of the turn writes these. */
-    return atomic_load_explicit(word, memory_order_relaxed);
-}
+#include "sncedirectory.h"
 
 /* Moves |*page| behind the range |word| if that overlaps the |pages| pages from
  * there. All numbers have 32 bits, so nothing overflows. */
 static bool
 StepOver(uint64_t word, uint64_t length, uint64_t pages, uint64_t *page)
 {
-    uint64_t begin = word & SNCE_PAGE_MASK;
+    uint64_t begin = snceRange_Page(word);
 
     if (word == 0 || begin >= *page + pages || begin + length <= *page) {
         return false;
@@ -43,14 +38,17 @@ Pass(const snceRegion *region, uint64_t pages, uint64_t *page, uint64_t *next)
         const snceServerWords *entry = snceRegion_Server(region, i);
 
         for (unsigned home = 0; home < 2; home++) {
-            uint64_t words[2] = { Load(&entry->home[home].table),
-                                  Load(&entry->home[home].store) };
-            uint64_t both = words[0] | words[1] ? Load(&entry->pages[home]) : 0;
+            uint64_t words[2] = { snceDirectory_Load(&entry->home[home].table),
+                                  snceDirectory_Load(
+                                      &entry->home[home].store) };
+            uint64_t both = words[0] | words[1]
+                                ? snceDirectory_Load(&entry->pages[home])
+                                : 0;
 
-            stepped |= StepOver(words[0], both >> 32, pages, page);
-            stepped |= StepOver(words[1], (uint32_t)both, pages, page);
+            stepped |= StepOver(words[0], snceWord_High(both), pages, page);
+            stepped |= StepOver(words[1], snceWord_Low(both), pages, page);
             for (unsigned j = 0; next && j < 2; j++) {
-                uint64_t begin = words[j] & SNCE_PAGE_MASK;
+                uint64_t begin = snceRange_Page(words[j]);
 
                 if (begin > *page && begin < *next) {
                     *next = begin;
@@ -87,9 +85,9 @@ FindGap(const snceRegion *region, uint64_t page, uint64_t pages)
 static uint64_t
 NextSerial(snceHeader *header, uint64_t unlike)
 {
-    uint64_t serial = Load(&header->serial) + 1;
+    uint64_t serial = snceDirectory_Load(&header->serial) + 1;
 
-    if (unlike && (serial & 1) == (unlike >> SNCE_SERIAL_SHIFT & 1)) {
+    if (unlike && (serial & 1) == snceRange_Side(unlike)) {
         serial++;
     }
     serial = (uint32_t)serial ? serial : serial + 2; /* 0 and no page: none */
@@ -102,7 +100,7 @@ snceHeap_Take(snceRegion *region, uint64_t pages, uint64_t unlike)
 {
     const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
     snceHeader *header = snceRegion_Header(region);
-    uint64_t page = Load(&header->heap) / SNCE_PAGE;
+    uint64_t page = snceDirectory_Load(&header->heap) / SNCE_PAGE;
 
     if (pages == 0 || pages > region->bytes / SNCE_PAGE) {
         return 0;
@@ -124,16 +122,15 @@ snceHeap_Take(snceRegion *region, uint64_t pages, uint64_t unlike)
     }
     atomic_store_explicit(&header->heap, (page + pages) * SNCE_PAGE,
                           memory_order_relaxed);
-    return NextSerial(header, unlike) << SNCE_SERIAL_SHIFT | page;
+    return snceRange_Of(NextSerial(header, unlike), page);
 }
 
 void
 snceHeap_Drop(const snceRegion *region, uint64_t range, uint64_t pages)
 {
-    uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;
-
-    if (range && snceRegion_At(region, offset, pages * SNCE_PAGE)) {
-        (void)snceRegion_Discard(region, offset, pages * SNCE_PAGE);
+    if (range && snceRegion_AtRange(region, range, pages * SNCE_PAGE)) {
+        (void)snceRegion_Discard(region, snceRange_Offset(range),
+                                 pages * SNCE_PAGE);
     }
 }
 
@@ -147,7 +144,7 @@ snceHeap_Sweep(const snceRegion *region)
     const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
     const uint64_t end = region->bytes / SNCE_PAGE;
     snceHeader *header = snceRegion_Header(region);
-    uint64_t page = Load(&header->swept) / SNCE_PAGE;
+    uint64_t page = snceDirectory_Load(&header->swept) / SNCE_PAGE;
 
     page = page < first ? first : page;
     for (unsigned pass = 0; pass < SWEEP_PASSES; pass++) {

@@ -109,19 +109,12 @@ enum {
 
 /* ---- the directory of virtual servers ------------------------------------ */
 
-/* A range word names one life of a range of the heap: no two have the same.
- *   serial << 32 | page; 0 for none
- * The serial's lowest bit is the range's side, which the figures of what is in
- * it are kept under; of two tables that follow each other, or two stores, each
- * has a side of its own. */
-#define SNCE_SERIAL_SHIFT 32
-#define SNCE_PAGE_MASK UINT64_C(0xffffffff)
-
 /* Bounds of what a directory entry may say. */
 #define SNCE_SETS_MAX (UINT64_C(1) << 24)
 #define SNCE_CELLS_MAX ((uint64_t)SNCE_ENTRIES_MAX)
 
-/* Where the sessions of a virtual server lie. */
+/* Where the sessions of a virtual server lie. Range words: sncerange.h. Two
+ * numbers in one word: snceWord_Pair. */
 typedef struct {
     snceWord table; /* range word of the table */
     snceWord store; /* range word of the store of certificates; when a cache

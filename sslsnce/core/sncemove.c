@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sncechange.h"
 #include "sncecount.h"
 #include "sncecut.h"
+#include "sncedirectory.h"
+#include "snceshape.h"
+#include "sncestep.h"
 #include "snceview.h"
 #include "sncewalk.h"
 
@@ -22,8 +24,6 @@ typedef struct {
     snceRule rule;
     uint8_t *der; /* room for a certificate; NULL: one store for both homes */
 } mover;
-
-/* ---- carrying ------------------------------------------------------------ */
 
 /* Makes |words| refer to the certificate in the new home. False if it was
  * evicted, and the session with it. */
@@ -124,10 +124,8 @@ RoomFor(const snceView *view)
 {
     const snceServerWords *entry =
         snceRegion_Server(view->region, view->id.number);
-    uint64_t entries =
-        atomic_load_explicit(&entry->asked[snceLife_Home(view->life)],
-                             memory_order_relaxed) >>
-        32;
+    uint64_t entries = snceWord_High(atomic_load_explicit(
+        &entry->asked[snceLife_Home(view->life)], memory_order_relaxed));
     uint64_t words[SNCE_ENTRY_WORDS], copy[SNCE_ENTRY_WORDS];
     snceWalk walk;
     snceSpot spot, other;
@@ -216,182 +214,10 @@ snceMove_Finish(snceRegion *region, uint32_t number)
         return result;
     }
     SNCE_STEP("move-carried");
-    snceChange_Commit(entry, snceLife_Next(life, 0, SNCE_LIFE_MOVING));
+    snceDirectory_Commit(entry, snceLife_Next(life, 0, SNCE_LIFE_MOVING));
     SNCE_STEP("move-ended");
     /* What a slow writer still stores in the old home is lost; it checks
      * (snceView_Moved). */
-    snceChange_Vacate(region, number, !snceLife_Home(life));
+    snceShape_Vacate(region, number, !snceLife_Home(life));
     return SNCE_OK;
-}
-
-/* ---- what snce.h promises ------------------------------------------------ */
-
-/* How many sets a cache that grows needs, so that nothing is lost: the number
- * that SetsFor says keeps 99.8 % of a full cache; with a quarter to spare,
- * everything finds room. */
-static uint64_t
-SetsForAll(const snceTable *table, uint64_t sets)
-{
-    uint64_t words[SNCE_ENTRY_WORDS];
-    uint64_t live = 0, least;
-    snceWalk walk;
-    snceSpot spot;
-
-    snceWalk_Begin(&walk, table);
-    while (snceWalk_Next(&walk, &spot, words)) {
-        live++;
-    }
-    explicit_bzero(words, sizeof(words));
-    least = snceTable_SetsFor(live + live / 4);
-    sets = sets > least ? sets : least;
-    return sets < SNCE_SETS_MAX ? sets : SNCE_SETS_MAX;
-}
-
-/* How many cells a store for more certificates needs, likewise: with a quarter
- * of its cells used, no set of sixteen overflows. */
-static uint64_t
-CellsForAll(const snceView *view, uint64_t cells)
-{
-    const snceServerWords *entry =
-        snceRegion_Server(view->region, view->id.number);
-    unsigned side = snceRange_Side(view->now.store);
-    uint64_t stored =
-        snceCount_Sum(view->region, view->id.number, SNCE_N_STORED + side) -
-        atomic_load_explicit(&entry->storedFrom[side], memory_order_relaxed);
-
-    if (stored > 2 * view->now.cells) { /* below zero, or nonsense */
-        stored = view->now.cells;
-    }
-    cells = cells > 2 * stored ? cells : 2 * stored;
-    return cells < SNCE_CELLS_MAX ? cells : SNCE_CELLS_MAX;
-}
-
-/* Gives the server the shape that |options| ask for. */
-static snceResult
-Reshape(const snceView *view, snceRegion *region,
-        const snceCacheOptions *options)
-{
-    uint32_t number = view->id.number;
-    snceServerWords *entry = snceRegion_Server(region, number);
-    unsigned home = snceLife_Home(view->life);
-    uint64_t asked =
-        atomic_load_explicit(&entry->asked[home], memory_order_relaxed);
-    snceShape shape = snceShape_Of(options);
-    const snceCacheOptions before = { .entries = asked >> 32,
-                                      .certificates = (uint32_t)asked };
-    uint64_t cellsBefore = snceShape_Of(&before).cells;
-    snceResult result;
-
-    if (shape.asked == asked) {
-        return SNCE_OK;
-    }
-    if (options->entries >= before.entries) {
-        shape.sets = SetsForAll(&view->now.table, shape.sets);
-        if (shape.sets < view->now.table.setCount) {
-            shape.sets = view->now.table.setCount;
-        }
-    }
-    if (shape.cells > cellsBefore) {
-        shape.cells = CellsForAll(view, shape.cells);
-        if (shape.cells < view->now.cells) {
-            shape.cells = view->now.cells;
-        }
-    } else if (shape.cells == cellsBefore) {
-        shape.cells = view->now.cells;
-    }
-    if (shape.cells == view->now.cells) {
-        shape.store = view->now.store;
-        if (shape.sets == view->now.table.setCount) {
-            atomic_store_explicit(&entry->asked[home], shape.asked,
-                                  memory_order_release);
-            return SNCE_OK;
-        }
-    }
-    snceChange_Mark(region, number);
-    result = snceChange_Furnish(region, number, !home, &shape);
-    if (result != SNCE_OK) {
-        return result;
-    }
-    SNCE_STEP("move-furnished");
-    snceChange_Commit(
-        entry, snceLife_Next(view->life ^ SNCE_LIFE_HOME, SNCE_LIFE_MOVING, 0));
-    SNCE_STEP("move-began");
-    return snceMove_Finish(region, number);
-}
-
-snceResult
-snceCache_Configure(snceCache cache, const snceCacheOptions *options)
-{
-    snceResult result = snceChange_CheckOptions(options);
-    snceServerWords *entry;
-    unsigned flags;
-    snceView view;
-
-    if (result != SNCE_OK) {
-        return result;
-    }
-    result = snceChange_Begin(cache.region);
-    if (result != SNCE_OK) {
-        return result;
-    }
-    result = snceView_Open(&view, cache.region, cache.id);
-    if (result != SNCE_OK) {
-        goto done;
-    }
-    entry = snceRegion_Server(cache.region, cache.id.number);
-    snceChange_Retime(entry, options);
-    flags = snceChange_Flags(options);
-    if (options->keepClosed) {
-        flags = (flags & ~SNCE_LIFE_CLOSED) |
-                (unsigned)(view.life & SNCE_LIFE_CLOSED);
-    }
-    if (flags != (view.life & SNCE_LIFE_FLAGS)) {
-        view.life = snceLife_Next(view.life, flags, SNCE_LIFE_FLAGS & ~flags);
-        snceChange_Commit(entry, view.life);
-        SNCE_STEP("change-flagged");
-    }
-    result = Reshape(&view, cache.region, options);
-
-done:
-    snceChange_End(cache.region);
-    return result;
-}
-
-snceResult
-snceCache_Flush(snceCache cache)
-{
-    uint32_t number = cache.id.number;
-    snceServerWords *entry;
-    snceResult result;
-    snceShape shape = { 0 };
-    snceView view;
-    unsigned home;
-
-    result = snceChange_Begin(cache.region);
-    if (result != SNCE_OK) {
-        return result;
-    }
-    result = snceView_Open(&view, cache.region, cache.id);
-    if (result != SNCE_OK) {
-        goto done;
-    }
-    entry = snceRegion_Server(cache.region, number);
-    home = snceLife_Home(view.life);
-    shape.sets = view.now.table.setCount;
-    shape.cells = view.now.cells;
-    shape.asked =
-        atomic_load_explicit(&entry->asked[home], memory_order_relaxed);
-    snceChange_Mark(cache.region, number);
-    result = snceChange_Furnish(cache.region, number, !home, &shape);
-    if (result != SNCE_OK) {
-        goto done;
-    }
-    SNCE_STEP("flush-furnished");
-    snceChange_Commit(entry, snceLife_Next(view.life ^ SNCE_LIFE_HOME, 0, 0));
-    SNCE_STEP("flush-switched");
-    snceChange_Vacate(cache.region, number, home);
-
-done:
-    snceChange_End(cache.region);
-    return result;
 }

@@ -2,9 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sncemove.h: a live cache into another home: growing, shrinking, flushing
- * (rule 11). What snce.h says of snceCache_Configure and snceCache_Flush is
- * here. */
+/* sncemove.h: the sessions of a live cache carried into another home, which is
+ * larger or smaller (rule 11). */
 #ifndef SNCEMOVE_H
 #define SNCEMOVE_H
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "sncelife.h"
-#include "snceslot.h"
+#include "sncestep.h"
 
 /* The words that say what a name is: those that it takes, and if it fills them
  * one of zeros. No other name has the same, whatever its length. */
@@ -236,7 +236,7 @@ snceName_Find(const snceRegion *region, const snceName *name, uint64_t *life,
             continue;
         }
         entry = snceRegion_Server(region, *number);
-        /* Acquire: pairs with snceChange_Commit. */
+        /* Acquire: pairs with snceDirectory_Commit. */
         *life = atomic_load_explicit(&entry->life, memory_order_acquire);
         if (snceLife_State(*life) == SNCE_LIFE_LIVE &&
             IsNamed(entry, *life, name)) {

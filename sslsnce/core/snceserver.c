@@ -2,18 +2,51 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* The directory of virtual servers: what snce.h promises of snceServer. */
+/* The directory of virtual servers: what snce.h promises of snceServer, and of the
+ * handles of their caches. */
 #include <string.h>
 
 #include "sncechange.h"
+#include "sncedirectory.h"
 #include "sncename.h"
-#include "snceslot.h"
+#include "snceoptions.h"
+#include "snceshape.h"
+#include "sncestep.h"
 
-static uint64_t
-Load(const snceWord *word)
+/* ---- handles ------------------------------------------------------------- */
+
+static snceServerId
+IdOf(const snceRegion *region, uint32_t number, uint32_t generation)
 {
-    /* Relaxed: only the holder of the turn writes these. */
-    return atomic_load_explicit(word, memory_order_relaxed);
+    const snceServerId id = { number, generation, region->identity };
+
+    return id;
+}
+
+snceCache
+snceRegion_Cache(snceRegion *region, snceServerId id)
+{
+    /* No server has the number of a foreign id's handle. */
+    const snceCache cache = { region,
+                              { id.region == region->identity ? id.number
+                                                              : UINT32_MAX,
+                                id.generation } };
+
+    return cache;
+}
+
+snceCache
+snceRegion_DefaultCache(snceRegion *region)
+{
+    const snceCache cache = { region, { 0, SNCE_DEFAULT_GENERATION } };
+
+    return cache;
+}
+
+snceServerId
+snceCache_Id(snceCache cache)
+{
+    return IdOf(cache.region, cache.id.number, cache.id.generation);
 }
 
 /* ---- changing ------------------------------------------------------------ */
@@ -28,8 +61,8 @@ FindFree(const snceRegion *region)
     uint32_t number = 1;
 
     while (number < SNCE_SERVERS && number < used &&
-           snceLife_State(Load(&snceRegion_Server(region, number)->life)) !=
-               SNCE_LIFE_FREE) {
+           snceLife_State(snceDirectory_Load(
+               &snceRegion_Server(region, number)->life)) != SNCE_LIFE_FREE) {
         number++;
     }
     if (number >= SNCE_SERVERS) {
@@ -59,18 +92,19 @@ Add(snceRegion *region, const snceName *name, const snceCacheOptions *options,
     }
     snceChange_Mark(region, number);
     SNCE_STEP("add-began");
-    life = snceLife_Born(Load(&entry->life), snceChange_Flags(options));
-    result = snceChange_Furnish(region, number, 0, &shape);
+    life = snceLife_Born(snceDirectory_Load(&entry->life),
+                         snceOptions_Flags(options));
+    result = snceShape_Furnish(region, number, 0, &shape);
     if (result != SNCE_OK) {
         return result;
     }
-    snceChange_Retime(entry, options);
+    snceOptions_Retime(entry, options);
     SNCE_STEP("add-furnished");
     snceName_Enter(region, number, name);
     SNCE_STEP("add-entered");
-    snceChange_Commit(entry, life);
+    snceDirectory_Commit(entry, life);
     SNCE_STEP("add-published");
-    *id = snceRegion_Id(region, number, snceLife_Generation(life));
+    *id = IdOf(region, number, snceLife_Generation(life));
     return SNCE_OK;
 }
 
@@ -86,7 +120,7 @@ snceResult
 snceServer_Add(snceRegion *region, const uint8_t *name, size_t nameLen,
                const snceCacheOptions *options, snceServerId *id)
 {
-    snceResult result = snceChange_CheckOptions(options);
+    snceResult result = snceOptions_Check(options);
     uint32_t number;
     snceName folded;
     snceLife life;
@@ -103,7 +137,7 @@ snceServer_Add(snceRegion *region, const uint8_t *name, size_t nameLen,
         return result;
     }
     if (snceName_Find(region, &folded, &life, &number)) {
-        *id = snceRegion_Id(region, number, snceLife_Generation(life));
+        *id = IdOf(region, number, snceLife_Generation(life));
         result = SNCE_EXISTS;
     } else {
         result = Add(region, &folded, options, id);
@@ -130,12 +164,12 @@ snceServer_Remove(snceRegion *region, snceServerId id)
         return result;
     }
     entry = snceRegion_Server(region, id.number);
-    life = Load(&entry->life);
+    life = snceDirectory_Load(&entry->life);
     if (snceLife_Is(life, id.generation)) {
         snceChange_Mark(region, id.number);
         SNCE_STEP("remove-began");
-        snceChange_Commit(entry, snceLife_Next(life, SNCE_LIFE_LEAVING,
-                                               SNCE_LIFE_STATE_MASK));
+        snceDirectory_Commit(entry, snceLife_Next(life, SNCE_LIFE_LEAVING,
+                                                  SNCE_LIFE_STATE_MASK));
         SNCE_STEP("remove-published");
         snceChange_Bury(region, id.number);
     } else {
@@ -159,7 +193,7 @@ snceServer_Find(const snceRegion *region, const uint8_t *name, size_t nameLen,
         !snceName_Find(region, &folded, &life, &number)) {
         return SNCE_MISS;
     }
-    *id = snceRegion_Id(region, number, snceLife_Generation(life));
+    *id = IdOf(region, number, snceLife_Generation(life));
     return SNCE_OK;
 }
 
@@ -173,14 +207,14 @@ ChooseBy(const snceRegion *region, const snceName *name, snceServerId *id)
         (life & SNCE_LIFE_UNLISTED)) {
         return false;
     }
-    *id = snceRegion_Id(region, number, snceLife_Generation(life));
+    *id = IdOf(region, number, snceLife_Generation(life));
     return true;
 }
 
 snceServerId
 snceServer_Choose(const snceRegion *region, const uint8_t *name, size_t nameLen)
 {
-    snceServerId id = snceRegion_Id(region, 0, SNCE_DEFAULT_GENERATION);
+    snceServerId id = IdOf(region, 0, SNCE_DEFAULT_GENERATION);
     snceName folded, wildcard;
 
     if (snceName_Fold(&folded, name, nameLen) &&
@@ -199,13 +233,13 @@ snceServer_Next(const snceRegion *region, uint32_t number, snceServerInfo *out)
         uint64_t name[sizeof(entry->name) / sizeof(entry->name[0])];
         snceLife life;
 
-        /* Acquire: pairs with snceChange_Commit, and with the stores in
+        /* Acquire: pairs with snceDirectory_Commit, and with the stores in
          * snceName_Enter, as in a search by name. */
         life = atomic_load_explicit(&entry->life, memory_order_acquire);
         if (snceLife_State(life) != SNCE_LIFE_LIVE) {
             continue;
         }
-        out->id = snceRegion_Id(region, number, snceLife_Generation(life));
+        out->id = IdOf(region, number, snceLife_Generation(life));
         out->nameLen =
             (size_t)atomic_load_explicit(&entry->nameLen, memory_order_acquire);
         for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {

@@ -18,15 +18,7 @@
 #include "snceversion.h"
 #include "sncehash.h"
 #include "sncelayout.h"
-
-/* SNCE_STEP names a step at which tests may stop or kill the process; it is
- * nothing in a product's build. */
-#ifdef SNCE_STEPS
-void snceStep(const char *name);
-#define SNCE_STEP(name) snceStep(name)
-#else
-#define SNCE_STEP(name) ((void)0)
-#endif
+#include "sncestep.h"
 
 /* snceLot is what tells one life of a range of the heap, and the slots that lie
  * in it, from those that lay there before and will lie there after (rule 12).
@@ -201,7 +193,8 @@ snceSlot_Forget(snceWord *version, snceVersion seen)
     }
 }
 
-/* snceSlot_Tweak is what a slot's checksum begins with. The generation and the
+/* snceSlot_Tweak is what a slot's checksum begins with. |place| is where in its
+ * range the slot lies; the lot says which range that is. The generation and the
  * tag are part of it, the state and the hints are not. */
 static inline uint64_t
 snceSlot_Tweak(const snceLot *lot, uint64_t place, snceVersion v)

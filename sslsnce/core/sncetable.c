@@ -143,7 +143,7 @@ bool
 snceTable_Entry(const snceTable *table, uint64_t index, snceSpot *spot,
                 uint64_t words[SNCE_ENTRY_WORDS])
 {
-    *spot = snceSpot_At(&table->sets[index / SNCE_WAYS],
+    *spot = snceSpot_At(snceTable_Set(table, index / SNCE_WAYS),
                         (unsigned)(index % SNCE_WAYS));
     return snceVersion_State(spot->seen) == SNCE_STATE_FULL &&
            snceTable_Read(table, spot, words) == SNCE_OK;

@@ -16,7 +16,7 @@
 /* snceTable is this process's view of one table: a bounded place (rule 1). */
 typedef struct {
     const snceRegion *region;
-    snceSet *sets;
+    snceSet *sets;     /* mapped in one piece: snceTable_Set */
     uint64_t setCount; /* at least 2 */
     uint64_t range;    /* its word; names this life of the range */
     snceLot lot;
@@ -106,6 +106,23 @@ snceRule_Expired(const snceRule *rule, unsigned sessionClass, int64_t created)
            !snceRule_Live(rule, sessionClass, created);
 }
 
+/* snceRule_Expiry returns when an entry created at |created| dies; the largest
+ * time there is if the sum overflows. */
+static inline snceTime
+snceRule_Expiry(const snceRule *rule, snceClass sessionClass, snceTime created)
+{
+    snceTime expiry;
+
+    if (__builtin_add_overflow(
+            created.usec,
+            (int64_t)rule->timeoutSec[(unsigned)sessionClass % SNCE_CLASSES] *
+                1000000,
+            &expiry.usec)) {
+        expiry.usec = INT64_MAX;
+    }
+    return expiry;
+}
+
 /* snceTable_SetsFor returns how many sets hold |entries| sessions (G10). */
 uint64_t snceTable_SetsFor(uint64_t entries);
 
@@ -123,12 +140,10 @@ static inline snceResult
 snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
              uint64_t range, uint64_t setCount)
 {
-    uint64_t offset = (range & SNCE_PAGE_MASK) * SNCE_PAGE;
-
     if (setCount < 2 || setCount > SNCE_SETS_MAX) {
         return SNCE_CORRUPT;
     }
-    out->sets = snceRegion_At(region, offset, snceTable_Bytes(setCount));
+    out->sets = snceRegion_AtRange(region, range, snceTable_Bytes(setCount));
     if (!out->sets) {
         return SNCE_CORRUPT;
     }
@@ -137,6 +152,22 @@ snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
     out->range = range;
     out->lot = snceLot_Of(range, id);
     return SNCE_OK;
+}
+
+/* snceTable_Set returns the |index|th set of a table, |index| below setCount. */
+static inline snceSet *
+snceTable_Set(const snceTable *table, uint64_t index)
+{
+    return &table->sets[index];
+}
+
+/* snceTable_PlaceOf returns where in its table's range a slot lies, for its
+ * checksum. */
+static inline uint64_t
+snceTable_PlaceOf(const snceTable *table, const snceSpot *spot)
+{
+    return (uint64_t)((uint8_t *)&spot->set->slot[spot->way] -
+                      (uint8_t *)table->sets);
 }
 
 /* snceTable_Find copies the entry for |probe| to |words|, where it was to

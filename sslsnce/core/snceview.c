@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "sncecount.h"
-
 /* Looks that a change may spoil. Each failure is another change, which takes
  * thousands of times as long as a look. */
 #define LOOK_TRIES 64
@@ -28,7 +26,7 @@ snceView_OpenAny(snceView *out, const snceRegion *region, snceLocalId id)
 
         out->region = region;
         out->id = id;
-        /* Sequentially consistent: pairs with snceChange_Commit. Whoever sees
+        /* Sequentially consistent: pairs with snceDirectory_Commit. Whoever sees
          * a change sees all that was stored before it. */
         out->life = atomic_load_explicit(&entry->life, memory_order_seq_cst);
         if (!snceLife_Is(out->life, id.generation)) {
@@ -40,58 +38,12 @@ snceView_OpenAny(snceView *out, const snceRegion *region, snceLocalId id)
             snceHomeWords_Load(&entry->home[!snceLife_Home(out->life)], &old);
         }
         if (snceView_Unchanged(out, entry)) {
-            result = snceHome_Open(&out->now, out, &now);
+            result = snceHome_Open(&out->now, region, id, &now);
             if (result == SNCE_OK && out->moving) {
-                result = snceHome_Open(&out->old, out, &old);
+                result = snceHome_Open(&out->old, region, id, &old);
             }
             return result;
         }
     }
     return SNCE_CORRUPT;
-}
-
-snceResult
-snceHome_Store(snceBlob *out, const snceHome *home)
-{
-    return snceBlob_At(out, home->table.region, home->id, home->store,
-                       home->cells);
-}
-
-bool
-snceHome_Retain(const snceHome *home, snceBlobRef ref)
-{
-    snceBlob store;
-
-    return ref == 0 || (snceHome_Store(&store, home) == SNCE_OK &&
-                        snceBlob_Retain(&store, ref));
-}
-
-void
-snceHome_Release(const snceHome *home, snceBlobRef ref)
-{
-    snceBlob store;
-
-    if (ref && snceHome_Store(&store, home) == SNCE_OK) {
-        snceBlob_Release(&store, ref);
-    }
-}
-
-void
-snceHome_Count(const snceHome *home, uint64_t n)
-{
-    snceCount_Add(home->table.region, home->id.number,
-                  snceHome_LiveFigure(home), n);
-}
-
-void
-snceHome_Lose(const snceHome *home, snceBlobRef certificate)
-{
-    snceHome_Count(home, (uint64_t)-1);
-    snceHome_Release(home, certificate);
-}
-
-void
-snceHome_Gone(void *context, const uint64_t *words)
-{
-    snceHome_Lose(context, words[SNCE_W_CERTIFICATE]);
 }

@@ -11,19 +11,12 @@
 #ifndef SNCEVIEW_H
 #define SNCEVIEW_H
 
-#include "snceblob.h"
-#include "snceregion.h"
+#include "sncehome.h"
 #include "sncelife.h"
-#include "sncetable.h"
 
-/* snceHome is where sessions lie: a table, and the store of the certificates
- * that its entries refer to. */
-typedef struct {
-    snceTable table;
-    snceLocalId id;
-    uint64_t store; /* range word, not bounded yet: snceHome_Store */
-    uint64_t cells;
-} snceHome;
+/* Servers change rarely; an operation that meets a change looks again so often.
+ */
+#define SNCE_VIEW_TRIES 64
 
 typedef struct {
     const snceRegion *region;
@@ -35,23 +28,6 @@ typedef struct {
     snceHome old; /* only while moving: look here first (rule 11) */
     snceHome now; /* takes inserts */
 } snceView;
-
-/* The words of a home, not bounded yet. */
-typedef struct {
-    uint64_t table;
-    uint64_t store;
-    uint64_t shape;
-} snceHomeSeen;
-
-/* Acquire: pairs with the release stores of what nobody lives in any more, so
- * that the life word loaded afterwards is then another. */
-static inline void
-snceHomeWords_Load(const snceHomeWords *home, snceHomeSeen *out)
-{
-    out->table = atomic_load_explicit(&home->table, memory_order_acquire);
-    out->store = atomic_load_explicit(&home->store, memory_order_acquire);
-    out->shape = atomic_load_explicit(&home->shape, memory_order_acquire);
-}
 
 /* What belongs to the life word that |view| has, if that is unchanged then. */
 static inline void
@@ -71,17 +47,6 @@ snceView_Unchanged(const snceView *view, const snceServerWords *entry)
 {
     return atomic_load_explicit(&entry->life, memory_order_relaxed) ==
            view->life;
-}
-
-/* Bounds what was seen of a home (rule 1). */
-SNCE_INLINE snceResult
-snceHome_Open(snceHome *out, const snceView *view, const snceHomeSeen *seen)
-{
-    out->id = view->id;
-    out->store = seen->store;
-    out->cells = seen->shape & SNCE_PAGE_MASK;
-    return snceTable_At(&out->table, view->region, view->id, seen->table,
-                        seen->shape >> SNCE_SERIAL_SHIFT);
 }
 
 /* snceView_OpenAny is snceView_Open for a server that may be closed, or moving or
@@ -119,7 +84,7 @@ snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
     }
     snceView_Load(out, entry, &now);
     return snceView_Unchanged(out, entry) &&
-           snceHome_Open(&out->now, out, &now) == SNCE_OK;
+           snceHome_Open(&out->now, region, id, &now) == SNCE_OK;
 }
 
 /* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE or
@@ -141,7 +106,7 @@ snceView_Moved(const snceView *view)
     const snceServerWords *entry =
         snceRegion_Server(view->region, view->id.number);
 
-    /* Sequentially consistent: pairs with snceChange_Commit. */
+    /* Sequentially consistent: pairs with snceDirectory_Commit. */
     return atomic_load_explicit(&entry->life, memory_order_seq_cst) !=
            view->life;
 }
@@ -168,46 +133,5 @@ snceView_Rule(const snceView *view, snceTime now)
 
     return rule;
 }
-
-/* snceRange_Offset returns where the range that |word| names begins. */
-static inline uint64_t
-snceRange_Offset(uint64_t word)
-{
-    return (word & SNCE_PAGE_MASK) * SNCE_PAGE;
-}
-
-/* snceRange_Side returns the side that its figures are kept under. */
-static inline unsigned
-snceRange_Side(uint64_t word)
-{
-    return (unsigned)(word >> SNCE_SERIAL_SHIFT) & 1;
-}
-
-/* snceHome_Store opens the store. Returns SNCE_OK or SNCE_CORRUPT. */
-snceResult snceHome_Store(snceBlob *out, const snceHome *home);
-
-/* snceHome_Retain counts one entry more with |ref|, which may be 0. False, and
- * nothing is counted, if that was evicted. */
-bool snceHome_Retain(const snceHome *home, snceBlobRef ref);
-
-/* snceHome_Release counts one entry less. */
-void snceHome_Release(const snceHome *home, snceBlobRef ref);
-
-/* snceHome_LiveFigure returns which figure counts the entries of a home. */
-static inline unsigned
-snceHome_LiveFigure(const snceHome *home)
-{
-    return SNCE_N_LIVE + snceRange_Side(home->table.range);
-}
-
-/* snceHome_Count counts |n| entries more, or with (uint64_t)-1 one less. */
-void snceHome_Count(const snceHome *home, uint64_t n);
-
-/* snceHome_Lose counts an entry less and releases its certificate. */
-void snceHome_Lose(const snceHome *home, snceBlobRef certificate);
-
-/* snceHome_Gone is a snceTable_Gone whose context is the home: an entry less,
- * and its certificate released. */
-void snceHome_Gone(void *home, const uint64_t *words);
 
 #endif /* SNCEVIEW_H */

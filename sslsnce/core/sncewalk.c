@@ -28,7 +28,7 @@ NextStretch(snceWalk *walk)
 {
     const snceTable *table = walk->table;
     uint64_t slots = table->setCount * SNCE_WAYS;
-    uint64_t base = (uint64_t)((uint8_t *)table->sets - table->region->base);
+    uint64_t base = snceRange_Offset(table->range);
     uint64_t end = base + snceTable_Bytes(table->setCount);
     uint64_t at = base + walk->slot / SNCE_WAYS * sizeof(snceSet);
     uint64_t data, hole, set;

@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* snceword.h: bytes to words and back, one word at a time.
+/* snceword.h: bytes to words and back, one word at a time; and words that are two
+ * numbers.
  *
  * A processor cannot forward to a wide load what was just stored by narrow ones;
  * it waits until they have all left its pipeline. The words of a session are
@@ -52,6 +53,26 @@ snceWord_Wipe(uint64_t *words, size_t count)
     for (size_t i = 0; i < count; i++) {
         word[i] = 0;
     }
+}
+
+/* snceWord_Pair returns the word whose upper half is |high| and whose lower half
+ * |low|, both below 2^32. snceWord_High and snceWord_Low return them. */
+static inline uint64_t
+snceWord_Pair(uint64_t high, uint64_t low)
+{
+    return high << 32 | low;
+}
+
+static inline uint64_t
+snceWord_High(uint64_t word)
+{
+    return word >> 32;
+}
+
+static inline uint64_t
+snceWord_Low(uint64_t word)
+{
+    return (uint32_t)word;
 }
 
 #endif /* SNCEWORD_H */

@@ -300,8 +300,9 @@ class Input {
         if (at >= SNCE_AT_NAMES && at < SNCE_AT_COUNTERS)
           return sandbox_->Store(at, (was & ~SNCE_HINT_NUMBER) |
                                          (record.value & SNCE_HINT_NUMBER));
-        return sandbox_->Store(at, (record.value & 0xff) << SNCE_SERIAL_SHIFT |
-                                       targets.HeapPage(record.value >> 8));
+        return sandbox_->Store(
+            at, snceRange_Of(record.value & 0xff,
+                             targets.HeapPage(record.value >> 8)));
       case kOnes:
         return sandbox_->Store(at, ~UINT64_C(0));
       case kFlip:
@@ -348,7 +349,7 @@ class Input {
     }
   }
 
-  // As in snceregion.c.
+  // As in snceheader.c.
   void ForgeHeader() {
     const uint64_t fields[] = {sandbox_->Load(offsetof(snceHeader, signature)),
                                sandbox_->Load(offsetof(snceHeader, bytes)),
@@ -372,7 +373,8 @@ class Input {
     forged_ = true;
     sandbox_->Store(
         place + SNCE_W_SUM * 8,
-        snceSlot_Sum(&sandbox_->region()->hash, &lot, place,
+        snceSlot_Sum(&sandbox_->region()->hash, &lot,
+                     place - snceRange_Offset(slot.range),
                      sandbox_->Load(slot.set + slot.way * 8),
                      words + SNCE_W_SUM + 1, SNCE_W_SUMMED - (SNCE_W_SUM + 1)));
   }

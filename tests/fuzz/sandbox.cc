@@ -171,7 +171,7 @@ void Sandbox::Keep() {
         server;
     for (unsigned home = 0; home < 2; ++home)
       Populate(
-          (entry->home[home].table & SNCE_PAGE_MASK) * SNCE_PAGE,
+          snceRange_Offset(entry->home[home].table),
           (entry->home[home].table ? entry->pages[home] >> 32 : 0) * SNCE_PAGE);
   }
   ForEachRun([this](uint64_t first, uint64_t end) {

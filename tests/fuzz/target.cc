@@ -59,13 +59,13 @@ Targets::Targets(Sandbox* sandbox) : sandbox_(sandbox) {
       const uint64_t pages =
           sandbox->Load(entry + offsetof(snceServerWords, pages) + home * 8);
       if (table != 0)
-        tables_.push_back({(table & SNCE_PAGE_MASK) * SNCE_PAGE,
-                           sandbox->Load(words + 16) >> SNCE_SERIAL_SHIFT,
+        tables_.push_back({snceRange_Offset(table),
+                           snceWord_High(sandbox->Load(words + 16)),
                            table,
                            {number, generation}});
       for (uint32_t page : sandbox->pages())
-        if (store != 0 && page >= (store & SNCE_PAGE_MASK) &&
-            page - (store & SNCE_PAGE_MASK) < (pages & SNCE_PAGE_MASK))
+        if (store != 0 && page >= snceRange_Page(store) &&
+            page - snceRange_Page(store) < snceWord_Low(pages))
           stores_.push_back(page);
     }
   }

@@ -9,7 +9,7 @@
 static Range Of(uint64_t word, uint64_t pages) {
   Range range = {0, 0};
   if (word) {
-    range.offset = (word & SNCE_PAGE_MASK) * SNCE_PAGE;
+    range.offset = snceRange_Offset(word);
     range.bytes = pages * SNCE_PAGE;
   }
   return range;
@@ -19,8 +19,8 @@ void GetRanges(const snceRegion *region, uint32_t number, int home,
                Range ranges[2]) {
   const snceServerWords *entry = snceRegion_Server(region, number);
   const uint64_t pages = atomic_load(&entry->pages[home]);
-  ranges[0] = Of(atomic_load(&entry->home[home].table), pages >> 32);
-  ranges[1] = Of(atomic_load(&entry->home[home].store), (uint32_t)pages);
+  ranges[0] = Of(atomic_load(&entry->home[home].table), snceWord_High(pages));
+  ranges[1] = Of(atomic_load(&entry->home[home].store), snceWord_Low(pages));
 }
 
 uint64_t HeapBegin(void) { return SNCE_AT_HEAP; }

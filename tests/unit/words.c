@@ -14,7 +14,7 @@ static const snceHomeWords *Home(const snceRegion *region, uint32_t number) {
 }
 
 static void *AtRange(const snceRegion *region, uint64_t word) {
-  return region->base + (word & SNCE_PAGE_MASK) * SNCE_PAGE;
+  return snceRegion_Within(region, snceRange_Offset(word), SNCE_PAGE);
 }
 
 static snceSet *SetOf(const snceRegion *region, uint32_t number,
@@ -33,7 +33,7 @@ static snceCellSet *CellsOf(const snceRegion *region, uint32_t number) {
 }
 
 uint64_t WordsSlots(const snceRegion *region, uint32_t number) {
-  return (atomic_load(&Home(region, number)->shape) >> 32) * SNCE_WAYS;
+  return (snceWord_High(atomic_load(&Home(region, number)->shape))) * SNCE_WAYS;
 }
 
 uint64_t WordsVersion(const snceRegion *region, uint32_t number,

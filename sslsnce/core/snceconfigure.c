@@ -1,0 +1,188 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* A live cache is changed: what snce.h says of snceCache_Configure and
+ * snceCache_Flush. */
+#include <string.h>
+
+#include "sncechange.h"
+#include "sncecount.h"
+#include "sncedirectory.h"
+#include "sncemove.h"
+#include "snceoptions.h"
+#include "snceshape.h"
+#include "sncestep.h"
+#include "snceview.h"
+#include "sncewalk.h"
+
+/* How many sets a cache that grows needs, so that nothing is lost: the number
+ * that SetsFor says keeps 99.8 % of a full cache; with a quarter to spare,
+ * everything finds room. */
+static uint64_t
+SetsForAll(const snceTable *table, uint64_t sets)
+{
+    uint64_t words[SNCE_ENTRY_WORDS];
+    uint64_t live = 0, least;
+    snceWalk walk;
+    snceSpot spot;
+
+    snceWalk_Begin(&walk, table);
+    while (snceWalk_Next(&walk, &spot, words)) {
+        live++;
+    }
+    explicit_bzero(words, sizeof(words));
+    least = snceTable_SetsFor(live + live / 4);
+    sets = sets > least ? sets : least;
+    return sets < SNCE_SETS_MAX ? sets : SNCE_SETS_MAX;
+}
+
+/* How many cells a store for more certificates needs, likewise: with a quarter
+ * of its cells used, no set of sixteen overflows. */
+static uint64_t
+CellsForAll(const snceView *view, uint64_t cells)
+{
+    const snceServerWords *entry =
+        snceRegion_Server(view->region, view->id.number);
+    unsigned side = snceRange_Side(view->now.store);
+    uint64_t stored =
+        snceCount_Sum(view->region, view->id.number, SNCE_N_STORED + side) -
+        atomic_load_explicit(&entry->storedFrom[side], memory_order_relaxed);
+
+    if (stored > 2 * view->now.cells) { /* below zero, or nonsense */
+        stored = view->now.cells;
+    }
+    cells = cells > 2 * stored ? cells : 2 * stored;
+    return cells < SNCE_CELLS_MAX ? cells : SNCE_CELLS_MAX;
+}
+
+/* Gives the server the shape that |options| ask for. */
+static snceResult
+Reshape(const snceView *view, snceRegion *region,
+        const snceCacheOptions *options)
+{
+    uint32_t number = view->id.number;
+    snceServerWords *entry = snceRegion_Server(region, number);
+    unsigned home = snceLife_Home(view->life);
+    uint64_t asked =
+        atomic_load_explicit(&entry->asked[home], memory_order_relaxed);
+    snceShape shape = snceShape_Of(options);
+    const snceCacheOptions before = { .entries = snceWord_High(asked),
+                                      .certificates = snceWord_Low(asked) };
+    uint64_t cellsBefore = snceShape_Of(&before).cells;
+    snceResult result;
+
+    if (shape.asked == asked) {
+        return SNCE_OK;
+    }
+    if (options->entries >= before.entries) {
+        shape.sets = SetsForAll(&view->now.table, shape.sets);
+        if (shape.sets < view->now.table.setCount) {
+            shape.sets = view->now.table.setCount;
+        }
+    }
+    if (shape.cells > cellsBefore) {
+        shape.cells = CellsForAll(view, shape.cells);
+        if (shape.cells < view->now.cells) {
+            shape.cells = view->now.cells;
+        }
+    } else if (shape.cells == cellsBefore) {
+        shape.cells = view->now.cells;
+    }
+    if (shape.cells == view->now.cells) {
+        shape.store = view->now.store;
+        if (shape.sets == view->now.table.setCount) {
+            atomic_store_explicit(&entry->asked[home], shape.asked,
+                                  memory_order_release);
+            return SNCE_OK;
+        }
+    }
+    snceChange_Mark(region, number);
+    result = snceShape_Furnish(region, number, !home, &shape);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    SNCE_STEP("move-furnished");
+    snceDirectory_Commit(
+        entry, snceLife_Next(view->life ^ SNCE_LIFE_HOME, SNCE_LIFE_MOVING, 0));
+    SNCE_STEP("move-began");
+    return snceMove_Finish(region, number);
+}
+
+snceResult
+snceCache_Configure(snceCache cache, const snceCacheOptions *options)
+{
+    snceResult result = snceOptions_Check(options);
+    snceServerWords *entry;
+    unsigned flags;
+    snceView view;
+
+    if (result != SNCE_OK) {
+        return result;
+    }
+    result = snceChange_Begin(cache.region);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    result = snceView_Open(&view, cache.region, cache.id);
+    if (result != SNCE_OK) {
+        goto done;
+    }
+    entry = snceRegion_Server(cache.region, cache.id.number);
+    snceOptions_Retime(entry, options);
+    flags = snceOptions_Flags(options);
+    if (options->keepClosed) {
+        flags = (flags & ~SNCE_LIFE_CLOSED) |
+                (unsigned)(view.life & SNCE_LIFE_CLOSED);
+    }
+    if (flags != (view.life & SNCE_LIFE_FLAGS)) {
+        view.life = snceLife_Next(view.life, flags, SNCE_LIFE_FLAGS & ~flags);
+        snceDirectory_Commit(entry, view.life);
+        SNCE_STEP("change-flagged");
+    }
+    result = Reshape(&view, cache.region, options);
+
+done:
+    snceChange_End(cache.region);
+    return result;
+}
+
+snceResult
+snceCache_Flush(snceCache cache)
+{
+    uint32_t number = cache.id.number;
+    snceServerWords *entry;
+    snceResult result;
+    snceShape shape = { 0 };
+    snceView view;
+    unsigned home;
+
+    result = snceChange_Begin(cache.region);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    result = snceView_Open(&view, cache.region, cache.id);
+    if (result != SNCE_OK) {
+        goto done;
+    }
+    entry = snceRegion_Server(cache.region, number);
+    home = snceLife_Home(view.life);
+    shape.sets = view.now.table.setCount;
+    shape.cells = view.now.cells;
+    shape.asked =
+        atomic_load_explicit(&entry->asked[home], memory_order_relaxed);
+    snceChange_Mark(cache.region, number);
+    result = snceShape_Furnish(cache.region, number, !home, &shape);
+    if (result != SNCE_OK) {
+        goto done;
+    }
+    SNCE_STEP("flush-furnished");
+    snceDirectory_Commit(entry,
+                         snceLife_Next(view.life ^ SNCE_LIFE_HOME, 0, 0));
+    SNCE_STEP("flush-switched");
+    snceShape_Vacate(cache.region, number, home);
+
+done:
+    snceChange_End(cache.region);
+    return result;
+}
