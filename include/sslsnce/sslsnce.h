@@ -57,7 +57,8 @@ extern "C" {
  * resume in the process that made them only, and so do those under a key whose
  * token signs but neither decrypts nor derives, or fails to for a while: it is
  * asked again after a second, and then after pauses of up to five minutes
- * (keyFailures, below).
+ * (keyFailures, below). Until then the process protects tickets and cookies of
+ * HelloRetryRequests with keys of its own, and accepts them after it too.
  *
  * The SNI callback is called once for every ClientHello with a server name,
  * before libssl decides whether to resume; NSS calls it before TLS 1.3 for full
