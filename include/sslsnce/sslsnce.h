@@ -67,7 +67,10 @@ extern "C" {
  *                                handshake would insist on one
  *   SSL_NO_CACHE                 not by ID
  *   SSL_ENABLE_SESSION_TICKETS   not by ticket, and no ticket is issued, if the
- *                                callback disabled them
+ *                                callback disabled them. A ticket that the
+ *                                application issued (SSL_SendSessionTicket, TLS
+ *                                1.3) resumes with or without this option, as in
+ *                                NSS
  *   the name that it chose       not if the session was made under another
  * In these cases its client makes a full handshake. Version and cipher suite
  * stay as they were negotiated before the callback. After a HelloRetryRequest the

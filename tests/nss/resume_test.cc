@@ -429,6 +429,43 @@ TEST_P(Resume13Test, ATicketThatTheApplicationSentResumesWithTicketsDisabled) {
   }
 }
 
+// Disabling tickets is about those that libssl sends.
+TEST_P(Resume13Test, ATicketThatTheApplicationSentResumesWhereTheyWereEnabled) {
+  const ConnectOptions disables = With([](PRFileDesc* server) {
+    SSL_OptionSet(server, SSL_ENABLE_SESSION_TICKETS, PR_FALSE);
+  });
+  for (bool retry : {false, true}) {
+    SSL_ClearSessionCache();
+    for (bool resumed : {false, true, true}) {
+      Connection connection(&listener_, disables);
+      if (retry) ProvokeRetry(connection);
+      ASSERT_TRUE(connection.Handshake());
+      EXPECT_EQ(SECSuccess,
+                SSL_SendSessionTicket(connection.server(), nullptr, 0));
+      ASSERT_TRUE(connection.Talk());
+      EXPECT_EQ(resumed, connection.resumed());
+    }
+  }
+}
+
+// Of both kinds, and a client offers the last one.
+TEST_P(Resume13Test, OfTicketsOfBothKindsTheLibrarysAreRefused) {
+  const ConnectOptions disables = With([](PRFileDesc* server) {
+    SSL_OptionSet(server, SSL_ENABLE_SESSION_TICKETS, PR_FALSE);
+  });
+  for (bool sends : {true, false}) {
+    SSL_ClearSessionCache();
+    Connection connection(&listener_, plain_);
+    ASSERT_TRUE(connection.Handshake() && connection.Talk());
+    if (sends) {
+      EXPECT_EQ(SECSuccess,
+                SSL_SendSessionTicket(connection.server(), nullptr, 0));
+      ASSERT_TRUE(connection.Talk());
+    }
+    EXPECT_EQ(sends, Resumes(disables));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Ways, Resume13Test, ::testing::Values(By::kTicket13),
                          ::testing::PrintToStringParamName());
 
