@@ -252,6 +252,70 @@ TEST_F(WrapKeyTest, AFailureThatStaysCostsFewOperationsWithThePrivateKey) {
   EXPECT_TRUE(recorded == Get(pair));
 }
 
+// The same where nobody makes a full handshake, so that there is no key of the
+// process's own: an attempt to resume a second, for an hour.
+TEST_F(WrapKeyTest, AFailureThatOnlyLookupsMeetCostsNoMore) {
+  Configure();
+  for (const char* cert : {"rsa", "ecdsa"}) {
+    Pair pair(cert);
+    Pair other(cert[0] == 'r' ? "ecdsa" : "rsa");
+    ShimAdvanceClock(0);
+    ShimWrapKey recorded = Get(pair);
+    ShimForgetWrapKeys();
+    std::swap(pair.priv, other.priv);  // it cannot unwrap
+    const PRUint64 failures = KeyFailures();
+    for (int sec = 0; sec < 3600; ++sec) {
+      EXPECT_FALSE(Fits(pair, recorded));
+      EXPECT_FALSE(Fits(pair, recorded));
+      ShimAdvanceClock(1);
+    }
+    // At 0, 1, 3, 7 ... 511 seconds, and every 300 after that.
+    EXPECT_EQ(20u, KeyFailures() - failures) << cert;
+    std::swap(pair.priv, other.priv);
+    ShimAdvanceClock(300);
+    EXPECT_TRUE(Fits(pair, recorded)) << cert;
+    EXPECT_TRUE(recorded == Get(pair)) << cert;
+  }
+}
+
+TEST_F(WrapKeyTest, AKeyMadeAfterSuchAFailureGoesOnWithItsPauses) {
+  Configure();
+  Pair pair("rsa");
+  ShimAdvanceClock(0);
+  ShimWrapKey recorded = Get(pair);
+  ShimForgetWrapKeys();
+  ShimFailUnwraps(-1);
+  const unsigned int before = ShimCountUnwraps();
+  EXPECT_FALSE(Fits(pair, recorded));
+  ShimAdvanceClock(1);
+  EXPECT_FALSE(Fits(pair, recorded));
+  EXPECT_EQ(2u, ShimCountUnwraps() - before);
+  // A full handshake asks no more often than a lookup does.
+  ShimWrapKey own = Get(pair);
+  EXPECT_TRUE(Fits(pair, own));
+  ShimAdvanceClock(1);
+  EXPECT_TRUE(own == Get(pair));
+  EXPECT_EQ(2u, ShimCountUnwraps() - before);
+  ShimFailUnwraps(0);
+  ShimAdvanceClock(1);
+  EXPECT_TRUE(recorded == Get(pair));
+  EXPECT_EQ(3u, ShimCountUnwraps() - before);
+}
+
+// Who shuts the cache down and makes another one has forgotten it.
+TEST_F(WrapKeyTest, AFailureIsForgottenWithTheKeys) {
+  Configure();
+  Pair pair("rsa");
+  ShimAdvanceClock(0);
+  ShimWrapKey recorded = Get(pair);
+  ShimForgetWrapKeys();
+  ShimFailUnwraps(1);
+  EXPECT_FALSE(Fits(pair, recorded));
+  EXPECT_FALSE(Fits(pair, recorded));
+  ShimForgetWrapKeys();
+  EXPECT_TRUE(Fits(pair, recorded));
+}
+
 // A process that could not record its key does so later, and loses no session.
 TEST_F(WrapKeyTest, AKeyThatCouldNotBeRecordedIsRecordedLater) {
   Configure();
