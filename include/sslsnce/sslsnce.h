@@ -127,7 +127,10 @@ extern "C" {
  *                                          one that the string names
  *   SEC_ERROR_BAD_DATABASE                 a cache that is torn
  *   PR_INSUFFICIENT_RESOURCES_ERROR        a locked cache (below), which this
- *                                          process's RLIMIT_MEMLOCK forbids
+ *                                          process's RLIMIT_MEMLOCK forbids. The
+ *                                          error's text has the bytes and the
+ *                                          limit; it is logged too, but not
+ *                                          twice in a row for one string
  *   PR_INVALID_STATE_ERROR                 a good string, of another cache than
  *                                          the one that this process has
  *

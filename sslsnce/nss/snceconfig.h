@@ -51,7 +51,8 @@ SECStatus ssl_AddByConfig(sslCacheConfig *config, snceRegion *region,
 
 /* ssl_ReportCacheConfig tells the operator what there is to tell of the file, each
  * message once for each version of it. If the call failed for one of them, that is
- * the text of the error. The caller has the gate's lock. */
+ * the text of the error. It may wait for room on stderr (sncelog.h): the caller has
+ * not the gate's lock. */
 void ssl_ReportCacheConfig(const sslCacheConfig *config, SECStatus rv);
 
 /* ssl_MayLock tells whether RLIMIT_MEMLOCK lets this process lock so much. */

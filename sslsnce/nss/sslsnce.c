@@ -28,6 +28,7 @@
 
 #include "snceconfig.h"
 #include "snceerror.h"
+#include "sncefile.h"
 #include "sncegate.h"
 #include "snceint.h"
 #include "sncelog.h"
@@ -44,6 +45,10 @@ static _Atomic PRUint32 maxLocks = DEFAULT_MAX_LOCKS;
 /* The string under which this process exported or inherited its region, "" for
  * none. Guarded by the gate's turn. */
 static char regionString[SNCE_STRING_MAX];
+
+/* Of the last string whose region this process may not lock in memory, which was
+ * logged then. Guarded by the gate's turn. */
+static PRUint64 unlockedString;
 
 static PRUint32
 ssl_ClampTimeout(PRUint32 seconds, PRUint32 max)
@@ -257,8 +262,8 @@ ssl_ConfigUncancelled(const sslServerCacheWish *wish, PRBool shared)
     }
 
 done:
-    ssl_ReportCacheConfig(&config, rv);
     snceGate_Unlock();
+    ssl_ReportCacheConfig(&config, rv);
     ssl_FreeCacheConfig(&config);
     return rv;
 }
@@ -340,27 +345,35 @@ ssl_InheritAgain(const snceRegion *region, const char *string)
     return SECFailure;
 }
 
-/* Says why a cache that is locked in memory cannot be had here. */
+#define INHERIT_TEXT_BYTES 256
+
+/* Says why a cache that is locked in memory cannot be had here, in the error's
+ * text. |message| is the same where it is to be logged, once for each string, and
+ * "" elsewhere. The caller has the turn, and logs without it. */
 static SECStatus
-ssl_FailInheritLock(const char *string)
+ssl_FailInheritLock(const char *string, char message[INHERIT_TEXT_BYTES])
 {
+    PRUint64 hash = ssl_HashVersion(0, string, strlen(string));
     char limit[128];
-    char text[256];
 
     ssl_TellLockLimit(limit, sizeof limit, snceRegion_StringBytes(string));
-    (void)snprintf(text, sizeof text,
+    (void)snprintf(message, INHERIT_TEXT_BYTES,
                    "SSL_InheritMPServerSIDCache: the cache is locked in "
                    "memory: %s",
                    limit);
-    ssl_Log(text);
     PORT_SetError(snceError_Code(SNCE_LOCK_LIMIT));
-    PR_SetErrorText((PRIntn)strlen(text), text);
+    PR_SetErrorText((PRIntn)strlen(message), message);
+    if (hash == unlockedString) {
+        *message = '\0';
+    }
+    unlockedString = hash;
     return SECFailure;
 }
 
 SECStatus
 ssl_InheritServerCache(const char *envString)
 {
+    char message[INHERIT_TEXT_BYTES] = "";
     snceRegion *region;
     snceResult result;
     SECStatus rv;
@@ -389,7 +402,7 @@ ssl_InheritServerCache(const char *envString)
     }
 
     result = snceRegion_Inherit(&region, envString);
-    rv = result == SNCE_LOCK_LIMIT ? ssl_FailInheritLock(envString)
+    rv = result == SNCE_LOCK_LIMIT ? ssl_FailInheritLock(envString, message)
                                    : snceError_Status(result);
     if (rv != SECSuccess) {
         goto done;
@@ -403,6 +416,9 @@ ssl_InheritServerCache(const char *envString)
 
 done:
     snceGate_Unlock();
+    if (*message) {
+        ssl_Log(message);
+    }
     return rv;
 }
 

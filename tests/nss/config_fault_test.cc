@@ -463,12 +463,6 @@ TEST_F(ConfigFaultTest, WithoutADescriptorTheCallFails) {
 
 // ---- lock=yes --------------------------------------------------------------
 
-bool MayLockLittle() {
-  const struct rlimit little = {65536, 65536};
-  return setrlimit(RLIMIT_MEMLOCK, &little) == 0 &&
-         (geteuid() != 0 || setuid(65534) == 0);
-}
-
 // The messages of it, in a child that may lock 64 KiB.
 TEST_F(ConfigFaultTest, WhatMayNotBeLockedIsClosedInEveryCache) {
   for (const char* star : {"name=* lock=yes\n", "name=* lock=sure\n",

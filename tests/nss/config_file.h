@@ -6,6 +6,7 @@
 #ifndef SSLSNCE_TESTS_NSS_CONFIG_FILE_H_
 #define SSLSNCE_TESTS_NSS_CONFIG_FILE_H_
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -17,6 +18,13 @@
 #include "test_nss.h"
 
 namespace nss_test {
+
+// Makes this process one of a user who may lock 64 KiB.
+inline bool MayLockLittle() {
+  const struct rlimit little = {65536, 65536};
+  return setrlimit(RLIMIT_MEMLOCK, &little) == 0 &&
+         (geteuid() != 0 || setuid(65534) == 0);
+}
 
 // A file of caches, named by the environment.
 class ConfigFileTest : public NssTest {
