@@ -323,6 +323,10 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  *   a wrong line for name=*
  *                       lowers the application's values to each limit that could
  *                       be read of it (a flag that could not: to the stricter)
+ *   entries or certificates of name=* for which there is no room (address space,
+ *   RLIMIT_FSIZE)
+ *                       count as the application's, or as the line's where those
+ *                       are fewer; the rest of the line counts as it is
  *   more servers than the 1,024 that there can be
  *                       lower the cache that their clients get instead to the
  *                       timeouts and the address matching of their lines, and
@@ -349,11 +353,15 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  * more there are. SSL_GetServerCacheFigures tells which caches are closed.
  *
  * With SSL_SERVER_CACHE_CONFIG_STRICT=1 any error, a value out of range and an
- * empty file excepted, fails the call instead: SEC_ERROR_INVALID_ARGS, NSPR's error for a file that cannot
- * be read, PR_INSUFFICIENT_RESOURCES_ERROR (servers, RLIMIT_MEMLOCK) or
- * PR_INVALID_STATE_ERROR (too late to lock). The first message is the error's text
- * (PR_GetErrorText). No cache has changed then, but where the core has failed, as for
- * want of room. */
+ * empty file excepted, fails the call instead: SEC_ERROR_INVALID_ARGS, NSPR's
+ * error for a file that cannot be read, PR_INSUFFICIENT_RESOURCES_ERROR (servers,
+ * RLIMIT_MEMLOCK), PR_INVALID_STATE_ERROR (too late to lock), or
+ * SEC_ERROR_NO_MEMORY or PR_FILE_TOO_BIG_ERROR (no room). The first message is the
+ * error's text (PR_GetErrorText). Every cache is then what it was before the call.
+ * If the room ran short only after some caches were changed, the call has changed
+ * them back: servers that it had added are gone again, and sessions that shorter
+ * timeouts or fewer entries cost the others do not come back. A cache stays changed
+ * only if another process changes caches for two seconds meanwhile. */
 #define SSL_SERVER_CACHE_CONFIG "SSL_SERVER_CACHE_CONFIG"
 #define SSL_SERVER_CACHE_CONFIG_STRICT "SSL_SERVER_CACHE_CONFIG_STRICT"
 

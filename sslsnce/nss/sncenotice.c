@@ -97,6 +97,11 @@ notice_Outcome(const sslCacheConfig *config, const sslCacheFault *fault,
         case sslCacheFault_file:
             (void)PR_snprintf(out, outLen, "; the application's values count");
             break;
+        case sslCacheFault_size:
+            (void)PR_snprintf(out, outLen,
+                              "; the application's entries and certificates "
+                              "count, or the line's where they are fewer");
+            break;
         case sslCacheFault_unlocked:
             (void)PR_snprintf(out, outLen, "; all caches are closed");
             break;

@@ -34,6 +34,7 @@
 #include "sncelog.h"
 #include "sncesid.h"
 #include "sncestart.h"
+#include "snceundo.h"
 
 /* NSS's default on Linux: eight locks of sets, one of certificates and one of
  * wrapping keys. Nothing here has a lock; the number is kept for who asks. */
@@ -136,18 +137,18 @@ ssl_ServerCacheOptions(const sslServerCacheWish *wish)
  * Where no file was read, a closed cache stays closed, and where there is a file
  * that could not be read, nothing is raised: other processes may have read it, or
  * this one earlier. The caller has the turn. */
-static SECStatus
-ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options,
-                   const sslCacheConfig *config)
+static snceResult
+ssl_GrowOnly(snceRegion *region, const snceCacheOptions *options,
+             const sslCacheConfig *config)
 {
     snceCache cache = snceRegion_DefaultCache(region);
     snceCacheOptions was;
     snceCacheOptions now = *options;
-    SECStatus rv;
+    snceResult result;
 
-    rv = snceError_Status(snceCache_GetOptions(cache, &was));
-    if (rv != SECSuccess) {
-        return rv;
+    result = snceCache_GetOptions(cache, &was);
+    if (result != SNCE_OK) {
+        return result;
     }
     now.entries = PR_MAX(was.entries, options->entries);
     /* 0 is one for each session, the most that there can be. */
@@ -160,7 +161,27 @@ ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options,
     if (config->unread && config->path) {
         ssl_LowerCacheOptions(&now, &was);
     }
-    return snceError_Status(snceCache_Configure(cache, &now));
+    return snceCache_Configure(cache, &now);
+}
+
+/* The same; where there is no room for the size that the file asks for, with the one
+ * that the application asks for. */
+static SECStatus
+ssl_ConfigureAgain(snceRegion *region, snceCacheOptions *options,
+                   sslCacheConfig *config)
+{
+    snceResult result = ssl_GrowOnly(region, options, config);
+    snceResult why = result;
+
+    if (ssl_ForgoSize(config, result, options)) {
+        if (!config->strict) {
+            result = ssl_GrowOnly(region, options, config);
+        }
+        if (result == SNCE_OK || config->strict) {
+            (void)ssl_AddSizeFault(config, why);
+        }
+    }
+    return snceError_Status(result);
 }
 
 /* Whether the file asks for locked memory, which |region| has not. It cannot be
@@ -188,18 +209,36 @@ ssl_CheckLock(snceRegion *region, snceCacheOptions *options,
 
 /* Makes a region as |options| say; where the file asks for locked memory that
  * cannot be had, one whose caches are closed. */
+static snceResult
+ssl_CreateOrClose(snceRegion **created, snceCacheOptions *options,
+                  PRBool shared, sslCacheConfig *config)
+{
+    snceResult result = snceRegion_Create(created, options, shared != PR_FALSE);
+
+    if (result == SNCE_LOCK_LIMIT &&
+        ssl_CloseUnlocked(config, result, snceRegion_LeastBytes(options),
+                          options) == SECSuccess) {
+        result = snceRegion_Create(created, options, shared != PR_FALSE);
+    }
+    return result;
+}
+
+/* The same; where there is no room for the size that the file asks for, with the one
+ * that the application asks for. */
 static SECStatus
 ssl_CreateServerCache(snceRegion **created, snceCacheOptions *options,
                       PRBool shared, sslCacheConfig *config)
 {
-    snceResult result = snceRegion_Create(created, options, shared != PR_FALSE);
+    snceResult result = ssl_CreateOrClose(created, options, shared, config);
+    snceResult why = result;
 
-    if (result == SNCE_LOCK_LIMIT) {
-        if (ssl_CloseUnlocked(config, result, snceRegion_LeastBytes(options),
-                              options) != SECSuccess) {
-            return SECFailure;
+    if (ssl_ForgoSize(config, result, options)) {
+        if (!config->strict) {
+            result = ssl_CreateOrClose(created, options, shared, config);
         }
-        result = snceRegion_Create(created, options, shared != PR_FALSE);
+        if (result == SNCE_OK || config->strict) {
+            (void)ssl_AddSizeFault(config, why);
+        }
     }
     return snceError_Status(result);
 }
@@ -242,6 +281,9 @@ ssl_ConfigUncancelled(const sslServerCacheWish *wish, PRBool shared)
     }
     if (rv == SECSuccess && shared) {
         rv = ssl_ExportServerCache(region);
+    }
+    if (rv != SECSuccess && !created) {
+        ssl_UndoCacheChanges(&config, region);
     }
     if (created) {
         if (rv == SECSuccess) {

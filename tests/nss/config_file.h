@@ -26,6 +26,16 @@ inline bool MayLockLittle() {
          (geteuid() != 0 || setuid(65534) == 0);
 }
 
+// Lines for |count| servers.
+inline std::string Hosts(int count,
+                         const std::string& parameters = "entries=10") {
+  std::string text;
+  for (int i = 0; i < count; ++i) {
+    text += "name=host" + std::to_string(i) + ".example " + parameters + "\n";
+  }
+  return text;
+}
+
 // A file of caches, named by the environment.
 class ConfigFileTest : public NssTest {
  protected:
