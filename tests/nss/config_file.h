@@ -89,6 +89,14 @@ class ConfigFileTest : public NssTest {
     return said;
   }
 
+  // Makes a cache that is locked in memory, for children by exec too; false if
+  // this process may not lock so much.
+  bool ShareLockedCache() {
+    Write("name=* lock=yes certificates=100\n");
+    return Configure() == SECSuccess && !IsClosed(nullptr) &&
+           SSL_ConfigMPServerSIDCache(500, 0, 60, nullptr) == SECSuccess;
+  }
+
   // What is said of the file at |place|, ":LINE:COLUMN" or nothing.
   std::string Message(const std::string& place, const std::string& what) {
     return "cache file " + path_ + place + ": " + what + "\n";
