@@ -38,8 +38,8 @@ static _Atomic PRUint32 nextShared; /* counted up by threads that get none */
 /* A pthread lock, because Config is allowed before NSPR is initialized. */
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
-/* The cancellation state that the thread with the turn had before. It waits, and it
- * writes messages; cancelled there, it would keep the turn for ever. Written with
+/* The cancellation state that the thread with the turn had before. It makes system
+ * calls that wait; cancelled there, it would keep the turn for ever. Written with
  * the turn. */
 static int turnCancel;
 
