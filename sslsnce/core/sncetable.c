@@ -421,10 +421,7 @@ FindEmpty(const view *v, const uint32_t empty[2], snceSpot *out)
     return true;
 }
 
-/* Finds a slot that holds no entry: one whose writer died; else an empty one; else
- * one of a set in which every slot is claimed, which so many deaths can leave:
- * it must not be lost until the patience with all of them is over. There it is
- * the next one round the hand, so that each claim is overridden in its turn. */
+/* Finds a slot that holds no entry: one whose writer died; else an empty one. */
 static bool
 FindFree(const snceTable *table, const view *v, snceSpot *out, bool *reclaimed)
 {
@@ -447,17 +444,7 @@ FindFree(const snceTable *table, const view *v, snceSpot *out, bool *reclaimed)
             empty[i] = Rested(table, v->at.set[i], empty[i], overrode[i]);
         }
     }
-    if (FindEmpty(v, empty, out)) {
-        return true;
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        if (v->look[i].busy == SNCE_ALL_WAYS) {
-            *out = snceSpot_At(v->at.set[i], v->look[i].hand % SNCE_WAYS);
-            *reclaimed = true;
-            return true;
-        }
-    }
-    return false;
+    return FindEmpty(v, empty, out);
 }
 
 /* Finds an empty slot that has yet to rest, where there is nothing else. */
@@ -470,6 +457,20 @@ FindResting(const view *v, snceSpot *out)
         empty[i] = SNCE_ALL_WAYS & ~(v->look[i].full | v->look[i].busy);
     }
     return FindEmpty(v, empty, out);
+}
+
+/* Finds a claim to take back at once, where both sets hold nothing else: without
+ * that, so many deaths would stop all inserts there until the patience with one of
+ * them is over. It is the next claim round the hand, so that each is overridden
+ * in its turn. */
+static bool
+FindAmongClaims(const view *v, snceSpot *out)
+{
+    if ((v->look[0].busy & v->look[1].busy) != SNCE_ALL_WAYS) {
+        return false;
+    }
+    *out = snceSpot_At(v->at.set[0], v->look[0].hand % SNCE_WAYS);
+    return true;
 }
 
 /* A mask's ways counted from |first| on, round the set. */
@@ -612,10 +613,14 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
             state = reclaimed ? SNCE_STATE_BUSY : SNCE_STATE_EMPTY;
         } else if (!FindVictim(&v, rule, probe->hash, source ? words : NULL,
                                spot)) {
-            if (!FindResting(&v, spot)) {
+            if (FindResting(&v, spot)) {
+                state = SNCE_STATE_EMPTY;
+            } else if (FindAmongClaims(&v, spot)) {
+                state = SNCE_STATE_BUSY;
+                reclaimed = true;
+            } else {
                 return SNCE_DROPPED; /* all that it could replace is younger */
             }
-            state = SNCE_STATE_EMPTY;
         }
         /* It may have changed since the look: that is a race lost, too. */
         claimed = snceVersion_State(spot->seen) == state &&
