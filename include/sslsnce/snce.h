@@ -50,8 +50,9 @@ typedef enum {
     SNCE_NO_DESCRIPTOR, /* no file descriptor left, in this process or at all */
     SNCE_LIMIT,         /* a resource limit (RLIMIT_FSIZE) forbids the size */
     SNCE_LOCK_LIMIT,    /* RLIMIT_MEMLOCK forbids to lock so much memory */
-    SNCE_UNSUPPORTED,   /* this kernel has no sealed anonymous files */
-    SNCE_BAD_STRING,    /* an inheritance string is not of its form */
+    SNCE_UNSUPPORTED, /* this kernel has neither memory files nor a memory file
+                         * system */
+    SNCE_BAD_STRING,  /* an inheritance string is not of its form */
     SNCE_BAD_DESCRIPTOR, /* the descriptor named is not open or no memory file */
     SNCE_FOREIGN,        /* a region, but of another build or another cache */
     SNCE_CORRUPT,        /* the region failed a check */
@@ -470,6 +471,10 @@ typedef struct {
     uint64_t
         keyFailures;     /* keys that the caller could not unwrap, or wrap, when
                             * it tried: snceCache_CountKeyFailure */
+    uint64_t unmapped;   /* operations that did nothing because their process
+                            * cannot map memory that was made after it
+                            * attached: its descriptor was closed, or the
+                            * system refused */
     uint64_t wiped;      /* taken out because they had expired, lost their
                             * certificate or were spoiled by a writer that came
                             * too late, by a flush, or in shrinking: when

@@ -6,7 +6,11 @@
 
 #include <string.h>
 
+#include "sncecell.h"
 #include "sncecount.h"
+#include "sncedirectory.h"
+#include "snceheap.h"
+#include "sncelock.h"
 #include "sncepatience.h"
 
 /* Tries at a count that other processes are changing too. Each failure means
@@ -15,57 +19,31 @@
 
 /* ---- where things lie ---------------------------------------------------- */
 
-#define CLASSES 6
-
-typedef struct {
-    uint32_t dataBytes; /* the longest blob of this class */
-    uint32_t share;     /* cells of this class in 32nds of the store's */
-} sizeClass;
-
-/* Twice the cells that were asked for in the ordinary sizes, because a set
- * that overflows evicts while others have room; address space is free. */
-static const sizeClass classes[CLASSES] = {
-    { 1024, 64 }, { 2048, 64 }, { 4096, 64 },
-    { 8192, 16 }, { 16384, 4 }, { 65536, 1 },
-};
-
-static uint64_t
-CellBytes(const sizeClass *sized)
+/* How many segments a class has. They are taken one after the other. */
+static unsigned
+Segments(const snceBlob *store, unsigned which)
 {
-    return SNCE_CELL_HEAD * sizeof(uint64_t) + sized->dataBytes;
-}
+    unsigned segments = 0;
 
-static uint64_t
-SetBytes(const sizeClass *sized)
-{
-    return sizeof(snceCellSet) + SNCE_CELL_WAYS * CellBytes(sized);
-}
-
-static uint64_t
-SetCount(const sizeClass *sized, uint64_t cells)
-{
-    uint64_t sets =
-        (cells * sized->share / 32 + SNCE_CELL_WAYS - 1) / SNCE_CELL_WAYS;
-
-    return sets ? sets : 1;
-}
-
-static uint64_t
-ClassBytes(const sizeClass *sized, uint64_t cells)
-{
-    return snceLayout_InPages(SetCount(sized, cells) * SetBytes(sized));
-}
-
-/* Where the sets of one class begin, counted from the store. */
-static uint64_t
-ClassOffset(unsigned which, uint64_t cells)
-{
-    uint64_t offset = 0;
-
-    for (unsigned i = 0; i < which; i++) {
-        offset += ClassBytes(&classes[i], cells);
+    /* Acquire: pairs with the release store in TakeSegment. */
+    while (segments < SNCE_SEGMENTS &&
+           atomic_load_explicit(&store->head->segment[which][segments],
+                                memory_order_acquire) != 0) {
+        segments++;
     }
-    return offset;
+    return segments;
+}
+
+/* Which segment a set is in. */
+static unsigned
+SegmentOf(const snceBlob *store, unsigned which, uint64_t set)
+{
+    unsigned segment = 0;
+
+    while (snceCell_SetsBefore(which, store->cells, segment + 1) <= set) {
+        segment++;
+    }
+    return segment;
 }
 
 /* A cell and what belongs to it. */
@@ -79,23 +57,46 @@ typedef struct {
     size_t dataBytes;
 } cell;
 
-static void
+/* Finds a cell, |index| in its class. False if it is in no segment, or in one that
+ * this process cannot map. */
+static bool
 FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
 {
-    const sizeClass *sized = &classes[which];
-    uint64_t set = ClassOffset(which, store->cells) +
-                   index / SNCE_CELL_WAYS * SetBytes(sized);
-    uint64_t at;
+    uint64_t set = index / SNCE_CELL_WAYS;
+    uint64_t offset, first;
+    unsigned segment;
 
-    out->set =
-        snceRegion_Within(store->region, store->offset + set, SetBytes(sized));
+    if (set >= snceCell_SetsMost(which, store->cells)) {
+        return false;
+    }
+    segment = SegmentOf(store, which, set);
+    if (segment >= SNCE_SEGMENTS) {
+        return false;
+    }
+    first = snceCell_SetsBefore(which, store->cells, segment);
+    /* Acquire: as in Segments. */
+    offset = snceWord_Low(atomic_load_explicit(
+                 &store->head->segment[which][segment], memory_order_acquire)) *
+             SNCE_PAGE;
+    if (!snceRegion_Holds(
+            store->region, offset,
+            snceCell_SegmentBytes(which, store->cells, segment))) {
+        return false; /* 0 lies in no heap */
+    }
+    offset += snceCell_Offset(which, set - first);
+    out->set = snceRegion_Place(store->region, offset);
+    if (!out->set) {
+        return false;
+    }
     out->way = (unsigned)(index % SNCE_CELL_WAYS);
     out->which = which;
     out->index = index;
-    at = sizeof(snceCellSet) + out->way * CellBytes(sized);
-    out->place = set + at;
-    out->word = (snceWord *)((uint8_t *)out->set + at);
-    out->dataBytes = sized->dataBytes;
+    out->place =
+        offset + sizeof(snceCellSet) + out->way * snceCell_Bytes(which);
+    out->word = (snceWord *)((uint8_t *)(out->set + 1) +
+                             out->way * snceCell_Bytes(which));
+    out->dataBytes = snceCellClasses[which].dataBytes;
+    return true;
 }
 
 static snceBlobRef
@@ -110,38 +111,109 @@ static bool
 FollowRef(const snceBlob *store, snceBlobRef ref, cell *out)
 {
     unsigned which = (unsigned)(ref & 7);
-    uint64_t index = (uint32_t)ref >> 3;
 
-    if (which == 0 || which > CLASSES ||
-        index >= SetCount(&classes[which - 1], store->cells) * SNCE_CELL_WAYS) {
-        return false;
-    }
-    FindCell(store, which - 1, index, out);
-    return true;
-}
-
-uint64_t
-snceBlob_Bytes(uint64_t cells)
-{
-    return ClassOffset(CLASSES, cells);
+    return which != 0 && which <= SNCE_CELL_CLASSES &&
+           FindCell(store, which - 1, (uint32_t)ref >> 3, out);
 }
 
 snceResult
 snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
             uint64_t range, uint64_t cells)
 {
+    uint64_t offset = snceRange_Offset(range);
+
     if (cells == 0 || cells > SNCE_CELLS_MAX ||
-        !snceRegion_AtRange(region, range, snceBlob_Bytes(cells))) {
+        !snceRegion_Holds(region, offset, sizeof(snceStoreHead))) {
+        return SNCE_CORRUPT;
+    }
+    out->head = snceRegion_Place(region, offset);
+    if (!out->head) {
         return SNCE_CORRUPT;
     }
     out->region = region;
-    out->offset = snceRange_Offset(range);
     out->cells = cells;
     out->range = range;
     out->server = id.number;
+    out->hasTurn = false;
     out->lot = snceLot_Of(range, id);
     return SNCE_OK;
 }
+
+/* ---- segments ------------------------------------------------------------ */
+
+/* Does the directory still name the store? Else it is being given back. */
+static bool
+IsNamed(const snceBlob *store)
+{
+    const snceServerWords *entry =
+        snceRegion_Server(store->region, store->server);
+
+    return snceDirectory_Load(&entry->home[0].store) == store->range ||
+           snceDirectory_Load(&entry->home[1].store) == store->range;
+}
+
+/* Takes the class's next segment, after |segments|. The caller has the turn. True
+ * if there are more then. */
+static bool
+TakeSegment(const snceBlob *store, unsigned which, unsigned segments)
+{
+    snceWord *word = &store->head->segment[which][segments];
+    uint64_t bytes = snceCell_SegmentBytes(which, store->cells, segments);
+    uint64_t range;
+
+    if (!IsNamed(store)) {
+        return false;
+    }
+    if (snceDirectory_Load(word) != 0) {
+        return true; /* another one was faster */
+    }
+    if (snceHeap_Take(store->region, snceHeap_Pages(bytes), 0, &range) !=
+        SNCE_OK) {
+        return false;
+    }
+    SNCE_STEP("blob-segment");
+    /* Release: pairs with the acquire loads in Segments and FindCell. */
+    atomic_store_explicit(word, snceRange_Page(range), memory_order_release);
+    return true;
+}
+
+/* Gives a class more cells, unless it has all that it may have, or somebody is
+ * changing the region: nobody waits here (G2). True if there are more. */
+static bool
+Grow(const snceBlob *store, unsigned which, unsigned segments)
+{
+    bool grown;
+
+    if (segments == SNCE_SEGMENTS ||
+        snceCell_SegmentBytes(which, store->cells, segments) == 0) {
+        return false;
+    }
+    if (store->hasTurn) {
+        return TakeSegment(store, which, segments);
+    }
+    if (snceLock_Try(store->region) != SNCE_OK) {
+        return false;
+    }
+    grown = TakeSegment(store, which, segments);
+    snceLock_Give(store->region);
+    return grown;
+}
+
+void
+snceBlob_Discard(const snceBlob *store)
+{
+    for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
+        for (unsigned i = 0, end = Segments(store, which); i < end; i++) {
+            uint64_t page = snceDirectory_Load(&store->head->segment[which][i]);
+
+            snceHeap_Drop(
+                store->region, snceWord_Low(page),
+                snceHeap_Pages(snceCell_SegmentBytes(which, store->cells, i)));
+        }
+    }
+}
+
+/* ---- figures ------------------------------------------------------------- */
 
 static void
 CountStored(const snceBlob *store, uint64_t n)
@@ -478,7 +550,9 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
         if (!snceVersion_Matches(seen[way], SNCE_STATE_FULL, tag)) {
             continue;
         }
-        FindCell(store, which, set * SNCE_CELL_WAYS + way, &at);
+        if (!FindCell(store, which, set * SNCE_CELL_WAYS + way, &at)) {
+            return false;
+        }
         v = snceSlot_Version(&at.set->version[way]);
         if (!snceVersion_Matches(v, SNCE_STATE_FULL, tag)) {
             continue;
@@ -509,36 +583,92 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
     return false;
 }
 
+/* How many times a class has grown since an equal blob was stored, at most, so that
+ * it is found. Else a second one is stored, which is harmless. */
+#define OLDER_SIZES 2
+
+/* Finds a blob equal to |data| where it would have been stored when the class had
+ * fewer |segments|. */
+static bool
+FindOlder(const snceBlob *store, unsigned which, unsigned segments,
+          const uint8_t *data, size_t len, uint64_t digest, snceBlobRef *ref)
+{
+    for (unsigned i = 1; i <= OLDER_SIZES && i < segments; i++) {
+        uint64_t set = snceHash_Range(
+            digest, snceCell_SetsBefore(which, store->cells, segments - i));
+        snceVersion seen[SNCE_CELL_WAYS];
+        cell at;
+
+        if (!FindCell(store, which, set * SNCE_CELL_WAYS, &at)) {
+            return false;
+        }
+        (void)snceSlot_Look(seen, at.set->version, SNCE_CELL_WAYS);
+        if (FindEqual(store, which, set, seen, data, len, digest, ref)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Would a session lose the certificate in that cell? */
+static bool
+IsInUse(const snceCellSet *set, unsigned way, snceVersion seen)
+{
+    return snceVersion_State(seen) == SNCE_STATE_FULL &&
+           (uint32_t)atomic_load_explicit(&set->count[way],
+                                          memory_order_relaxed) != 0;
+}
+
 snceResult
 snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
               snceBlobRef *ref)
 {
+    bool mayGrow = true;
     unsigned which = 0;
-    uint64_t digest, tag, set;
-    cell at;
+    uint64_t digest, tag;
 
-    while (which < CLASSES && classes[which].dataBytes < len) {
+    while (which < SNCE_CELL_CLASSES &&
+           snceCellClasses[which].dataBytes < len) {
         which++;
     }
-    if (which == CLASSES || len == 0) {
+    if (which == SNCE_CELL_CLASSES || len == 0) {
         return SNCE_TOO_LARGE;
     }
     /* From the digest come its set, its tag and its checksum. */
     digest = snceHash_Bytes(&store->region->hash, 0, data, len);
     tag = snceVersion_Tag(digest);
-    set = snceHash_Range(digest, SetCount(&classes[which], store->cells));
-    FindCell(store, which, set * SNCE_CELL_WAYS, &at);
 
-    for (unsigned try = 0; try < SNCE_CELL_WAYS; try++) {
+    for (unsigned try = 0; try < SNCE_CELL_WAYS + SNCE_SEGMENTS; try++) {
+        unsigned segments = Segments(store, which);
+        uint64_t set = snceHash_Range(
+            digest, snceCell_SetsBefore(which, store->cells, segments));
         snceVersion seen[SNCE_CELL_WAYS];
-        uint8_t hand = snceSlot_Look(seen, at.set->version, SNCE_CELL_WAYS);
         snceVersion claim;
+        uint8_t hand;
         int way;
+        cell at;
 
-        if (FindEqual(store, which, set, seen, data, len, digest, ref)) {
+        if (segments == 0) {
+            if (!Grow(store, which, 0)) {
+                return SNCE_FULL;
+            }
+            continue;
+        }
+        if (!FindCell(store, which, set * SNCE_CELL_WAYS, &at)) {
+            return SNCE_FULL;
+        }
+        hand = snceSlot_Look(seen, at.set->version, SNCE_CELL_WAYS);
+        if (FindEqual(store, which, set, seen, data, len, digest, ref) ||
+            FindOlder(store, which, segments, data, len, digest, ref)) {
             return SNCE_OK;
         }
         way = ChooseVictim(store, at.set, seen, hand);
+        if (mayGrow && IsInUse(at.set, (unsigned)way, seen[way])) {
+            mayGrow = Grow(store, which, segments);
+            if (mayGrow) {
+                continue;
+            }
+        }
         if (!snceSlot_Claim(&at.set->version[way], &store->lot, seen[way], tag,
                             &claim)) {
             continue;
@@ -547,7 +677,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         if (snceVersion_State(seen[way]) == SNCE_STATE_FULL) {
             CountStored(store, (uint64_t)-1);
         }
-        FindCell(store, which, set * SNCE_CELL_WAYS + (unsigned)way, &at);
+        (void)FindCell(store, which, set * SNCE_CELL_WAYS + (unsigned)way, &at);
         if (snceVersion_State(seen[way]) != SNCE_STATE_EMPTY) {
             /* The old blob may be longer than the new one. */
             WipeCell(&at, claim, SNCE_CELL_HEAD + at.dataBytes / 8);

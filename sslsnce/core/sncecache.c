@@ -57,10 +57,11 @@ TakeOut(const snceHome *home, const snceSpot *spot, snceBlobRef certificate)
 }
 
 /* Removes |probe|'s key from |home|, as snceTable_Remove; returns the number of
- * sessions, and counts the unfinished inserts that went with them. */
+ * sessions, and counts the unfinished inserts that went with them. |*unmapped|
+ * becomes true if this process cannot look. */
 static unsigned
 RemoveFrom(const snceView *view, const snceHome *home, const snceProbe *probe,
-           const snceSpot *except, const uint64_t *only)
+           const snceSpot *except, const uint64_t *only, bool *unmapped)
 {
     snceRemoved removed = snceTable_Remove(&home->table, probe, except, only,
                                            snceHome_Gone, (void *)home);
@@ -69,6 +70,7 @@ RemoveFrom(const snceView *view, const snceHome *home, const snceProbe *probe,
         snceCount_Add(view->region, view->id.number, SNCE_N_OVERRIDDEN,
                       removed.claims);
     }
+    *unmapped |= removed.unmapped;
     return removed.entries;
 }
 
@@ -195,8 +197,8 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
        const uint64_t words[SNCE_ENTRY_WORDS], const snceSpot *spot)
 {
     uint64_t others[SNCE_ENTRY_WORDS];
+    bool otherAddress, unmapped = false;
     const snceHome *home;
-    bool otherAddress;
     snceSpot found;
     snceView later;
     snceResult result = snceView_Open(&later, cache.region, cache.id);
@@ -209,7 +211,7 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
         if (result == SNCE_OK && later.moving &&
             later.old.table.range == view->now.table.range) {
             /* A copy of it may be on its way into the new home, or there. */
-            (void)RemoveFrom(&later, &later.now, probe, NULL, words);
+            (void)RemoveFrom(&later, &later.now, probe, NULL, words, &unmapped);
         }
         return result == SNCE_GONE ? SNCE_GONE : SNCE_DROPPED;
     }
@@ -240,11 +242,13 @@ Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
         return result;
     }
     if (view->moving) {
+        bool unmapped = false;
+
         SNCE_STEP("insert-doubled");
         /* The same key may wait in the old home, or be on its way from there:
          * then either it is seen here or Carry sees it gone. */
-        (void)RemoveFrom(view, &view->old, probe, NULL, NULL);
-        (void)RemoveFrom(view, &view->now, probe, &spot, NULL);
+        (void)RemoveFrom(view, &view->old, probe, NULL, NULL, &unmapped);
+        (void)RemoveFrom(view, &view->now, probe, &spot, NULL, &unmapped);
     }
     if (snceView_Moved(view)) {
         SNCE_STEP("insert-moved");
@@ -304,6 +308,10 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
 
     result = Store(&view, cache, &probe, now, words);
     snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
+    if (result == SNCE_NO_MEMORY) {
+        Count(&view, SNCE_N_UNMAPPED);
+        result = SNCE_DROPPED;
+    }
     if (result != SNCE_OK && result != SNCE_GONE) {
         Count(&view, SNCE_N_DROPPED);
     }
@@ -446,6 +454,10 @@ Finish(const lookup *l, const snceProbe *probe, const snceView *view,
         Count(view, SNCE_N_CORRUPT);
         result = SNCE_MISS;
     }
+    if (result == SNCE_NO_MEMORY) {
+        Count(view, SNCE_N_UNMAPPED);
+        return SNCE_MISS;
+    }
     if (result != SNCE_OK) {
         Count(view, otherAddress ? SNCE_N_ADDRESS : SNCE_N_UNKNOWN);
         return result;
@@ -525,8 +537,8 @@ LookUpResting(const lookup *l, snceProbe *probe)
         return SNCE_DROPPED;
     }
     probe->matchAddress = view.matchAddress;
-    snceTable_Places(&view.now.table, hash, &at);
-    if (SNCE_RARELY(!snceTable_FindBest(&view.now.table, probe, &at, words,
+    if (SNCE_RARELY(!snceTable_Places(&view.now.table, hash, &at) ||
+                    !snceTable_FindBest(&view.now.table, probe, &at, words,
                                         l->out->state, &spot))) {
         return LookUpAt(l, probe, &view);
     }
@@ -556,6 +568,7 @@ snceResult
 snceCache_Remove(snceCache cache, const snceKey *key)
 {
     unsigned removed = 0;
+    bool unmapped = false;
     snceProbe probe;
     snceView view;
 
@@ -576,14 +589,19 @@ snceCache_Remove(snceCache cache, const snceKey *key)
         }
         probe.matchAddress = view.matchAddress;
         if (view.moving) {
-            removed += RemoveFrom(&view, &view.old, &probe, NULL, NULL);
+            removed +=
+                RemoveFrom(&view, &view.old, &probe, NULL, NULL, &unmapped);
         }
-        removed += RemoveFrom(&view, &view.now, &probe, NULL, NULL);
+        removed += RemoveFrom(&view, &view.now, &probe, NULL, NULL, &unmapped);
         if (!snceView_Moved(&view)) {
             break;
         }
     }
     snceCount_Add(cache.region, cache.id.number, SNCE_N_REMOVED, removed);
+    if (unmapped) {
+        Count(&view, SNCE_N_UNMAPPED);
+        return SNCE_NO_MEMORY;
+    }
     return removed ? SNCE_OK : SNCE_MISS;
 }
 
@@ -695,6 +713,7 @@ snceCache_GetFigures(snceCache cache, snceFigures *out)
         { SNCE_N_CORRUPT, &out->corrupt },
         { SNCE_N_FUTURE, &out->missesFuture },
         { SNCE_N_KEY_FAILURE, &out->keyFailures },
+        { SNCE_N_UNMAPPED, &out->unmapped },
     };
     const snceServerWords *entry;
     uint64_t left;

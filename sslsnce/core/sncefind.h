@@ -24,8 +24,9 @@ typedef struct {
 /* All that an operation will most probably read is asked for at once, the slots
  * at the best ways with the versions. A lookup that must see a version before it
  * knows which slot to read waits for memory twice: at 1,000,000 sessions that
- * took 2.0 times as long as one read, this 1.4 times. */
-SNCE_INLINE void
+ * took 2.0 times as long as one read, this 1.4 times. False if this process cannot
+ * map one of the sets. */
+SNCE_INLINE bool
 snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
 {
     uint64_t other = hash * UINT64_C(0xd1342543de82ef95);
@@ -38,6 +39,9 @@ snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
     out->tag = snceVersion_Tag(hash);
     out->set[0] = snceTable_Set(table, first);
     out->set[1] = snceTable_Set(table, second);
+    if (SNCE_RARELY(!out->set[0] || !out->set[1])) {
+        return false;
+    }
     /* Of the bits that are neither the set nor the tag. */
     out->way[0] = (unsigned)((hash >> 24 & 0xff) * SNCE_WAYS >> 8);
     out->way[1] = (unsigned)((other >> 24 & 0xff) * SNCE_WAYS >> 8);
@@ -50,6 +54,7 @@ snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
         __builtin_prefetch(&word[SNCE_LINE / 8]);
         __builtin_prefetch(&word[2 * SNCE_LINE / 8]);
     }
+    return true;
 }
 
 /* snceTable_Sum is the checksum of |words| at |spot| under |v|. */
@@ -57,9 +62,9 @@ static inline uint64_t
 snceTable_Sum(const snceTable *table, const snceSpot *spot, snceVersion v,
               const uint64_t words[SNCE_ENTRY_WORDS])
 {
-    return snceSlot_Sum(
-        &table->region->hash, &table->lot, snceTable_PlaceOf(table, spot), v,
-        words + SNCE_W_SUM + 1, SNCE_W_SUMMED - (SNCE_W_SUM + 1));
+    return snceSlot_Sum(&table->region->hash, &table->lot,
+                        snceTable_PlaceOf(spot), v, words + SNCE_W_SUM + 1,
+                        SNCE_W_SUMMED - (SNCE_W_SUM + 1));
 }
 
 static inline bool
@@ -125,10 +130,9 @@ snceTable_ReadWanted(const snceTable *table, const snceProbe *probe,
     const snceWord *from = spot->set->slot[spot->way].word;
     uint64_t differs = 0;
     /* If the ID is another one, it does not matter what the sum is. */
-    uint64_t sum[2] = { probe->sum[0] +
-                            snceSlot_Tweak(&table->lot,
-                                           snceTable_PlaceOf(table, spot),
-                                           spot->seen),
+    uint64_t sum[2] = { probe->sum[0] + snceSlot_Tweak(&table->lot,
+                                                       snceTable_PlaceOf(spot),
+                                                       spot->seen),
                         probe->sum[1] + SNCE_W_SUMMED - SNCE_W_ID };
 
 #pragma GCC unroll 2
@@ -172,10 +176,10 @@ snceTable_FindBest(const snceTable *table, const snceProbe *probe,
      * makes none of it: which of the two it is, is chance. */
     uint64_t other =
         (uint64_t)snceVersion_Matches(first, SNCE_STATE_FULL, at->tag) - 1;
-    ptrdiff_t apart = at->set[1] - at->set[0];
+    uintptr_t apart = (uintptr_t)at->set[0] ^ (uintptr_t)at->set[1];
 
     __asm__("" : "+r"(other));
-    spot->set = at->set[0] + (apart & (ptrdiff_t)other);
+    spot->set = (snceSet *)((uintptr_t)at->set[0] ^ (apart & (uintptr_t)other));
     spot->way = at->way[0] ^ ((at->way[0] ^ at->way[1]) & (unsigned)other);
     spot->seen = first ^ ((first ^ second) & other);
     if (!snceVersion_Matches(spot->seen, SNCE_STATE_FULL, at->tag)) {

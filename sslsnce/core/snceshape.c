@@ -33,19 +33,18 @@ snceShape_Of(const snceCacheOptions *options)
 static uint64_t
 TablePages(const snceShape *shape)
 {
-    return snceLayout_InPages(snceTable_Bytes(shape->sets)) / SNCE_PAGE;
+    return snceHeap_Pages(snceTable_Bytes(shape->sets));
 }
 
-static uint64_t
-StorePages(const snceShape *shape)
-{
-    return snceLayout_InPages(snceBlob_Bytes(shape->cells)) / SNCE_PAGE;
-}
+/* Of the store's range, which is its head; its cells come when they are needed. */
+#define STORE_PAGES snceHeap_Pages(sizeof(snceStoreHead))
 
 uint64_t
 snceShape_Bytes(const snceShape *shape)
 {
-    return (TablePages(shape) + StorePages(shape)) * SNCE_PAGE;
+    /* A table begins on a chunk, or fits into one. */
+    return SNCE_ALIGNED(TablePages(shape) * SNCE_PAGE, SNCE_CHUNK_BYTES) +
+           SNCE_CHUNK_BYTES;
 }
 
 /* What was counted on a range's side so far. Nothing was for a new server,
@@ -69,32 +68,39 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
     snceServerWords *entry = snceRegion_Server(region, number);
     snceHomeWords *words = &entry->home[home];
     const snceHomeWords *other = &entry->home[!home];
+    snceResult result;
     uint64_t range;
 
     /* A range's word comes after its size, so that it can be given back. */
     snceDirectory_Store(&words->shape,
                         snceWord_Pair(shape->sets, shape->cells));
     snceDirectory_Store(&entry->pages[home],
-                        snceWord_Pair(TablePages(shape), StorePages(shape)));
+                        snceWord_Pair(TablePages(shape), STORE_PAGES));
     snceDirectory_Store(&entry->asked[home], shape->asked);
-    range = snceHeap_Take(region, TablePages(shape),
-                          snceDirectory_Load(&other->table));
-    if (!range) {
-        return SNCE_NO_MEMORY;
+    result = snceHeap_Take(region, TablePages(shape),
+                           snceDirectory_Load(&other->table), &range);
+    if (result != SNCE_OK) {
+        return result;
     }
     snceDirectory_Store(&words->table, range);
     SNCE_STEP("home-named");
+    result = snceRegion_MapRange(region, snceRange_Offset(range),
+                                 TablePages(shape) * SNCE_PAGE);
+    if (result != SNCE_OK) {
+        snceShape_Vacate(region, number, home);
+        return result;
+    }
     snceDirectory_Store(&entry->liveFrom[snceRange_Side(range)],
                         Counted(region, number, SNCE_N_LIVE, range));
     if (shape->store) {
         snceDirectory_Store(&words->store, shape->store);
         return SNCE_OK;
     }
-    range = snceHeap_Take(region, StorePages(shape),
-                          snceDirectory_Load(&other->store));
-    if (!range) {
+    result = snceHeap_Take(region, STORE_PAGES,
+                           snceDirectory_Load(&other->store), &range);
+    if (result != SNCE_OK) {
         snceShape_Vacate(region, number, home);
-        return SNCE_NO_MEMORY;
+        return result;
     }
     snceDirectory_Store(&words->store, range);
     snceDirectory_Store(&entry->storedFrom[snceRange_Side(range)],
@@ -102,22 +108,66 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
     return SNCE_OK;
 }
 
+/* Gives back the store in |home|: its cells, then its range. */
+static void
+DropStore(const snceRegion *region, uint32_t number, unsigned home)
+{
+    const snceServerWords *entry = snceRegion_Server(region, number);
+    uint64_t range = snceDirectory_Load(&entry->home[home].store);
+    const snceLocalId id = { number, 0 };
+    snceBlob store;
+
+    if (range && snceBlob_At(&store, region, id, range,
+                             snceWord_Low(snceDirectory_Load(
+                                 &entry->home[home].shape))) == SNCE_OK) {
+        snceBlob_Discard(&store);
+    }
+    snceHeap_Drop(region, range,
+                  snceWord_Low(snceDirectory_Load(&entry->pages[home])));
+}
+
 void
 snceShape_Vacate(const snceRegion *region, uint32_t number, unsigned home)
 {
     snceServerWords *entry = snceRegion_Server(region, number);
     snceHomeWords *words = &entry->home[home];
-    uint64_t pages = snceDirectory_Load(&entry->pages[home]);
-    uint64_t store = snceDirectory_Load(&words->store);
 
     /* Emptied first, then out of the directory: a death in between does it
      * twice, which is harmless as long as nobody else got the range. */
     snceHeap_Drop(region, snceDirectory_Load(&words->table),
-                  snceWord_High(pages));
+                  snceWord_High(snceDirectory_Load(&entry->pages[home])));
     SNCE_STEP("vacate-home");
     snceDirectory_Store(&words->table, 0);
-    if (store != snceDirectory_Load(&entry->home[!home].store)) {
-        snceHeap_Drop(region, store, snceWord_Low(pages));
+    if (snceDirectory_Load(&words->store) !=
+        snceDirectory_Load(&entry->home[!home].store)) {
+        DropStore(region, number, home);
     }
     snceDirectory_Store(&words->store, 0);
+}
+
+snceResult
+snceShape_MapAll(const snceRegion *region)
+{
+    uint32_t servers = atomic_load_explicit(&snceRegion_Header(region)->servers,
+                                            memory_order_relaxed);
+    snceResult result =
+        snceRegion_MapRange(region, SNCE_AT_KEY_CELLS, SNCE_PAGE);
+
+    for (uint32_t i = 0; i < servers && i < SNCE_SERVERS; i++) {
+        const snceServerWords *entry = snceRegion_Server(region, i);
+
+        for (unsigned home = 0; home < 2 && result == SNCE_OK; home++) {
+            uint64_t table = snceDirectory_Load(&entry->home[home].table);
+            uint64_t bytes =
+                snceWord_High(snceDirectory_Load(&entry->pages[home])) *
+                SNCE_PAGE;
+
+            if (table &&
+                snceRegion_Holds(region, snceRange_Offset(table), bytes)) {
+                result =
+                    snceRegion_MapRange(region, snceRange_Offset(table), bytes);
+            }
+        }
+    }
+    return result;
 }
