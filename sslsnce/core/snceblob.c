@@ -583,28 +583,67 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
     return false;
 }
 
-/* How many times a class has grown since an equal blob was stored, at most, so that
- * it is found. Else a second one is stored, which is harmless. */
+/* How many sets a blob may lie in: two anywhere, which keeps sets evenly filled, and
+ * one in the newest segment, which is the emptiest while a class grows. */
+#define CANDIDATES 3
+
+/* An equal blob is also found where it was stored before the class has grown so
+ * often. If it has grown more, a second one is stored, which is harmless. */
 #define OLDER_SIZES 2
 
-/* Finds a blob equal to |data| where it would have been stored when the class had
- * fewer |segments|. */
-static bool
-FindOlder(const snceBlob *store, unsigned which, unsigned segments,
-          const uint8_t *data, size_t len, uint64_t digest, snceBlobRef *ref)
+static uint64_t
+Candidate(const snceBlob *store, unsigned which, unsigned segments,
+          uint64_t digest, unsigned n)
 {
-    for (unsigned i = 1; i <= OLDER_SIZES && i < segments; i++) {
-        uint64_t set = snceHash_Range(
-            digest, snceCell_SetsBefore(which, store->cells, segments - i));
-        snceVersion seen[SNCE_CELL_WAYS];
-        cell at;
+    uint64_t all = snceCell_SetsBefore(which, store->cells, segments);
+    uint64_t newest = snceCell_SetsBefore(which, store->cells, segments - 1);
 
-        if (!FindCell(store, which, set * SNCE_CELL_WAYS, &at)) {
-            return false;
-        }
-        (void)snceSlot_Look(seen, at.set->version, SNCE_CELL_WAYS);
-        if (FindEqual(store, which, set, seen, data, len, digest, ref)) {
-            return true;
+    switch (n) {
+        case 0:
+            return snceHash_Range(digest, all);
+        case 1:
+            return snceHash_Range(snceHash_Mix(digest), all);
+        default:
+            return newest + snceHash_Range(snceHash_Mix(~digest), all - newest);
+    }
+}
+
+/* What one candidate holds. */
+typedef struct {
+    uint64_t index;
+    snceCellSet *set;
+    snceVersion seen[SNCE_CELL_WAYS];
+    uint8_t hand;
+} candidate;
+
+static bool
+LookAt(const snceBlob *store, unsigned which, uint64_t index, candidate *out)
+{
+    cell at;
+
+    if (!FindCell(store, which, index * SNCE_CELL_WAYS, &at)) {
+        return false;
+    }
+    out->index = index;
+    out->set = at.set;
+    out->hand = snceSlot_Look(out->seen, at.set->version, SNCE_CELL_WAYS);
+    return true;
+}
+
+/* Finds a blob equal to |data| wherever it may lie, and counts one session more. */
+static bool
+FindAnywhere(const snceBlob *store, unsigned which, unsigned segments,
+             const uint8_t *data, size_t len, uint64_t digest, snceBlobRef *ref)
+{
+    for (unsigned i = 0; i <= OLDER_SIZES && i < segments; i++) {
+        for (unsigned n = 0; n < CANDIDATES; n++) {
+            uint64_t set = Candidate(store, which, segments - i, digest, n);
+            candidate c;
+
+            if (LookAt(store, which, set, &c) &&
+                FindEqual(store, which, set, c.seen, data, len, digest, ref)) {
+                return true;
+            }
         }
     }
     return false;
@@ -612,11 +651,81 @@ FindOlder(const snceBlob *store, unsigned which, unsigned segments,
 
 /* Would a session lose the certificate in that cell? */
 static bool
-IsInUse(const snceCellSet *set, unsigned way, snceVersion seen)
+IsInUse(const candidate *c, unsigned way)
 {
-    return snceVersion_State(seen) == SNCE_STATE_FULL &&
-           (uint32_t)atomic_load_explicit(&set->count[way],
+    return snceVersion_State(c->seen[way]) == SNCE_STATE_FULL &&
+           (uint32_t)atomic_load_explicit(&c->set->count[way],
                                           memory_order_relaxed) != 0;
+}
+
+/* Chooses a cell: one that costs nobody a certificate, in the candidate that has
+ * most of them; else the victim of the first candidate. Returns the way, with
+ * what it lies in in |*out|; -1 if this process cannot map any. */
+static int
+ChooseCell(const snceBlob *store, unsigned which, unsigned segments,
+           uint64_t digest, candidate *out)
+{
+    unsigned most = 0;
+    bool found = false;
+
+    for (unsigned n = 0; n < CANDIDATES; n++) {
+        unsigned free = 0;
+        candidate c;
+
+        if (!LookAt(store, which, Candidate(store, which, segments, digest, n),
+                    &c)) {
+            continue;
+        }
+        for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
+            free += snceVersion_State(c.seen[way]) == SNCE_STATE_EMPTY;
+        }
+        if (!found || free > most) {
+            *out = c;
+            most = free;
+            found = true;
+        }
+    }
+    return found ? ChooseVictim(store, out->set, out->seen, out->hand) : -1;
+}
+
+/* Stores |data| in a cell, seen as |c| has it. False if a race was lost. */
+static bool
+StoreIn(const snceBlob *store, unsigned which, const candidate *c, unsigned way,
+        const uint8_t *data, size_t len, uint64_t digest, snceBlobRef *ref)
+{
+    unsigned state = snceVersion_State(c->seen[way]);
+    snceVersion claim;
+    cell at;
+
+    if (!FindCell(store, which, c->index * SNCE_CELL_WAYS + way, &at) ||
+        !snceSlot_Claim(&at.set->version[way], &store->lot, c->seen[way],
+                        snceVersion_Tag(digest), &claim)) {
+        return false;
+    }
+    SNCE_STEP("blob-claimed");
+    if (state == SNCE_STATE_FULL) {
+        CountStored(store, (uint64_t)-1);
+    }
+    if (state != SNCE_STATE_EMPTY) {
+        /* The old blob may be longer than the new one. */
+        WipeCell(&at, claim, SNCE_CELL_HEAD + at.dataBytes / 8);
+    }
+    if (!WriteCell(store, &at, claim, data, len, digest)) {
+        CleanUp(store, &at);
+        return false;
+    }
+    atomic_store_explicit(&at.set->count[way],
+                          (uint64_t)snceVersion_Generation(claim) << 32 | 1,
+                          memory_order_relaxed);
+    SNCE_STEP("blob-written");
+    if (!snceSlot_Publish(&at.set->version[way], claim)) {
+        CleanUp(store, &at);
+        return false;
+    }
+    SNCE_STEP("blob-published");
+    CountStored(store, 1);
+    *ref = MakeRef(&at, claim);
+    return true;
 }
 
 snceResult
@@ -625,7 +734,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
 {
     bool mayGrow = true;
     unsigned which = 0;
-    uint64_t digest, tag;
+    uint64_t digest;
 
     while (which < SNCE_CELL_CLASSES &&
            snceCellClasses[which].dataBytes < len) {
@@ -634,19 +743,13 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
     if (which == SNCE_CELL_CLASSES || len == 0) {
         return SNCE_TOO_LARGE;
     }
-    /* From the digest come its set, its tag and its checksum. */
+    /* From the digest come its sets, its tag and its checksum. */
     digest = snceHash_Bytes(&store->region->hash, 0, data, len);
-    tag = snceVersion_Tag(digest);
 
     for (unsigned try = 0; try < SNCE_CELL_WAYS + SNCE_SEGMENTS; try++) {
         unsigned segments = Segments(store, which);
-        uint64_t set = snceHash_Range(
-            digest, snceCell_SetsBefore(which, store->cells, segments));
-        snceVersion seen[SNCE_CELL_WAYS];
-        snceVersion claim;
-        uint8_t hand;
+        candidate c;
         int way;
-        cell at;
 
         if (segments == 0) {
             if (!Grow(store, which, 0)) {
@@ -654,49 +757,22 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
             }
             continue;
         }
-        if (!FindCell(store, which, set * SNCE_CELL_WAYS, &at)) {
-            return SNCE_FULL;
-        }
-        hand = snceSlot_Look(seen, at.set->version, SNCE_CELL_WAYS);
-        if (FindEqual(store, which, set, seen, data, len, digest, ref) ||
-            FindOlder(store, which, segments, data, len, digest, ref)) {
+        if (FindAnywhere(store, which, segments, data, len, digest, ref)) {
             return SNCE_OK;
         }
-        way = ChooseVictim(store, at.set, seen, hand);
-        if (mayGrow && IsInUse(at.set, (unsigned)way, seen[way])) {
+        way = ChooseCell(store, which, segments, digest, &c);
+        if (way < 0) {
+            return SNCE_FULL;
+        }
+        if (mayGrow && IsInUse(&c, (unsigned)way)) {
             mayGrow = Grow(store, which, segments);
             if (mayGrow) {
                 continue;
             }
         }
-        if (!snceSlot_Claim(&at.set->version[way], &store->lot, seen[way], tag,
-                            &claim)) {
-            continue;
-        }
-        SNCE_STEP("blob-claimed");
-        if (snceVersion_State(seen[way]) == SNCE_STATE_FULL) {
-            CountStored(store, (uint64_t)-1);
-        }
-        (void)FindCell(store, which, set * SNCE_CELL_WAYS + (unsigned)way, &at);
-        if (snceVersion_State(seen[way]) != SNCE_STATE_EMPTY) {
-            /* The old blob may be longer than the new one. */
-            WipeCell(&at, claim, SNCE_CELL_HEAD + at.dataBytes / 8);
-        }
-        if (!WriteCell(store, &at, claim, data, len, digest)) {
-            CleanUp(store, &at);
-            continue;
-        }
-        atomic_store_explicit(&at.set->count[way],
-                              (uint64_t)snceVersion_Generation(claim) << 32 | 1,
-                              memory_order_relaxed);
-        SNCE_STEP("blob-written");
-        if (snceSlot_Publish(&at.set->version[way], claim)) {
-            SNCE_STEP("blob-published");
-            CountStored(store, 1);
-            *ref = MakeRef(&at, claim);
+        if (StoreIn(store, which, &c, (unsigned)way, data, len, digest, ref)) {
             return SNCE_OK;
         }
-        CleanUp(store, &at);
     }
     return SNCE_FULL;
 }
