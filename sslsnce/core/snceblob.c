@@ -40,7 +40,8 @@ SegmentOf(const snceBlob *store, unsigned which, uint64_t set)
 {
     unsigned segment = 0;
 
-    while (snceCell_SetsBefore(which, store->cells, segment + 1) <= set) {
+    while (segment < SNCE_SEGMENTS - 1 &&
+           snceCell_SetsBefore(which, store->cells, segment + 1) <= set) {
         segment++;
     }
     return segment;
@@ -57,9 +58,9 @@ typedef struct {
     size_t dataBytes;
 } cell;
 
-/* Finds a cell, |index| in its class. False if it is in no segment, or in one that
- * this process cannot map. */
-static bool
+/* Finds a cell, |index| in its class. Returns SNCE_OK; SNCE_MISS (there is none);
+ * SNCE_NO_MEMORY (this process cannot map it). */
+static snceResult
 FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
 {
     uint64_t set = index / SNCE_CELL_WAYS;
@@ -67,26 +68,26 @@ FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
     unsigned segment;
 
     if (set >= snceCell_SetsMost(which, store->cells)) {
-        return false;
+        return SNCE_MISS;
     }
     segment = SegmentOf(store, which, set);
-    if (segment >= SNCE_SEGMENTS) {
-        return false;
-    }
     first = snceCell_SetsBefore(which, store->cells, segment);
     /* Acquire: as in Segments. */
     offset = snceWord_Low(atomic_load_explicit(
                  &store->head->segment[which][segment], memory_order_acquire)) *
              SNCE_PAGE;
-    if (!snceRegion_Holds(
-            store->region, offset,
-            snceCell_SegmentBytes(which, store->cells, segment))) {
-        return false; /* 0 lies in no heap */
+    if (offset == 0) {
+        return SNCE_MISS;
+    }
+    if (snceRegion_Bound(store->region, offset,
+                         snceCell_SegmentBytes(which, store->cells, segment)) !=
+        SNCE_OK) {
+        return SNCE_NO_MEMORY;
     }
     offset += snceCell_Offset(which, set - first);
     out->set = snceRegion_Place(store->region, offset);
     if (!out->set) {
-        return false;
+        return SNCE_NO_MEMORY;
     }
     out->way = (unsigned)(index % SNCE_CELL_WAYS);
     out->which = which;
@@ -96,7 +97,7 @@ FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
     out->word = (snceWord *)((uint8_t *)(out->set + 1) +
                              out->way * snceCell_Bytes(which));
     out->dataBytes = snceCellClasses[which].dataBytes;
-    return true;
+    return SNCE_OK;
 }
 
 static snceBlobRef
@@ -106,14 +107,17 @@ MakeRef(const cell *at, snceVersion v)
            (at->which + 1);
 }
 
-/* References come out of shared memory: bounded before use (rule 1). */
-static bool
+/* References come out of shared memory: bounded before use (rule 1). Returns as
+ * FindCell. */
+static snceResult
 FollowRef(const snceBlob *store, snceBlobRef ref, cell *out)
 {
     unsigned which = (unsigned)(ref & 7);
 
-    return which != 0 && which <= SNCE_CELL_CLASSES &&
-           FindCell(store, which - 1, (uint32_t)ref >> 3, out);
+    if (which == 0 || which > SNCE_CELL_CLASSES) {
+        return SNCE_MISS;
+    }
+    return FindCell(store, which - 1, (uint32_t)ref >> 3, out);
 }
 
 snceResult
@@ -121,14 +125,18 @@ snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
             uint64_t range, uint64_t cells)
 {
     uint64_t offset = snceRange_Offset(range);
+    snceResult result;
 
-    if (cells == 0 || cells > SNCE_CELLS_MAX ||
-        !snceRegion_Holds(region, offset, sizeof(snceStoreHead))) {
+    if (cells == 0 || cells > SNCE_CELLS_MAX) {
         return SNCE_CORRUPT;
+    }
+    result = snceRegion_Bound(region, offset, sizeof(snceStoreHead));
+    if (result != SNCE_OK) {
+        return result;
     }
     out->head = snceRegion_Place(region, offset);
     if (!out->head) {
-        return SNCE_CORRUPT;
+        return SNCE_NO_MEMORY;
     }
     out->region = region;
     out->cells = cells;
@@ -308,8 +316,9 @@ snceBlob_Read(const snceBlob *store, snceBlobRef ref, uint8_t *buf,
     snceResult result;
     cell at;
 
-    if (!FollowRef(store, ref, &at)) {
-        return SNCE_MISS;
+    result = FollowRef(store, ref, &at);
+    if (result != SNCE_OK) {
+        return result;
     }
     seen = snceSlot_Version(&at.set->version[at.way]);
     if (snceVersion_State(seen) != SNCE_STATE_FULL ||
@@ -550,7 +559,8 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
         if (!snceVersion_Matches(seen[way], SNCE_STATE_FULL, tag)) {
             continue;
         }
-        if (!FindCell(store, which, set * SNCE_CELL_WAYS + way, &at)) {
+        if (FindCell(store, which, set * SNCE_CELL_WAYS + way, &at) !=
+            SNCE_OK) {
             return false;
         }
         v = snceSlot_Version(&at.set->version[way]);
@@ -621,7 +631,7 @@ LookAt(const snceBlob *store, unsigned which, uint64_t index, candidate *out)
 {
     cell at;
 
-    if (!FindCell(store, which, index * SNCE_CELL_WAYS, &at)) {
+    if (FindCell(store, which, index * SNCE_CELL_WAYS, &at) != SNCE_OK) {
         return false;
     }
     out->index = index;
@@ -697,7 +707,8 @@ StoreIn(const snceBlob *store, unsigned which, const candidate *c, unsigned way,
     snceVersion claim;
     cell at;
 
-    if (!FindCell(store, which, c->index * SNCE_CELL_WAYS + way, &at) ||
+    if (FindCell(store, which, c->index * SNCE_CELL_WAYS + way, &at) !=
+            SNCE_OK ||
         !snceSlot_Claim(&at.set->version[way], &store->lot, c->seen[way],
                         snceVersion_Tag(digest), &claim)) {
         return false;
@@ -783,7 +794,7 @@ snceBlob_Retain(const snceBlob *store, snceBlobRef ref)
     uint32_t left;
     cell at;
 
-    return FollowRef(store, ref, &at) &&
+    return FollowRef(store, ref, &at) == SNCE_OK &&
            Count(&at, (uint32_t)(ref >> 32), 1, &left);
 }
 
@@ -794,7 +805,7 @@ snceBlob_Release(const snceBlob *store, snceBlobRef ref)
     uint32_t left;
     cell at;
 
-    if (!FollowRef(store, ref, &at) ||
+    if (FollowRef(store, ref, &at) != SNCE_OK ||
         !Count(&at, (uint32_t)(ref >> 32), -1, &left) || left > 0) {
         return;
     }

@@ -30,8 +30,8 @@ typedef struct {
 } snceBlob;
 
 /* snceBlob_At opens the store for |cells| blobs in |range|, which belongs to the
- * server |id|. A range of zeros is an empty store. Returns SNCE_OK or
- * SNCE_CORRUPT. */
+ * server |id|. A range of zeros is an empty store. Returns as snceRegion_Bound;
+ * SNCE_NO_MEMORY also if this process cannot map it. */
 snceResult snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
                        uint64_t range, uint64_t cells);
 
@@ -55,8 +55,8 @@ bool snceBlob_Retain(const snceBlob *store, snceBlobRef ref);
 void snceBlob_Release(const snceBlob *store, snceBlobRef ref);
 
 /* snceBlob_Read copies the blob into |buf|. Returns SNCE_OK; SNCE_MISS (it was
- * evicted); SNCE_TOO_LARGE (|*len| is its length). |*len| is the length on
- * SNCE_OK. */
+ * evicted); SNCE_TOO_LARGE (|*len| is its length); SNCE_NO_MEMORY (this process
+ * cannot map it). |*len| is the length on SNCE_OK. */
 snceResult snceBlob_Read(const snceBlob *store, snceBlobRef ref, uint8_t *buf,
                          size_t bufLen, size_t *len);
 

@@ -342,6 +342,10 @@ ReadCertificate(const snceView *view, const snceHome *home,
         result =
             snceBlob_Read(&store, ref, out->data, out->capacity, &out->len);
     }
+    if (result == SNCE_NO_MEMORY) { /* other processes can have it */
+        Count(view, SNCE_N_UNMAPPED);
+        return SNCE_MISS;
+    }
     if (result == SNCE_MISS) {
         if (!snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen)) {
             return SNCE_DROPPED;

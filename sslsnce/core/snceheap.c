@@ -22,7 +22,7 @@ VisitSegments(const snceRegion *region, uint64_t page, uint64_t cells,
     const snceStoreHead *head;
 
     if (cells == 0 || cells > SNCE_CELLS_MAX ||
-        !snceRegion_Holds(region, offset, sizeof(*head))) {
+        snceRegion_Bound(region, offset, sizeof(*head)) != SNCE_OK) {
         return;
     }
     head = snceRegion_Place(region, offset);
@@ -225,7 +225,8 @@ snceHeap_Drop(const snceRegion *region, uint64_t range, uint64_t pages)
 {
     uint64_t offset = snceRange_Offset(range);
 
-    if (range && snceRegion_Holds(region, offset, pages * SNCE_PAGE)) {
+    if (range &&
+        snceRegion_Bound(region, offset, pages * SNCE_PAGE) == SNCE_OK) {
         (void)snceRegion_Discard(region, offset, pages * SNCE_PAGE);
     }
 }

@@ -208,8 +208,8 @@ snceRegion_Bytes(const snceRegion *region)
     return atomic_load_explicit(&region->map->bytes, memory_order_relaxed);
 }
 
-/* After a failure to map or to see more, a second passes before the next attempt:
- * operations that need it would each make system calls in vain. */
+/* After a failure to map more, or to look at the file, a second passes before the
+ * next attempt: operations that need it would each make system calls in vain. */
 static int64_t
 NowSec(void)
 {
@@ -239,11 +239,11 @@ snceRegion_ReachesNow(const snceRegion *region, uint64_t bytes)
     if (region->anonymous || Pausing(region)) {
         return false;
     }
-    if (snceRegion_Bytes(region) < bytes) {
+    if (!snceRegion_CheckDescriptor(region)) {
         Pause(region);
         return false;
     }
-    return true;
+    return snceRegion_Bytes(region) >= bytes;
 }
 
 snceResult

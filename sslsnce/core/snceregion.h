@@ -45,7 +45,7 @@ uint8_t *snceRegion_MapMore(const snceRegion *region, uint64_t offset);
 /* snceRegion_Place returns where the byte at |offset| lies, and with it all up to
  * the end of its chunk; or NULL if this process cannot map that. The caller knows
  * that it is in the region: it belongs to one of its fixed parts, or to a range
- * that snceRegion_Holds bounded. A system call only where this process has not
+ * that snceRegion_Bound bounded. A system call only where this process has not
  * mapped the chunk yet. */
 static inline void *
 snceRegion_Place(const snceRegion *region, uint64_t offset)
@@ -73,15 +73,19 @@ snceRegion_Reaches(const snceRegion *region, uint64_t bytes)
            snceRegion_ReachesNow(region, bytes);
 }
 
-/* snceRegion_Holds tells whether |bytes| bytes at |offset| all lie in the heap, on
- * a range's beginning. An offset that was read in shared memory is not used before
- * this (rule 1). */
-static inline bool
-snceRegion_Holds(const snceRegion *region, uint64_t offset, uint64_t bytes)
+/* snceRegion_Bound tells whether |bytes| bytes at |offset| all lie in the heap, on a
+ * range's beginning. An offset that was read in shared memory is not used before
+ * this (rule 1). Returns SNCE_OK, SNCE_CORRUPT, or SNCE_NO_MEMORY if as far as this
+ * process can see the file is not so large. */
+static inline snceResult
+snceRegion_Bound(const snceRegion *region, uint64_t offset, uint64_t bytes)
 {
-    return offset >= SNCE_AT_HEAP && offset % SNCE_GRAIN == 0 &&
-           offset < SNCE_BYTES_MAX && bytes <= SNCE_BYTES_MAX - offset &&
-           snceRegion_Reaches(region, offset + bytes);
+    if (offset < SNCE_AT_HEAP || offset % SNCE_GRAIN != 0 ||
+        offset >= SNCE_BYTES_MAX || bytes > SNCE_BYTES_MAX - offset) {
+        return SNCE_CORRUPT;
+    }
+    return snceRegion_Reaches(region, offset + bytes) ? SNCE_OK
+                                                      : SNCE_NO_MEMORY;
 }
 
 /* snceRegion_First returns a part that lies in the first chunk, which is always

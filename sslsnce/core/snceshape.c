@@ -162,8 +162,8 @@ snceShape_MapAll(const snceRegion *region)
                 snceWord_High(snceDirectory_Load(&entry->pages[home])) *
                 SNCE_PAGE;
 
-            if (table &&
-                snceRegion_Holds(region, snceRange_Offset(table), bytes)) {
+            if (table && snceRegion_Bound(region, snceRange_Offset(table),
+                                          bytes) == SNCE_OK) {
                 result =
                     snceRegion_MapRange(region, snceRange_Offset(table), bytes);
             }

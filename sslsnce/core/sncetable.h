@@ -117,17 +117,21 @@ snceTable_Bytes(uint64_t setCount)
 }
 
 /* snceTable_At opens the table of |setCount| sets in |range|, which belongs to
- * the server |id|. A range of zeros is an empty table. Returns SNCE_OK or
- * SNCE_CORRUPT. */
+ * the server |id|. A range of zeros is an empty table. Returns as
+ * snceRegion_Bound. */
 static inline snceResult
 snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
              uint64_t range, uint64_t setCount)
 {
     uint64_t offset = snceRange_Offset(range);
+    snceResult result;
 
-    if (setCount < 2 || setCount > SNCE_SETS_MAX ||
-        !snceRegion_Holds(region, offset, snceTable_Bytes(setCount))) {
+    if (setCount < 2 || setCount > SNCE_SETS_MAX) {
         return SNCE_CORRUPT;
+    }
+    result = snceRegion_Bound(region, offset, snceTable_Bytes(setCount));
+    if (result != SNCE_OK) {
+        return result;
     }
     out->offset = offset;
     out->region = region;
