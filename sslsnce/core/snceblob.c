@@ -160,51 +160,73 @@ IsNamed(const snceBlob *store)
            snceDirectory_Load(&entry->home[1].store) == store->range;
 }
 
-/* Takes the class's next segment, after |segments|. The caller has the turn. True
- * if there are more then. */
-static bool
+/* Takes the class's next segment, after |segments|. The caller has the turn. Returns
+ * SNCE_OK if there are more then. */
+static snceResult
 TakeSegment(const snceBlob *store, unsigned which, unsigned segments)
 {
     snceWord *word = &store->head->segment[which][segments];
     uint64_t bytes = snceCell_SegmentBytes(which, store->cells, segments);
+    snceResult result;
     uint64_t range;
 
     if (!IsNamed(store)) {
-        return false;
+        return SNCE_GONE;
     }
     if (snceDirectory_Load(word) != 0) {
-        return true; /* another one was faster */
+        return SNCE_OK; /* another one was faster */
     }
-    if (snceHeap_Take(store->region, snceHeap_Pages(bytes), 0, &range) !=
-        SNCE_OK) {
-        return false;
+    result = snceHeap_Take(store->region, snceHeap_Pages(bytes), 0, &range);
+    if (result == SNCE_OK) {
+        SNCE_STEP("blob-segment");
+        /* Release: pairs with the acquire loads in Segments and FindCell. */
+        atomic_store_explicit(word, snceRange_Page(range),
+                              memory_order_release);
     }
-    SNCE_STEP("blob-segment");
-    /* Release: pairs with the acquire loads in Segments and FindCell. */
-    atomic_store_explicit(word, snceRange_Page(range), memory_order_release);
-    return true;
+    return result;
 }
 
-/* Gives a class more cells, unless it has all that it may have, or somebody is
- * changing the region: nobody waits here (G2). True if there are more. */
-static bool
+/* Gives a class more cells. Returns SNCE_OK if there are more; SNCE_FULL if it has
+ * all that it may have; SNCE_BUSY if somebody is changing the region, for whom
+ * nobody waits here (G2); or why it could not be done. */
+static snceResult
 Grow(const snceBlob *store, unsigned which, unsigned segments)
 {
-    bool grown;
+    snceResult result;
 
     if (segments == SNCE_SEGMENTS ||
         snceCell_SegmentBytes(which, store->cells, segments) == 0) {
-        return false;
+        return SNCE_FULL;
     }
     if (store->hasTurn) {
         return TakeSegment(store, which, segments);
     }
-    if (snceLock_Try(store->region) != SNCE_OK) {
-        return false;
+    result = snceLock_Try(store->region);
+    if (result == SNCE_OK) {
+        result = TakeSegment(store, which, segments);
+        snceLock_Give(store->region);
     }
-    grown = TakeSegment(store, which, segments);
-    snceLock_Give(store->region);
-    return grown;
+    return result;
+}
+
+snceResult
+snceBlob_Prepare(const snceBlob *store, const snceBlob *old)
+{
+    for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
+        unsigned before = Segments(old, which);
+
+        for (unsigned i = Segments(store, which); before && i <= before; i++) {
+            snceResult result = Grow(store, which, i);
+
+            if (result == SNCE_FULL) {
+                break;
+            }
+            if (result != SNCE_OK) {
+                return result;
+            }
+        }
+    }
+    return SNCE_OK;
 }
 
 void
@@ -743,7 +765,7 @@ snceResult
 snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
               snceBlobRef *ref)
 {
-    bool mayGrow = true;
+    snceResult grown = SNCE_OK;
     unsigned which = 0;
     uint64_t digest;
 
@@ -763,7 +785,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         int way;
 
         if (segments == 0) {
-            if (!Grow(store, which, 0)) {
+            if (Grow(store, which, 0) != SNCE_OK) {
                 return SNCE_FULL;
             }
             continue;
@@ -775,9 +797,12 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         if (way < 0) {
             return SNCE_FULL;
         }
-        if (mayGrow && IsInUse(&c, (unsigned)way)) {
-            mayGrow = Grow(store, which, segments);
-            if (mayGrow) {
+        if (grown == SNCE_OK && IsInUse(&c, (unsigned)way)) {
+            grown = Grow(store, which, segments);
+            if (grown == SNCE_BUSY) {
+                return SNCE_FULL; /* one session less, rather than many */
+            }
+            if (grown == SNCE_OK) {
                 continue;
             }
         }

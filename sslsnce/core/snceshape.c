@@ -61,6 +61,37 @@ Counted(const snceRegion *region, uint32_t number, unsigned figure,
                : snceCount_Sum(region, number, figure + snceRange_Side(range));
 }
 
+/* Opens the store of a home. */
+static snceResult
+OpenStore(snceBlob *out, const snceRegion *region, uint32_t number,
+          unsigned home)
+{
+    const snceHomeWords *words = &snceRegion_Server(region, number)->home[home];
+    const snceLocalId id = { number, 0 };
+    snceResult result =
+        snceBlob_At(out, region, id, snceDirectory_Load(&words->store),
+                    snceWord_Low(snceDirectory_Load(&words->shape)));
+
+    out->hasTurn = true;
+    return result;
+}
+
+/* Gives the new store of |home| as much room as the other home's has used. */
+static snceResult
+PrepareStore(const snceRegion *region, uint32_t number, unsigned home)
+{
+    const snceServerWords *entry = snceRegion_Server(region, number);
+    snceBlob store, old;
+
+    if (snceDirectory_Load(&entry->home[!home].store) == 0 ||
+        OpenStore(&old, region, number, !home) != SNCE_OK) {
+        return SNCE_OK;
+    }
+    return OpenStore(&store, region, number, home) == SNCE_OK
+               ? snceBlob_Prepare(&store, &old)
+               : SNCE_NO_MEMORY;
+}
+
 snceResult
 snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
                   const snceShape *shape)
@@ -105,24 +136,24 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
     snceDirectory_Store(&words->store, range);
     snceDirectory_Store(&entry->storedFrom[snceRange_Side(range)],
                         Counted(region, number, SNCE_N_STORED, range));
-    return SNCE_OK;
+    result = PrepareStore(region, number, home);
+    if (result != SNCE_OK) {
+        snceShape_Vacate(region, number, home);
+    }
+    return result;
 }
 
-/* Gives back the store in |home|: its cells, then its range. */
+/* Gives back the store of a home: its cells, then its range. */
 static void
 DropStore(const snceRegion *region, uint32_t number, unsigned home)
 {
     const snceServerWords *entry = snceRegion_Server(region, number);
-    uint64_t range = snceDirectory_Load(&entry->home[home].store);
-    const snceLocalId id = { number, 0 };
     snceBlob store;
 
-    if (range && snceBlob_At(&store, region, id, range,
-                             snceWord_Low(snceDirectory_Load(
-                                 &entry->home[home].shape))) == SNCE_OK) {
+    if (OpenStore(&store, region, number, home) == SNCE_OK) {
         snceBlob_Discard(&store);
     }
-    snceHeap_Drop(region, range,
+    snceHeap_Drop(region, snceDirectory_Load(&entry->home[home].store),
                   snceWord_Low(snceDirectory_Load(&entry->pages[home])));
 }
 
