@@ -541,8 +541,11 @@ LookUpResting(const lookup *l, snceProbe *probe)
         return SNCE_DROPPED;
     }
     probe->matchAddress = view.matchAddress;
-    if (SNCE_RARELY(!snceTable_Places(&view.now.table, hash, &at) ||
-                    !snceTable_FindBest(&view.now.table, probe, &at, words,
+    if (SNCE_RARELY(!snceTable_MappedPlaces(&view.now.table, hash, &at))) {
+        return LookUpAt(l, probe, &view);
+    }
+    snceProbePlaces_Fetch(&at);
+    if (SNCE_RARELY(!snceTable_FindBest(&view.now.table, probe, &at, words,
                                         l->out->state, &spot))) {
         return LookUpAt(l, probe, &view);
     }

@@ -18,6 +18,8 @@
 typedef struct {
     _Atomic uint64_t bytes;   /* the file has at least as many; never lowered */
     _Atomic int64_t pauseSec; /* no attempt before this time, after a failure */
+    /* Where the counters of each server are, or NULL: found once. */
+    _Atomic(snceCounters *) counters[SNCE_SERVERS];
     /* Where each chunk is, or NULL. Written once, by whoever mapped it: release,
      * pairs with the acquire load in snceMap_At. */
     _Atomic(uint8_t *) chunk[SNCE_CHUNKS];

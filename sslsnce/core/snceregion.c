@@ -233,17 +233,20 @@ Pause(const snceRegion *region)
                           memory_order_relaxed);
 }
 
-bool
-snceRegion_ReachesNow(const snceRegion *region, uint64_t bytes)
+snceResult
+snceRegion_Reach(const snceRegion *region, uint64_t bytes)
 {
+    if (bytes > SNCE_BYTES_MAX) {
+        return SNCE_CORRUPT;
+    }
     if (region->anonymous || Pausing(region)) {
-        return false;
+        return SNCE_NO_MEMORY;
     }
     if (!snceRegion_CheckDescriptor(region)) {
         Pause(region);
-        return false;
+        return SNCE_NO_MEMORY;
     }
-    return snceRegion_Bytes(region) >= bytes;
+    return snceRegion_Bytes(region) < bytes ? SNCE_NO_MEMORY : SNCE_OK;
 }
 
 snceResult
@@ -307,6 +310,17 @@ snceRegion_MapMore(const snceRegion *region, uint64_t offset)
     }
     errno = error;
     return snceMap_At(region->map, offset);
+}
+
+snceCounters *
+snceRegion_MapCounters(const snceRegion *region, uint32_t server)
+{
+    snceCounters *counters =
+        snceRegion_Place(region, snceRegion_CountersOffset(server));
+
+    atomic_store_explicit(&region->map->counters[server], counters,
+                          memory_order_relaxed);
+    return counters;
 }
 
 snceResult

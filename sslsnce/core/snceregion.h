@@ -61,31 +61,25 @@ snceRegion_Place(const snceRegion *region, uint64_t offset)
     return chunk + (offset & (SNCE_CHUNK_BYTES - 1));
 }
 
-/* snceRegion_Reaches tells whether the file has |bytes| bytes. A system call only
- * where this process has not seen it as large yet. */
-bool snceRegion_ReachesNow(const snceRegion *region, uint64_t bytes);
-static inline bool
-snceRegion_Reaches(const snceRegion *region, uint64_t bytes)
-{
-    /* Relaxed: the file never shrinks. */
-    return !SNCE_RARELY(bytes > atomic_load_explicit(&region->map->bytes,
-                                                     memory_order_relaxed)) ||
-           snceRegion_ReachesNow(region, bytes);
-}
-
 /* snceRegion_Bound tells whether |bytes| bytes at |offset| all lie in the heap, on a
  * range's beginning. An offset that was read in shared memory is not used before
- * this (rule 1). Returns SNCE_OK, SNCE_CORRUPT, or SNCE_NO_MEMORY if as far as this
- * process can see the file is not so large. */
+ * this (rule 1). |bytes| is below 2^62, and |offset| comes from a range word. A
+ * system call only where this process has not seen the file so large yet. Returns
+ * SNCE_OK, SNCE_CORRUPT, or SNCE_NO_MEMORY if as far as this process can see the
+ * file is not so large. */
+snceResult snceRegion_Reach(const snceRegion *region, uint64_t bytes);
 static inline snceResult
 snceRegion_Bound(const snceRegion *region, uint64_t offset, uint64_t bytes)
 {
-    if (offset < SNCE_AT_HEAP || offset % SNCE_GRAIN != 0 ||
-        offset >= SNCE_BYTES_MAX || bytes > SNCE_BYTES_MAX - offset) {
+    if (offset < SNCE_AT_HEAP || offset % SNCE_GRAIN != 0) {
         return SNCE_CORRUPT;
     }
-    return snceRegion_Reaches(region, offset + bytes) ? SNCE_OK
-                                                      : SNCE_NO_MEMORY;
+    /* Relaxed: the file never shrinks. */
+    return SNCE_RARELY(
+               offset + bytes >
+               atomic_load_explicit(&region->map->bytes, memory_order_relaxed))
+               ? snceRegion_Reach(region, offset + bytes)
+               : SNCE_OK;
 }
 
 /* snceRegion_First returns a part that lies in the first chunk, which is always
@@ -141,11 +135,16 @@ snceRegion_CountersOffset(uint32_t server)
 }
 
 /* snceRegion_Counters returns them, or NULL as snceRegion_Place does. */
+snceCounters *snceRegion_MapCounters(const snceRegion *region, uint32_t server);
 static inline snceCounters *
 snceRegion_Counters(const snceRegion *region, uint32_t server)
 {
-    return (snceCounters *)snceRegion_Place(region,
-                                            snceRegion_CountersOffset(server));
+    /* Relaxed: the address was valid before it was stored. */
+    snceCounters *counters = atomic_load_explicit(
+        &region->map->counters[server], memory_order_relaxed);
+
+    return SNCE_RARELY(!counters) ? snceRegion_MapCounters(region, server)
+                                  : counters;
 }
 
 /* ---- the file and its mapping -------------------------------------------- */

@@ -142,6 +142,15 @@ snceTable_Find(const snceTable *table, const snceProbe *probe,
 }
 
 bool
+snceTable_MapPlaces(const snceTable *table, uint64_t hash)
+{
+    uint64_t index[2];
+
+    snceTable_Indices(table, hash, index);
+    return snceTable_Set(table, index[0]) && snceTable_Set(table, index[1]);
+}
+
+bool
 snceTable_Entry(const snceTable *table, uint64_t index, snceSpot *spot,
                 uint64_t words[SNCE_ENTRY_WORDS])
 {
@@ -295,6 +304,7 @@ snceTable_Remove(const snceTable *table, const snceProbe *probe,
         removed.unmapped = true;
         return removed;
     }
+    snceProbePlaces_Fetch(&at);
     for (unsigned i = 0; i < 2 * SNCE_WAYS; i++) {
         snceSet *set = at.set[i / SNCE_WAYS];
         unsigned way = i % SNCE_WAYS;
@@ -608,6 +618,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
     if (!snceTable_Places(table, probe->hash, &v.at)) {
         return SNCE_NO_MEMORY;
     }
+    snceProbePlaces_Fetch(&v.at);
     for (unsigned try = 0; !claimed; try++) {
         unsigned state = SNCE_STATE_FULL;
         bool reclaimed = false;

@@ -150,6 +150,18 @@ snceTable_Set(const snceTable *table, uint64_t index)
                                        table->offset + index * sizeof(snceSet));
 }
 
+/* snceTable_Mapped returns the same, or NULL if this process has not mapped it yet. No
+ * system call. */
+static inline snceSet *
+snceTable_Mapped(const snceTable *table, uint64_t index)
+{
+    uint64_t offset = table->offset + index * sizeof(snceSet);
+    uint8_t *chunk = snceMap_At(table->region->map, offset);
+
+    return chunk ? (snceSet *)(chunk + (offset & (SNCE_CHUNK_BYTES - 1)))
+                 : NULL;
+}
+
 /* snceTable_PlaceOf returns where in its chunk a slot lies, for its checksum. Chunks
  * are mapped at multiples of their size. */
 static inline uint64_t
@@ -158,6 +170,9 @@ snceTable_PlaceOf(const snceSpot *spot)
     return (uint64_t)(uintptr_t)&spot->set->slot[spot->way] &
            (SNCE_CHUNK_BYTES - 1);
 }
+
+/* snceTable_MapPlaces maps the two sets of |hash|. False if they cannot be had. */
+bool snceTable_MapPlaces(const snceTable *table, uint64_t hash);
 
 /* snceTable_Find copies the entry for |probe| to |words|, where it was to
  * |*spot|. Returns SNCE_OK; SNCE_MISS (and |*otherAddress| tells whether the
