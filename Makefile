@@ -64,7 +64,8 @@ Measure (tests/bench/README.md)
 Examine the code
   make sanitize          the tests under ASan, UBSan and TSan; PROGRAMS=unit some
                          only
-  make analyze           clang's static analyzer and cppcheck
+  make analyze           clang's static analyzer, cppcheck, and whether calls go down
+                         the layers
   make coverage          which lines and branches the tests run, and why not all
   make format-check      does it keep to .clang-format?
 

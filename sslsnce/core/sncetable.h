@@ -106,6 +106,23 @@ snceRule_Expired(const snceRule *rule, unsigned sessionClass, int64_t created)
            !snceRule_Live(rule, sessionClass, created);
 }
 
+/* snceRule_Expiry returns when an entry created at |created| dies; the largest
+ * time there is if the sum overflows. */
+static inline snceTime
+snceRule_Expiry(const snceRule *rule, snceClass sessionClass, snceTime created)
+{
+    snceTime expiry;
+
+    if (__builtin_add_overflow(
+            created.usec,
+            (int64_t)rule->timeoutSec[(unsigned)sessionClass % SNCE_CLASSES] *
+                1000000,
+            &expiry.usec)) {
+        expiry.usec = INT64_MAX;
+    }
+    return expiry;
+}
+
 /* snceTable_SetsFor returns how many sets hold |entries| sessions (G10). */
 uint64_t snceTable_SetsFor(uint64_t entries);
 

@@ -14,6 +14,10 @@
 #include "sncehome.h"
 #include "sncelife.h"
 
+/* Servers change rarely; an operation that meets a change looks again so often.
+ */
+#define SNCE_VIEW_TRIES 64
+
 typedef struct {
     const snceRegion *region;
     snceLocalId id;

@@ -26,6 +26,7 @@
  *   snceretry.c   when a token that failed is asked again
  *   sncegate.c    who is inside the region, so that Shutdown can wait for them
  *   sncestart.c   NSPR, before the first call
+ *   sncewish.c    what an application asks of a cache, as the core has it
  *   snceerror.c   a core result as an NSS error
  */
 #ifndef SSLSNCE_NSS_SNCEINT_H
@@ -37,6 +38,8 @@
 #include "sslimpl.h"
 
 #include "sslsnce/snce.h"
+
+#include "sncewish.h"
 
 SEC_BEGIN_PROTOS
 
@@ -69,31 +72,6 @@ ssl_ServerCache(snceRegion *region, sslServerCacheId own)
     return own.number ? snceRegion_Cache(region, id)
                       : snceRegion_DefaultCache(region);
 }
-
-/* What an application asks of a cache, in the terms of sslsnce.h: 0 is a
- * default, timeouts are in seconds and not clamped. */
-typedef struct {
-    PRUint32 entries;
-    PRUint32 certificates;
-    PRUint32 ssl2Timeout;
-    PRUint32 ssl3Timeout;
-    PRBool anyAddress;
-    PRBool unlisted;
-    PRBool lock; /* of the default cache: the whole region is locked */
-    PRUint32 clockSkewSec;
-} sslServerCacheWish;
-
-/* sslsnce.h states these; the first and the last are what 0 asks for. */
-#define DEFAULT_ENTRIES 10000
-#define MIN_TIMEOUT_SEC 5 /* seconds */
-#define MAX_SSL2_TIMEOUT_SEC 100
-#define MAX_SSL3_TIMEOUT_SEC 86400
-#define MIN_CLOCK_SKEW_SEC 1
-#define MAX_CLOCK_SKEW_SEC SNCE_CLOCK_SKEW_MAX
-#define DEFAULT_CLOCK_SKEW_SEC 2
-
-/* ssl_ServerCacheOptions turns a wish into what the core is to make. */
-snceCacheOptions ssl_ServerCacheOptions(const sslServerCacheWish *wish);
 
 /* The calls of ssl.h below the arguments that only they have; sslsnce.h says
  * what they do. |shared| exports the region to children by exec. */

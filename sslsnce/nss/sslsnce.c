@@ -45,15 +45,6 @@ static _Atomic PRUint32 maxLocks = DEFAULT_MAX_LOCKS;
  * none. Guarded by the gate's turn. */
 static char regionString[SNCE_STRING_MAX];
 
-static PRUint32
-ssl_ClampTimeout(PRUint32 seconds, PRUint32 max)
-{
-    if (seconds == 0 || seconds > max) {
-        return max;
-    }
-    return PR_MAX(seconds, MIN_TIMEOUT_SEC);
-}
-
 /* Keeps this library loaded for the life of the process, whoever calls dlclose.
  * Unloaded, it would leave its region mapped and its descriptor open with nobody
  * to close them, as often as it is loaded again; and NSPR and NSS keep pointers
@@ -102,28 +93,6 @@ ssl_ExportServerCache(const snceRegion *region)
     }
     PORT_Memcpy(regionString, string, sizeof regionString);
     return SECSuccess;
-}
-
-snceCacheOptions
-ssl_ServerCacheOptions(const sslServerCacheWish *wish)
-{
-    snceCacheOptions options;
-
-    PORT_Memset(&options, 0, sizeof options);
-    options.entries = wish->entries ? wish->entries : DEFAULT_ENTRIES;
-    /* More certificates than sessions have no use. */
-    options.certificates = PR_MIN(wish->certificates, options.entries);
-    options.timeoutSec[SNCE_CLASS_SSL2] =
-        ssl_ClampTimeout(wish->ssl2Timeout, MAX_SSL2_TIMEOUT_SEC);
-    options.timeoutSec[SNCE_CLASS_SSL3] =
-        ssl_ClampTimeout(wish->ssl3Timeout, MAX_SSL3_TIMEOUT_SEC);
-    options.matchAddress = !wish->anyAddress;
-    options.unlisted = wish->unlisted != PR_FALSE;
-    options.lock = wish->lock != PR_FALSE;
-    options.clockSkewSec = wish->clockSkewSec
-                               ? PR_MIN(wish->clockSkewSec, SNCE_CLOCK_SKEW_MAX)
-                               : DEFAULT_CLOCK_SKEW_SEC;
-    return options;
 }
 
 /* Gives the default cache of this process's region the limits |options|, but

@@ -3,7 +3,8 @@
 #
 #   sanitize   core and adapter's tests under ASan + UBSan, the core's under TSan;
 #              PROGRAMS='unit processes adapter pointers' or some of them
-#   analyze    clang's static analyzer and cppcheck over sslsnce/
+#   analyze    clang's static analyzer and cppcheck over sslsnce/; do calls go down
+#              the layers?
 #   coverage   which lines and branches of sslsnce/ the tests run
 
 .PHONY: sanitize analyze coverage quality-deps

@@ -1,0 +1,149 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* What a cache is: what snce.h says of its options, its figures and the expiry of
+ * its sessions. */
+#include <string.h>
+
+#include "sncecount.h"
+#include "snceview.h"
+
+snceTime
+snceCache_Expiry(snceCache cache, snceClass sessionClass, snceTime created)
+{
+    snceView view;
+    snceRule rule;
+
+    if (snceView_Open(&view, cache.region, cache.id) != SNCE_OK) {
+        return created;
+    }
+    rule = snceView_Rule(&view, created);
+    return snceRule_Expiry(&rule, sessionClass, created);
+}
+
+bool
+snceCache_IsOpen(snceCache cache)
+{
+    snceLife life;
+
+    if (cache.id.number >= SNCE_SERVERS) {
+        return false;
+    }
+    /* Sequentially consistent: as in snceView_OpenAny. */
+    life = atomic_load_explicit(
+        &snceRegion_Server(cache.region, cache.id.number)->life,
+        memory_order_seq_cst);
+    return snceLife_Is(life, cache.id.generation) && !(life & SNCE_LIFE_CLOSED);
+}
+
+snceResult
+snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
+{
+    const snceServerWords *entry;
+    snceResult result = SNCE_CORRUPT;
+    snceView view;
+    uint64_t asked;
+
+    for (unsigned try = 0; try < SNCE_VIEW_TRIES; try++) {
+        result = snceView_Open(&view, cache.region, cache.id);
+        if (result != SNCE_OK) {
+            return result;
+        }
+        entry = snceRegion_Server(cache.region, cache.id.number);
+        asked = atomic_load_explicit(&entry->asked[snceLife_Home(view.life)],
+                                     memory_order_acquire);
+        if (!snceView_Moved(&view)) {
+            break;
+        }
+    }
+    memset(out, 0, sizeof(*out));
+    out->entries = snceWord_High(asked);
+    out->certificates = snceWord_Low(asked);
+    memcpy(out->timeoutSec, view.timeoutSec, sizeof(out->timeoutSec));
+    out->clockSkewSec = snceView_ClockSkewSec(&view);
+    out->matchAddress = view.matchAddress;
+    out->unlisted = (view.life & SNCE_LIFE_UNLISTED) != 0;
+    out->closed = snceView_Closed(&view);
+    out->lock = snceRegion_Header(cache.region)->lock != 0;
+    return SNCE_OK;
+}
+
+/* What is in one range: what was counted under its side since it was made. */
+static uint64_t
+Within(const snceView *view, unsigned figure, uint64_t range,
+       const snceWord from[2])
+{
+    unsigned side = snceRange_Side(range);
+    uint64_t sum = snceCount_Sum(view->region, view->id.number, figure + side) -
+                   atomic_load_explicit(&from[side], memory_order_relaxed);
+
+    return sum > INT64_MAX ? 0 : sum; /* below zero: others went on meanwhile */
+}
+
+void
+snceCache_CountKeyFailure(snceCache cache)
+{
+    snceView view;
+
+    if (snceView_Open(&view, cache.region, cache.id) == SNCE_OK) {
+        snceCount_Add(cache.region, cache.id.number, SNCE_N_KEY_FAILURE, 1);
+    }
+}
+
+snceResult
+snceCache_GetFigures(snceCache cache, snceFigures *out)
+{
+    const struct {
+        unsigned figure;
+        uint64_t *to;
+    } all[] = {
+        { SNCE_N_HIT, &out->hits },
+        { SNCE_N_UNKNOWN, &out->missesUnknown },
+        { SNCE_N_EXPIRED, &out->missesExpired },
+        { SNCE_N_ADDRESS, &out->missesAddress },
+        { SNCE_N_NAME, &out->missesName },
+        { SNCE_N_CERTIFICATE, &out->missesCertificate },
+        { SNCE_N_INSERT, &out->inserts },
+        { SNCE_N_REPLACED_EXPIRED, &out->replacedExpired },
+        { SNCE_N_REPLACED_LIVE, &out->replacedLive },
+        { SNCE_N_DROPPED, &out->dropped },
+        { SNCE_N_REFUSED, &out->refused },
+        { SNCE_N_REMOVED, &out->removals },
+        { SNCE_N_RECLAIMED, &out->reclaimed },
+        { SNCE_N_OVERRIDDEN, &out->overridden },
+        { SNCE_N_CORRUPT, &out->corrupt },
+        { SNCE_N_FUTURE, &out->missesFuture },
+        { SNCE_N_KEY_FAILURE, &out->keyFailures },
+        { SNCE_N_UNMAPPED, &out->unmapped },
+    };
+    const snceServerWords *entry;
+    uint64_t left;
+    snceView view;
+    snceResult result = snceView_Open(&view, cache.region, cache.id);
+
+    if (result != SNCE_OK) {
+        return result;
+    }
+    entry = snceRegion_Server(cache.region, cache.id.number);
+    out->slots = view.now.table.setCount * SNCE_WAYS;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        *all[i].to =
+            snceCount_Sum(cache.region, cache.id.number, all[i].figure);
+    }
+    out->live =
+        Within(&view, SNCE_N_LIVE, view.now.table.range, entry->liveFrom);
+    out->certificates =
+        Within(&view, SNCE_N_STORED, view.now.store, entry->storedFrom);
+    if (view.moving) {
+        out->live +=
+            Within(&view, SNCE_N_LIVE, view.old.table.range, entry->liveFrom);
+        if (view.old.store != view.now.store) {
+            out->certificates +=
+                Within(&view, SNCE_N_STORED, view.old.store, entry->storedFrom);
+        }
+    }
+    left = out->replacedExpired + out->replacedLive + out->removals + out->live;
+    out->wiped = out->inserts > left ? out->inserts - left : 0;
+    return SNCE_OK;
+}
