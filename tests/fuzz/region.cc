@@ -236,9 +236,12 @@ class Input {
                0;
       };
       EXPECT(same(offsetof(snceHeader, signature), 8), "another build's");
-      EXPECT(same(offsetof(snceHeader, bytes), 8), "another size");
       EXPECT(use_ != kInheriting || same(offsetof(snceHeader, id), 16),
              "another region than the string's");
+      EXPECT(region_->access == SNCE_ACCESS_READ ||
+                 snceRegion_IsLocked(region_) ==
+                     (sandbox_->Load(offsetof(snceHeader, lock)) != 0),
+             "not locked as the region says");
     }
     return region_ != nullptr;
   }
@@ -255,6 +258,11 @@ class Input {
       }
     } else if (op == kMeanwhile) {
       meanwhile_ = 1 + record.d % (record.c % 2 ? 64 : 1024);
+    } else if (op == kRefuse) {
+      refused_ = record.d % 64;
+      Sandbox::Refuse(refused_);
+    } else if (op == kWait) {
+      Sandbox::Wait(record.d % 40000);
     } else if (attached()) {
       Call(op, record);
     }
@@ -267,18 +275,38 @@ class Input {
       // The string has the number of the descriptor that was exported.
       const snceResult result =
           snceRegion_Inherit(&region, world_->exported.c_str());
-      EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT);
+      ExpectAttached(result);
       if (result == SNCE_OK) region->fd = dup(region->fd);
       return region;
     }
     const int fd = dup(world_->descriptor);
     const snceResult result = snceRegion_Attach(&region, fd, access);
-    EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT);
+    ExpectAttached(result);
     EXPECT((result == SNCE_OK) == (region != nullptr), "%d", int(result));
     if (result != SNCE_OK) {
       EXPECT(close(fd) == 0, "a refused descriptor was taken");
     }
     return region;
+  }
+
+  void ExpectAttached(snceResult result) const {
+    if (refused_ & kNoDescriptor) {
+      EXPECT_RESULT(result, SNCE_BAD_DESCRIPTOR);
+    } else if (refused_ & kNoLock) {
+      EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT, SNCE_NO_MEMORY,
+                    SNCE_LOCK_LIMIT);
+    } else {
+      // A table that is larger than what may be mapped at once.
+      EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT,
+                    SNCE_NO_MEMORY);
+    }
+  }
+
+  // What a call returns that needs the turn, for want of something.
+  bool Wants(snceResult result) const {
+    return In(result, {SNCE_NO_MEMORY}) ||
+           (refused_ & kNoDescriptor && result == SNCE_BAD_DESCRIPTOR) ||
+           (refused_ & kNoLock && result == SNCE_LOCK_LIMIT);
   }
 
   // ---- changes ----
@@ -297,7 +325,7 @@ class Input {
         return sandbox_->Store(at, record.value % 64);
       case kRange:
         // Of a hint, the number of the server: its hash goes on to fit.
-        if (at >= SNCE_AT_NAMES && at < SNCE_AT_COUNTERS)
+        if (at >= SNCE_AT_NAMES && at < SNCE_AT_KEY_LOG)
           return sandbox_->Store(at, (was & ~SNCE_HINT_NUMBER) |
                                          (record.value & SNCE_HINT_NUMBER));
         return sandbox_->Store(
@@ -329,6 +357,8 @@ class Input {
         if (const uint8_t* kept = sandbox_->Kept(page))
           memcpy(sandbox_->Page(page), kept, SNCE_PAGE);
         return;
+      case kGrow:
+        return sandbox_->Grow(targets.Bytes(record));
       case kForgeHeader:
         return ForgeHeader();
       case kForgeSlot:
@@ -344,7 +374,7 @@ class Input {
         return ForgeSlot(slot);
       }
       case kForgeKey:
-        return ForgeKey(SNCE_AT_KEYS + offsetof(snceKeyRecords, cell) +
+        return ForgeKey(SNCE_AT_KEY_CELLS +
                         record.b % 8 * sizeof(snceKeyCell));
     }
   }
@@ -352,10 +382,10 @@ class Input {
   // As in snceheader.c.
   void ForgeHeader() {
     const uint64_t fields[] = {sandbox_->Load(offsetof(snceHeader, signature)),
-                               sandbox_->Load(offsetof(snceHeader, bytes)),
                                sandbox_->Load(offsetof(snceHeader, id)),
                                sandbox_->Load(offsetof(snceHeader, id) + 8),
-                               sandbox_->Load(offsetof(snceHeader, seed))};
+                               sandbox_->Load(offsetof(snceHeader, seed)),
+                               sandbox_->Load(offsetof(snceHeader, lock))};
     snceHash hash;
     forged_header_ = true;
     snceHash_Init(&hash, SNCE_MAGIC);
@@ -374,7 +404,7 @@ class Input {
     sandbox_->Store(
         place + SNCE_W_SUM * 8,
         snceSlot_Sum(&sandbox_->region()->hash, &lot,
-                     place - snceRange_Offset(slot.range),
+                     place % SNCE_CHUNK_BYTES,
                      sandbox_->Load(slot.set + slot.way * 8),
                      words + SNCE_W_SUM + 1, SNCE_W_SUMMED - (SNCE_W_SUM + 1)));
   }
@@ -388,7 +418,8 @@ class Input {
         std::min<uint64_t>(words[SNCE_K_LENGTH], SNCE_KEY_VALUE_MAX) / 8;
     forged_ = true;
     sandbox_->Store(cell, snceHash_Words(&sandbox_->region()->hash,
-                                         SNCE_AT_KEYS, words + 1, count - 1));
+                                         SNCE_AT_KEY_LOG, words + 1,
+                                         count - 1));
   }
 
   // ---- calls ----
@@ -631,6 +662,7 @@ class Input {
   snceRegion* second_ = nullptr;
   snceServerId found_ = {0, 1, 0};
   uint64_t meanwhile_ = 0;
+  uint32_t refused_ = 0;
   bool forged_ = false, forged_header_ = false, armed_ = false;
   snceSession answer_;
 };
