@@ -45,6 +45,8 @@ Test the cache in NSS
   make interop           sessions offered under other names, by OpenSSL, GnuTLS and NSS
   make ssl_gtest         NSS's own tests on the patched tree
   make orders            every order of Shutdown, NSS_Shutdown, dlclose and the rest
+  make hostile           large pages, limits, locked memory, forbidden system calls,
+                         valgrind, debuggers; stock beside ours; ROWS= only some
   make secrets           do the tests see each place where a secret is not wiped, and
                          does the cache say nothing?
   make soak              everything at once for MINUTES=2; memory, descriptors and

@@ -401,7 +401,8 @@ snceResult snceCache_Lookup(snceCache cache, const snceKey *key, snceTime now,
  * call, not even one that was stored twice at once or is half stored.
  *
  * Returns SNCE_OK (removed), SNCE_MISS (also when the virtual server is gone),
- * SNCE_INVALID, SNCE_READ_ONLY or SNCE_CORRUPT. */
+ * SNCE_INVALID, SNCE_READ_ONLY, SNCE_CORRUPT, or SNCE_NO_MEMORY (this process cannot
+ * map where the session would lie, so that it may still be there). */
 snceResult snceCache_Remove(snceCache cache, const snceKey *key);
 
 /* snceCache_Expiry returns when a session of |sessionClass| created at

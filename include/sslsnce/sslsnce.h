@@ -57,7 +57,8 @@ extern "C" {
  * resume in the process that made them only, and so do those under a key whose
  * token signs but neither decrypts nor derives, or fails to for a while: it is
  * asked again after a second, and then after pauses of up to five minutes
- * (keyFailures, below).
+ * (keyFailures, below). Until then the process protects tickets and cookies of
+ * HelloRetryRequests with keys of its own, and accepts them after it too.
  *
  * The SNI callback is called once for every ClientHello with a server name,
  * before libssl decides whether to resume; NSS calls it before TLS 1.3 for full
@@ -66,7 +67,10 @@ extern "C" {
  *                                handshake would insist on one
  *   SSL_NO_CACHE                 not by ID
  *   SSL_ENABLE_SESSION_TICKETS   not by ticket, and no ticket is issued, if the
- *                                callback disabled them
+ *                                callback disabled them. A ticket that the
+ *                                application issued (SSL_SendSessionTicket, TLS
+ *                                1.3) resumes with or without this option, as in
+ *                                NSS
  *   the name that it chose       not if the session was made under another
  * In these cases its client makes a full handshake. Version and cipher suite
  * stay as they were negotiated before the callback. After a HelloRetryRequest the
@@ -123,7 +127,10 @@ extern "C" {
  *                                          one that the string names
  *   SEC_ERROR_BAD_DATABASE                 a cache that is torn
  *   PR_INSUFFICIENT_RESOURCES_ERROR        a locked cache (below), which this
- *                                          process's RLIMIT_MEMLOCK forbids
+ *                                          process's RLIMIT_MEMLOCK forbids. The
+ *                                          error's text has the bytes and the
+ *                                          limit; it is logged too, but not
+ *                                          twice in a row for one string
  *   PR_INVALID_STATE_ERROR                 a good string, of another cache than
  *                                          the one that this process has
  *
@@ -316,6 +323,10 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  *   a wrong line for name=*
  *                       lowers the application's values to each limit that could
  *                       be read of it (a flag that could not: to the stricter)
+ *   entries or certificates of name=* for which there is no room (address space,
+ *   RLIMIT_FSIZE)
+ *                       count as the application's, or as the line's where those
+ *                       are fewer; the rest of the line counts as it is
  *   more servers than the 1,024 that there can be
  *                       lower the cache that their clients get instead to the
  *                       timeouts and the address matching of their lines, and
@@ -342,11 +353,15 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  * more there are. SSL_GetServerCacheFigures tells which caches are closed.
  *
  * With SSL_SERVER_CACHE_CONFIG_STRICT=1 any error, a value out of range and an
- * empty file excepted, fails the call instead: SEC_ERROR_INVALID_ARGS, NSPR's error for a file that cannot
- * be read, PR_INSUFFICIENT_RESOURCES_ERROR (servers, RLIMIT_MEMLOCK) or
- * PR_INVALID_STATE_ERROR (too late to lock). The first message is the error's text
- * (PR_GetErrorText). No cache has changed then, but where the core has failed, as for
- * want of room. */
+ * empty file excepted, fails the call instead: SEC_ERROR_INVALID_ARGS, NSPR's
+ * error for a file that cannot be read, PR_INSUFFICIENT_RESOURCES_ERROR (servers,
+ * RLIMIT_MEMLOCK), PR_INVALID_STATE_ERROR (too late to lock), or
+ * SEC_ERROR_NO_MEMORY or PR_FILE_TOO_BIG_ERROR (no room). The first message is the
+ * error's text (PR_GetErrorText). Every cache is then what it was before the call.
+ * If the room ran short only after some caches were changed, the call has changed
+ * them back: servers that it had added are gone again, and sessions that shorter
+ * timeouts or fewer entries cost the others do not come back. A cache stays changed
+ * only if another process changes caches for two seconds meanwhile. */
 #define SSL_SERVER_CACHE_CONFIG "SSL_SERVER_CACHE_CONFIG"
 #define SSL_SERVER_CACHE_CONFIG_STRICT "SSL_SERVER_CACHE_CONFIG_STRICT"
 

@@ -245,6 +245,16 @@ Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
     return SNCE_OK;
 }
 
+/* Counts an operation that did nothing because this process cannot map what it
+ * needs. */
+static void
+CountUnmapped(snceCache cache)
+{
+    if (cache.id.number < SNCE_SERVERS) {
+        snceCount_Add(cache.region, cache.id.number, SNCE_N_UNMAPPED, 1);
+    }
+}
+
 snceResult
 snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
 {
@@ -258,6 +268,10 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
         return SNCE_READ_ONLY;
     }
     result = snceView_Open(&view, cache.region, cache.id);
+    if (result == SNCE_NO_MEMORY) {
+        CountUnmapped(cache);
+        return SNCE_DROPPED;
+    }
     if (result != SNCE_OK) {
         return result;
     }
@@ -271,6 +285,10 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
         result = SNCE_TOO_LARGE;
     } else {
         result = Hold(&view.now, &session->certificate, &certificate);
+    }
+    if (result == SNCE_NO_MEMORY) {
+        CountUnmapped(cache);
+        result = SNCE_DROPPED;
     }
     if (result != SNCE_OK) {
         Count(&view, SNCE_N_REFUSED);
@@ -290,7 +308,7 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
     result = Store(&view, cache, &probe, now, words);
     snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
     if (result == SNCE_NO_MEMORY) {
-        Count(&view, SNCE_N_UNMAPPED);
+        CountUnmapped(cache);
         result = SNCE_DROPPED;
     }
     if (result != SNCE_OK && result != SNCE_GONE) {
@@ -587,7 +605,7 @@ snceCache_Remove(snceCache cache, const snceKey *key)
     }
     snceCount_Add(cache.region, cache.id.number, SNCE_N_REMOVED, removed);
     if (unmapped) {
-        Count(&view, SNCE_N_UNMAPPED);
+        CountUnmapped(cache);
         return SNCE_NO_MEMORY;
     }
     return removed ? SNCE_OK : SNCE_MISS;

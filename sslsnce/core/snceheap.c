@@ -4,6 +4,8 @@
 
 #include "snceheap.h"
 
+#include <time.h>
+
 #include "sncecell.h"
 #include "sncedirectory.h"
 
@@ -158,12 +160,32 @@ NextSerial(snceHeader *header, uint64_t unlike)
     return (uint32_t)serial;
 }
 
-/* Finds a gap in what the file has. The search begins where the last one ended, so
- * that a range is used again as late as can be: a writer that was interrupted in
- * the middle of storing into a range that was given back goes on long before that
- * (rule 12). */
 static uint64_t
-FindUsed(const snceRegion *region, uint64_t pages, uint64_t end)
+NowSec(void)
+{
+    struct timespec now = { 0, 0 };
+
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec;
+}
+
+/* A writer that was interrupted while it stored into a range that was given back
+ * since spoils an entry of the range's next life (rule 12). It goes on long before
+ * this is over: until then new ranges are taken behind the others, as far as
+ * REST_BYTES reach. */
+#define REST_SEC 3
+#define REST_BYTES (UINT64_C(64) << 20)
+
+static bool
+IsResting(const snceHeader *header)
+{
+    return NowSec() - snceDirectory_Load(&header->dropped) < REST_SEC;
+}
+
+/* Finds a gap between the ranges that there are. The search begins where the last
+ * one ended, so that a range is used again as late as can be. */
+static uint64_t
+FindBetween(const snceRegion *region, uint64_t pages, uint64_t end)
 {
     const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
     uint64_t page =
@@ -177,37 +199,51 @@ FindUsed(const snceRegion *region, uint64_t pages, uint64_t end)
     return found ? found : FindGap(region, first, pages, end);
 }
 
+/* Finds a place behind all ranges and below the page |most|, and gives the file as
+ * many pages. */
+static snceResult
+FindBehind(const snceRegion *region, uint64_t pages, uint64_t most,
+           uint64_t *page)
+{
+    uint64_t end = SNCE_AT_HEAP / SNCE_PAGE;
+
+    VisitAll(region, FindEnd, &end);
+    *page = end < most ? FindGap(region, end, pages, most) : 0;
+    return *page ? snceRegion_Grow(region, (*page + pages) * SNCE_PAGE)
+                 : SNCE_NO_MEMORY;
+}
+
+static snceResult
+Find(const snceRegion *region, uint64_t pages, uint64_t end, uint64_t *page)
+{
+    if (IsResting(snceRegion_Header(region)) &&
+        FindBehind(region, pages,
+                   (SNCE_AT_HEAP + REST_BYTES) / SNCE_PAGE + pages,
+                   page) == SNCE_OK) {
+        return SNCE_OK;
+    }
+    *page = FindBetween(region, pages, end);
+    return *page ? SNCE_OK
+                 : FindBehind(region, pages, SNCE_BYTES_MAX / SNCE_PAGE, page);
+}
+
 snceResult
 snceHeap_Take(const snceRegion *region, uint64_t pages, uint64_t unlike,
               uint64_t *range)
 {
-    const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
-    const uint64_t most = SNCE_BYTES_MAX / SNCE_PAGE;
     snceHeader *header = snceRegion_Header(region);
     uint64_t end = snceRegion_Bytes(region) / SNCE_PAGE;
+    snceResult result;
     uint64_t page;
 
-    if (pages == 0 || pages > most) {
+    if (pages == 0 || pages > SNCE_BYTES_MAX / SNCE_PAGE) {
         return SNCE_NO_MEMORY;
     }
-    page = FindUsed(region, pages, end);
-    if (!page) {
-        /* Behind the last range; what of it lies in the file was never used, or
-         * was given back. */
-        uint64_t behind = first;
-        snceResult result;
-
-        VisitAll(region, FindEnd, &behind);
-        page = FindGap(region, behind < most ? behind : first, pages, most);
-        if (!page) {
-            return SNCE_NO_MEMORY;
-        }
-        result = snceRegion_Grow(region, (page + pages) * SNCE_PAGE);
-        if (result != SNCE_OK) {
-            return result;
-        }
+    result = Find(region, pages, end, &page);
+    if (result != SNCE_OK) {
+        return result;
     }
-    if (page < end) {
+    if (page < end) { /* what the file has just got is zeros */
         uint64_t stale = page + pages < end ? pages : end - page;
 
         if (!snceRegion_Discard(region, page * SNCE_PAGE, stale * SNCE_PAGE)) {
@@ -228,6 +264,8 @@ snceHeap_Drop(const snceRegion *region, uint64_t range, uint64_t pages)
     if (range &&
         snceRegion_Bound(region, offset, pages * SNCE_PAGE) == SNCE_OK) {
         (void)snceRegion_Discard(region, offset, pages * SNCE_PAGE);
+        atomic_store_explicit(&snceRegion_Header(region)->dropped, NowSec(),
+                              memory_order_relaxed);
     }
 }
 
@@ -243,6 +281,9 @@ snceHeap_Sweep(const snceRegion *region)
     snceHeader *header = snceRegion_Header(region);
     search s = { snceDirectory_Load(&header->swept) / SNCE_PAGE, 1, 0, false };
 
+    if (region->anonymous) {
+        return; /* nobody can tell where it has memory */
+    }
     s.page = s.page < first ? first : s.page;
     for (unsigned pass = 0; pass < SWEEP_PASSES; pass++) {
         /* Memory is looked for first: gaps are of any size, and have little

@@ -281,27 +281,29 @@ typedef struct {
 /* Written by the creator before anybody can attach; what follows |sum| under
  * the turn (rule 9), but for the last two. */
 typedef struct {
-    _Atomic uint64_t magic;     /* stored last: before that it is no region */
-    uint64_t signature;         /* snceLayout_Signature() of the build */
-    uint64_t id[2];             /* random; the inheritance string repeats it */
-    uint64_t seed;              /* random; keys of snceHash */
-    uint64_t lock;              /* 1: who attaches locks it in memory; else 0 */
-    uint64_t sum;               /* over the five fields above */
-    _Atomic uint64_t heap;      /* where the next range is looked for first;
+    _Atomic uint64_t magic;    /* stored last: before that it is no region */
+    uint64_t signature;        /* snceLayout_Signature() of the build */
+    uint64_t id[2];            /* random; the inheritance string repeats it */
+    uint64_t seed;             /* random; keys of snceHash */
+    uint64_t lock;             /* 1: who attaches locks it in memory; else 0 */
+    uint64_t sum;              /* over the five fields above */
+    _Atomic uint64_t heap;     /* where the next range is looked for first;
                                 * a hint */
-    _Atomic uint64_t swept;     /* where the next sweep begins; a hint */
-    _Atomic uint64_t serial;    /* of the last range taken; a death skips one */
-    _Atomic uint64_t change;    /* number + 1 of the server that is being
+    _Atomic uint64_t swept;    /* where the next sweep begins; a hint */
+    _Atomic uint64_t serial;   /* of the last range taken; a death skips one */
+    _Atomic uint64_t dropped;  /* when the last range was given back, seconds of
+                                 * the machine's monotonic clock; a hint */
+    _Atomic uint64_t change;   /* number + 1 of the server that is being
                                 * changed; a death leaves it (rule 13) */
-    _Atomic uint32_t servers;   /* entries of the directory ever used */
-    _Atomic uint32_t attached;  /* processes attached; deaths leave it high */
-    _Atomic uint32_t shared;    /* a process attached here has forked, or has
+    _Atomic uint32_t servers;  /* entries of the directory ever used */
+    _Atomic uint32_t attached; /* processes attached; deaths leave it high */
+    _Atomic uint32_t shared;   /* a process attached here has forked, or has
                                  * exported the region; never taken back */
     _Atomic uint32_t wildcards; /* at least the live ones; deaths leave it high
                                  */
     pthread_mutex_t mutex; /* the turn, where there is no file to lock; robust:
                             * the kernel takes it from who dies */
-    uint8_t pad[SNCE_PAGE - 104 - sizeof(pthread_mutex_t)];
+    uint8_t pad[SNCE_PAGE - 112 - sizeof(pthread_mutex_t)];
 } snceHeader;
 static_assert(sizeof(snceHeader) == SNCE_PAGE, "a page");
 

@@ -21,6 +21,7 @@
 
 #include "snceerror.h"
 #include "sncefile.h"
+#include "snceundo.h"
 
 /* Of a closed cache that was not there before. */
 #define CLOSED_ENTRIES 1
@@ -108,6 +109,7 @@ ssl_OverrideByConfig(sslCacheConfig *config, sslServerCacheWish *wish)
     PRUint32 i;
     unsigned int param;
 
+    config->asked = *wish;
     for (i = 0; i < config->count; ++i) {
         const sslCacheConfigLine *line = &config->lines[i];
 
@@ -127,6 +129,57 @@ ssl_OverrideByConfig(sslCacheConfig *config, sslServerCacheWish *wish)
         }
         config_NoteCertificates(config, line, wish);
     }
+}
+
+/* Certificates for which there is to be room; 0 is one for each session. */
+static PRUint64
+config_Certificates(const snceCacheOptions *options)
+{
+    return options->certificates ? options->certificates : options->entries;
+}
+
+PRBool
+ssl_ForgoSize(const sslCacheConfig *config, snceResult result,
+              snceCacheOptions *options)
+{
+    snceCacheOptions asked = ssl_ServerCacheOptions(&config->asked);
+    PRUint64 entries = PR_MIN(options->entries, asked.entries);
+    PRUint64 certificates =
+        PR_MIN(config_Certificates(options), config_Certificates(&asked));
+
+    certificates = PR_MIN(certificates, entries);
+    if ((result != SNCE_NO_MEMORY && result != SNCE_LIMIT) ||
+        (entries == options->entries &&
+         certificates == config_Certificates(options))) {
+        return PR_FALSE;
+    }
+    options->entries = entries;
+    options->certificates = certificates == entries ? 0 : certificates;
+    return PR_TRUE;
+}
+
+SECStatus
+ssl_AddSizeFault(sslCacheConfig *config, snceResult result)
+{
+    sslCacheParam param;
+    PRUint32 i;
+
+    for (i = 0; i < config->count; ++i) {
+        const sslCacheConfigLine *line = &config->lines[i];
+
+        if (line->name || line->faulty) {
+            continue;
+        }
+        param = line->given & 1u << sslCacheParam_entries
+                    ? sslCacheParam_entries
+                    : sslCacheParam_certificates;
+        ssl_AddCacheFault(
+            config, sslCacheFault_size, line->number, line->column[param],
+            "no room for %s=%u: %s", ssl_CacheParamLabel(param),
+            ssl_GetCacheParam(&line->wish, param), snceResult_Text(result));
+        break;
+    }
+    return config->strict ? snceError_Status(result) : SECSuccess;
 }
 
 /* ---- locked memory ------------------------------------------------------- */
@@ -257,6 +310,7 @@ config_Enter(sslCacheConfig *config, snceRegion *region,
     switch (result) {
         case SNCE_OK:
             server->state = configLine_added;
+            ssl_NoteCacheAdded(config, server->id);
             return SNCE_OK;
         case SNCE_FULL:
         case SNCE_NO_MEMORY:
@@ -354,6 +408,34 @@ config_CloseOthers(snceRegion *region)
     return result;
 }
 
+/* Finds the line of a strict file for whose server there is no number, before
+ * anything is changed; NULL if there is none. */
+static const sslCacheConfigLine *
+config_FindExcess(const sslCacheConfig *config, const snceRegion *region)
+{
+    snceServerInfo info;
+    snceServerId id;
+    PRUint32 next = 1; /* behind the default cache */
+    PRUint32 servers = 0;
+    PRUint32 i;
+
+    while (snceServer_Next(region, next, &info) == SNCE_OK) {
+        next = info.id.number + 1;
+        ++servers;
+    }
+    for (i = 0; i < config->count; ++i) {
+        const char *name = config->lines[i].name;
+
+        if (name &&
+            snceServer_Find(region, (const PRUint8 *)name, strlen(name), &id) ==
+                SNCE_MISS &&
+            ++servers > SNCE_SERVERS_MAX) {
+            return &config->lines[i];
+        }
+    }
+    return NULL;
+}
+
 /* All are added first, and only then changed: what becomes of those for which
  * there is no room is known then, so that no cache is less strict in between. */
 static SECStatus
@@ -399,7 +481,11 @@ config_AddServers(sslCacheConfig *config, snceRegion *region,
         if (servers[i].state != configLine_there) {
             continue;
         }
-        result = config_Configure(region, servers[i].id, &servers[i].options);
+        result = ssl_NoteCacheChange(config, region, servers[i].id);
+        if (result == SNCE_OK) {
+            result =
+                config_Configure(region, servers[i].id, &servers[i].options);
+        }
         if (result == SNCE_NO_MEMORY && !config->strict) {
             /* All but its size is what the line says. */
             ssl_AddCacheFault(
@@ -417,8 +503,22 @@ SECStatus
 ssl_AddByConfig(sslCacheConfig *config, snceRegion *region,
                 snceCacheOptions *defaultOptions)
 {
-    SECStatus rv = SECSuccess;
+    const sslCacheConfigLine *excess;
+    SECStatus rv = ssl_BeginCacheUndo(config);
+    snceResult result;
 
+    if (rv != SECSuccess) {
+        return rv;
+    }
+    excess = config->strict ? config_FindExcess(config, region) : NULL;
+    if (excess) {
+        return config_Fail(config, excess, SNCE_FULL);
+    }
+    result = ssl_NoteCacheChange(config, region,
+                                 snceCache_Id(snceRegion_DefaultCache(region)));
+    if (result != SNCE_OK) {
+        return config_Fail(config, NULL, result);
+    }
     if (config->count) {
         configServer *servers = PORT_ZAlloc(config->count * sizeof *servers);
 
@@ -429,8 +529,7 @@ ssl_AddByConfig(sslCacheConfig *config, snceRegion *region,
         PORT_Free(servers);
     }
     if (rv == SECSuccess && config->closed) {
-        snceResult result = config_CloseOthers(region);
-
+        result = config_CloseOthers(region);
         if (result != SNCE_OK) {
             rv = config_Fail(config, NULL, result);
         }

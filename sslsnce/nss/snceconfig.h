@@ -38,20 +38,31 @@ void ssl_OverrideByConfig(sslCacheConfig *config, sslServerCacheWish *wish);
 SECStatus ssl_CloseUnlocked(sslCacheConfig *config, snceResult result,
                             PRUint64 bytes, snceCacheOptions *options);
 
+/* ssl_ForgoSize tells whether |result| is that there is no room for the size that the
+ * file asks for the default cache, while the application asks for less. Then it
+ * lowers |*options| to that, for the caller to try again. */
+PRBool ssl_ForgoSize(const sslCacheConfig *config, snceResult result,
+                     snceCacheOptions *options);
+
+/* ssl_AddSizeFault says that the size was forgone for |result|. Fails where the file
+ * is strict. */
+SECStatus ssl_AddSizeFault(sslCacheConfig *config, snceResult result);
+
 /* ssl_AddByConfig makes the virtual servers of the file in |region|, and gives
  * those that are there what their lines say. A wrong line's server is closed. If
  * there is no room for another server, the cache that its clients get instead,
  * perhaps the default one, which |defaultOptions| are for, keeps to the limits of
  * its line too.
  *
- * Fails with what the core says; what was made by then stays. The caller has the
- * gate's lock. */
+ * Fails with what the core says; what was made by then stays, and can be undone
+ * where the file is strict (snceundo.h). The caller has the gate's lock. */
 SECStatus ssl_AddByConfig(sslCacheConfig *config, snceRegion *region,
                           snceCacheOptions *defaultOptions);
 
 /* ssl_ReportCacheConfig tells the operator what there is to tell of the file, each
  * message once for each version of it. If the call failed for one of them, that is
- * the text of the error. The caller has the gate's lock. */
+ * the text of the error. It may wait for room on stderr (sncelog.h): the caller has
+ * not the gate's lock. */
 void ssl_ReportCacheConfig(const sslCacheConfig *config, SECStatus rv);
 
 /* ssl_MayLock tells whether RLIMIT_MEMLOCK lets this process lock so much. */

@@ -38,12 +38,10 @@ static _Atomic PRUint32 nextShared; /* counted up by threads that get none */
 /* A pthread lock, because Config is allowed before NSPR is initialized. */
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
-/* The cancellation state that the thread with the turn had before. It waits, and it
- * writes messages; cancelled there, it would keep the turn for ever. Written with
+/* The cancellation state that the thread with the turn had before. It makes system
+ * calls that wait; cancelled there, it would keep the turn for ever. Written with
  * the turn. */
 static int turnCancel;
-
-static pthread_once_t forkOnce = PTHREAD_ONCE_INIT;
 
 /* In a new child, which has one thread. The others that were inside are its
  * parent's; the one that forked was not, because nothing that a visitor calls
@@ -65,7 +63,10 @@ gate_InChild(void)
     turn = fresh;
 }
 
-static void
+/* When the library is loaded: a fork runs the handlers that were registered when it
+ * began, so at the first call a handler may be too late for a fork that began
+ * before it. */
+__attribute__((constructor)) static void
 gate_WatchForks(void)
 {
     /* Without memory for the handler, a child counts threads that it does not
@@ -154,7 +155,6 @@ snceGate_Lock(void)
     int cancel;
 
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    pthread_once(&forkOnce, gate_WatchForks);
     pthread_mutex_lock(&turn);
     turnCancel = cancel;
     /* relaxed: written with the turn only, which we have */

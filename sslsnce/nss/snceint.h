@@ -20,6 +20,7 @@
  *   snceparse.c   its lines
  *   sncevalue.c   its parameters and their values
  *   snceconfig.c  what it makes of the caches
+ *   snceundo.c    what a strict one has changed, for a call that fails
  *   sncenotice.c  what is wrong with it, in words
  *   sncelog.c     a message to stderr and to syslog
  *   sncereport.c  the figures

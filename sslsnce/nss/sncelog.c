@@ -93,9 +93,12 @@ ssl_Log(const char *text)
 {
     char line[sizeof LOG_PRIORITY + LOG_TAG_BYTES + 16 + LOG_TEXT_BYTES];
     int saved = errno;
+    int cancel;
     size_t begin;
     size_t len;
 
+    /* It would leave the socket open, and SIGPIPE blocked. */
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     len = log_Append(line, 0, sizeof line, LOG_PRIORITY, ' ');
     len = log_Append(line, len, len + LOG_TAG_BYTES,
                      program_invocation_short_name, '_');
@@ -105,5 +108,6 @@ ssl_Log(const char *text)
     log_ToSyslog(line, len);
     line[len++] = '\n';
     log_ToStderr(line + begin, len - begin);
+    (void)pthread_setcancelstate(cancel, NULL);
     errno = saved;
 }

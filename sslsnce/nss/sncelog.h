@@ -16,9 +16,10 @@ SEC_BEGIN_PROTOS
  *
  * Any thread, any time, in a forked child too: it takes no lock, allocates
  * nothing, and does not wait for a reader, unless another process fills a pipe that
- * both have for stderr in the moment between the look for room and the write. A
- * message that finds no room, or no syslog daemon, is lost there. It keeps errno and NSPR's error, and the process
- * gets no SIGPIPE from it. */
+ * both have for stderr in the moment between the look for room and the write. So
+ * callers hold no lock that other threads wait for. A message that finds no room, or
+ * no syslog daemon, is lost there. It keeps errno and NSPR's error, the process gets
+ * no SIGPIPE from it, and the thread is not cancelled in it. */
 void ssl_Log(const char *text);
 
 SEC_END_PROTOS

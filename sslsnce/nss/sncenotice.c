@@ -12,6 +12,7 @@
 
 #include "snceconfig.h"
 #include "sncefile.h"
+#include "sncegate.h"
 #include "sncelog.h"
 
 /* A message, its path cut in front if it is long. */
@@ -24,7 +25,8 @@ static PRUint64 saidVersion;
 static PRUint64 said[2 * SSL_CACHE_FAULTS_MAX];
 static unsigned int saidCount;
 
-/* Whether |text| is new of this version, and notes it. */
+/* Whether |text| is new of this version, and notes it. The caller has the gate's
+ * lock. */
 static PRBool
 notice_IsNew(const sslCacheConfig *config, const char *text)
 {
@@ -95,6 +97,11 @@ notice_Outcome(const sslCacheConfig *config, const sslCacheFault *fault,
         case sslCacheFault_file:
             (void)PR_snprintf(out, outLen, "; the application's values count");
             break;
+        case sslCacheFault_size:
+            (void)PR_snprintf(out, outLen,
+                              "; the application's entries and certificates "
+                              "count, or the line's where they are fewer");
+            break;
         case sslCacheFault_unlocked:
             (void)PR_snprintf(out, outLen, "; all caches are closed");
             break;
@@ -139,26 +146,49 @@ notice_Cause(const sslCacheConfig *config)
     return NULL;
 }
 
+/* As many messages as are given: one for each fault that is kept, and one that
+ * counts the others. */
+static PRUint32
+notice_Count(const sslCacheConfig *config)
+{
+    return PR_MIN(config->faults, SSL_CACHE_FAULTS_MAX + 1);
+}
+
+static void
+notice_Message(const sslCacheConfig *config, PRUint32 i, char out[NOTICE_BYTES])
+{
+    char path[NOTICE_PATH_BYTES];
+
+    if (i < SSL_CACHE_FAULTS_MAX) {
+        notice_Fault(config, &config->fault[i], out, NOTICE_BYTES);
+        return;
+    }
+    notice_Path(config, path);
+    (void)PR_snprintf(out, NOTICE_BYTES, "cache file %s: %u more messages",
+                      path, config->faults - SSL_CACHE_FAULTS_MAX);
+}
+
 void
 ssl_ReportCacheConfig(const sslCacheConfig *config, SECStatus rv)
 {
     const sslCacheFault *cause = rv == SECSuccess ? NULL : notice_Cause(config);
+    PRUint32 count = notice_Count(config);
+    PRBool isNew[SSL_CACHE_FAULTS_MAX + 1];
     char text[NOTICE_BYTES];
     PRUint32 i;
 
-    for (i = 0; i < config->faults && i < SSL_CACHE_FAULTS_MAX; ++i) {
-        notice_Fault(config, &config->fault[i], text, sizeof text);
-        if (notice_IsNew(config, text)) {
-            ssl_Log(text);
+    if (count) {
+        (void)snceGate_Lock();
+        for (i = 0; i < count; ++i) {
+            notice_Message(config, i, text);
+            isNew[i] = notice_IsNew(config, text);
         }
+        snceGate_Unlock();
     }
-    if (config->faults > SSL_CACHE_FAULTS_MAX) {
-        char path[NOTICE_PATH_BYTES];
-
-        notice_Path(config, path);
-        (void)PR_snprintf(text, sizeof text, "cache file %s: %u more messages",
-                          path, config->faults - SSL_CACHE_FAULTS_MAX);
-        if (notice_IsNew(config, text)) {
+    /* Without the lock, because a write to stderr may wait. */
+    for (i = 0; i < count; ++i) {
+        if (isNew[i]) {
+            notice_Message(config, i, text);
             ssl_Log(text);
         }
     }

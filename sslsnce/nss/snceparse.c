@@ -525,6 +525,8 @@ ssl_FreeCacheConfig(sslCacheConfig *config)
         PORT_Free(config->lines[i].name);
     }
     PORT_Free(config->lines);
+    PORT_Free(config->undo);
     config->lines = NULL;
-    config->count = config->room = 0;
+    config->undo = NULL;
+    config->count = config->room = config->undoCount = 0;
 }

@@ -29,13 +29,14 @@ typedef struct {
     sslServerCacheWish wish;
 } sslCacheConfigLine;
 
-/* What follows from a fault. The last three are told whatever else there is. */
+/* What follows from a fault. The last four are told whatever else there is. */
 typedef enum {
     sslCacheFault_note,    /* nothing: a value was changed, or |text| says it */
     sslCacheFault_ignored, /* the line has no name that can be read */
     sslCacheFault_closed,  /* the cache of the line is closed */
     sslCacheFault_lowered, /* the line is one for the default cache */
     sslCacheFault_file,    /* the whole file counts as none */
+    sslCacheFault_size,    /* the default cache has the application's size */
     sslCacheFault_unlocked, /* all caches are closed */
     sslCacheFault_failed    /* the call fails */
 } sslCacheFaultKind;
@@ -59,7 +60,11 @@ typedef struct {
     sslCacheConfigLine *lines;
     PRUint32 count;
     PRUint32 room;
-    PRBool closed;   /* the caller's: all caches are to be closed */
+    PRBool closed;            /* the caller's: all caches are to be closed */
+    sslServerCacheWish asked; /* the caller's: what the application asks */
+    struct sslCacheUndoStr *undo; /* snceundo.h: |undoCount| of them, NULL: none
+                                   * are noted */
+    PRUint32 undoCount;
     PRUint32 faults; /* all */
     PRUint32 errors; /* of these, the ones that are no notes */
     sslCacheFault fault[SSL_CACHE_FAULTS_MAX];

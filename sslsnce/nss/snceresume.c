@@ -39,13 +39,22 @@ resume_RequiresCert(const sslSocket *ss)
     }
 }
 
-/* A TLS 1.3 server that never enabled tickets issues its own
- * (SSL_SendSessionTicket), so only disabling them in a callback counts there. */
+/* Whether the ticket that |sid| came by does not count, because tickets are
+ * disabled. In TLS 1.3 the option is about the tickets that libssl issues: with or
+ * without it an application may issue its own (SSL_SendSessionTicket), and NSS
+ * accepts both kinds. So there only a callback that disables tickets counts, and
+ * only against libssl's. */
 static PRBool
-resume_LostTickets(const sslSocket *ss)
+resume_LostTicket(const sslSocket *ss, const sslSessionID *sid)
 {
-    return !ss->opt.enableSessionTickets &&
-           (ss->sec.hadTickets || ss->version < SSL_LIBRARY_VERSION_TLS_1_3);
+    if (ss->opt.enableSessionTickets) {
+        return PR_FALSE;
+    }
+    if (ss->version < SSL_LIBRARY_VERSION_TLS_1_3) {
+        return PR_TRUE;
+    }
+    return ss->sec.hadTickets &&
+           !(sid->u.ssl3.locked.sessionTicket.flags & ticket_of_application);
 }
 
 PRBool
@@ -54,7 +63,7 @@ ssl_SessionFitsSocket(const sslSocket *ss, const sslSessionID *sid)
     if (!sid->peerCert && resume_RequiresCert(ss)) {
         return PR_FALSE;
     }
-    if (sid->fromTicket ? resume_LostTickets(ss) : ss->opt.noCache) {
+    if (sid->fromTicket ? resume_LostTicket(ss, sid) : ss->opt.noCache) {
         return PR_FALSE;
     }
     /* What the callback makes of a name may have changed. */

@@ -19,7 +19,7 @@
 typedef struct ringEntryStr {
     PRCList byUse; /* first, so that a link is its entry */
     struct ringEntryStr *nextInBucket;
-    PK11SymKey *key;
+    PK11SymKey *key; /* NULL: none, because a token failed */
     snceRetry retry; /* for the shared key, if this is none */
     PRUint8 id[SSL_WRAP_KEY_ID_BYTES];
     PRUint32 hash;
@@ -127,7 +127,9 @@ static void
 ring_Destroy(ringEntry *entry)
 {
     if (entry) {
-        PK11_FreeSymKey(entry->key);
+        if (entry->key) {
+            PK11_FreeSymKey(entry->key);
+        }
         PORT_Free(entry);
     }
 }
@@ -141,8 +143,10 @@ ring_New(const SECItem *name, PK11SymKey *key, const PRUint8 *id,
     if (!entry) {
         return NULL;
     }
-    entry->key = PK11_ReferenceSymKey(key);
-    PORT_Memcpy(entry->id, id, sizeof entry->id);
+    if (key) {
+        entry->key = PK11_ReferenceSymKey(key);
+        PORT_Memcpy(entry->id, id, sizeof entry->id);
+    }
     if (kind == snceRing_forNow) {
         snceRetry_Begin(&entry->retry);
     }
@@ -171,19 +175,21 @@ ring_Forget(const SECItem *name, const PK11SymKey *key)
 
 PK11SymKey *
 snceRing_Find(const SECItem *name, PRUint8 id[SSL_WRAP_KEY_ID_BYTES],
-              PRBool *retry)
+              PRBool *ask)
 {
     PRUint32 hash = ring_Hash(name);
     PK11SymKey *key = NULL;
     ringEntry *entry;
 
-    *retry = PR_FALSE;
+    *ask = PR_TRUE;
     ring_Lock();
     entry = ring_Search(name, hash);
     if (entry) {
-        *retry = snceRetry_Due(&entry->retry);
-        key = PK11_ReferenceSymKey(entry->key);
-        PORT_Memcpy(id, entry->id, sizeof entry->id);
+        *ask = snceRetry_Due(&entry->retry);
+        if (entry->key) {
+            key = PK11_ReferenceSymKey(entry->key);
+            PORT_Memcpy(id, entry->id, sizeof entry->id);
+        }
         PR_REMOVE_LINK(&entry->byUse);
         PR_INSERT_LINK(&entry->byUse, &byUse);
     }
@@ -193,6 +199,7 @@ snceRing_Find(const SECItem *name, PRUint8 id[SSL_WRAP_KEY_ID_BYTES],
         ring_Forget(name, key);
         PK11_FreeSymKey(key);
         key = NULL;
+        *ask = PR_TRUE;
     }
     return key;
 }
@@ -230,12 +237,15 @@ snceRing_Add(const SECItem *name, PK11SymKey *key,
     there = ring_Search(name, entry->hash);
     if (turn != since) {
         /* made for a region that may be another one now */
-    } else if (there &&
+    } else if (there && there->key &&
                (kind == snceRing_forNow || !snceRetry_Pending(&there->retry))) {
         others = PK11_ReferenceSymKey(there->key);
         PORT_Memcpy(id, there->id, sizeof there->id);
-    } else {
+    } else if (!there || key) {
         if (there) {
+            if (kind == snceRing_forNow) {
+                entry->retry = there->retry;
+            }
             ring_Remove(there);
             evicted = there;
         }
@@ -251,7 +261,9 @@ snceRing_Add(const SECItem *name, PK11SymKey *key,
     ring_Destroy(entry);
     ring_Destroy(evicted);
     if (others) {
-        PK11_FreeSymKey(key);
+        if (key) {
+            PK11_FreeSymKey(key);
+        }
         return others;
     }
     return key;

@@ -11,7 +11,8 @@
  * processes may have wrapped something with is found again in the region.
  *
  * A process that could not get the key which it shares with others has one of its
- * own in its place, and tries again after a while (snceretry.h).
+ * own in its place, or, if it has only looked for one, the mere fact that a token
+ * failed. It tries again after a while (snceretry.h).
  *
  * The ring is private to a process. Any thread may call any of these at any
  * time; none calls PKCS #11 or allocates with the ring's lock held. A child that
@@ -33,10 +34,11 @@ SEC_BEGIN_PROTOS
 
 /* snceRing_Find returns the key |name| and writes its |id|, or returns NULL.
  * The caller ends with PK11_FreeSymKey. A key whose token has gone, or has been
- * reset since, is not there any more. |*retry| is PR_TRUE if the key is one that was
- * put in for now, and this caller is the one to try for the shared one again. */
+ * reset since, is not there any more. |*ask| is PR_TRUE if the caller is to ask for
+ * the shared key: the ring knows nothing of it; or a token failed, and this caller
+ * is the one to try again. */
 PK11SymKey *snceRing_Find(const SECItem *name,
-                          PRUint8 id[SSL_WRAP_KEY_ID_BYTES], PRBool *retry);
+                          PRUint8 id[SSL_WRAP_KEY_ID_BYTES], PRBool *ask);
 
 /* snceRing_Turn returns a number that snceRing_Empty changes. Whoever makes or
  * unwraps a key asks for it first, before he looks at the region. */
@@ -51,8 +53,12 @@ typedef enum {
 /* snceRing_Add puts |key| into the ring under |name| with |id|, and returns it,
  * still the caller's. If another thread was first, it returns that one's key
  * and writes its |id|; the caller has that one now instead of his own. But a final
- * key takes the place of one that is there for now. If |turn| is over, or memory is
- * short, the ring does without the key. */
+ * key takes the place of one that is there for now, and any key that of a failure. If
+ * |turn| is over, or memory is short, the ring does without the key.
+ *
+ * |key| is NULL, and |kind| snceRing_forNow, to note that a token failed and that
+ * there is no key. What is there already stays. The pauses between two attempts go
+ * on from the first failure, whichever key comes meanwhile, until a final one. */
 PK11SymKey *snceRing_Add(const SECItem *name, PK11SymKey *key,
                          PRUint8 id[SSL_WRAP_KEY_ID_BYTES], snceRingKind kind,
                          PRUint32 turn);

@@ -10,7 +10,8 @@
  * them there, wrapped under the RSA key, and every process that has the same
  * RSA key takes the recorded ones; in every other case they are the process's
  * own. If it was the RSA key's token that failed, the process tries again after a
- * while (snceretry.h). */
+ * while (snceretry.h). What it protected under its own keys until then, tickets and
+ * cookies that clients have, it goes on accepting. */
 
 #include <pthread.h>
 #include <stddef.h>
@@ -43,9 +44,11 @@ static struct {
 
 static _Atomic PRBool watchingShutdown;
 
-/* This process's keys, |retry| for the shared ones if these are none, and those that
- * the shared ones took the place of, which handshakes may still have. Guarded by
- * |keysLock|, which nobody who has it waits with. */
+/* |processKeys| are those that this process protects with. |formerKeys| are those
+ * that the shared ones took the place of: clients have tickets and cookies that they
+ * protected, and handshakes may have the keys. |keysRetry| is pending while a token
+ * has failed to give the shared keys, whether or not there are others. All are
+ * guarded by |keysLock|, which nobody who has it waits with. */
 static pthread_mutex_t keysLock = PTHREAD_MUTEX_INITIALIZER;
 static sslSelfEncryptKeys processKeys;
 static sslSelfEncryptKeys formerKeys;
@@ -496,24 +499,35 @@ ticket_CountFailure(const sslSocket *ss)
     }
 }
 
-/* Those that processes share, or else the process's own. */
+/* Whom to ask for keys. */
+typedef enum {
+    ticketSource_shared, /* the token for those that processes share; if it fails,
+                          * the process makes some of its own */
+    ticketSource_own     /* the process only: the token failed a moment ago */
+} ticketSource;
+
+/* On failure |*keys| are none, and |*kind| says why. */
 static SECStatus
-ticket_Make(const sslSocket *ss, ticketKeys *keys, ticketKeysKind *kind)
+ticket_Make(const sslSocket *ss, ticketSource source, ticketKeys *keys,
+            ticketKeysKind *kind)
 {
     SECKEYPublicKey *pubKey = NULL;
     SECKEYPrivateKey *privKey = NULL;
     SECStatus rv = SECFailure;
 
     PORT_Memset(keys, 0, sizeof *keys);
-    *kind = ticketKeys_final;
-    if (ticket_GetPair(&pubKey, &privKey) != SECSuccess) {
-        *kind = ticketKeys_forNow;
-    } else if (pubKey) {
-        rv = ticket_Share(pubKey, privKey, ss->pkcs11PinArg, keys, kind);
-        ticket_DestroyPair(pubKey, privKey);
-    }
-    if (*kind == ticketKeys_forNow) {
-        ticket_CountFailure(ss);
+    *kind = ticketKeys_forNow;
+    if (source == ticketSource_shared) {
+        if (ticket_GetPair(&pubKey, &privKey) == SECSuccess) {
+            *kind = ticketKeys_final;
+        }
+        if (pubKey) {
+            rv = ticket_Share(pubKey, privKey, ss->pkcs11PinArg, keys, kind);
+            ticket_DestroyPair(pubKey, privKey);
+        }
+        if (*kind == ticketKeys_forNow) {
+            ticket_CountFailure(ss);
+        }
     }
     if (rv != SECSuccess) {
         rv = ticket_Generate(ss->pkcs11PinArg, keys->keyName, &keys->aes,
@@ -522,16 +536,28 @@ ticket_Make(const sslSocket *ss, ticketKeys *keys, ticketKeysKind *kind)
     return rv;
 }
 
-/* Takes the keys into use, if there are none, or only some for now that these are
- * better than. Takes them over. */
+/* The caller has the lock. */
+static PRBool
+ticket_HaveKeys(void)
+{
+    return processKeys.encKey && processKeys.macKey;
+}
+
+/* Takes |*keys|, which may be none, over, and into use, if there are none, or only
+ * some for now that these are better than. Notes that the shared ones are still to
+ * be had. */
 static void
 ticket_Use(ticketKeys *keys, ticketKeysKind kind)
 {
     PRBool none;
 
     ticket_LockKeys();
-    none = !processKeys.encKey || !processKeys.macKey;
-    if (none || (kind == ticketKeys_final && snceRetry_Pending(&keysRetry))) {
+    none = !ticket_HaveKeys();
+    if (none && kind == ticketKeys_forNow && !snceRetry_Pending(&keysRetry)) {
+        snceRetry_Begin(&keysRetry);
+    }
+    if (keys->aes &&
+        (none || (kind == ticketKeys_final && snceRetry_Pending(&keysRetry)))) {
         if (!none) {
             formerKeys = processKeys; /* there are none: this happens once */
         }
@@ -541,9 +567,8 @@ ticket_Use(ticketKeys *keys, ticketKeysKind kind)
                     keys->keyName, sizeof keys->keyName);
         processKeys.encKey = keys->aes;
         processKeys.macKey = keys->hmac;
-        PORT_Memset(&keysRetry, 0, sizeof keysRetry);
-        if (kind == ticketKeys_forNow) {
-            snceRetry_Begin(&keysRetry);
+        if (kind == ticketKeys_final) {
+            PORT_Memset(&keysRetry, 0, sizeof keysRetry);
         }
         keys->aes = NULL;
         keys->hmac = NULL;
@@ -556,17 +581,21 @@ SECStatus
 ssl_GetSelfEncryptKeys(sslSocket *ss, PRUint8 *keyName, PK11SymKey **encKey,
                        PK11SymKey **macKey)
 {
+    ticketSource source = ticketSource_own;
     ticketKeysKind kind;
     ticketKeys keys;
-    PRBool make;
+    PRBool none;
 
     ticket_LockKeys();
-    make =
-        !processKeys.encKey || !processKeys.macKey || snceRetry_Due(&keysRetry);
+    none = !ticket_HaveKeys();
+    if (snceRetry_Pending(&keysRetry) ? snceRetry_Due(&keysRetry) : none) {
+        source = ticketSource_shared;
+    }
     ticket_UnlockKeys();
     /* Several threads may do this at once; none waits for another one's token. A
-     * failure to make any is tried again by the next caller. */
-    if (make && ticket_Make(ss, &keys, &kind) == SECSuccess) {
+     * failure of the process to make any is tried again by the next caller. */
+    if (none || source == ticketSource_shared) {
+        (void)ticket_Make(ss, source, &keys, &kind);
         ticket_Use(&keys, kind);
     }
 
@@ -580,6 +609,25 @@ ssl_GetSelfEncryptKeys(sslSocket *ss, PRUint8 *keyName, PK11SymKey **encKey,
         return SECFailure;
     }
     return SECSuccess;
+}
+
+SECStatus
+ssl_FindSelfEncryptKeys(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
+                        PRUint8 *keyName, PK11SymKey **encKey,
+                        PK11SymKey **macKey)
+{
+    /* First, because it may be the call that makes the keys former ones. */
+    SECStatus rv = ssl_GetSelfEncryptKeys(ss, keyName, encKey, macKey);
+
+    ticket_LockKeys();
+    if (formerKeys.encKey && inLen >= sizeof formerKeys.keyName &&
+        PORT_Memcmp(in, formerKeys.keyName, sizeof formerKeys.keyName) == 0) {
+        PORT_Memcpy(keyName, formerKeys.keyName, sizeof formerKeys.keyName);
+        *encKey = formerKeys.encKey;
+        *macKey = formerKeys.macKey;
+    }
+    ticket_UnlockKeys();
+    return rv;
 }
 
 /* For NSS's gtests, which put keys of their own there. */

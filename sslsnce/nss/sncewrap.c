@@ -13,7 +13,9 @@
  * A process that cannot share a key (it has no region, the key log is full, its
  * token signs with the server key but does not decrypt) has one of its own, and
  * the sessions that it makes resume in that process. If it was the token that
- * failed, the process asks it again after a while (snceretry.h), and counts.
+ * failed, the process asks it again after a while (snceretry.h), and counts. It does
+ * so from the first failure on, whether it met it with a session to wrap or with one
+ * to resume.
  *
  * The mechanisms are those of PK11_GetBestWrapMechanism, which are block
  * ciphers without any integrity: unwrapping with the wrong key succeeds, gives
@@ -409,7 +411,8 @@ wrap_Share(const wrapRequest *request, PK11SymKey *own,
 }
 
 /* The wrapping key of |pair|, and its |id|, for a handshake of |ss|. Without a |slot|
- * to make one in, NULL is no error. */
+ * to make one in, NULL is no error: there is none, or the token failed, just now or
+ * a moment ago. */
 static PK11SymKey *
 wrap_Find(const sslSocket *ss, const sslKeyPair *pair, PK11SlotInfo *slot,
           CK_MECHANISM_TYPE mech, void *pwArg,
@@ -423,21 +426,29 @@ wrap_Find(const sslSocket *ss, const sslKeyPair *pair, PK11SlotInfo *slot,
     PK11SymKey *own;
     PK11SymKey *key;
     PRUint32 turn;
-    PRBool retry;
+    PRBool ask;
 
     if (wrap_Name(&name, pair->pubKey, mech) != SECSuccess) {
         return NULL;
     }
-    own = snceRing_Find(&name.item, id, &retry);
-    if (own && !retry) {
+    own = snceRing_Find(&name.item, id, &ask);
+    if (!ask && (own || !slot)) {
         return own;
     }
     /* Before the region is looked at: see snceRing_Empty. Several threads may
      * do the rest at once; none waits for another one's private key. */
     turn = snceRing_Turn();
-    key = wrap_Share(&request, own, id, &kind);
-    if (!key || (key == own && kind == snceRing_forNow)) {
-        return key; /* as it was */
+    if (ask) {
+        key = wrap_Share(&request, own, id, &kind);
+    } else {
+        key = wrap_Generate(slot, mech, pwArg, id);
+        kind = snceRing_forNow;
+    }
+    if (!key && kind == snceRing_final) {
+        return NULL; /* nobody has made one */
+    }
+    if (own && key == own && kind == snceRing_forNow) {
+        return own; /* as it was */
     }
     if (own && key != own) {
         PK11_FreeSymKey(own);

@@ -5,10 +5,11 @@
 /* sslsnce.c: the server session cache's calls of ssl.h. What they promise is
  * said in sslsnce/sslsnce.h; what a cache is, in sslsnce/snce.h. */
 
-#define _GNU_SOURCE /* secure_getenv */
+#define _GNU_SOURCE /* dladdr1, secure_getenv */
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -28,11 +29,13 @@
 
 #include "snceconfig.h"
 #include "snceerror.h"
+#include "sncefile.h"
 #include "sncegate.h"
 #include "snceint.h"
 #include "sncelog.h"
 #include "sncesid.h"
 #include "sncestart.h"
+#include "snceundo.h"
 
 /* NSS's default on Linux: eight locks of sets, one of certificates and one of
  * wrapping keys. Nothing here has a lock; the number is kept for who asks. */
@@ -45,22 +48,35 @@ static _Atomic PRUint32 maxLocks = DEFAULT_MAX_LOCKS;
  * none. Guarded by the gate's turn. */
 static char regionString[SNCE_STRING_MAX];
 
+/* Of the last string whose region this process may not lock in memory, which was
+ * logged then. Guarded by the gate's turn. */
+static PRUint64 unlockedString;
+
 /* Keeps this library loaded for the life of the process, whoever calls dlclose.
  * Unloaded, it would leave its region mapped and its descriptor open with nobody
  * to close them, as often as it is loaded again; and NSPR and NSS keep pointers
  * into it, the texts of its errors and what NSS_Shutdown is to call, by which
- * the process would crash. A process that is its own libssl finds nothing to
- * keep. */
+ * the process would crash.
+ *
+ * A program that has libssl linked into itself has nothing to keep, and dlopen
+ * must not be asked: it would search the disk for a library of the program's
+ * name, and a child that is forked in the middle of that search crashes in its
+ * own. The name of a loaded library is found without a search. */
 static void
 ssl_StayLoaded(void)
 {
     static _Atomic PRBool done;
+    struct link_map *map = NULL;
     Dl_info self;
 
-    if (!done && dladdr(&maxLocks, &self) != 0 && self.dli_fname) {
-        (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-        done = PR_TRUE;
+    if (done) {
+        return;
     }
+    if (dladdr1(&maxLocks, &self, (void **)&map, RTLD_DL_LINKMAP) != 0 && map &&
+        map->l_name && map->l_name[0]) {
+        (void)dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    }
+    done = PR_TRUE;
 }
 
 /* Exports |region| to children by exec. The caller has the turn. */
@@ -100,18 +116,18 @@ ssl_ExportServerCache(const snceRegion *region)
  * Where no file was read, a closed cache stays closed, and where there is a file
  * that could not be read, nothing is raised: other processes may have read it, or
  * this one earlier. The caller has the turn. */
-static SECStatus
-ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options,
-                   const sslCacheConfig *config)
+static snceResult
+ssl_GrowOnly(snceRegion *region, const snceCacheOptions *options,
+             const sslCacheConfig *config)
 {
     snceCache cache = snceRegion_DefaultCache(region);
     snceCacheOptions was;
     snceCacheOptions now = *options;
-    SECStatus rv;
+    snceResult result;
 
-    rv = snceError_Status(snceCache_GetOptions(cache, &was));
-    if (rv != SECSuccess) {
-        return rv;
+    result = snceCache_GetOptions(cache, &was);
+    if (result != SNCE_OK) {
+        return result;
     }
     now.entries = PR_MAX(was.entries, options->entries);
     /* 0 is one for each session, the most that there can be. */
@@ -124,7 +140,27 @@ ssl_ConfigureAgain(snceRegion *region, const snceCacheOptions *options,
     if (config->unread && config->path) {
         ssl_LowerCacheOptions(&now, &was);
     }
-    return snceError_Status(snceCache_Configure(cache, &now));
+    return snceCache_Configure(cache, &now);
+}
+
+/* The same; where there is no room for the size that the file asks for, with the one
+ * that the application asks for. */
+static SECStatus
+ssl_ConfigureAgain(snceRegion *region, snceCacheOptions *options,
+                   sslCacheConfig *config)
+{
+    snceResult result = ssl_GrowOnly(region, options, config);
+    snceResult why = result;
+
+    if (ssl_ForgoSize(config, result, options)) {
+        if (!config->strict) {
+            result = ssl_GrowOnly(region, options, config);
+        }
+        if (result == SNCE_OK || config->strict) {
+            (void)ssl_AddSizeFault(config, why);
+        }
+    }
+    return snceError_Status(result);
 }
 
 /* Whether the file asks for locked memory, which |region| has not. It cannot be
@@ -152,18 +188,36 @@ ssl_CheckLock(snceRegion *region, snceCacheOptions *options,
 
 /* Makes a region as |options| say; where the file asks for locked memory that
  * cannot be had, one whose caches are closed. */
+static snceResult
+ssl_CreateOrClose(snceRegion **created, snceCacheOptions *options,
+                  PRBool shared, sslCacheConfig *config)
+{
+    snceResult result = snceRegion_Create(created, options, shared != PR_FALSE);
+
+    if (result == SNCE_LOCK_LIMIT &&
+        ssl_CloseUnlocked(config, result, snceRegion_LeastBytes(options),
+                          options) == SECSuccess) {
+        result = snceRegion_Create(created, options, shared != PR_FALSE);
+    }
+    return result;
+}
+
+/* The same; where there is no room for the size that the file asks for, with the one
+ * that the application asks for. */
 static SECStatus
 ssl_CreateServerCache(snceRegion **created, snceCacheOptions *options,
                       PRBool shared, sslCacheConfig *config)
 {
-    snceResult result = snceRegion_Create(created, options, shared != PR_FALSE);
+    snceResult result = ssl_CreateOrClose(created, options, shared, config);
+    snceResult why = result;
 
-    if (result == SNCE_LOCK_LIMIT) {
-        if (ssl_CloseUnlocked(config, result, snceRegion_LeastBytes(options),
-                              options) != SECSuccess) {
-            return SECFailure;
+    if (ssl_ForgoSize(config, result, options)) {
+        if (!config->strict) {
+            result = ssl_CreateOrClose(created, options, shared, config);
         }
-        result = snceRegion_Create(created, options, shared != PR_FALSE);
+        if (result == SNCE_OK || config->strict) {
+            (void)ssl_AddSizeFault(config, why);
+        }
     }
     return snceError_Status(result);
 }
@@ -207,6 +261,9 @@ ssl_ConfigUncancelled(const sslServerCacheWish *wish, PRBool shared)
     if (rv == SECSuccess && shared) {
         rv = ssl_ExportServerCache(region);
     }
+    if (rv != SECSuccess && !created) {
+        ssl_UndoCacheChanges(&config, region);
+    }
     if (created) {
         if (rv == SECSuccess) {
             snceGate_Open(created);
@@ -226,8 +283,8 @@ ssl_ConfigUncancelled(const sslServerCacheWish *wish, PRBool shared)
     }
 
 done:
-    ssl_ReportCacheConfig(&config, rv);
     snceGate_Unlock();
+    ssl_ReportCacheConfig(&config, rv);
     ssl_FreeCacheConfig(&config);
     return rv;
 }
@@ -309,27 +366,35 @@ ssl_InheritAgain(const snceRegion *region, const char *string)
     return SECFailure;
 }
 
-/* Says why a cache that is locked in memory cannot be had here. */
+#define INHERIT_TEXT_BYTES 256
+
+/* Says why a cache that is locked in memory cannot be had here, in the error's
+ * text. |message| is the same where it is to be logged, once for each string, and
+ * "" elsewhere. The caller has the turn, and logs without it. */
 static SECStatus
-ssl_FailInheritLock(const char *string)
+ssl_FailInheritLock(const char *string, char message[INHERIT_TEXT_BYTES])
 {
+    PRUint64 hash = ssl_HashVersion(0, string, strlen(string));
     char limit[128];
-    char text[256];
 
     ssl_TellLockLimit(limit, sizeof limit, snceRegion_StringBytes(string));
-    (void)snprintf(text, sizeof text,
+    (void)snprintf(message, INHERIT_TEXT_BYTES,
                    "SSL_InheritMPServerSIDCache: the cache is locked in "
                    "memory: %s",
                    limit);
-    ssl_Log(text);
     PORT_SetError(snceError_Code(SNCE_LOCK_LIMIT));
-    PR_SetErrorText((PRIntn)strlen(text), text);
+    PR_SetErrorText((PRIntn)strlen(message), message);
+    if (hash == unlockedString) {
+        *message = '\0';
+    }
+    unlockedString = hash;
     return SECFailure;
 }
 
 SECStatus
 ssl_InheritServerCache(const char *envString)
 {
+    char message[INHERIT_TEXT_BYTES] = "";
     snceRegion *region;
     snceResult result;
     SECStatus rv;
@@ -358,7 +423,7 @@ ssl_InheritServerCache(const char *envString)
     }
 
     result = snceRegion_Inherit(&region, envString);
-    rv = result == SNCE_LOCK_LIMIT ? ssl_FailInheritLock(envString)
+    rv = result == SNCE_LOCK_LIMIT ? ssl_FailInheritLock(envString, message)
                                    : snceError_Status(result);
     if (rv != SECSuccess) {
         goto done;
@@ -372,6 +437,9 @@ ssl_InheritServerCache(const char *envString)
 
 done:
     snceGate_Unlock();
+    if (*message) {
+        ssl_Log(message);
+    }
     return rv;
 }
 

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <functional>
 
+#include "config_file.h"
 #include "prerror.h"
 #include "secerr.h"
 #include "sslexp.h"
@@ -54,6 +55,7 @@ bool Configure() {
 }
 
 class CancelTest : public NssTest {};
+class CancelFileTest : public ConfigFileTest {};
 
 // All in a child, which InFork ends if a call waits for ever.
 
@@ -133,6 +135,23 @@ TEST_F(CancelTest, AThreadThatConfiguresFinishes) {
               STAGE_CHECK(Configure());
               return 0;
             }));
+}
+
+STAGE(InheritLockedAndCancelled) {
+  STAGE_CHECK(MayLockLittle());
+  STAGE_CHECK(ReturnsFirst([] {
+    return SSL_InheritMPServerSIDCache(nullptr) == SECFailure &&
+           PR_GetError() == PR_INSUFFICIENT_RESOURCES_ERROR;
+  }));
+  return 0;
+}
+
+// The message is written without the turn.
+TEST_F(CancelFileTest, AThreadThatSaysSomethingReturnsFirst) {
+  if (!ShareLockedCache()) {
+    GTEST_SKIP() << "this process may not lock enough memory";
+  }
+  EXPECT_EQ(0, InExec("InheritLockedAndCancelled", {}));
 }
 
 }  // namespace

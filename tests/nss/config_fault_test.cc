@@ -12,6 +12,7 @@
 #include "config_file.h"
 #include "secerr.h"
 #include "sslerr.h"
+#include "test_build.h"
 #include "test_region.h"
 
 namespace nss_test {
@@ -22,6 +23,10 @@ constexpr char kIsClosed[] =
 constexpr char kLowered[] =
     "; the application's values count, lowered by what could be read of the "
     "line";
+
+constexpr char kOwnSize[] =
+    "; the application's entries and certificates count, or the line's where "
+    "they are fewer";
 
 enum class By { kSessionId, kTicket12, kTicket13 };
 constexpr By kAllWays[] = {By::kSessionId, By::kTicket12, By::kTicket13};
@@ -263,14 +268,6 @@ TEST_F(ConfigFaultTest, AWrongStarIsNoReasonToForgetAClientsAddress) {
 
 // ---- no room ---------------------------------------------------------------
 
-std::string Hosts(int count) {
-  std::string text;
-  for (int i = 0; i < count; ++i) {
-    text += "name=host" + std::to_string(i) + ".example entries=10\n";
-  }
-  return text;
-}
-
 TEST_F(ConfigFaultTest, WithoutRoomTheDefaultCacheKeepsToALinesLimitsToo) {
   const std::string line =
       "name=one.too.many ssl3Timeout=30 entries=5 ssl2Timeout=60\n";
@@ -311,6 +308,95 @@ TEST_F(ConfigFaultTest, WithoutAddressSpaceTheServerStaysUpAllTheSame) {
               "the cache keeps its size: out of memory or address space"),
       ConfigureBy("name=small.example entries=100000000 ssl3Timeout=40\n"));
   EXPECT_EQ(40u, Figures("small.example").ssl3TimeoutSec);
+}
+
+// The application asks for 500 entries.
+TEST_F(ConfigFaultTest, WithoutRoomTheDefaultCacheHasTheApplicationsSize) {
+  if (snce_test::kSanitized) GTEST_SKIP() << "a sanitizer needs more of it";
+  const struct {
+    int limit;
+    rlim_t bytes;
+    const char* why;
+    PRErrorCode error;
+  } kLimits[] = {
+      {RLIMIT_AS, rlim_t{8} << 30, "out of memory or address space",
+       SEC_ERROR_NO_MEMORY},
+      {RLIMIT_FSIZE, rlim_t{8} << 30,
+       "the limit on file size (RLIMIT_FSIZE) forbids it",
+       PR_FILE_TOO_BIG_ERROR},
+  };
+  Write(
+      "name=a.example ssl3Timeout=70\n"
+      "name=* ssl3Timeout=30 certificates=40 entries=100000000\n");
+  for (const auto& one : kLimits) {
+    EXPECT_EQ(
+        0, InFork([&] {
+          const struct rlimit limit = {one.bytes, one.bytes};
+          STAGE_CHECK(setrlimit(__rlimit_resource(one.limit), &limit) == 0);
+          std::string said;
+          setenv(SSL_SERVER_CACHE_CONFIG_STRICT, "1", 1);
+          STAGE_CHECK(Configure(&said) == SECFailure);
+          STAGE_CHECK(PR_GetError() == one.error);
+          const std::string what =
+              std::string("no room for entries=100000000: ") + one.why;
+          STAGE_CHECK(said == Message(":2:47", what + "; the call fails"));
+          STAGE_CHECK(text_ + "\n" == said);
+          STAGE_CHECK(!IsThere(nullptr));
+          unsetenv(SSL_SERVER_CACHE_CONFIG_STRICT);
+          STAGE_CHECK(Configure(&said) == SECSuccess);
+          STAGE_CHECK(said == Message(":2:47", what + kOwnSize));
+          STAGE_CHECK(Figures(nullptr).entries == 500);
+          STAGE_CHECK(DefaultCache().certificates == 40);
+          // All else is as the line says, and so is every other line.
+          STAGE_CHECK(Figures(nullptr).ssl3TimeoutSec == 30);
+          STAGE_CHECK(Figures("a.example").ssl3TimeoutSec == 70);
+          STAGE_CHECK(Resumes("b.example"));
+          // The same again, where it is there.
+          STAGE_CHECK(Configure(&said) == SECSuccess);
+          STAGE_CHECK(said.empty() || one.limit == RLIMIT_FSIZE);
+          STAGE_CHECK(Figures(nullptr).entries == 500);
+          return ::testing::Test::HasFailure() ? 1 : 0;
+        }))
+        << one.why;
+  }
+}
+
+TEST_F(ConfigFaultTest, WithoutRoomForTheApplicationsSizeEitherTheCallFails) {
+  if (snce_test::kSanitized) GTEST_SKIP() << "a sanitizer needs more of it";
+  for (const char* entries : {"100000000", "99999999"}) {
+    Write(std::string("name=* entries=") + entries + "\n");
+    EXPECT_EQ(0, InFork([&] {
+                const struct rlimit limit = {rlim_t{8} << 30, rlim_t{8} << 30};
+                STAGE_CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+                STAGE_CHECK(SSL_ConfigServerSessionIDCache(
+                                100000000, 0, 0, nullptr) == SECFailure);
+                STAGE_CHECK(PR_GetError() == SEC_ERROR_NO_MEMORY);
+                STAGE_CHECK(!IsThere(nullptr));
+                return 0;
+              }));
+  }
+}
+
+// It was made, and later there is no room for it to grow.
+TEST_F(ConfigFaultTest,
+       WithoutRoomToGrowTheDefaultCacheHasTheApplicationsSize) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 50, 60, nullptr));
+  for (int i = 0; i < 64; ++i) {
+    SSLServerCacheParams params;
+    memset(&params, 0, sizeof(params));
+    params.length = sizeof(params);
+    params.entries = 100000000;
+    const std::string name = "big" + std::to_string(i) + ".example";
+    if (SSL_AddServerCache(name.c_str(), &params) != SECSuccess) break;
+  }
+  ASSERT_EQ(SEC_ERROR_NO_MEMORY, PR_GetError());
+  EXPECT_EQ(
+      Message(":1:31", std::string("no room for entries=100000000: out of "
+                                   "memory or address space") +
+                           kOwnSize),
+      ConfigureBy("name=* ssl3Timeout=30 entries=100000000\n"));
+  EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
+  EXPECT_EQ(500u, Figures(nullptr).entries);
 }
 
 TEST_F(ConfigFaultTest, WithoutRoomAWildcardKeepsToALinesLimitsToo) {
@@ -462,12 +548,6 @@ TEST_F(ConfigFaultTest, WithoutADescriptorTheCallFails) {
 }
 
 // ---- lock=yes --------------------------------------------------------------
-
-bool MayLockLittle() {
-  const struct rlimit little = {65536, 65536};
-  return setrlimit(RLIMIT_MEMLOCK, &little) == 0 &&
-         (geteuid() != 0 || setuid(65534) == 0);
-}
 
 // The messages of it, in a child that may lock 64 KiB.
 TEST_F(ConfigFaultTest, WhatMayNotBeLockedIsClosedInEveryCache) {

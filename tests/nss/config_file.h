@@ -6,6 +6,7 @@
 #ifndef SSLSNCE_TESTS_NSS_CONFIG_FILE_H_
 #define SSLSNCE_TESTS_NSS_CONFIG_FILE_H_
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -17,6 +18,23 @@
 #include "test_nss.h"
 
 namespace nss_test {
+
+// Makes this process one of a user who may lock 64 KiB.
+inline bool MayLockLittle() {
+  const struct rlimit little = {65536, 65536};
+  return setrlimit(RLIMIT_MEMLOCK, &little) == 0 &&
+         (geteuid() != 0 || setuid(65534) == 0);
+}
+
+// Lines for |count| servers.
+inline std::string Hosts(int count,
+                         const std::string& parameters = "entries=10") {
+  std::string text;
+  for (int i = 0; i < count; ++i) {
+    text += "name=host" + std::to_string(i) + ".example " + parameters + "\n";
+  }
+  return text;
+}
 
 // A file of caches, named by the environment.
 class ConfigFileTest : public NssTest {
@@ -69,6 +87,14 @@ class ConfigFileTest : public NssTest {
     EXPECT_EQ(SECSuccess, Configure(&said))
         << PR_ErrorToName(PR_GetError()) << ": " << text_;
     return said;
+  }
+
+  // Makes a cache that is locked in memory, for children by exec too; false if
+  // this process may not lock so much.
+  bool ShareLockedCache() {
+    Write("name=* lock=yes certificates=100\n");
+    return Configure() == SECSuccess && !IsClosed(nullptr) &&
+           SSL_ConfigMPServerSIDCache(500, 0, 60, nullptr) == SECSuccess;
   }
 
   // What is said of the file at |place|, ":LINE:COLUMN" or nothing.

@@ -8,7 +8,6 @@
 
 #include "config_file.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "secerr.h"
@@ -320,11 +319,7 @@ TEST_F(ConfigFileTest, OnlyAClearNoIsNotStrict) {
 }
 
 TEST_F(StrictConfigFileTest, WhatCannotBeMadeIsNamedAndNothingIsLeft) {
-  std::string text;
-  for (int i = 0; i < 1025; ++i) {
-    text += "name=host" + std::to_string(i) + ".example entries=10\n";
-  }
-  Write(text);
+  Write(Hosts(1025, "entries=10"));
   std::string said;
   EXPECT_EQ(SECFailure, Configure(&said));
   EXPECT_STREQ("PR_INSUFFICIENT_RESOURCES_ERROR",
@@ -335,6 +330,102 @@ TEST_F(StrictConfigFileTest, WhatCannotBeMadeIsNamedAndNothingIsLeft) {
               "can be; the call fails"),
       said);
   EXPECT_FALSE(IsThere(nullptr));
+}
+
+// The caches are there already.
+class StrictChangeTest : public StrictConfigFileTest {
+ protected:
+  void SetUp() override {
+    StrictConfigFileTest::SetUp();
+    Write(
+        "name=* ssl2Timeout=20 ssl3Timeout=20\n"
+        "name=a.example ssl3Timeout=20 entries=30 certificates=20\n"
+        "name=*.b.example ssl3Timeout=20 entries=40 clockSkew=3\n");
+    ASSERT_EQ(SECSuccess, Configure()) << text_;
+    before_ = Caches();
+    ASSERT_EQ(3u, before_.size());
+  }
+  // As they are, each in a line.
+  static std::vector<std::string> Caches() {
+    std::vector<std::string> caches;
+    EXPECT_EQ(SECSuccess, SSL_ListServerCaches(Show, &caches));
+    return caches;
+  }
+  // The call fails, for |error| at |place|, and they are as they were.
+  void ExpectNothingChangedBy(const std::string& text, const char* error,
+                              const std::string& place) {
+    Write(text);
+    std::string said;
+    EXPECT_EQ(SECFailure, Configure(&said));
+    EXPECT_STREQ(error, PR_ErrorToName(PR_GetError()));
+    EXPECT_NE(std::string::npos, said.find(path_ + place)) << said;
+    EXPECT_NE(std::string::npos, said.find("; the call fails")) << said;
+    EXPECT_EQ(said, text_ + "\n");
+    EXPECT_EQ(before_, Caches());
+  }
+  static constexpr char kChanges[] =
+      "name=* ssl3Timeout=50 entries=600 matchClientAddress=no\n"
+      "name=a.example ssl3Timeout=50 entries=90\n"
+      "name=*.b.example ssl3Timeout=10 entries=20\n"
+      "name=c.example\n";
+
+  std::vector<std::string> before_;
+
+ private:
+  static SECStatus Show(void* caches, const char* name,
+                        const SSLServerCacheParams* params) {
+    std::string text = name ? name : "*";
+    for (PRUint32 value :
+         {params->entries, params->certificates, params->ssl2TimeoutSec,
+          params->ssl3TimeoutSec, PRUint32(params->anyClientAddress),
+          params->clockSkewSec}) {
+      text += " " + std::to_string(value);
+    }
+    static_cast<std::vector<std::string>*>(caches)->push_back(text);
+    return SECSuccess;
+  }
+};
+
+TEST_F(StrictChangeTest, MoreServersThanThereCanBeChangeNothing) {
+  ExpectNothingChangedBy(kChanges + Hosts(1022, "entries=10"),
+                         "PR_INSUFFICIENT_RESOURCES_ERROR", ":1026:6: ");
+  // One less is as many as there can be.
+  Write(kChanges + Hosts(1021, "entries=10"));
+  EXPECT_EQ(SECSuccess, Configure()) << text_;
+  EXPECT_EQ(1025u, Caches().size());
+}
+
+TEST_F(StrictChangeTest, ServersWithoutAddressSpaceChangeNothing) {
+  for (int round = 0; round < 2; ++round) {
+    ExpectNothingChangedBy(kChanges + Hosts(64, "entries=100000000"),
+                           "SEC_ERROR_NO_MEMORY", ":");
+  }
+  // What they took is given back.
+  Write(kChanges + Hosts(2, "entries=100000000"));
+  EXPECT_EQ(SECSuccess, Configure()) << text_;
+}
+
+TEST_F(StrictChangeTest, AServerThatCannotGrowChangesNothing) {
+  SSLServerCacheParams params;
+  memset(&params, 0, sizeof(params));
+  params.length = sizeof(params);
+  params.entries = 100000000;
+  while (SSL_AddServerCache(
+             ("big" + std::to_string(before_.size()) + ".example").c_str(),
+             &params) == SECSuccess) {
+    before_ = Caches();
+  }
+  ASSERT_EQ(SEC_ERROR_NO_MEMORY, PR_GetError());
+  ExpectNothingChangedBy(
+      "name=* ssl3Timeout=50\nname=c.example\n"
+      "name=*.b.example ssl3Timeout=10 entries=20\n"
+      "name=a.example ssl3Timeout=50 entries=100000000\n",
+      "SEC_ERROR_NO_MEMORY", ":4:6: ");
+  // The default cache is changed last.
+  ExpectNothingChangedBy(
+      "name=c.example\nname=*.b.example ssl3Timeout=10 entries=20\n"
+      "name=* ssl3Timeout=50 entries=100000000\n",
+      "SEC_ERROR_NO_MEMORY", ":3:31: no room for entries=100000000");
 }
 
 TEST_F(ConfigFileTest, ASecondConfigReadsTheFileAgain) {
@@ -379,29 +470,31 @@ bool IsLockedInMemory() {
          mappings[0].flags.find(" lo ") != std::string::npos;
 }
 
-// Makes this process one of a user who may lock 64 KiB.
-bool MayLockLittle() {
-  const struct rlimit little = {65536, 65536};
-  return setrlimit(RLIMIT_MEMLOCK, &little) == 0 &&
-         (geteuid() != 0 || setuid(65534) == 0);
+STAGE(InheritLocked) {
+  STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
+  STAGE_CHECK(IsLockedInMemory());
+  return 0;
 }
 
-STAGE(InheritLocked) {
-  if (args[0] == "little") STAGE_CHECK(MayLockLittle());
-  const SECStatus rv = SSL_InheritMPServerSIDCache(nullptr);
-  if (args[0] == "little") {
-    STAGE_CHECK(rv == SECFailure);
-    STAGE_CHECK(PR_GetError() == PR_INSUFFICIENT_RESOURCES_ERROR);
+// argument: the bytes of the region. It is said once, and the error's text each
+// time.
+STAGE(InheritLockedWithLittle) {
+  STAGE_CHECK(MayLockLittle());
+  for (bool first : {true, false}) {
+    ::testing::internal::CaptureStderr();
+    const SECStatus rv = SSL_InheritMPServerSIDCache(nullptr);
+    const PRErrorCode error = PR_GetError();
     char text[512] = "";
     STAGE_CHECK(PR_GetErrorTextLength() < 512);
     PR_GetErrorText(text);
-    const std::string said = text;
-    STAGE_CHECK(said.find("it takes " + args[1] + " bytes") !=
+    const std::string said = ::testing::internal::GetCapturedStderr();
+    const std::string told = text;
+    STAGE_CHECK(rv == SECFailure);
+    STAGE_CHECK(error == PR_INSUFFICIENT_RESOURCES_ERROR);
+    STAGE_CHECK(told.find("it takes " + args[0] + " bytes") !=
                 std::string::npos);
-    STAGE_CHECK(said.find("(RLIMIT_MEMLOCK) is 65536") != std::string::npos);
-  } else {
-    STAGE_CHECK(rv == SECSuccess);
-    STAGE_CHECK(IsLockedInMemory());
+    STAGE_CHECK(told.find("(RLIMIT_MEMLOCK) is 65536") != std::string::npos);
+    STAGE_CHECK(said == (first ? told + "\n" : ""));
   }
   return 0;
 }
@@ -418,9 +511,9 @@ TEST_F(ConfigFileTest, LockKeepsTheCachesInMemoryInEveryProcess) {
               return 0;
             }));
   ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(500, 0, 60, nullptr));
-  EXPECT_EQ(0, InExec("InheritLocked", {"enough"}));
+  EXPECT_EQ(0, InExec("InheritLocked", {}));
   const uint64_t bytes = Figures(nullptr).regionBytes;
-  EXPECT_EQ(0, InExec("InheritLocked", {"little", std::to_string(bytes)}));
+  EXPECT_EQ(0, InExec("InheritLockedWithLittle", {std::to_string(bytes)}));
 }
 
 TEST_F(ConfigFileTest, LockNoIsNoLock) {

@@ -189,9 +189,7 @@ TEST_F(FirstCallTest, WhicheverCallItIs) {
   EXPECT_EQ(0, InExec("OneFirstCallAtOnce", {}));
 }
 
-// Disabled: one run in a few, on a busy machine, hangs in the dynamic linker (its
-// lock is taken in the child): the open end of point 9 of issue 12.
-TEST_F(FirstCallTest, DISABLED_AProcessMayForkInTheMiddleOfIt) {
+TEST_F(FirstCallTest, AProcessMayForkInTheMiddleOfIt) {
   EXPECT_EQ(0, InExec("ForkInTheFirstCall", {}));
 }
 

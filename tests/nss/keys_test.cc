@@ -174,6 +174,32 @@ TEST_F(TicketKeyTest, AProcessThatCouldMakeNoneOnceMakesSomeLater) {
   EXPECT_EQ(SECSuccess, TicketKeys("rsa", keys));
 }
 
+// It has no keys at all, and still the token is left alone.
+TEST_F(TicketKeyTest, WithoutKeysATokenThatFailsIsAskedNoMoreOften) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
+  PRUint8 recorded[kTicketBytes];
+  PRUint8 keys[kTicketBytes];
+  ShimAdvanceClock(0);
+  ASSERT_EQ(SECSuccess, TicketKeys("rsa", recorded));
+  ShimResetTicketKeys();
+  ShimFailUnwraps(-1);
+  ShimFailKeyGens(-1);
+  const unsigned int before = ShimCountUnwraps();
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(SECFailure, TicketKeys("rsa", keys));
+  }
+  EXPECT_EQ(2u, ShimCountUnwraps() - before);  // for two keys
+  // Keys of its own come as soon as they can be made,
+  ShimFailKeyGens(0);
+  EXPECT_EQ(SECSuccess, TicketKeys("rsa", keys));
+  EXPECT_EQ(2u, ShimCountUnwraps() - before);
+  // and the shared ones when it is time.
+  ShimFailUnwraps(0);
+  ShimAdvanceClock(1);
+  EXPECT_EQ(SECSuccess, TicketKeys("rsa", keys));
+  EXPECT_EQ(0, memcmp(recorded, keys, kTicketBytes));
+}
+
 STAGE(RegisterTicketsLater) {
   StartNss();
   PRUint8 keys[kTicketBytes];

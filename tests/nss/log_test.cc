@@ -14,9 +14,13 @@
 #include <sys/un.h>
 #include <syslog.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
+#include <functional>
+#include <thread>
+#include <vector>
 
 #include "config_file.h"
 #include "sncetestshim.h"
@@ -157,6 +161,61 @@ TEST_F(LogTest, WhatNobodyReadsIsNotWaitedFor) {
     STAGE_CHECK(IsClosed("a.example"));
     return 0;
   });
+}
+
+// Has |says|, which says something, wait for room on stderr, and meanwhile runs
+// |body|, which must not wait. Called in a child.
+int WhileOneWaits(const std::function<void()>& says,
+                  const std::function<int()>& body) {
+  int pipe_ends[2];
+  STAGE_CHECK(pipe(pipe_ends) == 0);
+  const int saved = dup(2);
+  dup2(pipe_ends[1], 2);
+  ShimFillStderr();
+  alarm(20);  // ends the child, should it wait
+  std::thread waits(says);
+  while (!ShimHasFilledStderr()) std::this_thread::yield();
+  const int status = body();
+  char bytes[65536];
+  STAGE_CHECK(read(pipe_ends[0], bytes, sizeof(bytes)) > 0);
+  waits.join();
+  dup2(saved, 2);
+  return status;
+}
+
+TEST_F(LogTest, AMessageThatWaitsKeepsNoOtherThreadFromTheCaches) {
+  Write(kFaulty);
+  EXPECT_EQ(
+      0, InFork([] {
+        return WhileOneWaits(
+            [] { SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr); },
+            [] {
+              STAGE_CHECK(SSL_AddServerCache("b.example", nullptr) ==
+                          SECSuccess);
+              STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) ==
+                          SECSuccess);
+              STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
+              return 0;
+            });
+      }));
+}
+
+STAGE(InheritLockedWithoutRoomToSaySo) {
+  STAGE_CHECK(MayLockLittle());
+  unsetenv(SSL_SERVER_CACHE_CONFIG);
+  return WhileOneWaits([] { SSL_InheritMPServerSIDCache(nullptr); },
+                       [] {
+                         STAGE_CHECK(SSL_ConfigServerSessionIDCache(
+                                         10, 0, 0, nullptr) == SECSuccess);
+                         return 0;
+                       });
+}
+
+TEST_F(LogTest, NorDoesOneOfInherit) {
+  if (!ShareLockedCache()) {
+    GTEST_SKIP() << "this process may not lock enough memory";
+  }
+  EXPECT_EQ(0, InExec("InheritLockedWithoutRoomToSaySo", {}));
 }
 
 TEST_F(LogTest, AStderrThatWasClosedKillsNobody) {

@@ -38,6 +38,10 @@ void Configure(PRFileDesc* server, const char* nickname, bool tickets) {
   SSL_OptionSet(server, SSL_ENABLE_SESSION_TICKETS, tickets);
 }
 
+void DisableTickets(PRFileDesc* server) {
+  SSL_OptionSet(server, SSL_ENABLE_SESSION_TICKETS, PR_FALSE);
+}
+
 class ResumeTest : public NssTest, public ::testing::WithParamInterface<By> {
  protected:
   void SetUp() override {
@@ -75,6 +79,22 @@ class ResumeTest : public NssTest, public ::testing::WithParamInterface<By> {
     ticket_ = sid && ShimTicketLength(sid) != 0;
     return connection.resumed();
   }
+  // A session without a certificate does not resume by |options|: a client that
+  // has none is refused, as by a full handshake, and one that has one shows it.
+  // Its new session resumes. Three handshakes by |options| in all.
+  void ExpectCertificateRequired(ConnectOptions options) {
+    ASSERT_FALSE(Resumes(plain_));
+    ASSERT_TRUE(Resumes(plain_));
+    EXPECT_EQ("SSL_ERROR_NO_CERTIFICATE", Fails(options));
+    SSL_ClearSessionCache();
+    ASSERT_FALSE(Resumes(plain_));
+    options.client_has_certificate = true;
+    EXPECT_FALSE(Resumes(options));
+    const std::vector<uint8_t> first = certificate_;
+    EXPECT_FALSE(first.empty());
+    EXPECT_TRUE(Resumes(options));
+    EXPECT_EQ(first, certificate_);
+  }
   // The server's error.
   std::string Fails(const ConnectOptions& options) {
     Connection connection(&listener_, options);
@@ -92,24 +112,8 @@ class ResumeTest : public NssTest, public ::testing::WithParamInterface<By> {
 };
 
 TEST_P(ResumeTest, ARequirementOfTheCallbackIsMetByNoSessionWithoutOne) {
-  ConnectOptions requires_one =
-      With([](PRFileDesc* server) { Require(server); });
-  ASSERT_FALSE(Resumes(plain_));
-  ASSERT_TRUE(Resumes(plain_));
-  // As a full handshake refuses a client that has none.
-  EXPECT_EQ("SSL_ERROR_NO_CERTIFICATE", Fails(requires_one));
-  SSL_ClearSessionCache();
-  ASSERT_FALSE(Resumes(plain_));
-  calls_ = 0;
-  requires_one.client_has_certificate = true;
-  EXPECT_FALSE(Resumes(requires_one));
-  EXPECT_FALSE(certificate_.empty());
-  EXPECT_EQ(1, calls_);
-  // What it made then meets it.
-  const std::vector<uint8_t> first = certificate_;
-  EXPECT_TRUE(Resumes(requires_one));
-  EXPECT_EQ(first, certificate_);
-  EXPECT_EQ(2, calls_);
+  ExpectCertificateRequired(With([](PRFileDesc* server) { Require(server); }));
+  EXPECT_EQ(3, calls_);
 }
 
 TEST_P(ResumeTest, SoIsOneOfAModelThatTheCallbackTakes) {
@@ -119,17 +123,9 @@ TEST_P(ResumeTest, SoIsOneOfAModelThatTheCallbackTakes) {
       model.fd(), [](void*, PRFileDesc*, PRBool, PRBool) { return SECSuccess; },
       nullptr);
   Require(model.fd());
-  ConnectOptions requires_one = With([&](PRFileDesc* server) {
+  ExpectCertificateRequired(With([&](PRFileDesc* server) {
     EXPECT_NE(nullptr, SSL_ReconfigFD(model.fd(), server));
-  });
-  ASSERT_FALSE(Resumes(plain_));
-  EXPECT_EQ("SSL_ERROR_NO_CERTIFICATE", Fails(requires_one));
-  SSL_ClearSessionCache();
-  ASSERT_FALSE(Resumes(plain_));
-  requires_one.client_has_certificate = true;
-  EXPECT_FALSE(Resumes(requires_one));
-  EXPECT_TRUE(Resumes(requires_one));
-  EXPECT_FALSE(certificate_.empty());
+  }));
 }
 
 // Before TLS 1.3 the session's cipher suite is of the certificate that is gone.
@@ -218,9 +214,7 @@ TEST_P(ResumeTest, ACallbackThatForbidsTheCacheForbidsIds) {
 }
 
 TEST_P(ResumeTest, ACallbackThatDisablesTicketsEndsThem) {
-  ConnectOptions options = With([](PRFileDesc* server) {
-    SSL_OptionSet(server, SSL_ENABLE_SESSION_TICKETS, PR_FALSE);
-  });
+  ConnectOptions options = With(DisableTickets);
   ASSERT_FALSE(Resumes(plain_));
   EXPECT_EQ(plain_.tickets, ticket_);
   EXPECT_EQ(GetParam() == By::kSessionId, Resumes(options));
@@ -236,13 +230,7 @@ TEST_P(ResumeTest, ACallbackThatDisablesTicketsEndsThem) {
 TEST_P(ResumeTest, ARequirementOfTheSocketIsMetByNoSessionWithoutOne) {
   ConnectOptions requires_one = plain_;
   requires_one.request_certificate = requires_one.require_certificate = true;
-  ASSERT_FALSE(Resumes(plain_));
-  EXPECT_EQ("SSL_ERROR_NO_CERTIFICATE", Fails(requires_one));
-  SSL_ClearSessionCache();
-  ASSERT_FALSE(Resumes(plain_));
-  requires_one.client_has_certificate = true;
-  EXPECT_FALSE(Resumes(requires_one));
-  EXPECT_TRUE(Resumes(requires_one));
+  ExpectCertificateRequired(requires_one);
 }
 
 TEST_P(ResumeTest, ARequirementRaisedOnTheModelCountsForTheNextConnection) {
@@ -341,10 +329,7 @@ TEST_P(Resume13Test, AfterAHelloRetryRequestTheCallbackDecidesAgain) {
   } cases[] = {
       {[](PRFileDesc*) {}, true},
       {[](PRFileDesc* server) { Require(server); }, false},
-      {[](PRFileDesc* server) {
-         SSL_OptionSet(server, SSL_ENABLE_SESSION_TICKETS, PR_FALSE);
-       },
-       false},
+      {DisableTickets, false},
   };
   for (const auto& one : cases) {
     SSL_ClearSessionCache();
@@ -416,16 +401,40 @@ TEST_P(Resume13Test, EarlyDataIsRefusedWithTheSession) {
 }
 
 // sslexp.h: a server may send its tickets itself, with tickets disabled.
+// Disabling them, in a callback too, is about those that libssl sends.
 TEST_P(Resume13Test, ATicketThatTheApplicationSentResumesWithTicketsDisabled) {
-  const ConnectOptions callback = With([](PRFileDesc*) {});
-  for (bool resumed : {false, true, true}) {
-    Connection connection(&listener_, resumed ? callback : plain_);
-    SSL_OptionSet(connection.server(), SSL_ENABLE_SESSION_TICKETS, PR_FALSE);
-    ASSERT_TRUE(connection.Handshake());
-    EXPECT_EQ(SECSuccess,
-              SSL_SendSessionTicket(connection.server(), nullptr, 0));
-    ASSERT_TRUE(connection.Talk());
-    EXPECT_EQ(resumed, connection.resumed());
+  const ConnectOptions never = With([](PRFileDesc*) {});
+  const ConnectOptions by_callback = With(DisableTickets);
+  for (bool enabled : {false, true}) {
+    for (bool retry : {false, true}) {
+      SSL_ClearSessionCache();
+      for (bool resumed : {false, true, true}) {
+        Connection connection(&listener_, enabled ? by_callback : never);
+        if (!enabled) DisableTickets(connection.server());
+        if (retry) ProvokeRetry(connection);
+        ASSERT_TRUE(connection.Handshake());
+        EXPECT_EQ(SECSuccess,
+                  SSL_SendSessionTicket(connection.server(), nullptr, 0));
+        ASSERT_TRUE(connection.Talk());
+        EXPECT_EQ(resumed, connection.resumed()) << enabled << retry;
+      }
+    }
+  }
+}
+
+// Of both kinds, and a client offers the last one.
+TEST_P(Resume13Test, OfTicketsOfBothKindsTheLibrarysAreRefused) {
+  const ConnectOptions disables = With(DisableTickets);
+  for (bool sends : {true, false}) {
+    SSL_ClearSessionCache();
+    Connection connection(&listener_, plain_);
+    ASSERT_TRUE(connection.Handshake() && connection.Talk());
+    if (sends) {
+      EXPECT_EQ(SECSuccess,
+                SSL_SendSessionTicket(connection.server(), nullptr, 0));
+      ASSERT_TRUE(connection.Talk());
+    }
+    EXPECT_EQ(sends, Resumes(disables));
   }
 }
 

@@ -3,8 +3,11 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 // ticket_test.cc: session tickets beside the cache: the IDs that clients send
-// along, tickets of removed caches, tickets that cannot be made, tickets of the
-// future. And the ClientHello that has no tickets, in SSLv2's format.
+// along, tickets of removed caches, tickets that cannot be made, tickets of
+// keys that others took the place of, tickets of the future. And the
+// ClientHello that has no tickets, in SSLv2's format.
+
+#include <unistd.h>
 
 #include <chrono>
 #include <cstring>
@@ -286,6 +289,71 @@ TEST_P(TicketTest, WithoutTicketKeysHandshakesGoOnWithoutTickets) {
               SSL_SendSessionTicket(connection->server(), nullptr, 0));
     EXPECT_TRUE(connection->Talk());
   }
+}
+
+// ---- keys for now, and the shared ones after them ----
+
+// An RSA key whose token does not decrypt until Mend.
+class BrokenToken {
+ public:
+  BrokenToken() {
+    ShimAdvanceClock(0);
+    ShimResetTicketKeys();
+    ShimFailUnwraps(-1);
+  }
+  ~BrokenToken() {
+    ShimFailUnwraps(0);
+    ShimLetClockRun();
+    ShimResetTicketKeys();
+  }
+  // And it is time to ask it again.
+  static void Mend() {
+    ShimFailUnwraps(0);
+    ShimAdvanceClock(1);
+  }
+};
+
+TEST_P(TicketTest, ATicketMadeUnderKeysForNowResumesUnderTheSharedOnes) {
+  Connect(options_);  // records the shared keys
+  SSL_ClearSessionCache();
+  PRUint8 before[16 + 32 + 32], after[sizeof(before)];
+  const BrokenToken token;
+  std::unique_ptr<Connection> connection = Connect(options_);
+  ASSERT_EQ(SECSuccess, ShimTicketKeys(connection->server(), before));
+  token.Mend();
+  ASSERT_EQ(SECSuccess, ShimTicketKeys(connection->server(), after));
+  ASSERT_NE(0, memcmp(before, after, sizeof(before)));
+  EXPECT_TRUE(Connect(options_)->resumed());
+  EXPECT_TRUE(Connect(options_)->resumed());
+}
+
+// Asks the client for a second ClientHello, and counts.
+SSLHelloRetryRequestAction RetryOnce(PRBool first, const PRUint8*, unsigned int,
+                                     PRUint8*, unsigned int*, unsigned int,
+                                     void* calls) {
+  ++*static_cast<int*>(calls);
+  return first ? ssl_hello_retry_request : ssl_hello_retry_accept;
+}
+
+TEST_P(TicketTest, ACookieMadeUnderKeysForNowIsTakenUnderTheSharedOnes) {
+  if (options_.version != SSL_LIBRARY_VERSION_TLS_1_3) return;
+  Connect(options_);  // records the shared keys
+  SSL_ClearSessionCache();
+  const BrokenToken token;
+  int calls = 0;
+  Connection connection(&listener_, options_);
+  ASSERT_EQ(SECSuccess, SSL_HelloRetryRequestCallback(connection.server(),
+                                                      RetryOnce, &calls));
+  EXPECT_EQ(SECFailure, SSL_ForceHandshake(connection.client()));
+  for (int tries = 0; tries < 10000 && calls == 0; ++tries) {
+    EXPECT_EQ(SECFailure, SSL_ForceHandshake(connection.server()));
+    usleep(1000);
+  }
+  ASSERT_EQ(1, calls);
+  token.Mend();
+  EXPECT_TRUE(connection.Handshake() && connection.Talk())
+      << PR_ErrorToName(connection.server_error());
+  EXPECT_EQ(2, calls);
 }
 
 // ---- tickets of the future ----

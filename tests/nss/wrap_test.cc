@@ -101,6 +101,14 @@ class WrapKeyTest : public NssTest {
   void Configure() {
     ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr));
   }
+  // The key of |pair|, which is recorded and which this process has forgotten.
+  // From here on the clock stands.
+  ShimWrapKey Record(const Pair& pair) {
+    ShimAdvanceClock(0);
+    const ShimWrapKey recorded = Get(pair);
+    ShimForgetWrapKeys();
+    return recorded;
+  }
 };
 
 TEST_F(WrapKeyTest, EveryServerKeyHasOneOfItsOwn) {
@@ -190,10 +198,8 @@ TEST_F(WrapKeyTest, AFailureThatPassesIsOverAfterASecond) {
   Configure();
   for (const char* cert : {"rsa", "ecdsa"}) {
     Pair pair(cert);
-    ShimAdvanceClock(0);
     const PRUint64 failures = KeyFailures();
-    ShimWrapKey recorded = Get(pair);
-    ShimForgetWrapKeys();
+    const ShimWrapKey recorded = Record(pair);
     Pair other(cert[0] == 'r' ? "ecdsa" : "rsa");
     std::swap(pair.priv, other.priv);  // it cannot unwrap
     ShimWrapKey own = Get(pair);
@@ -215,9 +221,7 @@ TEST_F(WrapKeyTest, AFailureThatPassesIsOverAfterASecond) {
 TEST_F(WrapKeyTest, ALookupTriesAgainToo) {
   Configure();
   Pair pair("rsa");
-  ShimAdvanceClock(0);
-  ShimWrapKey recorded = Get(pair);
-  ShimForgetWrapKeys();
+  const ShimWrapKey recorded = Record(pair);
   ShimFailUnwraps(1);
   ShimWrapKey own = Get(pair);
   EXPECT_FALSE(Fits(pair, recorded));
@@ -231,9 +235,7 @@ TEST_F(WrapKeyTest, ALookupTriesAgainToo) {
 TEST_F(WrapKeyTest, AFailureThatStaysCostsFewOperationsWithThePrivateKey) {
   Configure();
   Pair pair("rsa");
-  ShimAdvanceClock(0);
-  ShimWrapKey recorded = Get(pair);
-  ShimForgetWrapKeys();
+  const ShimWrapKey recorded = Record(pair);
   ShimFailUnwraps(-1);
   const unsigned int before = ShimCountUnwraps();
   ShimWrapKey own = Get(pair);
@@ -250,6 +252,64 @@ TEST_F(WrapKeyTest, AFailureThatStaysCostsFewOperationsWithThePrivateKey) {
   ShimFailUnwraps(0);
   ShimAdvanceClock(300);
   EXPECT_TRUE(recorded == Get(pair));
+}
+
+// The same where nobody makes a full handshake, so that there is no key of the
+// process's own: an attempt to resume a second, for an hour.
+TEST_F(WrapKeyTest, AFailureThatOnlyLookupsMeetCostsNoMore) {
+  Configure();
+  for (const char* cert : {"rsa", "ecdsa"}) {
+    Pair pair(cert);
+    Pair other(cert[0] == 'r' ? "ecdsa" : "rsa");
+    const ShimWrapKey recorded = Record(pair);
+    std::swap(pair.priv, other.priv);  // it cannot unwrap
+    const PRUint64 failures = KeyFailures();
+    for (int sec = 0; sec < 3600; ++sec) {
+      EXPECT_FALSE(Fits(pair, recorded));
+      EXPECT_FALSE(Fits(pair, recorded));
+      ShimAdvanceClock(1);
+    }
+    // At 0, 1, 3, 7 ... 511 seconds, and every 300 after that.
+    EXPECT_EQ(20u, KeyFailures() - failures) << cert;
+    std::swap(pair.priv, other.priv);
+    ShimAdvanceClock(300);
+    EXPECT_TRUE(Fits(pair, recorded)) << cert;
+    EXPECT_TRUE(recorded == Get(pair)) << cert;
+  }
+}
+
+TEST_F(WrapKeyTest, AKeyMadeAfterSuchAFailureGoesOnWithItsPauses) {
+  Configure();
+  Pair pair("rsa");
+  const ShimWrapKey recorded = Record(pair);
+  ShimFailUnwraps(-1);
+  const unsigned int before = ShimCountUnwraps();
+  EXPECT_FALSE(Fits(pair, recorded));
+  ShimAdvanceClock(1);
+  EXPECT_FALSE(Fits(pair, recorded));
+  EXPECT_EQ(2u, ShimCountUnwraps() - before);
+  // A full handshake asks no more often than a lookup does.
+  ShimWrapKey own = Get(pair);
+  EXPECT_TRUE(Fits(pair, own));
+  ShimAdvanceClock(1);
+  EXPECT_TRUE(own == Get(pair));
+  EXPECT_EQ(2u, ShimCountUnwraps() - before);
+  ShimFailUnwraps(0);
+  ShimAdvanceClock(1);
+  EXPECT_TRUE(recorded == Get(pair));
+  EXPECT_EQ(3u, ShimCountUnwraps() - before);
+}
+
+// Who shuts the cache down and makes another one has forgotten it.
+TEST_F(WrapKeyTest, AFailureIsForgottenWithTheKeys) {
+  Configure();
+  Pair pair("rsa");
+  const ShimWrapKey recorded = Record(pair);
+  ShimFailUnwraps(1);
+  EXPECT_FALSE(Fits(pair, recorded));
+  EXPECT_FALSE(Fits(pair, recorded));
+  ShimForgetWrapKeys();
+  EXPECT_TRUE(Fits(pair, recorded));
 }
 
 // A process that could not record its key does so later, and loses no session.
@@ -286,9 +346,7 @@ TEST_F(WrapKeyTest, WithTheKeyLogFullNoTokenIsAskedAgain) {
 TEST_F(WrapKeyTest, OfThreadsThatMeetATokenThatWorksAgainOneAsksIt) {
   Configure();
   Pair pair("rsa");
-  ShimAdvanceClock(0);
-  ShimWrapKey recorded = Get(pair);
-  ShimForgetWrapKeys();
+  const ShimWrapKey recorded = Record(pair);
   ShimFailUnwraps(1);
   ShimWrapKey own = Get(pair);
   const unsigned int before = ShimCountUnwraps();
@@ -795,41 +853,39 @@ STAGE(EverySessionUnderItsOwnCertificate) {
   return 0;
 }
 
-class WrapProcessesTest : public NssTest {
- protected:
-  void Run(uint16_t version, const char* how, const char* chosen) {
-    EXPECT_EQ(0, InExec("EverySessionUnderItsOwnCertificate",
-                        {std::to_string(version), how, chosen}));
-  }
-};
+class WrapProcessesTest : public NssTest {};
 
-TEST_F(WrapProcessesTest, SessionIdsOfTls12) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_2, "ids", kFixed);
+struct Way {
+  uint16_t version;
+  const char* how;
+  const char* chosen;
+};
+void PrintTo(const Way& way, std::ostream* out) {
+  *out << (way.version == SSL_LIBRARY_VERSION_TLS_1_2 ? "Tls12" : "Tls13")
+       << way.how << way.chosen;
 }
-TEST_F(WrapProcessesTest, SessionIdsOfTls12WithCertificatesBySni) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_2, "ids", kSni);
+class WrapWaysTest : public WrapProcessesTest,
+                     public ::testing::WithParamInterface<Way> {};
+
+TEST_P(WrapWaysTest, EverySessionResumesUnderItsOwnCertificateOnly) {
+  EXPECT_EQ(0, InExec("EverySessionUnderItsOwnCertificate",
+                      {std::to_string(GetParam().version), GetParam().how,
+                       GetParam().chosen}));
 }
-TEST_F(WrapProcessesTest, SessionIdsOfTls12OfVirtualServers) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_2, "ids", kServers);
-}
-TEST_F(WrapProcessesTest, TicketsOfTls12) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_2, "tickets", kFixed);
-}
-TEST_F(WrapProcessesTest, TicketsOfTls12WithCertificatesBySni) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_2, "tickets", kSni);
-}
-TEST_F(WrapProcessesTest, TicketsOfTls12OfVirtualServers) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_2, "tickets", kServers);
-}
-TEST_F(WrapProcessesTest, TicketsOfTls13) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_3, "tickets", kFixed);
-}
-TEST_F(WrapProcessesTest, TicketsOfTls13WithCertificatesBySni) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_3, "tickets", kSni);
-}
-TEST_F(WrapProcessesTest, TicketsOfTls13OfVirtualServers) {
-  Run(SSL_LIBRARY_VERSION_TLS_1_3, "tickets", kServers);
-}
+
+constexpr Way kWays[] = {
+    {SSL_LIBRARY_VERSION_TLS_1_2, "ids", kFixed},
+    {SSL_LIBRARY_VERSION_TLS_1_2, "ids", kSni},
+    {SSL_LIBRARY_VERSION_TLS_1_2, "ids", kServers},
+    {SSL_LIBRARY_VERSION_TLS_1_2, "tickets", kFixed},
+    {SSL_LIBRARY_VERSION_TLS_1_2, "tickets", kSni},
+    {SSL_LIBRARY_VERSION_TLS_1_2, "tickets", kServers},
+    {SSL_LIBRARY_VERSION_TLS_1_3, "tickets", kFixed},
+    {SSL_LIBRARY_VERSION_TLS_1_3, "tickets", kSni},
+    {SSL_LIBRARY_VERSION_TLS_1_3, "tickets", kServers},
+};
+INSTANTIATE_TEST_SUITE_P(Ways, WrapWaysTest, ::testing::ValuesIn(kWays),
+                         ::testing::PrintToStringParamName());
 
 // With the key log full, processes have keys of their own for the same server
 // key: the sessions of one are full handshakes in another, and no failures.

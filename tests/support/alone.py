@@ -86,7 +86,8 @@ class Syslog:
 def make_certificates(db, certs):
     """Makes the NSS database |db| anew, with self-signed certificates.
 
-    |certs| are (nickname, common name, 'rsa' or 'ecdsa').
+    |certs| are (nickname, common name, 'rsa', 'ecdsa', or 'quick' for a key that
+    is too short for anything but tests).
     """
     noise = db + '.noise'
     shutil.rmtree(db, ignore_errors=True)
@@ -95,7 +96,8 @@ def make_certificates(db, certs):
         out.write(os.urandom(64))
     commands = [['-N', '--empty-password']]
     kinds = {'rsa': ['-k', 'rsa', '-g', '2048'],
-             'ecdsa': ['-k', 'ec', '-q', 'nistp256']}
+             'ecdsa': ['-k', 'ec', '-q', 'nistp256'],
+             'quick': ['-k', 'rsa', '-g', '1024']}
     for serial, (nickname, name, kind) in enumerate(certs, 1):
         commands.append(['-S', '-x', '-n', nickname, '-s', 'CN=' + name, '-t',
                          ',,', '-Z', 'SHA256', '-m', str(serial), '-v', '12',

@@ -147,6 +147,12 @@ int ShimAnswersServerName(PRFileDesc *fd);
 void ShimAdvanceClock(long sec);
 void ShimLetClockRun(void);
 
+/* Fills the pipe that is the program's stderr, as another process that has it
+ * may, just after the next poll that finds room in it. */
+void ShimFillStderr(void);
+/* Whether that has happened. */
+int ShimHasFilledStderr(void);
+
 /* Calls of NSS's that fail, as if a token were busy or memory short: the next
  * |times| (-1: all) of PK11_PubUnwrapSymKey, PK11_KeyGen, NSS_RegisterShutdown.
  */
