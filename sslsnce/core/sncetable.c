@@ -217,20 +217,82 @@ SameSession(const uint64_t *a, const uint64_t *b)
                   (SNCE_W_SUMMED - SNCE_W_NAME) * sizeof(*a)) == 0;
 }
 
+/* What a removal asks of every slot, and what it did. */
+typedef struct {
+    const snceTable *table;
+    const snceProbe *probe;
+    const uint64_t *only;
+    snceTable_Gone gone;
+    void *context;
+    snceRemoved removed;
+} removal;
+
+typedef enum {
+    IS_KEYS,     /* the session that is to go */
+    IS_ANOTHERS, /* a whole entry that is not */
+    IS_SPOILED   /* it fails its sum */
+} belonging;
+
+/* Judges the |words| that were copied from |spot|, a full one. An entry that fails
+ * its sum was spoiled by a late writer and refers to no certificate that counts:
+ * its reference is cleared. */
+static belonging
+Judge(const removal *r, const snceSpot *spot, uint64_t words[SNCE_ENTRY_WORDS])
+{
+    bool same = snceProbe_IsId(r->probe, words) &&
+                snceProbe_IsAddress(r->probe, words) &&
+                (!r->only || SameSession(words, r->only));
+
+    if (same && !words[SNCE_W_CERTIFICATE]) {
+        return IS_KEYS;
+    }
+    if (words[SNCE_W_SUM] == snceTable_Sum(r->table, spot, spot->seen, words)) {
+        return same ? IS_KEYS : IS_ANOTHERS;
+    }
+    words[SNCE_W_CERTIFICATE] = 0;
+    return same ? IS_KEYS : IS_SPOILED;
+}
+
+/* Empties a slot that changed under every try, whatever it holds now: the key must
+ * be gone when a removal returns. Nobody else's claim or entry fits the version
+ * that this claim makes. */
+static void
+TakeWhateverIsThere(removal *r, snceSet *set, unsigned way, snceVersion last)
+{
+    snceVersion claim = snceVersion_Claimed(last + (UINT64_C(1) << 63),
+                                            r->table->lot.start, 0) |
+                        SNCE_OVERRODE;
+    /* Sequentially consistent: as snceSlot_Claim. */
+    const snceSpot spot = { set, way,
+                            atomic_exchange_explicit(&set->version[way], claim,
+                                                     memory_order_seq_cst) };
+    unsigned state = snceVersion_State(spot.seen);
+    uint64_t words[SNCE_ENTRY_WORDS];
+
+    if (state == SNCE_STATE_FULL) {
+        LoadEntry(words, set->slot[way].word);
+        r->removed.entries += Judge(r, &spot, words) == IS_KEYS;
+        WipeState(words);
+    }
+    Vacate(r->table, set, way, claim);
+    if (state == SNCE_STATE_FULL) {
+        r->gone(r->context, words);
+    }
+    r->removed.claims += state == SNCE_STATE_BUSY;
+}
+
 /* Empties one slot if it holds the key, or may come to hold it, and counts what
  * that was. */
 static void
-RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
-           const snceProbe *probe, const uint64_t *only, snceTable_Gone gone,
-           void *context, snceRemoved *removed)
+RemoveFrom(removal *r, snceSet *set, unsigned way)
 {
-    uint64_t tag = snceVersion_Tag(probe->hash);
+    uint64_t tag = snceVersion_Tag(r->probe->hash);
     snceWord *version = &set->version[way];
-    snceVersion claim;
 
     for (unsigned try = 0;; try++) {
         uint64_t words[SNCE_ENTRY_WORDS];
-        bool same = true;
+        belonging found = IS_KEYS;
+        snceVersion claim;
         /* Sequentially consistent: pairs with snceSlot_Claim and the check of
          * |source| in snceTable_Place. */
         snceVersion v = atomic_load_explicit(version, memory_order_seq_cst);
@@ -240,53 +302,33 @@ RemoveFrom(const snceTable *table, snceSet *set, unsigned way,
             return;
         }
         if (try == REMOVE_TRIES) {
-            /* The slot changed under every try. Its key must be gone when
-             * this returns, so take it whatever it holds now. */
-            claim = snceVersion_Claimed(v + (UINT64_C(1) << 63),
-                                        table->lot.start, 0) |
-                    SNCE_OVERRODE;
-            (void)atomic_exchange_explicit(version, claim,
-                                           memory_order_seq_cst);
-            Vacate(table, set, way, claim);
-            removed->entries += full;
-            removed->claims += !full;
+            TakeWhateverIsThere(r, set, way, v);
             return;
         }
         if (full) {
+            const snceSpot spot = { set, way, v };
+
             LoadEntry(words, set->slot[way].word);
             if (!snceSlot_Unchanged(version, v)) {
                 WipeState(words);
                 continue;
             }
-            same = snceProbe_IsId(probe, words) &&
-                   snceProbe_IsAddress(probe, words) &&
-                   (!only || SameSession(words, only));
-            if (!same || words[SNCE_W_CERTIFICATE]) {
-                const snceSpot spot = { set, way, v };
-
-                if (words[SNCE_W_SUM] ==
-                    snceTable_Sum(table, &spot, v, words)) {
-                    if (!same) {
-                        WipeState(words);
-                        return;
-                    }
-                } else {
-                    /* What a late writer spoiled refers to nothing that counts.
-                     * And it may be the key's: a second late writer, of the
-                     * same session, would make it whole again. */
-                    words[SNCE_W_CERTIFICATE] = 0;
-                }
-            }
+            found = Judge(r, &spot, words);
             WipeState(words);
-        }
-        if (snceSlot_Claim(version, &table->lot, v, 0, &claim)) {
-            SNCE_STEP("remove-claimed");
-            Vacate(table, set, way, claim);
-            if (full) {
-                gone(context, words);
+            /* What is spoiled goes: it may be the key's, and a second late
+             * writer, of the same session, would make it whole again. */
+            if (found == IS_ANOTHERS) {
+                return;
             }
-            removed->entries += full && same;
-            removed->claims += !full;
+        }
+        if (snceSlot_Claim(version, &r->table->lot, v, 0, &claim)) {
+            SNCE_STEP("remove-claimed");
+            Vacate(r->table, set, way, claim);
+            if (full) {
+                r->gone(r->context, words);
+            }
+            r->removed.entries += full && found == IS_KEYS;
+            r->removed.claims += !full;
             return;
         }
     }
@@ -297,12 +339,12 @@ snceTable_Remove(const snceTable *table, const snceProbe *probe,
                  const snceSpot *except, const uint64_t *only,
                  snceTable_Gone gone, void *context)
 {
-    snceRemoved removed = { 0, 0, false };
+    removal r = { table, probe, only, gone, context, { 0, 0, false } };
     snceProbePlaces at;
 
     if (!snceTable_Places(table, probe->hash, &at)) {
-        removed.unmapped = true;
-        return removed;
+        r.removed.unmapped = true;
+        return r.removed;
     }
     snceProbePlaces_Fetch(&at);
     for (unsigned i = 0; i < 2 * SNCE_WAYS; i++) {
@@ -310,10 +352,10 @@ snceTable_Remove(const snceTable *table, const snceProbe *probe,
         unsigned way = i % SNCE_WAYS;
 
         if (!except || except->set != set || except->way != way) {
-            RemoveFrom(table, set, way, probe, only, gone, context, &removed);
+            RemoveFrom(&r, set, way);
         }
     }
-    return removed;
+    return r.removed;
 }
 
 void
@@ -442,10 +484,7 @@ FindEmpty(const view *v, const uint32_t empty[2], snceSpot *out)
     return true;
 }
 
-/* Finds a slot that holds no entry: one whose writer died; else an empty one; else
- * one of a set in which every slot is claimed, which so many deaths can leave:
- * it must not be lost until the patience with all of them is over. There it is
- * the next one round the hand, so that each claim is overridden in its turn. */
+/* Finds a slot that holds no entry: one whose writer died; else an empty one. */
 static bool
 FindFree(const snceTable *table, const view *v, snceSpot *out, bool *reclaimed)
 {
@@ -468,17 +507,7 @@ FindFree(const snceTable *table, const view *v, snceSpot *out, bool *reclaimed)
             empty[i] = Rested(table, v->at.set[i], empty[i], overrode[i]);
         }
     }
-    if (FindEmpty(v, empty, out)) {
-        return true;
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        if (v->look[i].busy == SNCE_ALL_WAYS) {
-            *out = snceSpot_At(v->at.set[i], v->look[i].hand % SNCE_WAYS);
-            *reclaimed = true;
-            return true;
-        }
-    }
-    return false;
+    return FindEmpty(v, empty, out);
 }
 
 /* Finds an empty slot that has yet to rest, where there is nothing else. */
@@ -491,6 +520,20 @@ FindResting(const view *v, snceSpot *out)
         empty[i] = SNCE_ALL_WAYS & ~(v->look[i].full | v->look[i].busy);
     }
     return FindEmpty(v, empty, out);
+}
+
+/* Finds a claim to take back at once, where both sets hold nothing else: without
+ * that, so many deaths would stop all inserts there until the patience with one of
+ * them is over. It is the next claim round the hand, so that each is overridden
+ * in its turn. */
+static bool
+FindAmongClaims(const view *v, snceSpot *out)
+{
+    if ((v->look[0].busy & v->look[1].busy) != SNCE_ALL_WAYS) {
+        return false;
+    }
+    *out = snceSpot_At(v->at.set[0], v->look[0].hand % SNCE_WAYS);
+    return true;
 }
 
 /* A mask's ways counted from |first| on, round the set. */
@@ -636,10 +679,14 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
             state = reclaimed ? SNCE_STATE_BUSY : SNCE_STATE_EMPTY;
         } else if (!FindVictim(&v, rule, probe->hash, source ? words : NULL,
                                spot)) {
-            if (!FindResting(&v, spot)) {
+            if (FindResting(&v, spot)) {
+                state = SNCE_STATE_EMPTY;
+            } else if (FindAmongClaims(&v, spot)) {
+                state = SNCE_STATE_BUSY;
+                reclaimed = true;
+            } else {
                 return SNCE_DROPPED; /* all that it could replace is younger */
             }
-            state = SNCE_STATE_EMPTY;
         }
         /* It may have changed since the look: that is a race lost, too. */
         claimed = snceVersion_State(spot->seen) == state &&

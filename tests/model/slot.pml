@@ -143,9 +143,9 @@ hidden byte G9;
 
 /* ---- steps that several share --------------------------------------------- */
 
-/* Who may override, snceClaim_Abandoned and FindFree: whoever passes a claim notes
- * the time, and it is taken back by one who passes more than PATIENCE later; or at
- * once where every slot is claimed, in turn. Only the Passer lets time pass. Where
+/* Who may override, snceClaim_Abandoned and FindAmongClaims: whoever passes a claim
+ * notes the time, and it is taken back by one who passes more than PATIENCE later; or
+ * at once where every slot of both sets is claimed, in turn. Only the Passer lets time pass. Where
  * there is no patience, a claim may be overridden at any time, which is more than
  * the code does (rule 5). */
 #ifdef PATIENCE
@@ -698,7 +698,7 @@ proctype Passer()
            now = (n == CAME_BY -> now + PATIENCE + 1 : now);
            Pass(0);
            Pass(SLOTS - 1);
-           /* FindFree, then FindVictim. */
+           /* FindFree, FindVictim, then FindAmongClaims: whichever comes first. */
            s = 0;
            do
            :: s < SLOTS && !(STATE(version[s]) == BUSY && MAY_OVERRIDE(s)) ->

@@ -34,6 +34,26 @@ class SncePatience : public ::testing::Test {
         region_.get(), 0, slot,
         snceVersion_Claimed(before, 256, uint64_t(kTag) << SNCE_TAG_SHIFT));
   }
+  // All slots of the first set, whatever they hold.
+  void ClaimSet() {
+    for (uint64_t slot = 0; slot < 10; ++slot)
+      WordsSetVersion(
+          region_.get(), 0, slot,
+          snceVersion_Claimed(WordsVersion(region_.get(), 0, slot), 256,
+                              uint64_t(kTag) << SNCE_TAG_SHIFT));
+  }
+  uint64_t ClaimsOfSet() const {
+    uint64_t claims = 0;
+    for (uint64_t slot = 0; slot < 10; ++slot)
+      claims += StateOf(slot) == SNCE_STATE_BUSY;
+    return claims;
+  }
+  // Empty, where a claim was overridden just now.
+  void Rest(uint64_t slot) {
+    WordsSetVersion(region_.get(), 0, slot,
+                    snceVersion_WithTicket(WordsEmpty(257) | SNCE_OVERRODE,
+                                           uint8_t(1 + ticks_ % 255)));
+  }
   unsigned StateOf(uint64_t slot) const {
     return snceVersion_State(WordsVersion(region_.get(), 0, slot));
   }
@@ -59,6 +79,34 @@ TEST_F(SncePatience, AClaimStandsAsLongAsNoTimePasses) {
   EXPECT_EQ(0u, reclaimed());
   for (uint64_t slot = 0; slot < slots(); slot += 10)
     EXPECT_EQ(SNCE_STATE_BUSY, StateOf(slot + 3));
+}
+
+// The writers of a whole set were preempted. An ID has another set, too.
+TEST_F(SncePatience, ClaimsOfAWholeSetStandWhileTheOtherSetHasSessions) {
+  Insert(1000);
+  ClaimSet();
+  Insert(1000);
+  EXPECT_EQ(10u, ClaimsOfSet());
+  EXPECT_EQ(0u, reclaimed());
+  ticks_ += TICKS_PATIENCE + 1;
+  Insert(1000);
+  EXPECT_EQ(0u, ClaimsOfSet());
+  EXPECT_EQ(10u, reclaimed());
+}
+
+TEST_F(SncePatience, ClaimsOfAWholeSetStandWhileTheOtherSetHasSlotsThatRest) {
+  for (uint64_t slot = 10; slot < slots(); ++slot) Rest(slot);
+  ClaimSet();
+  Insert(1000);
+  EXPECT_EQ(10u, ClaimsOfSet());
+  EXPECT_EQ(0u, reclaimed());
+}
+
+TEST_F(SncePatience, WhereBothSetsAreClaimedOneClaimIsTakenBackAtOnce) {
+  for (uint64_t slot = 0; slot < slots(); ++slot) Claim(slot);
+  Insert(1);
+  EXPECT_EQ(1u, reclaimed());
+  EXPECT_EQ(SNCE_OK, Find(region_.cache(), Session(1000), At(kStart)));
 }
 
 // The time of the claim does not count, nor how long the set was left alone: a
@@ -139,12 +187,7 @@ TEST_F(SncePatience, ASlotWhoseClaimWasOverriddenRests) {
 
 // A cache must not refuse a session because of it.
 TEST_F(SncePatience, WhereEverySlotRestsOneOfThemIsUsed) {
-  for (uint64_t slot = 0; slot < slots(); ++slot)
-    WordsSetVersion(
-        region_.get(), 0, slot,
-        snceVersion_WithTicket(snceVersion_Claimed(0, 256, 0) & ~uint64_t{3},
-                               uint8_t(1 + ticks_ % 255)) |
-            SNCE_OVERRODE);
+  for (uint64_t slot = 0; slot < slots(); ++slot) Rest(slot);
   Insert(1);
   EXPECT_EQ(SNCE_OK, Find(region_.cache(), Session(1000), At(kStart)));
 }

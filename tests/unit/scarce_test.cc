@@ -139,6 +139,7 @@ TEST(SnceScarce, WithoutDescriptorsAllButMakingARegionWorks) {
   // |inherited| has the descriptor of |region|, which is what a process that
   // inherits its own region would have.
   EXPECT_EQ(SNCE_OK, Find(region.cache(), Session(1), At(kStart)));
+  snceRegion_Close(inherited);
 }
 
 TEST(SnceScarce, AttachingWithoutAddressSpaceSaysSoAndKeepsNothing) {

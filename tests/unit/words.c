@@ -54,6 +54,28 @@ bool WordsPublish(const snceRegion *region, uint32_t number, uint64_t slot,
   return snceSlot_Publish(VersionOf(region, number, slot), claim);
 }
 
+/* One try at adding |step| to the version of a full slot. */
+static bool AddTo(snceWord *version, uint64_t mask, uint64_t step) {
+  uint64_t seen = atomic_load(version);
+
+  if (snceVersion_State(seen) != SNCE_STATE_FULL) {
+    return false;
+  }
+  (void)atomic_compare_exchange_strong(version, &seen,
+                                       (seen & ~mask) | ((seen + step) & mask));
+  return true;
+}
+
+bool WordsNoteUse(const snceRegion *region, uint32_t number, uint64_t slot) {
+  return AddTo(VersionOf(region, number, slot), SNCE_TICKET_MASK,
+               UINT64_C(1) << SNCE_TICKET_SHIFT);
+}
+
+bool WordsRenew(const snceRegion *region, uint32_t number, uint64_t slot) {
+  return AddTo(VersionOf(region, number, slot), UINT64_C(0xff) << 32,
+               UINT64_C(1) << SNCE_GENERATION_SHIFT);
+}
+
 uint64_t WordsEmpty(uint32_t generation) {
   return (uint64_t)generation << SNCE_GENERATION_SHIFT;
 }

@@ -23,6 +23,10 @@ void WordsSetVersion(const snceRegion *region, uint32_t number, uint64_t slot,
 /* The end of a writer's work: snceSlot_Publish of |claim|. */
 bool WordsPublish(const snceRegion *region, uint32_t number, uint64_t slot,
                   uint64_t claim);
+/* Changes a full slot's version as a lookup does, which notes a time in its
+ * ticket, and as if the slot was taken again. False if it is not full. */
+bool WordsNoteUse(const snceRegion *region, uint32_t number, uint64_t slot);
+bool WordsRenew(const snceRegion *region, uint32_t number, uint64_t slot);
 /* The word of an empty slot, and of one that a writer claimed and left. */
 uint64_t WordsEmpty(uint32_t generation);
 uint64_t WordsClaimed(uint32_t generation, uint8_t ticket, uint32_t tag);
