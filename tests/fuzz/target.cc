@@ -150,7 +150,7 @@ uint64_t Targets::WordOf(const Record& record) const {
 
   switch (PartOf(record)) {
     case kHeader:
-      return d % 13 * 8;
+      return d % 14 * 8;
     case kDirectory:  // the words that count, and the name
       return EntryOf(ServerOf(record)) +
              (record.c % 4 ? d % 19 : d % (sizeof(snceServerWords) / 8)) * 8;
