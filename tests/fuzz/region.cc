@@ -263,6 +263,7 @@ class Input {
       meanwhile_ = 1 + record.d % (record.c % 2 ? 64 : 1024);
     } else if (op == kRefuse) {
       refused_ = record.d % 64;
+      refused_before_ |= refused_;
       Sandbox::Refuse(refused_);
     } else if (op == kWait) {
       Sandbox::Wait(record.d % 40000);
@@ -649,7 +650,9 @@ class Input {
             : snceKeyLog_Put(region, (*names)[which].data(),
                              (*values)[which].data(), (*values)[which].size(),
                              buffers[buffer], kLens[buffer], &len);
-    if (result == SNCE_NO_MEMORY && refused_ & (kNoMapping | kNoDescriptor))
+    // A process that could not map something does not try again for a second.
+    if (result == SNCE_NO_MEMORY &&
+        refused_before_ & (kNoMapping | kNoLock | kNoDescriptor))
       return;
     EXPECT_RESULT(result, SNCE_OK, SNCE_MISS, SNCE_EXISTS, SNCE_TOO_LARGE,
                   SNCE_FULL, SNCE_READ_ONLY, SNCE_CORRUPT);
@@ -669,7 +672,7 @@ class Input {
   snceRegion* second_ = nullptr;
   snceServerId found_ = {0, 1, 0};
   uint64_t meanwhile_ = 0;
-  uint32_t refused_ = 0;
+  uint32_t refused_ = 0, refused_before_ = 0;
   bool forged_ = false, forged_header_ = false, armed_ = false;
   snceSession answer_;
 };

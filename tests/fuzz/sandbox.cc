@@ -42,6 +42,11 @@ constexpr uint64_t kStride = 2 * SNCE_CHUNK_BYTES;
 constexpr unsigned kChunksMost = 2048;
 constexpr uint64_t kRunMost = 512;
 
+// Where the system refuses to take memory back the core wipes it, which takes a
+// while in a file that is larger than this.
+constexpr uint64_t kWipedMost = 64 << 20;
+constexpr uint32_t kWiped = kNoHoles | kNoRemoval;
+
 // A map lies in the middle of this.
 constexpr uint64_t kMapWindow = UINT64_C(1) << 31;
 
@@ -171,7 +176,8 @@ inline void Note(const void* address, bool load) {
     Fail("an access to a chunk that is not mapped");
   const uint64_t offset = place.chunk * SNCE_CHUNK_BYTES + place.offset;
   if (offset >= window.owner->bytes()) Fail("an access beyond the file's end");
-  if (IsForbidden(offset)) Fail("an access between the parts");
+  if (IsForbidden(offset) && (refusals & kWiped) != kWiped)
+    Fail("an access between the parts");
   window.owner->Touch(offset / SNCE_PAGE);
   if (load && loadsLeft != 0 && --loadsLeft == 0) change();
 }
@@ -571,9 +577,9 @@ int __wrap_madvise(void* at, size_t bytes, int advice) {
   const Place place = PlaceOf(at);
   if (place.window == kWindows) return __real_madvise(at, bytes, advice);
   if (advice != MADV_REMOVE) return 0;
-  if (Refused(kNoRemoval, EINVAL)) return -1;
   const uint64_t offset = place.chunk * SNCE_CHUNK_BYTES + place.offset;
   Sandbox* owner = windows[place.window].owner;
+  if (owner->bytes() < kWipedMost && Refused(kNoRemoval, EINVAL)) return -1;
   if (place.offset + bytes > SNCE_CHUNK_BYTES)
     Fail("memory is given back beyond a chunk");
   if (offset + bytes > owner->bytes())
