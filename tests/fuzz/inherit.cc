@@ -65,8 +65,8 @@ bool IsExported(std::string_view string, int which) {
   return string == exported[which] || string == exportedToo[which];
 }
 
-// "snce2:FD:" and three times 16 hexadecimal digits with colons between them, FD
-// a decimal number of at most nine digits.
+// "snce2:FD:" and three times 16 hexadecimal digits with colons between them,
+// FD a decimal number of at most nine digits.
 bool HasForm(std::string_view string) {
   size_t at = 6;
   if (string.compare(0, at, "snce2:") != 0) return false;

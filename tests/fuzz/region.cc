@@ -378,8 +378,7 @@ class Input {
         return ForgeSlot(slot);
       }
       case kForgeKey:
-        return ForgeKey(SNCE_AT_KEY_CELLS +
-                        record.b % 8 * sizeof(snceKeyCell));
+        return ForgeKey(SNCE_AT_KEY_CELLS + record.b % 8 * sizeof(snceKeyCell));
     }
   }
 
@@ -407,8 +406,7 @@ class Input {
     forged_ = true;
     sandbox_->Store(
         place + SNCE_W_SUM * 8,
-        snceSlot_Sum(&sandbox_->region()->hash, &lot,
-                     place % SNCE_CHUNK_BYTES,
+        snceSlot_Sum(&sandbox_->region()->hash, &lot, place % SNCE_CHUNK_BYTES,
                      sandbox_->Load(slot.set + slot.way * 8),
                      words + SNCE_W_SUM + 1, SNCE_W_SUMMED - (SNCE_W_SUM + 1)));
   }
@@ -421,9 +419,9 @@ class Input {
         SNCE_K_VALUE +
         std::min<uint64_t>(words[SNCE_K_LENGTH], SNCE_KEY_VALUE_MAX) / 8;
     forged_ = true;
-    sandbox_->Store(cell, snceHash_Words(&sandbox_->region()->hash,
-                                         SNCE_AT_KEY_LOG, words + 1,
-                                         count - 1));
+    sandbox_->Store(cell,
+                    snceHash_Words(&sandbox_->region()->hash, SNCE_AT_KEY_LOG,
+                                   words + 1, count - 1));
   }
 
   // ---- calls ----

@@ -29,8 +29,8 @@ off_t __real_lseek64(int, off_t, int);
 namespace snce_fuzz {
 namespace {
 
-// A region begins in the middle of its window. No number that has 32 bits reaches
-// beyond the next one, whatever it counts in the first chunk.
+// A region begins in the middle of its window. No number that has 32 bits
+// reaches beyond the next one, whatever it counts in the first chunk.
 constexpr unsigned kWindows = 12;  // three of each region
 constexpr uint64_t kWindow = UINT64_C(1) << 42;
 constexpr uint64_t kLead = kWindow / 2;
@@ -56,8 +56,8 @@ struct Window {
   snceMap* map;    // whose chunks are here; NULL: nobody's
   Sandbox* owner;  // whose chunks are or were here
   unsigned live;   // chunks that the core has
-  // Of each chunk. One that the core has not any more stays mapped, which spares
-  // the next one the faults of a new mapping.
+  // Of each chunk. One that the core has not any more stays mapped, which
+  // spares the next one the faults of a new mapping.
   uint8_t chunk[SNCE_CHUNKS];
 };
 
@@ -112,8 +112,8 @@ void* Reserve(uint64_t bytes, int protection) {
 
 void ReserveWindows() {
   // A chunk more, to begin on a multiple of one.
-  windowsAt = (reinterpret_cast<uintptr_t>(Reserve(
-                   kWindows * kWindow + SNCE_CHUNK_BYTES, PROT_NONE)) +
+  windowsAt = (reinterpret_cast<uintptr_t>(
+                   Reserve(kWindows * kWindow + SNCE_CHUNK_BYTES, PROT_NONE)) +
                SNCE_CHUNK_BYTES - 1) &
               ~(SNCE_CHUNK_BYTES - 1);
   mapsAt =
@@ -159,8 +159,7 @@ bool IsForbidden(uint64_t offset) {
   static_assert(counters == SNCE_AT_KEY_CELLS, "no gap");
   return (offset >= SNCE_AT_KEY_LOG + sizeof(snceKeyLog) &&
           offset < SNCE_AT_COUNTERS) ||
-         (offset >=
-              SNCE_AT_KEY_CELLS + SNCE_KEY_CELLS * sizeof(snceKeyCell) &&
+         (offset >= SNCE_AT_KEY_CELLS + SNCE_KEY_CELLS * sizeof(snceKeyCell) &&
           offset < SNCE_AT_HEAP);
 }
 
@@ -182,8 +181,8 @@ inline void Note(const void* address, bool load) {
   if (load && loadsLeft != 0 && --loadsLeft == 0) change();
 }
 
-// May the core give back |bytes| bytes at |offset|? All of the region, figures, and
-// what lies in the heap.
+// May the core give back |bytes| bytes at |offset|? All of the region, figures,
+// and what lies in the heap.
 void CheckDiscarded(const Sandbox& owner, uint64_t offset, uint64_t bytes) {
   if (offset > owner.bytes() || bytes > owner.bytes() - offset)
     Fail("memory is given back beyond the region");
@@ -213,9 +212,8 @@ Sandbox::Sandbox(const snceCacheOptions& options) {
   const snceResult result = snceRegion_Create(&region_, &options, true);
   if (result != SNCE_OK) Fail(snceResult_Text(result));
   if (making != nullptr) Fail("the region has no file");
-  void* memory =
-      RawMap(0, SNCE_BYTES_MAX, PROT_READ | PROT_WRITE, MAP_SHARED,
-             region_->fd);
+  void* memory = RawMap(0, SNCE_BYTES_MAX, PROT_READ | PROT_WRITE, MAP_SHARED,
+                        region_->fd);
   if (memory == MAP_FAILED) Fail("no mapping");
   memory_ = static_cast<uint8_t*>(memory);
 }
@@ -331,10 +329,9 @@ void Sandbox::Reset() {
       touched_[end++] = 0;
       ++i;
     }
-    if (__real_fallocate64(region_->fd,
-                           FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                           off_t{page} * SNCE_PAGE,
-                           off_t{end - page} * SNCE_PAGE) != 0)
+    if (__real_fallocate64(
+            region_->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+            off_t{page} * SNCE_PAGE, off_t{end - page} * SNCE_PAGE) != 0)
       Fail("memory cannot be given back");
   }
   touchedPages_.clear();
@@ -501,7 +498,8 @@ static void* MapWanted(void* at, size_t bytes, int flags, int fd,
 
 void* __wrap_mmap64(void* at, size_t bytes, int protection, int flags, int fd,
                     off_t offset) {
-  if (PlaceOf(at).window < kWindows) return MapWanted(at, bytes, flags, fd, offset);
+  if (PlaceOf(at).window < kWindows)
+    return MapWanted(at, bytes, flags, fd, offset);
   if (wanted.is && at == nullptr && protection == PROT_NONE) {
     if (live >= kChunksMost || (refusals & kNoMapping)) {
       errno = ENOMEM;
@@ -654,8 +652,7 @@ off_t __wrap_lseek64(int fd, off_t offset, int whence) {
 static void TouchFigures(const snceRegion* region, uint32_t server) {
   const unsigned window = WindowFor(region->map);
   if (window != kWindows)
-    windows[window].owner->Touch(snceRegion_CountersOffset(server) /
-                                 SNCE_PAGE);
+    windows[window].owner->Touch(snceRegion_CountersOffset(server) / SNCE_PAGE);
 }
 
 void __real_snceCount_Add(const snceRegion*, uint32_t, unsigned, uint64_t);
@@ -671,7 +668,8 @@ snceLane* __wrap_snceCount_Lane(const snceRegion* region, uint32_t server) {
   return __real_snceCount_Lane(region, server);
 }
 
-// One processor, one random number, one clock: an input does the same each time.
+// One processor, one random number, one clock: an input does the same each
+// time.
 int __wrap_sched_getcpu() { return 0; }
 
 ssize_t __wrap_getrandom(void* out, size_t bytes, unsigned) {

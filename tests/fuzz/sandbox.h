@@ -17,8 +17,8 @@
 // chunk is seen, however far it reaches.
 //
 // Nothing that a process notes about a region or the system says about its file
-// is left for the next input: which chunks are mapped, how large the file is, what
-// time it is and what the system refuses.
+// is left for the next input: which chunks are mapped, how large the file is,
+// what time it is and what the system refuses.
 #ifndef SSLSNCE_TESTS_FUZZ_SANDBOX_H_
 #define SSLSNCE_TESTS_FUZZ_SANDBOX_H_
 
@@ -77,8 +77,8 @@ class Sandbox {
   // A descriptor of its own for the region's file.
   int Descriptor() const;
 
-  // Reading and writing as a hostile process does. What is beyond the file's end
-  // reads as zero, and stays so.
+  // Reading and writing as a hostile process does. What is beyond the file's
+  // end reads as zero, and stays so.
   uint64_t Load(uint64_t offset);
   void Store(uint64_t offset, uint64_t value);
   uint8_t* Page(uint32_t page);  // writable; marked as touched

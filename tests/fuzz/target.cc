@@ -26,11 +26,11 @@ enum Part {
   kVersions,     // of a table: more often than their share of it
   kSession,      // the words of one, with its server and key as in a lookup
   kCertificate,  // ... of its certificate
-  kCells,     // of the pages that certificates are in
-  kCellHead,  // versions and counts of a set of cells
-  kSegment,   // where a segment of a store begins
-  kFixed,     // anything before the heap
-  kHeap,   // anything in it
+  kCells,        // of the pages that certificates are in
+  kCellHead,     // versions and counts of a set of cells
+  kSegment,      // where a segment of a store begins
+  kFixed,        // anything before the heap
+  kHeap,         // anything in it
   kParts
 };
 
@@ -67,8 +67,7 @@ Targets::Targets(Sandbox* sandbox) : sandbox_(sandbox) {
                            snceWord_High(sandbox->Load(words + 16)),
                            table,
                            {number, generation}});
-      if (store != 0)
-        AddStore(store, snceWord_Low(sandbox->Load(words + 16)));
+      if (store != 0) AddStore(store, snceWord_Low(sandbox->Load(words + 16)));
     }
   }
 }
@@ -78,9 +77,9 @@ void Targets::AddStore(uint64_t store, uint64_t cells) {
   heads_.push_back(head);
   for (unsigned which = 0; which < SNCE_CELL_CLASSES; ++which)
     for (unsigned i = 0; i < SNCE_SEGMENTS; ++i) {
-      const uint64_t first = sandbox_->Load(
-          head + offsetof(snceStoreHead, segment) +
-          (which * SNCE_SEGMENTS + i) * 8);
+      const uint64_t first =
+          sandbox_->Load(head + offsetof(snceStoreHead, segment) +
+                         (which * SNCE_SEGMENTS + i) * 8);
       const uint64_t pages =
           (snceCell_SegmentBytes(which, cells, i) + SNCE_PAGE - 1) / SNCE_PAGE;
       if (first == 0) break;
@@ -159,8 +158,7 @@ uint64_t Targets::WordOf(const Record& record) const {
                  ? hints_[d % hints_.size()]
                  : SNCE_AT_NAMES + d % SNCE_NAMES * 8;
     case kCounters:
-      return snceRegion_CountersOffset(ServerOf(record)) +
-             d % SNCE_FIGURES * 8;
+      return snceRegion_CountersOffset(ServerOf(record)) + d % SNCE_FIGURES * 8;
     case kLog:
       return SNCE_AT_KEY_LOG +
              (record.c % 4 ? d % 8 : d % SNCE_KEY_RECORDS) * 8;
@@ -188,12 +186,11 @@ uint64_t Targets::WordOf(const Record& record) const {
         return known->certificate + d % (record.c % 2 ? 4 : 128) * 8;
       return SNCE_AT_HEAP;
     case kCells:
-      return cells_.empty()
-                 ? SNCE_AT_HEAP
-                 : uint64_t{cells_[(record.b | record.c << 8) %
-                                   cells_.size()]} *
-                           SNCE_PAGE +
-                       d % (SNCE_PAGE / 8) * 8;
+      return cells_.empty() ? SNCE_AT_HEAP
+                            : uint64_t{cells_[(record.b | record.c << 8) %
+                                              cells_.size()]} *
+                                      SNCE_PAGE +
+                                  d % (SNCE_PAGE / 8) * 8;
     case kCellHead: {
       if (segments_.empty()) return SNCE_AT_HEAP;
       const Segment& segment = segments_[record.b % segments_.size()];
