@@ -149,15 +149,21 @@ snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
 
 /* ---- segments ------------------------------------------------------------ */
 
-/* Does the directory still name the store? Else it is being given back. */
+/* Notes in the directory that the store has segments. False if it does not name the
+ * store: then that is being given back. */
 static bool
-IsNamed(const snceBlob *store)
+NoteGrown(const snceBlob *store)
 {
-    const snceServerWords *entry =
-        snceRegion_Server(store->region, store->server);
+    snceServerWords *entry = snceRegion_Server(store->region, store->server);
+    bool named = false;
 
-    return snceDirectory_Load(&entry->home[0].store) == store->range ||
-           snceDirectory_Load(&entry->home[1].store) == store->range;
+    for (unsigned home = 0; home < 2; home++) {
+        if (snceDirectory_Load(&entry->home[home].store) == store->range) {
+            snceDirectory_Store(&entry->grown[home], 1);
+            named = true;
+        }
+    }
+    return named;
 }
 
 /* Takes the class's next segment, after |segments|. The caller has the turn. Returns
@@ -170,7 +176,7 @@ TakeSegment(const snceBlob *store, unsigned which, unsigned segments)
     snceResult result;
     uint64_t range;
 
-    if (!IsNamed(store)) {
+    if (!NoteGrown(store)) {
         return SNCE_GONE;
     }
     if (snceDirectory_Load(word) != 0) {

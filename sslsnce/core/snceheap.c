@@ -66,6 +66,8 @@ VisitAll(const snceRegion *region, visitor visit, void *context)
             }
             if (store) {
                 visit(context, snceRange_Page(store), snceWord_Low(pages));
+            }
+            if (store && snceDirectory_Load(&entry->grown[home])) {
                 VisitSegments(region, snceRange_Page(store),
                               snceWord_Low(snceDirectory_Load(&words->shape)),
                               visit, context);
@@ -199,14 +201,12 @@ FindBetween(const snceRegion *region, uint64_t pages, uint64_t end)
     return found ? found : FindGap(region, first, pages, end);
 }
 
-/* Finds a place behind all ranges and below the page |most|, and gives the file as
- * many pages. */
+/* Finds a place behind all ranges, at |end| or behind it and below the page |most|,
+ * and gives the file as many pages. */
 static snceResult
-FindBehind(const snceRegion *region, uint64_t pages, uint64_t most,
-           uint64_t *page)
+FindBehind(const snceRegion *region, uint64_t pages, uint64_t end,
+           uint64_t most, uint64_t *page)
 {
-    uint64_t end = SNCE_AT_HEAP / SNCE_PAGE;
-
     VisitAll(region, FindEnd, &end);
     *page = end < most ? FindGap(region, end, pages, most) : 0;
     return *page ? snceRegion_Grow(region, (*page + pages) * SNCE_PAGE)
@@ -216,15 +216,19 @@ FindBehind(const snceRegion *region, uint64_t pages, uint64_t most,
 static snceResult
 Find(const snceRegion *region, uint64_t pages, uint64_t end, uint64_t *page)
 {
-    if (IsResting(snceRegion_Header(region)) &&
-        FindBehind(region, pages,
-                   (SNCE_AT_HEAP + REST_BYTES) / SNCE_PAGE + pages,
-                   page) == SNCE_OK) {
+    const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
+    const uint64_t last =
+        snceDirectory_Load(&snceRegion_Header(region)->heap) / SNCE_PAGE;
+    const uint64_t most = (SNCE_AT_HEAP + REST_BYTES) / SNCE_PAGE + pages;
+
+    if (IsResting(snceRegion_Header(region)) && last >= first && last < most &&
+        FindBehind(region, pages, last, most, page) == SNCE_OK) {
         return SNCE_OK;
     }
     *page = FindBetween(region, pages, end);
     return *page ? SNCE_OK
-                 : FindBehind(region, pages, SNCE_BYTES_MAX / SNCE_PAGE, page);
+                 : FindBehind(region, pages, first, SNCE_BYTES_MAX / SNCE_PAGE,
+                              page);
 }
 
 snceResult

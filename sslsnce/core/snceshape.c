@@ -123,6 +123,9 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
     }
     snceDirectory_Store(&entry->liveFrom[snceRange_Side(range)],
                         Counted(region, number, SNCE_N_LIVE, range));
+    snceDirectory_Store(&entry->grown[home],
+                        shape->store ? snceDirectory_Load(&entry->grown[!home])
+                                     : 0);
     if (shape->store) {
         snceDirectory_Store(&words->store, shape->store);
         return SNCE_OK;
