@@ -173,8 +173,8 @@ NowSec(void)
 
 /* A writer that was interrupted while it stored into a range that was given back
  * since spoils an entry of the range's next life (rule 12). It goes on long before
- * this is over: until then new ranges are taken behind the others, as far as
- * REST_BYTES reach. */
+ * this is over: until then new ranges are taken where the file has not been yet, as
+ * far as REST_BYTES reach. */
 #define REST_SEC 3
 #define REST_BYTES (UINT64_C(64) << 20)
 
@@ -217,12 +217,10 @@ static snceResult
 Find(const snceRegion *region, uint64_t pages, uint64_t end, uint64_t *page)
 {
     const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
-    const uint64_t last =
-        snceDirectory_Load(&snceRegion_Header(region)->heap) / SNCE_PAGE;
     const uint64_t most = (SNCE_AT_HEAP + REST_BYTES) / SNCE_PAGE + pages;
 
-    if (IsResting(snceRegion_Header(region)) && last >= first && last < most &&
-        FindBehind(region, pages, last, most, page) == SNCE_OK) {
+    if (IsResting(snceRegion_Header(region)) &&
+        FindBehind(region, pages, end, most, page) == SNCE_OK) {
         return SNCE_OK;
     }
     *page = FindBetween(region, pages, end);
