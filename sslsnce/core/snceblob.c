@@ -219,9 +219,10 @@ snceResult
 snceBlob_Prepare(const snceBlob *store, const snceBlob *old)
 {
     for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
-        unsigned before = Segments(old, which);
+        unsigned before = old ? Segments(old, which) : 0;
+        unsigned wanted = before ? before + 1 : which < SNCE_CELL_USUAL;
 
-        for (unsigned i = Segments(store, which); before && i <= before; i++) {
+        for (unsigned i = Segments(store, which); i < wanted; i++) {
             snceResult result = Grow(store, which, i);
 
             if (result == SNCE_FULL) {
@@ -233,6 +234,27 @@ snceBlob_Prepare(const snceBlob *store, const snceBlob *old)
         }
     }
     return SNCE_OK;
+}
+
+snceResult
+snceBlob_Map(const snceBlob *store)
+{
+    snceResult result = SNCE_OK;
+
+    for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
+        for (unsigned i = 0, end = Segments(store, which);
+             i < end && result == SNCE_OK; i++) {
+            uint64_t offset = snceWord_Low(snceDirectory_Load(
+                                  &store->head->segment[which][i])) *
+                              SNCE_PAGE;
+            uint64_t bytes = snceCell_SegmentBytes(which, store->cells, i);
+
+            if (snceRegion_Bound(store->region, offset, bytes) == SNCE_OK) {
+                result = snceRegion_MapRange(store->region, offset, bytes);
+            }
+        }
+    }
+    return result;
 }
 
 void
@@ -767,6 +789,13 @@ StoreIn(const snceBlob *store, unsigned which, const candidate *c, unsigned way,
     return true;
 }
 
+/* What an insert is told whose store could not grow. */
+static snceResult
+Refusal(snceResult grown)
+{
+    return grown == SNCE_BUSY || grown == SNCE_GONE ? SNCE_DROPPED : SNCE_FULL;
+}
+
 snceResult
 snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
               snceBlobRef *ref)
@@ -791,8 +820,9 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         int way;
 
         if (segments == 0) {
-            if (Grow(store, which, 0) != SNCE_OK) {
-                return SNCE_FULL;
+            grown = Grow(store, which, 0);
+            if (grown != SNCE_OK) {
+                return Refusal(grown);
             }
             continue;
         }
@@ -801,12 +831,12 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         }
         way = ChooseCell(store, which, segments, digest, &c);
         if (way < 0) {
-            return SNCE_FULL;
+            return SNCE_DROPPED;
         }
         if (grown == SNCE_OK && IsInUse(&c, (unsigned)way)) {
             grown = Grow(store, which, segments);
             if (grown == SNCE_BUSY) {
-                return SNCE_FULL; /* one session less, rather than many */
+                return SNCE_DROPPED; /* one session less, rather than many */
             }
             if (grown == SNCE_OK) {
                 continue;

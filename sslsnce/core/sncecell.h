@@ -28,6 +28,10 @@ static const snceCellClass snceCellClasses[SNCE_CELL_CLASSES] = {
     { 8192, 16, 1 }, { 16384, 4, 1 }, { 65536, 1, 1 },
 };
 
+/* Classes of which every store has a segment from the beginning: most certificates
+ * have up to 4,096 bytes. */
+#define SNCE_CELL_USUAL 3
+
 static inline uint64_t
 snceCell_Bytes(unsigned which)
 {

@@ -251,7 +251,7 @@ static_assert(SNCE_CHUNK_BYTES % SNCE_COUNTERS_BLOCK == 0, "whole blocks");
 /* ---- the key log --------------------------------------------------------- */
 
 #define SNCE_KEY_RECORDS 1024
-#define SNCE_KEY_CELLS (2 * SNCE_KEY_RECORDS)
+#define SNCE_KEY_CELLS (SNCE_KEY_RECORDS + 256) /* deaths leave some taken */
 
 enum {
     SNCE_K_SUM = 0, /* over the words after it: scribbles are seen */

@@ -76,20 +76,19 @@ OpenStore(snceBlob *out, const snceRegion *region, uint32_t number,
     return result;
 }
 
-/* Gives the new store of |home| as much room as the other home's has used. */
+/* Gives the new store of |home| its first cells, and as much room as the other home's
+ * has used. */
 static snceResult
 PrepareStore(const snceRegion *region, uint32_t number, unsigned home)
 {
     const snceServerWords *entry = snceRegion_Server(region, number);
     snceBlob store, old;
+    snceResult result = OpenStore(&store, region, number, home);
+    bool hasOld = snceDirectory_Load(&entry->home[!home].store) != 0 &&
+                  OpenStore(&old, region, number, !home) == SNCE_OK;
 
-    if (snceDirectory_Load(&entry->home[!home].store) == 0 ||
-        OpenStore(&old, region, number, !home) != SNCE_OK) {
-        return SNCE_OK;
-    }
-    return OpenStore(&store, region, number, home) == SNCE_OK
-               ? snceBlob_Prepare(&store, &old)
-               : SNCE_NO_MEMORY;
+    return result == SNCE_OK ? snceBlob_Prepare(&store, hasOld ? &old : NULL)
+                             : result;
 }
 
 snceResult
@@ -179,6 +178,28 @@ snceShape_Vacate(const snceRegion *region, uint32_t number, unsigned home)
     snceDirectory_Store(&words->store, 0);
 }
 
+/* Maps what a home has. */
+static snceResult
+MapHome(const snceRegion *region, uint32_t number, unsigned home)
+{
+    const snceServerWords *entry = snceRegion_Server(region, number);
+    uint64_t table = snceDirectory_Load(&entry->home[home].table);
+    uint64_t offset = snceRange_Offset(table);
+    uint64_t bytes =
+        snceWord_High(snceDirectory_Load(&entry->pages[home])) * SNCE_PAGE;
+    snceResult result = SNCE_OK;
+    snceBlob store;
+
+    if (table && snceRegion_Bound(region, offset, bytes) == SNCE_OK) {
+        result = snceRegion_MapRange(region, offset, bytes);
+    }
+    if (result == SNCE_OK && snceDirectory_Load(&entry->home[home].store) &&
+        OpenStore(&store, region, number, home) == SNCE_OK) {
+        result = snceBlob_Map(&store);
+    }
+    return result;
+}
+
 snceResult
 snceShape_MapAll(const snceRegion *region)
 {
@@ -188,19 +209,8 @@ snceShape_MapAll(const snceRegion *region)
         snceRegion_MapRange(region, SNCE_AT_KEY_CELLS, SNCE_PAGE);
 
     for (uint32_t i = 0; i < servers && i < SNCE_SERVERS; i++) {
-        const snceServerWords *entry = snceRegion_Server(region, i);
-
         for (unsigned home = 0; home < 2 && result == SNCE_OK; home++) {
-            uint64_t table = snceDirectory_Load(&entry->home[home].table);
-            uint64_t bytes =
-                snceWord_High(snceDirectory_Load(&entry->pages[home])) *
-                SNCE_PAGE;
-
-            if (table && snceRegion_Bound(region, snceRange_Offset(table),
-                                          bytes) == SNCE_OK) {
-                result =
-                    snceRegion_MapRange(region, snceRange_Offset(table), bytes);
-            }
+            result = MapHome(region, i, home);
         }
     }
     return result;
