@@ -56,6 +56,9 @@ typedef struct {
     uint64_t place; /* of its words in the store's range, for the checksum */
     snceWord *word;
     size_t dataBytes;
+    const snceWord
+        *segment; /* where it lies in: word of the head, and its value */
+    uint64_t segmentPage;
 } cell;
 
 /* Finds a cell, |index| in its class. Returns SNCE_OK; SNCE_MISS (there is none);
@@ -72,10 +75,10 @@ FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
     }
     segment = SegmentOf(store, which, set);
     first = snceCell_SetsBefore(which, store->cells, segment);
+    out->segment = &store->head->segment[which][segment];
     /* Acquire: as in Segments. */
-    offset = snceWord_Low(atomic_load_explicit(
-                 &store->head->segment[which][segment], memory_order_acquire)) *
-             SNCE_PAGE;
+    out->segmentPage = atomic_load_explicit(out->segment, memory_order_acquire);
+    offset = snceWord_Low(out->segmentPage) * SNCE_PAGE;
     if (offset == 0) {
         return SNCE_MISS;
     }
@@ -218,18 +221,24 @@ Grow(const snceBlob *store, unsigned which, unsigned segments)
 snceResult
 snceBlob_Prepare(const snceBlob *store, const snceBlob *old)
 {
-    for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
-        unsigned before = old ? Segments(old, which) : 0;
-        unsigned wanted = before ? before + 1 : which < SNCE_CELL_USUAL;
+    for (unsigned which = 0; which < SNCE_CELL_USUAL; which++) {
+        snceDirectory_Store(&store->head->segment[which][0],
+                            snceRange_Page(store->range) +
+                                snceCell_FirstOffset(which, store->cells) /
+                                    SNCE_PAGE);
+    }
+    for (unsigned which = 0; old && which < SNCE_CELL_CLASSES; which++) {
+        unsigned before = Segments(old, which);
 
-        for (unsigned i = Segments(store, which); i < wanted; i++) {
+        /* One more than the old one: as much again. */
+        for (unsigned i = Segments(store, which); before && i <= before; i++) {
             snceResult result = Grow(store, which, i);
 
             if (result == SNCE_FULL) {
                 break;
             }
             if (result != SNCE_OK) {
-                return result;
+                return result == SNCE_GONE ? SNCE_CORRUPT : result;
             }
         }
     }
@@ -261,9 +270,13 @@ void
 snceBlob_Discard(const snceBlob *store)
 {
     for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
-        for (unsigned i = 0, end = Segments(store, which); i < end; i++) {
-            uint64_t page = snceDirectory_Load(&store->head->segment[which][i]);
+        for (unsigned i = Segments(store, which); i-- > 0;) {
+            snceWord *word = &store->head->segment[which][i];
+            uint64_t page = snceDirectory_Load(word);
 
+            /* Sequentially consistent: pairs with the load in StoreIn. A writer
+             * that finds it unchanged has stored before this wipes. */
+            atomic_store_explicit(word, 0, memory_order_seq_cst);
             snceHeap_Drop(
                 store->region, snceWord_Low(page),
                 snceHeap_Pages(snceCell_SegmentBytes(which, store->cells, i)));
@@ -785,6 +798,17 @@ StoreIn(const snceBlob *store, unsigned which, const candidate *c, unsigned way,
     }
     SNCE_STEP("blob-published");
     CountStored(store, 1);
+    /* Sequentially consistent: pairs with the store in snceBlob_Discard. If the
+     * store was given back since the cell was found, nobody else wipes it. */
+    if (atomic_load_explicit(at.segment, memory_order_seq_cst) !=
+        at.segmentPage) {
+        CountStored(store, (uint64_t)-1);
+        if (snceSlot_Claim(&at.set->version[way], &store->lot,
+                           snceVersion_Published(claim), 0, &claim)) {
+            VacateCell(store, &at, claim);
+        }
+        return false;
+    }
     *ref = MakeRef(&at, claim);
     return true;
 }

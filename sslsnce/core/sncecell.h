@@ -91,4 +91,25 @@ snceCell_SegmentBytes(unsigned which, uint64_t cells, unsigned segment)
                 : 0;
 }
 
+/* snceCell_FirstOffset returns where in a store's range the first segment of a usual
+ * class begins; of SNCE_CELL_USUAL, where the range ends. */
+static inline uint64_t
+snceCell_FirstOffset(unsigned which, uint64_t cells)
+{
+    uint64_t offset = SNCE_GRAIN; /* the head */
+
+    for (unsigned i = 0; i < which; i++) {
+        offset += SNCE_ALIGNED(snceCell_SegmentBytes(i, cells, 0),
+                               (uint64_t)SNCE_GRAIN);
+    }
+    return offset;
+}
+
+/* snceCell_StoreBytes returns how large a store's range is. */
+static inline uint64_t
+snceCell_StoreBytes(uint64_t cells)
+{
+    return snceCell_FirstOffset(SNCE_CELL_USUAL, cells);
+}
+
 #endif /* SNCECELL_H */

@@ -5,6 +5,7 @@
 #include "snceshape.h"
 
 #include "snceblob.h"
+#include "sncecell.h"
 #include "sncecount.h"
 #include "sncedirectory.h"
 #include "snceheap.h"
@@ -36,8 +37,13 @@ TablePages(const snceShape *shape)
     return snceHeap_Pages(snceTable_Bytes(shape->sets));
 }
 
-/* Of the store's range, which is its head; its cells come when they are needed. */
-#define STORE_PAGES snceHeap_Pages(sizeof(snceStoreHead))
+/* Of the store's range: its head and its first cells. More come when they are
+ * needed. */
+static uint64_t
+StorePages(const snceShape *shape)
+{
+    return snceHeap_Pages(snceCell_StoreBytes(shape->cells));
+}
 
 uint64_t
 snceShape_Bytes(const snceShape *shape)
@@ -105,7 +111,7 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
     snceDirectory_Store(&words->shape,
                         snceWord_Pair(shape->sets, shape->cells));
     snceDirectory_Store(&entry->pages[home],
-                        snceWord_Pair(TablePages(shape), STORE_PAGES));
+                        snceWord_Pair(TablePages(shape), StorePages(shape)));
     snceDirectory_Store(&entry->asked[home], shape->asked);
     result = snceHeap_Take(region, TablePages(shape),
                            snceDirectory_Load(&other->table), &range);
@@ -129,7 +135,7 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
         snceDirectory_Store(&words->store, shape->store);
         return SNCE_OK;
     }
-    result = snceHeap_Take(region, STORE_PAGES,
+    result = snceHeap_Take(region, StorePages(shape),
                            snceDirectory_Load(&other->store), &range);
     if (result != SNCE_OK) {
         snceShape_Vacate(region, number, home);
