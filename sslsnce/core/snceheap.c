@@ -41,8 +41,9 @@ VisitSegments(const snceRegion *region, uint64_t page, uint64_t cells,
     }
 }
 
-/* Visits every range that an entry of the directory names. */
-static void
+/* Visits every range that an entry of the directory names. In line, and the visitor
+ * with it: among 1,023 servers a change looks at all ranges some forty times. */
+SNCE_INLINE void
 VisitAll(const snceRegion *region, visitor visit, void *context)
 {
     uint32_t servers = atomic_load_explicit(&snceRegion_Header(region)->servers,

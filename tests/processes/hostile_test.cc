@@ -250,8 +250,8 @@ void Work(snceRegion* region, Answer* answer, uint64_t dice, Tally* tally) {
   snceResult result;
   switch ((dice >> 32) % 8) {
     case 0:
-      Expect(snceCache_Remove(cache, &key), {SNCE_OK, SNCE_MISS, SNCE_CORRUPT},
-             tally);
+      Expect(snceCache_Remove(cache, &key),
+             {SNCE_OK, SNCE_MISS, SNCE_CORRUPT, SNCE_NO_MEMORY}, tally);
       break;
     case 1:
     case 2:
@@ -307,7 +307,8 @@ void Change(snceRegion* region, int fd, uint64_t dice, Tally* tally) {
   switch ((dice >> 40) % 8) {
     case 0:
       Expect(Add(region, name, options, &id),
-             {SNCE_OK, SNCE_EXISTS, SNCE_FULL, SNCE_NO_MEMORY, SNCE_BUSY},
+             {SNCE_OK, SNCE_EXISTS, SNCE_FULL, SNCE_NO_MEMORY, SNCE_BUSY,
+              SNCE_CORRUPT},
              tally);
       break;
     case 1:
