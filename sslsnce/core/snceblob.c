@@ -88,6 +88,12 @@ FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
         return SNCE_NO_MEMORY;
     }
     offset += snceCell_Offset(which, set - first);
+    /* The whole set: a segment's word may say that it begins where no heap lets
+     * it begin, and its sets straddle chunks then (rule 1). */
+    if (offset % SNCE_CHUNK_BYTES + snceCell_SetBytes(which) >
+        SNCE_CHUNK_BYTES) {
+        return SNCE_NO_MEMORY;
+    }
     out->set = snceRegion_Place(store->region, offset);
     if (!out->set) {
         return SNCE_NO_MEMORY;

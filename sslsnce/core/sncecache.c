@@ -591,6 +591,9 @@ snceCache_Remove(snceCache cache, const snceKey *key)
             return removed ? SNCE_OK : SNCE_MISS;
         }
         if (result != SNCE_OK) {
+            if (result == SNCE_NO_MEMORY) {
+                CountUnmapped(cache);
+            }
             return result;
         }
         probe.matchAddress = view.matchAddress;
