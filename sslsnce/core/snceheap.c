@@ -230,6 +230,9 @@ Find(const snceRegion *region, uint64_t pages, uint64_t bytes, uint64_t *page)
     extent e = { SNCE_AT_HEAP / SNCE_PAGE, 0 };
 
     VisitAll(region, Measure, &e);
+    if (e.end > bytes) { /* nonsense: ranges lie in the file */
+        e.end = bytes;
+    }
     if (IsResting(snceRegion_Header(region)) &&
         FindBehind(region, pages, bytes, rest, page) == SNCE_OK) {
         return SNCE_OK;
