@@ -56,6 +56,9 @@ typedef struct {
     uint64_t place; /* of its words in the store's range, for the checksum */
     snceWord *word;
     size_t dataBytes;
+    const snceWord
+        *segment; /* where it lies in: word of the head, and its value */
+    uint64_t segmentPage;
 } cell;
 
 /* Finds a cell, |index| in its class. Returns SNCE_OK; SNCE_MISS (there is none);
@@ -72,10 +75,10 @@ FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
     }
     segment = SegmentOf(store, which, set);
     first = snceCell_SetsBefore(which, store->cells, segment);
+    out->segment = &store->head->segment[which][segment];
     /* Acquire: as in Segments. */
-    offset = snceWord_Low(atomic_load_explicit(
-                 &store->head->segment[which][segment], memory_order_acquire)) *
-             SNCE_PAGE;
+    out->segmentPage = atomic_load_explicit(out->segment, memory_order_acquire);
+    offset = snceWord_Low(out->segmentPage) * SNCE_PAGE;
     if (offset == 0) {
         return SNCE_MISS;
     }
@@ -155,15 +158,21 @@ snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
 
 /* ---- segments ------------------------------------------------------------ */
 
-/* Does the directory still name the store? Else it is being given back. */
+/* Notes in the directory that the store has segments. False if it does not name the
+ * store: then that is being given back. */
 static bool
-IsNamed(const snceBlob *store)
+NoteGrown(const snceBlob *store)
 {
-    const snceServerWords *entry =
-        snceRegion_Server(store->region, store->server);
+    snceServerWords *entry = snceRegion_Server(store->region, store->server);
+    bool named = false;
 
-    return snceDirectory_Load(&entry->home[0].store) == store->range ||
-           snceDirectory_Load(&entry->home[1].store) == store->range;
+    for (unsigned home = 0; home < 2; home++) {
+        if (snceDirectory_Load(&entry->home[home].store) == store->range) {
+            snceDirectory_Store(&entry->grown[home], 1);
+            named = true;
+        }
+    }
+    return named;
 }
 
 /* Takes the class's next segment, after |segments|. The caller has the turn. Returns
@@ -176,7 +185,7 @@ TakeSegment(const snceBlob *store, unsigned which, unsigned segments)
     snceResult result;
     uint64_t range;
 
-    if (!IsNamed(store)) {
+    if (!NoteGrown(store)) {
         return SNCE_GONE;
     }
     if (snceDirectory_Load(word) != 0) {
@@ -218,9 +227,16 @@ Grow(const snceBlob *store, unsigned which, unsigned segments)
 snceResult
 snceBlob_Prepare(const snceBlob *store, const snceBlob *old)
 {
-    for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
+    for (unsigned which = 0; which < SNCE_CELL_USUAL; which++) {
+        snceDirectory_Store(&store->head->segment[which][0],
+                            snceRange_Page(store->range) +
+                                snceCell_FirstOffset(which, store->cells) /
+                                    SNCE_PAGE);
+    }
+    for (unsigned which = 0; old && which < SNCE_CELL_CLASSES; which++) {
         unsigned before = Segments(old, which);
 
+        /* One more than the old one: as much again. */
         for (unsigned i = Segments(store, which); before && i <= before; i++) {
             snceResult result = Grow(store, which, i);
 
@@ -228,20 +244,45 @@ snceBlob_Prepare(const snceBlob *store, const snceBlob *old)
                 break;
             }
             if (result != SNCE_OK) {
-                return result;
+                return result == SNCE_GONE ? SNCE_CORRUPT : result;
             }
         }
     }
     return SNCE_OK;
 }
 
+snceResult
+snceBlob_Map(const snceBlob *store)
+{
+    snceResult result = SNCE_OK;
+
+    for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
+        for (unsigned i = 0, end = Segments(store, which);
+             i < end && result == SNCE_OK; i++) {
+            uint64_t offset = snceWord_Low(snceDirectory_Load(
+                                  &store->head->segment[which][i])) *
+                              SNCE_PAGE;
+            uint64_t bytes = snceCell_SegmentBytes(which, store->cells, i);
+
+            if (snceRegion_Bound(store->region, offset, bytes) == SNCE_OK) {
+                result = snceRegion_MapRange(store->region, offset, bytes);
+            }
+        }
+    }
+    return result;
+}
+
 void
 snceBlob_Discard(const snceBlob *store)
 {
     for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
-        for (unsigned i = 0, end = Segments(store, which); i < end; i++) {
-            uint64_t page = snceDirectory_Load(&store->head->segment[which][i]);
+        for (unsigned i = Segments(store, which); i-- > 0;) {
+            snceWord *word = &store->head->segment[which][i];
+            uint64_t page = snceDirectory_Load(word);
 
+            /* Sequentially consistent: pairs with the load in StoreIn. A writer
+             * that finds it unchanged has stored before this wipes. */
+            atomic_store_explicit(word, 0, memory_order_seq_cst);
             snceHeap_Drop(
                 store->region, snceWord_Low(page),
                 snceHeap_Pages(snceCell_SegmentBytes(which, store->cells, i)));
@@ -763,8 +804,26 @@ StoreIn(const snceBlob *store, unsigned which, const candidate *c, unsigned way,
     }
     SNCE_STEP("blob-published");
     CountStored(store, 1);
+    /* Sequentially consistent: pairs with the store in snceBlob_Discard. If the
+     * store was given back since the cell was found, nobody else wipes it. */
+    if (atomic_load_explicit(at.segment, memory_order_seq_cst) !=
+        at.segmentPage) {
+        CountStored(store, (uint64_t)-1);
+        if (snceSlot_Claim(&at.set->version[way], &store->lot,
+                           snceVersion_Published(claim), 0, &claim)) {
+            VacateCell(store, &at, claim);
+        }
+        return false;
+    }
     *ref = MakeRef(&at, claim);
     return true;
+}
+
+/* What an insert is told whose store could not grow. */
+static snceResult
+Refusal(snceResult grown)
+{
+    return grown == SNCE_BUSY || grown == SNCE_GONE ? SNCE_DROPPED : SNCE_FULL;
 }
 
 snceResult
@@ -791,8 +850,9 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         int way;
 
         if (segments == 0) {
-            if (Grow(store, which, 0) != SNCE_OK) {
-                return SNCE_FULL;
+            grown = Grow(store, which, 0);
+            if (grown != SNCE_OK) {
+                return Refusal(grown);
             }
             continue;
         }
@@ -801,12 +861,12 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         }
         way = ChooseCell(store, which, segments, digest, &c);
         if (way < 0) {
-            return SNCE_FULL;
+            return SNCE_DROPPED;
         }
         if (grown == SNCE_OK && IsInUse(&c, (unsigned)way)) {
             grown = Grow(store, which, segments);
             if (grown == SNCE_BUSY) {
-                return SNCE_FULL; /* one session less, rather than many */
+                return SNCE_DROPPED; /* one session less, rather than many */
             }
             if (grown == SNCE_OK) {
                 continue;

@@ -35,11 +35,14 @@ typedef struct {
 snceResult snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
                        uint64_t range, uint64_t cells);
 
-/* snceBlob_Prepare gives a new store room for what is in the |old| one and as much
- * again, so that inserts find some while another process moves the cache. The
- * caller has the turn, and |store| says so. Returns SNCE_OK, SNCE_LIMIT,
- * SNCE_NO_MEMORY or SNCE_BAD_DESCRIPTOR. */
+/* snceBlob_Prepare gives a new store its first cells of the usual sizes, and room for
+ * what is in the |old| one and as much again, so that inserts find some while another
+ * process changes the region. |old| may be NULL. The caller has the turn, and |store|
+ * says so. Returns SNCE_OK, SNCE_LIMIT, SNCE_NO_MEMORY or SNCE_BAD_DESCRIPTOR. */
 snceResult snceBlob_Prepare(const snceBlob *store, const snceBlob *old);
+
+/* snceBlob_Map maps all cells that a store has. Returns as snceRegion_MapRange. */
+snceResult snceBlob_Map(const snceBlob *store);
 
 /* snceBlob_Discard gives back the memory of all cells of a store that nobody uses
  * any more. The caller has the turn, and gives back the store's range after it. */
@@ -47,9 +50,9 @@ void snceBlob_Discard(const snceBlob *store);
 
 /* snceBlob_Hold finds or stores |data| and counts one session more that refers
  * to it. Where it would take a cell from a session it gives the store more cells,
- * if that may have more. Returns SNCE_OK, SNCE_TOO_LARGE or SNCE_FULL (no cell could
- * be had: all were being written, or the store has to grow while another process
- * changes the region, or there is no memory). |len| is at least 1. */
+ * if that may have more. Returns SNCE_OK; SNCE_TOO_LARGE; SNCE_DROPPED (the store has
+ * to grow while another process changes the region); SNCE_FULL (all cells were being
+ * written, or there is no memory for more). |len| is at least 1. */
 snceResult snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
                          snceBlobRef *ref);
 

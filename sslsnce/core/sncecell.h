@@ -28,6 +28,10 @@ static const snceCellClass snceCellClasses[SNCE_CELL_CLASSES] = {
     { 8192, 16, 1 }, { 16384, 4, 1 }, { 65536, 1, 1 },
 };
 
+/* Classes of which every store has a segment from the beginning: most certificates
+ * have up to 4,096 bytes. */
+#define SNCE_CELL_USUAL 3
+
 static inline uint64_t
 snceCell_Bytes(unsigned which)
 {
@@ -85,6 +89,27 @@ snceCell_SegmentBytes(unsigned which, uint64_t cells, unsigned segment)
 
     return sets ? snceCell_Offset(which, sets - 1) + snceCell_SetBytes(which)
                 : 0;
+}
+
+/* snceCell_FirstOffset returns where in a store's range the first segment of a usual
+ * class begins; of SNCE_CELL_USUAL, where the range ends. */
+static inline uint64_t
+snceCell_FirstOffset(unsigned which, uint64_t cells)
+{
+    uint64_t offset = SNCE_GRAIN; /* the head */
+
+    for (unsigned i = 0; i < which; i++) {
+        offset += SNCE_ALIGNED(snceCell_SegmentBytes(i, cells, 0),
+                               (uint64_t)SNCE_GRAIN);
+    }
+    return offset;
+}
+
+/* snceCell_StoreBytes returns how large a store's range is. */
+static inline uint64_t
+snceCell_StoreBytes(uint64_t cells)
+{
+    return snceCell_FirstOffset(SNCE_CELL_USUAL, cells);
 }
 
 #endif /* SNCECELL_H */

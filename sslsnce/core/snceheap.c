@@ -41,8 +41,9 @@ VisitSegments(const snceRegion *region, uint64_t page, uint64_t cells,
     }
 }
 
-/* Visits every range that an entry of the directory names. */
-static void
+/* Visits every range that an entry of the directory names. In line, and the visitor
+ * with it: among 1,023 servers a change looks at all ranges some forty times. */
+SNCE_INLINE void
 VisitAll(const snceRegion *region, visitor visit, void *context)
 {
     uint32_t servers = atomic_load_explicit(&snceRegion_Header(region)->servers,
@@ -66,6 +67,8 @@ VisitAll(const snceRegion *region, visitor visit, void *context)
             }
             if (store) {
                 visit(context, snceRange_Page(store), snceWord_Low(pages));
+            }
+            if (store && snceDirectory_Load(&entry->grown[home])) {
                 VisitSegments(region, snceRange_Page(store),
                               snceWord_Low(snceDirectory_Load(&words->shape)),
                               visit, context);
@@ -134,13 +137,20 @@ FindGap(const snceRegion *region, uint64_t page, uint64_t pages, uint64_t end)
     return s.stepped ? 0 : s.page;
 }
 
-static void
-FindEnd(void *context, uint64_t page, uint64_t pages)
-{
-    uint64_t *end = context;
+/* How far the ranges go, and how many pages they have. */
+typedef struct {
+    uint64_t end;
+    uint64_t used;
+} extent;
 
-    if (page + pages > *end) {
-        *end = page + pages;
+static void
+Measure(void *context, uint64_t page, uint64_t pages)
+{
+    extent *e = context;
+
+    e->used += pages;
+    if (page + pages > e->end) {
+        e->end = page + pages;
     }
 }
 
@@ -171,8 +181,8 @@ NowSec(void)
 
 /* A writer that was interrupted while it stored into a range that was given back
  * since spoils an entry of the range's next life (rule 12). It goes on long before
- * this is over: until then new ranges are taken behind the others, as far as
- * REST_BYTES reach. */
+ * this is over: until then new ranges are taken where the file has not been yet, as
+ * far as REST_BYTES reach. */
 #define REST_SEC 3
 #define REST_BYTES (UINT64_C(64) << 20)
 
@@ -185,46 +195,52 @@ IsResting(const snceHeader *header)
 /* Finds a gap between the ranges that there are. The search begins where the last
  * one ended, so that a range is used again as late as can be. */
 static uint64_t
-FindBetween(const snceRegion *region, uint64_t pages, uint64_t end)
+FindBetween(const snceRegion *region, uint64_t pages, const extent *e)
 {
     const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
     uint64_t page =
         snceDirectory_Load(&snceRegion_Header(region)->heap) / SNCE_PAGE;
     uint64_t found;
 
-    if (page < first || page >= end) {
+    if (e->end < first + e->used + pages) {
+        return 0; /* all gaps together are too small */
+    }
+    if (page < first || page >= e->end) {
         page = first;
     }
-    found = FindGap(region, page, pages, end);
-    return found ? found : FindGap(region, first, pages, end);
+    found = FindGap(region, page, pages, e->end);
+    return found ? found : FindGap(region, first, pages, e->end);
 }
 
-/* Finds a place behind all ranges and below the page |most|, and gives the file as
- * many pages. */
+/* Finds a place at |end| or behind it, where no range is, and below the page
+ * |most|, and gives the file as many pages. */
 static snceResult
-FindBehind(const snceRegion *region, uint64_t pages, uint64_t most,
-           uint64_t *page)
+FindBehind(const snceRegion *region, uint64_t pages, uint64_t end,
+           uint64_t most, uint64_t *page)
 {
-    uint64_t end = SNCE_AT_HEAP / SNCE_PAGE;
-
-    VisitAll(region, FindEnd, &end);
-    *page = end < most ? FindGap(region, end, pages, most) : 0;
+    *page = FindGap(region, end, pages, most);
     return *page ? snceRegion_Grow(region, (*page + pages) * SNCE_PAGE)
                  : SNCE_NO_MEMORY;
 }
 
 static snceResult
-Find(const snceRegion *region, uint64_t pages, uint64_t end, uint64_t *page)
+Find(const snceRegion *region, uint64_t pages, uint64_t bytes, uint64_t *page)
 {
+    const uint64_t rest = (SNCE_AT_HEAP + REST_BYTES) / SNCE_PAGE + pages;
+    extent e = { SNCE_AT_HEAP / SNCE_PAGE, 0 };
+
+    VisitAll(region, Measure, &e);
+    if (e.end > bytes) { /* nonsense: ranges lie in the file */
+        e.end = bytes;
+    }
     if (IsResting(snceRegion_Header(region)) &&
-        FindBehind(region, pages,
-                   (SNCE_AT_HEAP + REST_BYTES) / SNCE_PAGE + pages,
-                   page) == SNCE_OK) {
+        FindBehind(region, pages, bytes, rest, page) == SNCE_OK) {
         return SNCE_OK;
     }
-    *page = FindBetween(region, pages, end);
+    *page = FindBetween(region, pages, &e);
     return *page ? SNCE_OK
-                 : FindBehind(region, pages, SNCE_BYTES_MAX / SNCE_PAGE, page);
+                 : FindBehind(region, pages, e.end, SNCE_BYTES_MAX / SNCE_PAGE,
+                              page);
 }
 
 snceResult

@@ -168,12 +168,13 @@ typedef struct {
     snceWord liveFrom[2];   /* by the table's side: what SNCE_N_LIVE was when
                              * it was made */
     snceWord storedFrom[2]; /* by the store's side, for SNCE_N_STORED */
+    snceWord grown[2];      /* by home: not 0 if the store may have segments */
     snceWord nameHash;
     snceWord nameLen;              /* 0 for entry 0, the default cache */
     _Atomic uint32_t clockSkewSec; /* counts when seen, as the timeouts do; read
                                     * only where a session is ahead of a clock,
                                     * and by inserts */
-    uint8_t reserved[108];
+    uint8_t reserved[92];
     snceWord name[32]; /* lower case, zero-filled; constant while live */
 } snceServerWords;
 static_assert(sizeof(snceServerWords) == 512, "no gaps");
@@ -250,7 +251,7 @@ static_assert(SNCE_CHUNK_BYTES % SNCE_COUNTERS_BLOCK == 0, "whole blocks");
 /* ---- the key log --------------------------------------------------------- */
 
 #define SNCE_KEY_RECORDS 1024
-#define SNCE_KEY_CELLS (2 * SNCE_KEY_RECORDS)
+#define SNCE_KEY_CELLS (SNCE_KEY_RECORDS + 256) /* deaths leave some taken */
 
 enum {
     SNCE_K_SUM = 0, /* over the words after it: scribbles are seen */

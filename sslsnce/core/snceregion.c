@@ -152,8 +152,7 @@ snceRegion_CheckFile(int fd)
         fcntl(fd, F_GET_SEALS) < 0) {
         return SNCE_BAD_DESCRIPTOR;
     }
-    return IsWhole(fd, &status) && status.st_size % SNCE_GRAIN == 0 &&
-                   (uint64_t)status.st_size >= SNCE_AT_HEAP &&
+    return IsWhole(fd, &status) && (uint64_t)status.st_size >= SNCE_AT_HEAP &&
                    (uint64_t)status.st_size <= SNCE_BYTES_MAX
                ? SNCE_OK
                : SNCE_FOREIGN;

@@ -5,6 +5,7 @@
 #include "snceshape.h"
 
 #include "snceblob.h"
+#include "sncecell.h"
 #include "sncecount.h"
 #include "sncedirectory.h"
 #include "snceheap.h"
@@ -36,8 +37,13 @@ TablePages(const snceShape *shape)
     return snceHeap_Pages(snceTable_Bytes(shape->sets));
 }
 
-/* Of the store's range, which is its head; its cells come when they are needed. */
-#define STORE_PAGES snceHeap_Pages(sizeof(snceStoreHead))
+/* Of the store's range: its head and its first cells. More come when they are
+ * needed. */
+static uint64_t
+StorePages(const snceShape *shape)
+{
+    return snceHeap_Pages(snceCell_StoreBytes(shape->cells));
+}
 
 uint64_t
 snceShape_Bytes(const snceShape *shape)
@@ -76,20 +82,19 @@ OpenStore(snceBlob *out, const snceRegion *region, uint32_t number,
     return result;
 }
 
-/* Gives the new store of |home| as much room as the other home's has used. */
+/* Gives the new store of |home| its first cells, and as much room as the other home's
+ * has used. */
 static snceResult
 PrepareStore(const snceRegion *region, uint32_t number, unsigned home)
 {
     const snceServerWords *entry = snceRegion_Server(region, number);
     snceBlob store, old;
+    snceResult result = OpenStore(&store, region, number, home);
+    bool hasOld = snceDirectory_Load(&entry->home[!home].store) != 0 &&
+                  OpenStore(&old, region, number, !home) == SNCE_OK;
 
-    if (snceDirectory_Load(&entry->home[!home].store) == 0 ||
-        OpenStore(&old, region, number, !home) != SNCE_OK) {
-        return SNCE_OK;
-    }
-    return OpenStore(&store, region, number, home) == SNCE_OK
-               ? snceBlob_Prepare(&store, &old)
-               : SNCE_NO_MEMORY;
+    return result == SNCE_OK ? snceBlob_Prepare(&store, hasOld ? &old : NULL)
+                             : result;
 }
 
 snceResult
@@ -106,7 +111,7 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
     snceDirectory_Store(&words->shape,
                         snceWord_Pair(shape->sets, shape->cells));
     snceDirectory_Store(&entry->pages[home],
-                        snceWord_Pair(TablePages(shape), STORE_PAGES));
+                        snceWord_Pair(TablePages(shape), StorePages(shape)));
     snceDirectory_Store(&entry->asked[home], shape->asked);
     result = snceHeap_Take(region, TablePages(shape),
                            snceDirectory_Load(&other->table), &range);
@@ -123,11 +128,14 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
     }
     snceDirectory_Store(&entry->liveFrom[snceRange_Side(range)],
                         Counted(region, number, SNCE_N_LIVE, range));
+    snceDirectory_Store(&entry->grown[home],
+                        shape->store ? snceDirectory_Load(&entry->grown[!home])
+                                     : 0);
     if (shape->store) {
         snceDirectory_Store(&words->store, shape->store);
         return SNCE_OK;
     }
-    result = snceHeap_Take(region, STORE_PAGES,
+    result = snceHeap_Take(region, StorePages(shape),
                            snceDirectory_Load(&other->store), &range);
     if (result != SNCE_OK) {
         snceShape_Vacate(region, number, home);
@@ -176,6 +184,28 @@ snceShape_Vacate(const snceRegion *region, uint32_t number, unsigned home)
     snceDirectory_Store(&words->store, 0);
 }
 
+/* Maps what a home has. */
+static snceResult
+MapHome(const snceRegion *region, uint32_t number, unsigned home)
+{
+    const snceServerWords *entry = snceRegion_Server(region, number);
+    uint64_t table = snceDirectory_Load(&entry->home[home].table);
+    uint64_t offset = snceRange_Offset(table);
+    uint64_t bytes =
+        snceWord_High(snceDirectory_Load(&entry->pages[home])) * SNCE_PAGE;
+    snceResult result = SNCE_OK;
+    snceBlob store;
+
+    if (table && snceRegion_Bound(region, offset, bytes) == SNCE_OK) {
+        result = snceRegion_MapRange(region, offset, bytes);
+    }
+    if (result == SNCE_OK && snceDirectory_Load(&entry->home[home].store) &&
+        OpenStore(&store, region, number, home) == SNCE_OK) {
+        result = snceBlob_Map(&store);
+    }
+    return result;
+}
+
 snceResult
 snceShape_MapAll(const snceRegion *region)
 {
@@ -185,19 +215,8 @@ snceShape_MapAll(const snceRegion *region)
         snceRegion_MapRange(region, SNCE_AT_KEY_CELLS, SNCE_PAGE);
 
     for (uint32_t i = 0; i < servers && i < SNCE_SERVERS; i++) {
-        const snceServerWords *entry = snceRegion_Server(region, i);
-
         for (unsigned home = 0; home < 2 && result == SNCE_OK; home++) {
-            uint64_t table = snceDirectory_Load(&entry->home[home].table);
-            uint64_t bytes =
-                snceWord_High(snceDirectory_Load(&entry->pages[home])) *
-                SNCE_PAGE;
-
-            if (table && snceRegion_Bound(region, snceRange_Offset(table),
-                                          bytes) == SNCE_OK) {
-                result =
-                    snceRegion_MapRange(region, snceRange_Offset(table), bytes);
-            }
+            result = MapHome(region, i, home);
         }
     }
     return result;

@@ -223,7 +223,7 @@ TEST_F(SnceAttach, ARegionThatAnyoneCouldShrinkIsRefused) {
 
 TEST_F(SnceAttach, AFileThatHasNotAllOfARegionIsRefused) {
   const off_t size = lseek(region_.fd(), 0, SEEK_END);
-  for (off_t bytes : {off_t{0}, off_t{4096}, size / 2, size + 4096}) {
+  for (off_t bytes : {off_t{0}, off_t{4096}, size / 2}) {
     const int copy = CopyOf(region_.fd(), /*sealed=*/false);
     ASSERT_EQ(0, ftruncate(copy, bytes));
     SealLike(copy, region_.fd());

@@ -47,7 +47,8 @@ TEST(SnceRegion, IsAMemoryFileOfWhichLittleIsMappedAndNothingDumped) {
     EXPECT_NE(std::string::npos, mapping.flags.find(" dd ")) << mapping.flags;
     bytes += mapping.end - mapping.start;
   }
-  // The first chunk, that of the keys, and those of a small table and its store.
+  // The first chunk, that of the keys, and those of a small table and its
+  // store.
   EXPECT_LE(bytes, 4u << 21);
   EXPECT_LE(snceRegion_Bytes(region.get()), 24u << 20);
 }
