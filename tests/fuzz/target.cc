@@ -152,7 +152,7 @@ uint64_t Targets::WordOf(const Record& record) const {
       return d % 14 * 8;
     case kDirectory:  // the words that count, and the name
       return EntryOf(ServerOf(record)) +
-             (record.c % 4 ? d % 19 : d % (sizeof(snceServerWords) / 8)) * 8;
+             (record.c % 4 ? d % 21 : d % (sizeof(snceServerWords) / 8)) * 8;
     case kNames:
       return record.c % 4 && !hints_.empty()
                  ? hints_[d % hints_.size()]
