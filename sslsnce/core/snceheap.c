@@ -226,8 +226,10 @@ FindBehind(const snceRegion *region, uint64_t pages, uint64_t end,
 static snceResult
 Find(const snceRegion *region, uint64_t pages, uint64_t bytes, uint64_t *page)
 {
-    const uint64_t rest = (SNCE_AT_HEAP + REST_BYTES) / SNCE_PAGE + pages;
-    extent e = { SNCE_AT_HEAP / SNCE_PAGE, 0 };
+    const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
+    const uint64_t most = SNCE_BYTES_MAX / SNCE_PAGE;
+    const uint64_t rest = first + REST_BYTES / SNCE_PAGE + pages;
+    extent e = { first, 0 };
 
     VisitAll(region, Measure, &e);
     if (e.end > bytes) { /* nonsense: ranges lie in the file */
@@ -237,10 +239,13 @@ Find(const snceRegion *region, uint64_t pages, uint64_t bytes, uint64_t *page)
         FindBehind(region, pages, bytes, rest, page) == SNCE_OK) {
         return SNCE_OK;
     }
+    /* Gaps are looked for when they are worth it: where they are a third of all. */
+    if (e.end - first <= e.used + e.used / 2 &&
+        FindBehind(region, pages, e.end, most, page) == SNCE_OK) {
+        return SNCE_OK;
+    }
     *page = FindBetween(region, pages, &e);
-    return *page ? SNCE_OK
-                 : FindBehind(region, pages, e.end, SNCE_BYTES_MAX / SNCE_PAGE,
-                              page);
+    return *page ? SNCE_OK : FindBehind(region, pages, e.end, most, page);
 }
 
 snceResult
