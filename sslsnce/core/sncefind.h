@@ -21,6 +21,37 @@ typedef struct {
     unsigned way[2];
 } snceProbePlaces;
 
+/* snceHash_Other makes of an ID's hash that of its second set. */
+static inline uint64_t
+snceHash_Other(uint64_t hash)
+{
+    return hash * UINT64_C(0xd1342543de82ef95);
+}
+
+/* snceTable_Sets finds the two sets of a hash. */
+SNCE_INLINE void
+snceTable_Sets(const snceTable *table, uint64_t hash, snceSet *set[2])
+{
+    uint64_t first = snceHash_Range(hash, table->setCount);
+    uint64_t second =
+        first + 1 + snceHash_Range(snceHash_Other(hash), table->setCount - 1);
+
+    if (second >= table->setCount) {
+        second -= table->setCount;
+    }
+    set[0] = &table->sets[first];
+    set[1] = &table->sets[second];
+}
+
+/* snceTable_BestWays finds the best way in each, from the bits of the hash that are
+ * neither the set nor the tag. */
+static inline void
+snceTable_BestWays(uint64_t hash, unsigned way[2])
+{
+    way[0] = (unsigned)((hash >> 24 & 0xff) * SNCE_WAYS >> 8);
+    way[1] = (unsigned)((snceHash_Other(hash) >> 24 & 0xff) * SNCE_WAYS >> 8);
+}
+
 /* All that an operation will most probably read is asked for at once, the slots
  * at the best ways with the versions. A lookup that must see a version before it
  * knows which slot to read waits for memory twice: at 1,000,000 sessions that
@@ -28,19 +59,9 @@ typedef struct {
 SNCE_INLINE void
 snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
 {
-    uint64_t other = hash * UINT64_C(0xd1342543de82ef95);
-    uint64_t first = snceHash_Range(hash, table->setCount);
-    uint64_t second = first + 1 + snceHash_Range(other, table->setCount - 1);
-
-    if (second >= table->setCount) {
-        second -= table->setCount;
-    }
+    snceTable_Sets(table, hash, out->set);
     out->tag = snceVersion_Tag(hash);
-    out->set[0] = &table->sets[first];
-    out->set[1] = &table->sets[second];
-    /* Of the bits that are neither the set nor the tag. */
-    out->way[0] = (unsigned)((hash >> 24 & 0xff) * SNCE_WAYS >> 8);
-    out->way[1] = (unsigned)((other >> 24 & 0xff) * SNCE_WAYS >> 8);
+    snceTable_BestWays(hash, out->way);
     for (unsigned i = 0; i < 2; i++) {
         const snceSet *set = out->set[i];
         const snceWord *word = set->slot[out->way[i]].word;
@@ -161,7 +182,7 @@ snceTable_ReadWanted(const snceTable *table, const snceProbe *probe,
     snceSlot_Load(words + SNCE_W_ACCESS, from + SNCE_W_ACCESS, 1);
     snceSlot_Load(words + SNCE_W_SUM, from + SNCE_W_SUM, 1);
     return snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen) &&
-           (differs | (words[SNCE_W_SUM] ^ snceHash_End(sum))) == 0 &&
+           (differs | (words[SNCE_W_SUM] ^ snceHash_Fold(sum))) == 0 &&
            snceProbe_IsAddress(probe, words);
 }
 
