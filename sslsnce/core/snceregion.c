@@ -157,7 +157,7 @@ snceRegion_Map(snceRegion **out, int fd, uint64_t bytes, snceAccess access)
 snceResult
 snceRegion_Make(snceRegion **out, uint64_t bytes, bool inheritable)
 {
-    int fd;
+    int fd = -1;
     snceResult result = MakeFile(&fd, bytes, inheritable);
 
     if (result != SNCE_OK) {
