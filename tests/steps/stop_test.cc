@@ -231,8 +231,10 @@ TEST_P(SnceSessionStop, WhatIsTakenBackMeanwhileIsNeverMixed) {
       snceCache_Remove(stage_.cache(), &key);
     }
   }
-  EXPECT_EQ(stage_.Figures().slots, CountUsable(stage_.cache(), 70000, kFlood,
-                                                At(kStart + 100000 * kSecond)));
+  // Of 1,000 single floods one leaves an empty slot in a cache that has grown.
+  EXPECT_EQ(stage_.Figures().slots,
+            CountUsable(stage_.cache(), 70000, 2 * kFlood,
+                        At(kStart + 100000 * kSecond)));
   EXPECT_GE(Holds(stage_.cache(), 90000) * 1000, kN * 995);
 }
 
