@@ -138,27 +138,7 @@ config_Certificates(const snceCacheOptions *options)
     return options->certificates ? options->certificates : options->entries;
 }
 
-PRBool
-ssl_ForgoSize(const sslCacheConfig *config, snceResult result,
-              snceCacheOptions *options)
-{
-    snceCacheOptions asked = ssl_ServerCacheOptions(&config->asked);
-    PRUint64 entries = PR_MIN(options->entries, asked.entries);
-    PRUint64 certificates =
-        PR_MIN(config_Certificates(options), config_Certificates(&asked));
-
-    certificates = PR_MIN(certificates, entries);
-    if ((result != SNCE_NO_MEMORY && result != SNCE_LIMIT) ||
-        (entries == options->entries &&
-         certificates == config_Certificates(options))) {
-        return PR_FALSE;
-    }
-    options->entries = entries;
-    options->certificates = certificates == entries ? 0 : certificates;
-    return PR_TRUE;
-}
-
-SECStatus
+void
 ssl_AddSizeFault(sslCacheConfig *config, snceResult result)
 {
     sslCacheParam param;
@@ -179,7 +159,30 @@ ssl_AddSizeFault(sslCacheConfig *config, snceResult result)
             ssl_GetCacheParam(&line->wish, param), snceResult_Text(result));
         break;
     }
-    return config->strict ? snceError_Status(result) : SECSuccess;
+}
+
+PRBool
+ssl_ForgoSize(sslCacheConfig *config, snceResult result,
+              snceCacheOptions *options)
+{
+    snceCacheOptions asked = ssl_ServerCacheOptions(&config->asked);
+    PRUint64 entries = PR_MIN(options->entries, asked.entries);
+    PRUint64 certificates =
+        PR_MIN(config_Certificates(options), config_Certificates(&asked));
+
+    certificates = PR_MIN(certificates, entries);
+    if ((result != SNCE_NO_MEMORY && result != SNCE_LIMIT) ||
+        (entries == options->entries &&
+         certificates == config_Certificates(options))) {
+        return PR_FALSE;
+    }
+    if (config->strict) {
+        ssl_AddSizeFault(config, result);
+        return PR_FALSE;
+    }
+    options->entries = entries;
+    options->certificates = certificates == entries ? 0 : certificates;
+    return PR_TRUE;
 }
 
 /* ---- locked memory ------------------------------------------------------- */

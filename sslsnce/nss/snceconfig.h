@@ -38,15 +38,15 @@ void ssl_OverrideByConfig(sslCacheConfig *config, sslServerCacheWish *wish);
 SECStatus ssl_CloseUnlocked(sslCacheConfig *config, snceResult result,
                             PRUint64 bytes, snceCacheOptions *options);
 
-/* ssl_ForgoSize tells whether |result| is that there is no room for the size that the
- * file asks for the default cache, while the application asks for less. Then it
- * lowers |*options| to that, for the caller to try again. */
-PRBool ssl_ForgoSize(const sslCacheConfig *config, snceResult result,
+/* ssl_ForgoSize tells whether the caller is to try again, because |result| says that
+ * there is no room for the size that the file asks for the default cache, while the
+ * application asks for less: |*options| has that size then. A strict file is told
+ * instead, and fails. */
+PRBool ssl_ForgoSize(sslCacheConfig *config, snceResult result,
                      snceCacheOptions *options);
 
-/* ssl_AddSizeFault says that the size was forgone for |result|. Fails where the file
- * is strict. */
-SECStatus ssl_AddSizeFault(sslCacheConfig *config, snceResult result);
+/* ssl_AddSizeFault adds the fault that there is no room for that size, for |result|. */
+void ssl_AddSizeFault(sslCacheConfig *config, snceResult result);
 
 /* ssl_AddByConfig makes the virtual servers of the file in |region|, and gives
  * those that are there what their lines say. A wrong line's server is closed. If

@@ -153,11 +153,9 @@ ssl_ConfigureAgain(snceRegion *region, snceCacheOptions *options,
     snceResult why = result;
 
     if (ssl_ForgoSize(config, result, options)) {
-        if (!config->strict) {
-            result = ssl_GrowOnly(region, options, config);
-        }
-        if (result == SNCE_OK || config->strict) {
-            (void)ssl_AddSizeFault(config, why);
+        result = ssl_GrowOnly(region, options, config);
+        if (result == SNCE_OK) {
+            ssl_AddSizeFault(config, why);
         }
     }
     return snceError_Status(result);
@@ -212,11 +210,9 @@ ssl_CreateServerCache(snceRegion **created, snceCacheOptions *options,
     snceResult why = result;
 
     if (ssl_ForgoSize(config, result, options)) {
-        if (!config->strict) {
-            result = ssl_CreateOrClose(created, options, shared, config);
-        }
-        if (result == SNCE_OK || config->strict) {
-            (void)ssl_AddSizeFault(config, why);
+        result = ssl_CreateOrClose(created, options, shared, config);
+        if (result == SNCE_OK) {
+            ssl_AddSizeFault(config, why);
         }
     }
     return snceError_Status(result);
