@@ -109,6 +109,23 @@ Reshape(const snceView *view, snceRegion *region,
     return snceMove_Finish(region, number);
 }
 
+/* Begins a change of |cache|, as it is now in |*view|. On SNCE_OK the caller ends with
+ * snceChange_End. */
+static snceResult
+Begin(snceView *view, snceCache cache)
+{
+    snceResult result = snceChange_Begin(cache.region);
+
+    if (result != SNCE_OK) {
+        return result;
+    }
+    result = snceView_Open(view, cache.region, cache.id);
+    if (result != SNCE_OK) {
+        snceChange_End(cache.region);
+    }
+    return result;
+}
+
 snceResult
 snceCache_Configure(snceCache cache, const snceCacheOptions *options)
 {
@@ -120,13 +137,9 @@ snceCache_Configure(snceCache cache, const snceCacheOptions *options)
     if (result != SNCE_OK) {
         return result;
     }
-    result = snceChange_Begin(cache.region);
+    result = Begin(&view, cache);
     if (result != SNCE_OK) {
         return result;
-    }
-    result = snceView_Open(&view, cache.region, cache.id);
-    if (result != SNCE_OK) {
-        goto done;
     }
     entry = snceRegion_Server(cache.region, cache.id.number);
     snceOptions_Retime(entry, options);
@@ -141,8 +154,6 @@ snceCache_Configure(snceCache cache, const snceCacheOptions *options)
         SNCE_STEP("change-flagged");
     }
     result = Reshape(&view, cache.region, options);
-
-done:
     snceChange_End(cache.region);
     return result;
 }
@@ -157,13 +168,9 @@ snceCache_Flush(snceCache cache)
     snceView view;
     unsigned home;
 
-    result = snceChange_Begin(cache.region);
+    result = Begin(&view, cache);
     if (result != SNCE_OK) {
         return result;
-    }
-    result = snceView_Open(&view, cache.region, cache.id);
-    if (result != SNCE_OK) {
-        goto done;
     }
     entry = snceRegion_Server(cache.region, number);
     home = snceLife_Home(view.life);
