@@ -116,7 +116,7 @@ snceRule_Expiry(const snceRule *rule, snceClass sessionClass, snceTime created)
     if (__builtin_add_overflow(
             created.usec,
             (int64_t)rule->timeoutSec[(unsigned)sessionClass % SNCE_CLASSES] *
-                1000000,
+                SNCE_USEC_PER_SEC,
             &expiry.usec)) {
         expiry.usec = INT64_MAX;
     }
