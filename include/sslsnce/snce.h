@@ -50,8 +50,9 @@ typedef enum {
     SNCE_NO_DESCRIPTOR, /* no file descriptor left, in this process or at all */
     SNCE_LIMIT,         /* a resource limit (RLIMIT_FSIZE) forbids the size */
     SNCE_LOCK_LIMIT,    /* RLIMIT_MEMLOCK forbids to lock so much memory */
-    SNCE_UNSUPPORTED,   /* this kernel has no sealed anonymous files */
-    SNCE_BAD_STRING,    /* an inheritance string is not of its form */
+    SNCE_UNSUPPORTED, /* this kernel has neither memory files nor a memory file
+                         * system */
+    SNCE_BAD_STRING,  /* an inheritance string is not of its form */
     SNCE_BAD_DESCRIPTOR, /* the descriptor named is not open or no memory file */
     SNCE_FOREIGN,        /* a region, but of another build or another cache */
     SNCE_CORRUPT,        /* the region failed a check */
@@ -143,15 +144,15 @@ typedef struct {
 /* snceRegion_Create makes a region with one virtual server, the default cache,
  * as |options| say, and attaches this process to it as an administrator.
  *
- * The region is an anonymous memory file, sealed against resizing, kept out of
- * core dumps. Address space is reserved generously; memory is taken page by
- * page as sessions arrive. With |inheritable| the descriptor survives exec, for
- * snceRegion_Export.
+ * The region is a memory file, sealed against shrinking, kept out of core dumps;
+ * where the kernel allows none, a file without a name on a memory file system; else,
+ * unless it is |inheritable|, shared memory without a file, which forked children
+ * have, and which does not grow. The file grows, and memory is taken page by page, as
+ * caches are made and sessions arrive. With |inheritable| the descriptor survives
+ * exec, for snceRegion_Export.
  *
  * With |options->lock| the region is locked in memory, each page when it is
- * first touched. RLIMIT_MEMLOCK counts address space, not pages: where it is
- * not unlimited, and this process has not CAP_IPC_LOCK, no more than it allows
- * is reserved, which leaves so much less room to grow and for virtual servers.
+ * first touched. RLIMIT_MEMLOCK counts what is mapped, 2 MiB at a time.
  * A lock is a process's own. Every process that attaches to a locked region for
  * work or administration locks it as well, or fails to attach; a child by fork
  * does it in the fork, and if it may not, goes on without
@@ -159,14 +160,13 @@ typedef struct {
  * lives that have touched it since they locked the region.
  *
  * Returns SNCE_OK; SNCE_INVALID (an option out of range); SNCE_NO_MEMORY;
- * SNCE_NO_DESCRIPTOR; SNCE_LIMIT; SNCE_LOCK_LIMIT (not even
- * snceRegion_LeastBytes may be locked; there is no region); SNCE_UNSUPPORTED. On SNCE_OK the caller owns
- * |*out| and ends with snceRegion_Close. Makes system calls; does not block. */
+ * SNCE_NO_DESCRIPTOR; SNCE_LIMIT; SNCE_LOCK_LIMIT (there is no region);
+ * SNCE_UNSUPPORTED. On SNCE_OK the caller owns |*out| and ends with snceRegion_Close. Makes system calls; does not block. */
 snceResult snceRegion_Create(snceRegion **out, const snceCacheOptions *options,
                              bool inheritable);
 
 /* snceRegion_LeastBytes returns the address space that a region for |options|
- * takes at least; 0 if an option is out of range. */
+ * takes at most when it is new; 0 if an option is out of range. */
 uint64_t snceRegion_LeastBytes(const snceCacheOptions *options);
 
 /* snceAccess is what an attached process may do. */
@@ -234,7 +234,7 @@ int snceRegion_Descriptor(const snceRegion *region);
 /* snceRegion_IsLocked tells whether this process has locked the region. */
 bool snceRegion_IsLocked(const snceRegion *region);
 
-/* snceRegion_Bytes returns the address space that the region takes. */
+/* snceRegion_Bytes returns how large the region's file is now. */
 uint64_t snceRegion_Bytes(const snceRegion *region);
 
 /* snceRegion_ResidentBytes returns the memory that the region takes now, which
@@ -400,7 +400,8 @@ snceResult snceCache_Lookup(snceCache cache, const snceKey *key, snceTime now,
  * call, not even one that was stored twice at once or is half stored.
  *
  * Returns SNCE_OK (removed), SNCE_MISS (also when the virtual server is gone),
- * SNCE_INVALID, SNCE_READ_ONLY or SNCE_CORRUPT. */
+ * SNCE_INVALID, SNCE_READ_ONLY, SNCE_CORRUPT, or SNCE_NO_MEMORY (this process cannot
+ * map where the session would lie, so that it may still be there). */
 snceResult snceCache_Remove(snceCache cache, const snceKey *key);
 
 /* snceCache_Expiry returns when a session of |sessionClass| created at
@@ -470,6 +471,10 @@ typedef struct {
     uint64_t
         keyFailures;     /* keys that the caller could not unwrap, or wrap, when
                             * it tried: snceCache_CountKeyFailure */
+    uint64_t unmapped;   /* operations that did nothing because their process
+                            * cannot map memory that was made after it
+                            * attached: its descriptor was closed, or the
+                            * system refused */
     uint64_t wiped;      /* taken out because they had expired, lost their
                             * certificate or were spoiled by a writer that came
                             * too late, by a flush, or in shrinking: when

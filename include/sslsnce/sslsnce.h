@@ -100,7 +100,8 @@ extern "C" {
  *                                     as a strict file of caches asks (below)
  *   PR_PROC_DESC_TABLE_FULL_ERROR     no file descriptor left
  *   PR_FILE_TOO_BIG_ERROR             RLIMIT_FSIZE forbids the size
- *   PR_OPERATION_NOT_SUPPORTED_ERROR  a kernel without sealed memory files
+ *   PR_OPERATION_NOT_SUPPORTED_ERROR  no memory file can be had (memfd_create, and
+ *                                    open with O_TMPFILE on a memory file system)
  *   PR_BAD_DESCRIPTOR_ERROR           the application closed the cache's
  *                                     descriptor, which it cannot be exported
  *                                     or configured again without
@@ -208,7 +209,7 @@ typedef struct SSLServerCacheParamsStr {
  *
  * Fails with SEC_ERROR_INVALID_ARGS (no such name can be, or a parameter is out
  * of range), PR_FILE_EXISTS_ERROR (it is there already), SEC_ERROR_NO_MEMORY
- * (memory, or the address space that the region was made with),
+ * (memory or address space),
  * PR_INSUFFICIENT_RESOURCES_ERROR (1,024 are there) or SEC_ERROR_BUSY. */
 #define SSL_AddServerCache(name, params)                                       \
     SSL_EXPERIMENTAL_API(                                                      \
@@ -304,11 +305,9 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  *
  * lock=yes keeps the memory of all caches out of swap: every process that uses them
  * locks it, a page when it is first touched, or SSL_InheritMPServerSIDCache refuses
- * it with PR_INSUFFICIENT_RESOURCES_ERROR. RLIMIT_MEMLOCK counts the address space
- * that is reserved, so where it is not unlimited (and the process has not
- * CAP_IPC_LOCK), no more than it allows is reserved, and later caches may find no
- * room; one of 10,000 sessions takes 320 MB of it at least, 95 MB with 100
- * certificates. A child by fork that may not lock goes on without.
+ * it with PR_INSUFFICIENT_RESOURCES_ERROR. RLIMIT_MEMLOCK counts the memory that a
+ * process has mapped, 2 MiB at a time: 8 MiB for a cache of 10,000 sessions. A child
+ * by fork that may not lock goes on without.
  *
  * An error in the file does not take the server down, and makes nothing less safe
  * than the file asks. The call succeeds, and

@@ -7,6 +7,7 @@
 #include "sncecancel.h"
 #include "sncefork.h"
 #include "snceheader.h"
+#include "snceshape.h"
 
 /* A process that dies attached is never counted off, and the count has 32 bits:
  * before it can wrap, the region counts as shared. */
@@ -29,11 +30,10 @@ snceResult
 snceRegion_Attach(snceRegion **out, int fd, snceAccess access)
 {
     snceRegion *region;
-    uint64_t bytes;
-    snceResult result = snceRegion_CheckFile(fd, &bytes);
+    snceResult result = snceRegion_CheckFile(fd);
 
     if (result == SNCE_OK) {
-        result = snceRegion_Map(&region, fd, bytes, access);
+        result = snceRegion_Map(&region, fd, access, false);
     }
     if (result != SNCE_OK) {
         return result;
@@ -43,7 +43,10 @@ snceRegion_Attach(snceRegion **out, int fd, snceAccess access)
     if (result == SNCE_OK && access != SNCE_ACCESS_READ &&
         snceRegion_Header(region)->lock) {
         result = snceRegion_LockMemory(region);
-        region->locked = result == SNCE_OK;
+    }
+    /* A reader may be there to look at one cache of many. */
+    if (result == SNCE_OK && access != SNCE_ACCESS_READ) {
+        result = snceShape_MapAll(region);
     }
     if (result != SNCE_OK) {
         region->fd = -1; /* still the caller's */

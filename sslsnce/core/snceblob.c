@@ -6,7 +6,11 @@
 
 #include <string.h>
 
+#include "sncecell.h"
 #include "sncecount.h"
+#include "sncedirectory.h"
+#include "snceheap.h"
+#include "sncelock.h"
 #include "sncepatience.h"
 
 /* Tries at a count that other processes are changing too. Each failure means
@@ -15,57 +19,32 @@
 
 /* ---- where things lie ---------------------------------------------------- */
 
-#define CLASSES 6
-
-typedef struct {
-    uint32_t dataBytes; /* the longest blob of this class */
-    uint32_t share;     /* cells of this class in 32nds of the store's */
-} sizeClass;
-
-/* Twice the cells that were asked for in the ordinary sizes, because a set
- * that overflows evicts while others have room; address space is free. */
-static const sizeClass classes[CLASSES] = {
-    { 1024, 64 }, { 2048, 64 }, { 4096, 64 },
-    { 8192, 16 }, { 16384, 4 }, { 65536, 1 },
-};
-
-static uint64_t
-CellBytes(const sizeClass *sized)
+/* How many segments a class has. They are taken one after the other. */
+static unsigned
+Segments(const snceBlob *store, unsigned which)
 {
-    return SNCE_CELL_HEAD * sizeof(uint64_t) + sized->dataBytes;
-}
+    unsigned segments = 0;
 
-static uint64_t
-SetBytes(const sizeClass *sized)
-{
-    return sizeof(snceCellSet) + SNCE_CELL_WAYS * CellBytes(sized);
-}
-
-static uint64_t
-SetCount(const sizeClass *sized, uint64_t cells)
-{
-    uint64_t sets =
-        (cells * sized->share / 32 + SNCE_CELL_WAYS - 1) / SNCE_CELL_WAYS;
-
-    return sets ? sets : 1;
-}
-
-static uint64_t
-ClassBytes(const sizeClass *sized, uint64_t cells)
-{
-    return snceLayout_InPages(SetCount(sized, cells) * SetBytes(sized));
-}
-
-/* Where the sets of one class begin, counted from the store. */
-static uint64_t
-ClassOffset(unsigned which, uint64_t cells)
-{
-    uint64_t offset = 0;
-
-    for (unsigned i = 0; i < which; i++) {
-        offset += ClassBytes(&classes[i], cells);
+    /* Acquire: pairs with the release store in TakeSegment. */
+    while (segments < SNCE_SEGMENTS &&
+           atomic_load_explicit(&store->head->segment[which][segments],
+                                memory_order_acquire) != 0) {
+        segments++;
     }
-    return offset;
+    return segments;
+}
+
+/* Which segment a set is in. */
+static unsigned
+SegmentOf(const snceBlob *store, unsigned which, uint64_t set)
+{
+    unsigned segment = 0;
+
+    while (segment < SNCE_SEGMENTS - 1 &&
+           snceCell_SetsBefore(which, store->cells, segment + 1) <= set) {
+        segment++;
+    }
+    return segment;
 }
 
 /* A cell and what belongs to it. */
@@ -77,25 +56,57 @@ typedef struct {
     uint64_t place; /* of its words in the store's range, for the checksum */
     snceWord *word;
     size_t dataBytes;
+    const snceWord
+        *segment; /* where it lies in: word of the head, and its value */
+    uint64_t segmentPage;
 } cell;
 
-static void
+/* Finds a cell, |index| in its class. Returns SNCE_OK; SNCE_MISS (there is none);
+ * SNCE_NO_MEMORY (this process cannot map it). */
+static snceResult
 FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
 {
-    const sizeClass *sized = &classes[which];
-    uint64_t set = ClassOffset(which, store->cells) +
-                   index / SNCE_CELL_WAYS * SetBytes(sized);
-    uint64_t at;
+    uint64_t set = index / SNCE_CELL_WAYS;
+    uint64_t offset, first;
+    unsigned segment;
 
-    out->set =
-        snceRegion_Within(store->region, store->offset + set, SetBytes(sized));
+    if (set >= snceCell_SetsMost(which, store->cells)) {
+        return SNCE_MISS;
+    }
+    segment = SegmentOf(store, which, set);
+    first = snceCell_SetsBefore(which, store->cells, segment);
+    out->segment = &store->head->segment[which][segment];
+    /* Acquire: as in Segments. */
+    out->segmentPage = atomic_load_explicit(out->segment, memory_order_acquire);
+    offset = snceWord_Low(out->segmentPage) * SNCE_PAGE;
+    if (offset == 0) {
+        return SNCE_MISS;
+    }
+    if (snceRegion_Bound(store->region, offset,
+                         snceCell_SegmentBytes(which, store->cells, segment)) !=
+        SNCE_OK) {
+        return SNCE_NO_MEMORY;
+    }
+    offset += snceCell_Offset(which, set - first);
+    /* The whole set: a segment's word may say that it begins where no heap lets
+     * it begin, and its sets straddle chunks then (rule 1). */
+    if (offset % SNCE_CHUNK_BYTES + snceCell_SetBytes(which) >
+        SNCE_CHUNK_BYTES) {
+        return SNCE_NO_MEMORY;
+    }
+    out->set = snceRegion_Place(store->region, offset);
+    if (!out->set) {
+        return SNCE_NO_MEMORY;
+    }
     out->way = (unsigned)(index % SNCE_CELL_WAYS);
     out->which = which;
     out->index = index;
-    at = sizeof(snceCellSet) + out->way * CellBytes(sized);
-    out->place = set + at;
-    out->word = (snceWord *)((uint8_t *)out->set + at);
-    out->dataBytes = sized->dataBytes;
+    out->place =
+        offset + sizeof(snceCellSet) + out->way * snceCell_Bytes(which);
+    out->word = (snceWord *)((uint8_t *)(out->set + 1) +
+                             out->way * snceCell_Bytes(which));
+    out->dataBytes = snceCellClasses[which].dataBytes;
+    return SNCE_OK;
 }
 
 static snceBlobRef
@@ -105,43 +116,181 @@ MakeRef(const cell *at, snceVersion v)
            (at->which + 1);
 }
 
-/* References come out of shared memory: bounded before use (rule 1). */
-static bool
+/* References come out of shared memory: bounded before use (rule 1). Returns as
+ * FindCell. */
+static snceResult
 FollowRef(const snceBlob *store, snceBlobRef ref, cell *out)
 {
     unsigned which = (unsigned)(ref & 7);
-    uint64_t index = (uint32_t)ref >> 3;
 
-    if (which == 0 || which > CLASSES ||
-        index >= SetCount(&classes[which - 1], store->cells) * SNCE_CELL_WAYS) {
-        return false;
+    if (which == 0 || which > SNCE_CELL_CLASSES) {
+        return SNCE_MISS;
     }
-    FindCell(store, which - 1, index, out);
-    return true;
-}
-
-uint64_t
-snceBlob_Bytes(uint64_t cells)
-{
-    return ClassOffset(CLASSES, cells);
+    return FindCell(store, which - 1, (uint32_t)ref >> 3, out);
 }
 
 snceResult
 snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
             uint64_t range, uint64_t cells)
 {
-    if (cells == 0 || cells > SNCE_CELLS_MAX ||
-        !snceRegion_AtRange(region, range, snceBlob_Bytes(cells))) {
+    uint64_t offset = snceRange_Offset(range);
+    snceResult result;
+
+    if (cells == 0 || cells > SNCE_CELLS_MAX) {
         return SNCE_CORRUPT;
     }
+    result = snceRegion_Bound(region, offset, sizeof(snceStoreHead));
+    if (result != SNCE_OK) {
+        return result;
+    }
+    out->head = snceRegion_Place(region, offset);
+    if (!out->head) {
+        return SNCE_NO_MEMORY;
+    }
     out->region = region;
-    out->offset = snceRange_Offset(range);
     out->cells = cells;
     out->range = range;
     out->server = id.number;
+    out->hasTurn = false;
     out->lot = snceLot_Of(range, id);
     return SNCE_OK;
 }
+
+/* ---- segments ------------------------------------------------------------ */
+
+/* Notes in the directory that the store has segments. False if it does not name the
+ * store: then that is being given back. */
+static bool
+NoteGrown(const snceBlob *store)
+{
+    snceServerWords *entry = snceRegion_Server(store->region, store->server);
+    bool named = false;
+
+    for (unsigned home = 0; home < 2; home++) {
+        if (snceDirectory_Load(&entry->home[home].store) == store->range) {
+            snceDirectory_Store(&entry->grown[home], 1);
+            named = true;
+        }
+    }
+    return named;
+}
+
+/* Takes the class's next segment, after |segments|. The caller has the turn. Returns
+ * SNCE_OK if there are more then. */
+static snceResult
+TakeSegment(const snceBlob *store, unsigned which, unsigned segments)
+{
+    snceWord *word = &store->head->segment[which][segments];
+    uint64_t bytes = snceCell_SegmentBytes(which, store->cells, segments);
+    snceResult result;
+    uint64_t range;
+
+    if (!NoteGrown(store)) {
+        return SNCE_GONE;
+    }
+    if (snceDirectory_Load(word) != 0) {
+        return SNCE_OK; /* another one was faster */
+    }
+    result = snceHeap_Take(store->region, snceHeap_Pages(bytes), 0, &range);
+    if (result == SNCE_OK) {
+        SNCE_STEP("blob-segment");
+        /* Release: pairs with the acquire loads in Segments and FindCell. */
+        atomic_store_explicit(word, snceRange_Page(range),
+                              memory_order_release);
+    }
+    return result;
+}
+
+/* Gives a class more cells. Returns SNCE_OK if there are more; SNCE_FULL if it has
+ * all that it may have; SNCE_BUSY if somebody is changing the region, for whom
+ * nobody waits here (G2); or why it could not be done. */
+static snceResult
+Grow(const snceBlob *store, unsigned which, unsigned segments)
+{
+    snceResult result;
+
+    if (segments == SNCE_SEGMENTS ||
+        snceCell_SegmentBytes(which, store->cells, segments) == 0) {
+        return SNCE_FULL;
+    }
+    if (store->hasTurn) {
+        return TakeSegment(store, which, segments);
+    }
+    result = snceLock_Try(store->region);
+    if (result == SNCE_OK) {
+        result = TakeSegment(store, which, segments);
+        snceLock_Give(store->region);
+    }
+    return result;
+}
+
+snceResult
+snceBlob_Prepare(const snceBlob *store, const snceBlob *old)
+{
+    for (unsigned which = 0; which < SNCE_CELL_USUAL; which++) {
+        snceDirectory_Store(&store->head->segment[which][0],
+                            snceRange_Page(store->range) +
+                                snceCell_FirstOffset(which, store->cells) /
+                                    SNCE_PAGE);
+    }
+    for (unsigned which = 0; old && which < SNCE_CELL_CLASSES; which++) {
+        unsigned before = Segments(old, which);
+
+        /* One more than the old one: as much again. */
+        for (unsigned i = Segments(store, which); before && i <= before; i++) {
+            snceResult result = Grow(store, which, i);
+
+            if (result == SNCE_FULL) {
+                break;
+            }
+            if (result != SNCE_OK) {
+                return result == SNCE_GONE ? SNCE_CORRUPT : result;
+            }
+        }
+    }
+    return SNCE_OK;
+}
+
+snceResult
+snceBlob_Map(const snceBlob *store)
+{
+    snceResult result = SNCE_OK;
+
+    for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
+        for (unsigned i = 0, end = Segments(store, which);
+             i < end && result == SNCE_OK; i++) {
+            uint64_t offset = snceWord_Low(snceDirectory_Load(
+                                  &store->head->segment[which][i])) *
+                              SNCE_PAGE;
+            uint64_t bytes = snceCell_SegmentBytes(which, store->cells, i);
+
+            if (snceRegion_Bound(store->region, offset, bytes) == SNCE_OK) {
+                result = snceRegion_MapRange(store->region, offset, bytes);
+            }
+        }
+    }
+    return result;
+}
+
+void
+snceBlob_Discard(const snceBlob *store)
+{
+    for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
+        for (unsigned i = Segments(store, which); i-- > 0;) {
+            snceWord *word = &store->head->segment[which][i];
+            uint64_t page = snceDirectory_Load(word);
+
+            /* Sequentially consistent: pairs with the load in StoreIn. A writer
+             * that finds it unchanged has stored before this wipes. */
+            atomic_store_explicit(word, 0, memory_order_seq_cst);
+            snceHeap_Drop(
+                store->region, snceWord_Low(page),
+                snceHeap_Pages(snceCell_SegmentBytes(which, store->cells, i)));
+        }
+    }
+}
+
+/* ---- figures ------------------------------------------------------------- */
 
 static void
 CountStored(const snceBlob *store, uint64_t n)
@@ -236,8 +385,9 @@ snceBlob_Read(const snceBlob *store, snceBlobRef ref, uint8_t *buf,
     snceResult result;
     cell at;
 
-    if (!FollowRef(store, ref, &at)) {
-        return SNCE_MISS;
+    result = FollowRef(store, ref, &at);
+    if (result != SNCE_OK) {
+        return result;
     }
     seen = snceSlot_Version(&at.set->version[at.way]);
     if (snceVersion_State(seen) != SNCE_STATE_FULL ||
@@ -478,7 +628,10 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
         if (!snceVersion_Matches(seen[way], SNCE_STATE_FULL, tag)) {
             continue;
         }
-        FindCell(store, which, set * SNCE_CELL_WAYS + way, &at);
+        if (FindCell(store, which, set * SNCE_CELL_WAYS + way, &at) !=
+            SNCE_OK) {
+            return false;
+        }
         v = snceSlot_Version(&at.set->version[way]);
         if (!snceVersion_Matches(v, SNCE_STATE_FULL, tag)) {
             continue;
@@ -509,64 +662,219 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
     return false;
 }
 
+/* How many sets a blob may lie in: two anywhere, which keeps sets evenly filled, and
+ * one in the newest segment, which is the emptiest while a class grows. */
+#define CANDIDATES 3
+
+/* An equal blob is also found where it was stored before the class has grown so
+ * often. If it has grown more, a second one is stored, which is harmless. */
+#define OLDER_SIZES 2
+
+static uint64_t
+Candidate(const snceBlob *store, unsigned which, unsigned segments,
+          uint64_t digest, unsigned n)
+{
+    uint64_t all = snceCell_SetsBefore(which, store->cells, segments);
+    uint64_t newest = snceCell_SetsBefore(which, store->cells, segments - 1);
+
+    switch (n) {
+        case 0:
+            return snceHash_Range(digest, all);
+        case 1:
+            return snceHash_Range(snceHash_Mix(digest), all);
+        default:
+            return newest + snceHash_Range(snceHash_Mix(~digest), all - newest);
+    }
+}
+
+/* What one candidate holds. */
+typedef struct {
+    uint64_t index;
+    snceCellSet *set;
+    snceVersion seen[SNCE_CELL_WAYS];
+    uint8_t hand;
+} candidate;
+
+static bool
+LookAt(const snceBlob *store, unsigned which, uint64_t index, candidate *out)
+{
+    cell at;
+
+    if (FindCell(store, which, index * SNCE_CELL_WAYS, &at) != SNCE_OK) {
+        return false;
+    }
+    out->index = index;
+    out->set = at.set;
+    out->hand = snceSlot_Look(out->seen, at.set->version, SNCE_CELL_WAYS);
+    return true;
+}
+
+/* Finds a blob equal to |data| wherever it may lie, and counts one session more. */
+static bool
+FindAnywhere(const snceBlob *store, unsigned which, unsigned segments,
+             const uint8_t *data, size_t len, uint64_t digest, snceBlobRef *ref)
+{
+    for (unsigned i = 0; i <= OLDER_SIZES && i < segments; i++) {
+        for (unsigned n = 0; n < CANDIDATES; n++) {
+            uint64_t set = Candidate(store, which, segments - i, digest, n);
+            candidate c;
+
+            if (LookAt(store, which, set, &c) &&
+                FindEqual(store, which, set, c.seen, data, len, digest, ref)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Would a session lose the certificate in that cell? */
+static bool
+IsInUse(const candidate *c, unsigned way)
+{
+    return snceVersion_State(c->seen[way]) == SNCE_STATE_FULL &&
+           (uint32_t)atomic_load_explicit(&c->set->count[way],
+                                          memory_order_relaxed) != 0;
+}
+
+/* Chooses a cell: one that costs nobody a certificate, in the candidate that has
+ * most of them; else the victim of the first candidate. Returns the way, with
+ * what it lies in in |*out|; -1 if this process cannot map any. */
+static int
+ChooseCell(const snceBlob *store, unsigned which, unsigned segments,
+           uint64_t digest, candidate *out)
+{
+    unsigned most = 0;
+    bool found = false;
+
+    for (unsigned n = 0; n < CANDIDATES; n++) {
+        unsigned free = 0;
+        candidate c;
+
+        if (!LookAt(store, which, Candidate(store, which, segments, digest, n),
+                    &c)) {
+            continue;
+        }
+        for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
+            free += snceVersion_State(c.seen[way]) == SNCE_STATE_EMPTY;
+        }
+        if (!found || free > most) {
+            *out = c;
+            most = free;
+            found = true;
+        }
+    }
+    return found ? ChooseVictim(store, out->set, out->seen, out->hand) : -1;
+}
+
+/* Stores |data| in a cell, seen as |c| has it. False if a race was lost. */
+static bool
+StoreIn(const snceBlob *store, unsigned which, const candidate *c, unsigned way,
+        const uint8_t *data, size_t len, uint64_t digest, snceBlobRef *ref)
+{
+    unsigned state = snceVersion_State(c->seen[way]);
+    snceVersion claim;
+    cell at;
+
+    if (FindCell(store, which, c->index * SNCE_CELL_WAYS + way, &at) !=
+            SNCE_OK ||
+        !snceSlot_Claim(&at.set->version[way], &store->lot, c->seen[way],
+                        snceVersion_Tag(digest), &claim)) {
+        return false;
+    }
+    SNCE_STEP("blob-claimed");
+    if (state == SNCE_STATE_FULL) {
+        CountStored(store, (uint64_t)-1);
+    }
+    if (state != SNCE_STATE_EMPTY) {
+        /* The old blob may be longer than the new one. */
+        WipeCell(&at, claim, SNCE_CELL_HEAD + at.dataBytes / 8);
+    }
+    if (!WriteCell(store, &at, claim, data, len, digest)) {
+        CleanUp(store, &at);
+        return false;
+    }
+    atomic_store_explicit(&at.set->count[way],
+                          (uint64_t)snceVersion_Generation(claim) << 32 | 1,
+                          memory_order_relaxed);
+    SNCE_STEP("blob-written");
+    if (!snceSlot_Publish(&at.set->version[way], claim)) {
+        CleanUp(store, &at);
+        return false;
+    }
+    SNCE_STEP("blob-published");
+    CountStored(store, 1);
+    /* Sequentially consistent: pairs with the store in snceBlob_Discard. If the
+     * store was given back since the cell was found, nobody else wipes it. */
+    if (atomic_load_explicit(at.segment, memory_order_seq_cst) !=
+        at.segmentPage) {
+        CountStored(store, (uint64_t)-1);
+        if (snceSlot_Claim(&at.set->version[way], &store->lot,
+                           snceVersion_Published(claim), 0, &claim)) {
+            VacateCell(store, &at, claim);
+        }
+        return false;
+    }
+    *ref = MakeRef(&at, claim);
+    return true;
+}
+
+/* What an insert is told whose store could not grow. */
+static snceResult
+Refusal(snceResult grown)
+{
+    return grown == SNCE_BUSY || grown == SNCE_GONE ? SNCE_DROPPED : SNCE_FULL;
+}
+
 snceResult
 snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
               snceBlobRef *ref)
 {
+    snceResult grown = SNCE_OK;
     unsigned which = 0;
-    uint64_t digest, tag, set;
-    cell at;
+    uint64_t digest;
 
-    while (which < CLASSES && classes[which].dataBytes < len) {
+    while (which < SNCE_CELL_CLASSES &&
+           snceCellClasses[which].dataBytes < len) {
         which++;
     }
-    if (which == CLASSES || len == 0) {
+    if (which == SNCE_CELL_CLASSES || len == 0) {
         return SNCE_TOO_LARGE;
     }
-    /* From the digest come its set, its tag and its checksum. */
+    /* From the digest come its sets, its tag and its checksum. */
     digest = snceHash_Bytes(&store->region->hash, 0, data, len);
-    tag = snceVersion_Tag(digest);
-    set = snceHash_Range(digest, SetCount(&classes[which], store->cells));
-    FindCell(store, which, set * SNCE_CELL_WAYS, &at);
 
-    for (unsigned try = 0; try < SNCE_CELL_WAYS; try++) {
-        snceVersion seen[SNCE_CELL_WAYS];
-        uint8_t hand = snceSlot_Look(seen, at.set->version, SNCE_CELL_WAYS);
-        snceVersion claim;
+    for (unsigned try = 0; try < SNCE_CELL_WAYS + SNCE_SEGMENTS; try++) {
+        unsigned segments = Segments(store, which);
+        candidate c;
         int way;
 
-        if (FindEqual(store, which, set, seen, data, len, digest, ref)) {
-            return SNCE_OK;
-        }
-        way = ChooseVictim(store, at.set, seen, hand);
-        if (!snceSlot_Claim(&at.set->version[way], &store->lot, seen[way], tag,
-                            &claim)) {
+        if (segments == 0) {
+            grown = Grow(store, which, 0);
+            if (grown != SNCE_OK) {
+                return Refusal(grown);
+            }
             continue;
         }
-        SNCE_STEP("blob-claimed");
-        if (snceVersion_State(seen[way]) == SNCE_STATE_FULL) {
-            CountStored(store, (uint64_t)-1);
-        }
-        FindCell(store, which, set * SNCE_CELL_WAYS + (unsigned)way, &at);
-        if (snceVersion_State(seen[way]) != SNCE_STATE_EMPTY) {
-            /* The old blob may be longer than the new one. */
-            WipeCell(&at, claim, SNCE_CELL_HEAD + at.dataBytes / 8);
-        }
-        if (!WriteCell(store, &at, claim, data, len, digest)) {
-            CleanUp(store, &at);
-            continue;
-        }
-        atomic_store_explicit(&at.set->count[way],
-                              (uint64_t)snceVersion_Generation(claim) << 32 | 1,
-                              memory_order_relaxed);
-        SNCE_STEP("blob-written");
-        if (snceSlot_Publish(&at.set->version[way], claim)) {
-            SNCE_STEP("blob-published");
-            CountStored(store, 1);
-            *ref = MakeRef(&at, claim);
+        if (FindAnywhere(store, which, segments, data, len, digest, ref)) {
             return SNCE_OK;
         }
-        CleanUp(store, &at);
+        way = ChooseCell(store, which, segments, digest, &c);
+        if (way < 0) {
+            return SNCE_DROPPED;
+        }
+        if (grown == SNCE_OK && IsInUse(&c, (unsigned)way)) {
+            grown = Grow(store, which, segments);
+            if (grown == SNCE_BUSY) {
+                return SNCE_DROPPED; /* one session less, rather than many */
+            }
+            if (grown == SNCE_OK) {
+                continue;
+            }
+        }
+        if (StoreIn(store, which, &c, (unsigned)way, data, len, digest, ref)) {
+            return SNCE_OK;
+        }
     }
     return SNCE_FULL;
 }
@@ -577,7 +885,7 @@ snceBlob_Retain(const snceBlob *store, snceBlobRef ref)
     uint32_t left;
     cell at;
 
-    return FollowRef(store, ref, &at) &&
+    return FollowRef(store, ref, &at) == SNCE_OK &&
            Count(&at, (uint32_t)(ref >> 32), 1, &left);
 }
 
@@ -588,7 +896,7 @@ snceBlob_Release(const snceBlob *store, snceBlobRef ref)
     uint32_t left;
     cell at;
 
-    if (!FollowRef(store, ref, &at) ||
+    if (FollowRef(store, ref, &at) != SNCE_OK ||
         !Count(&at, (uint32_t)(ref >> 32), -1, &left) || left > 0) {
         return;
     }

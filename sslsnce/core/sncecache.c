@@ -53,10 +53,11 @@ TakeOut(const snceHome *home, const snceSpot *spot, snceBlobRef certificate)
 }
 
 /* Removes |probe|'s key from |home|, as snceTable_Remove; returns the number of
- * sessions, and counts the unfinished inserts that went with them. */
+ * sessions, and counts the unfinished inserts that went with them. |*unmapped|
+ * becomes true if this process cannot look. */
 static unsigned
 RemoveFrom(const snceView *view, const snceHome *home, const snceProbe *probe,
-           const snceSpot *except, const uint64_t *only)
+           const snceSpot *except, const uint64_t *only, bool *unmapped)
 {
     snceRemoved removed = snceTable_Remove(&home->table, probe, except, only,
                                            snceHome_Gone, (void *)home);
@@ -65,6 +66,7 @@ RemoveFrom(const snceView *view, const snceHome *home, const snceProbe *probe,
         snceCount_Add(view->region, view->id.number, SNCE_N_OVERRIDDEN,
                       removed.claims);
     }
+    *unmapped |= removed.unmapped;
     return removed.entries;
 }
 
@@ -176,8 +178,8 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
        const uint64_t words[SNCE_ENTRY_WORDS], const snceSpot *spot)
 {
     uint64_t others[SNCE_ENTRY_WORDS];
+    bool otherAddress, unmapped = false;
     const snceHome *home;
-    bool otherAddress;
     snceSpot found;
     snceView later;
     snceResult result = snceView_Open(&later, cache.region, cache.id);
@@ -190,7 +192,7 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
         if (result == SNCE_OK && later.moving &&
             later.old.table.range == view->now.table.range) {
             /* A copy of it may be on its way into the new home, or there. */
-            (void)RemoveFrom(&later, &later.now, probe, NULL, words);
+            (void)RemoveFrom(&later, &later.now, probe, NULL, words, &unmapped);
         }
         return result == SNCE_GONE ? SNCE_GONE : SNCE_DROPPED;
     }
@@ -221,11 +223,13 @@ Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
         return result;
     }
     if (view->moving) {
+        bool unmapped = false;
+
         SNCE_STEP("insert-doubled");
         /* The same key may wait in the old home, or be on its way from there:
          * then either it is seen here or Carry sees it gone. */
-        (void)RemoveFrom(view, &view->old, probe, NULL, NULL);
-        (void)RemoveFrom(view, &view->now, probe, &spot, NULL);
+        (void)RemoveFrom(view, &view->old, probe, NULL, NULL, &unmapped);
+        (void)RemoveFrom(view, &view->now, probe, &spot, NULL, &unmapped);
     }
     if (snceView_Moved(view)) {
         SNCE_STEP("insert-moved");
@@ -241,6 +245,16 @@ Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
     return SNCE_OK;
 }
 
+/* Counts an operation that did nothing because this process cannot map what it
+ * needs. */
+static void
+CountUnmapped(snceCache cache)
+{
+    if (cache.id.number < SNCE_SERVERS) {
+        snceCount_Add(cache.region, cache.id.number, SNCE_N_UNMAPPED, 1);
+    }
+}
+
 snceResult
 snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
 {
@@ -254,6 +268,10 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
         return SNCE_READ_ONLY;
     }
     result = snceView_Open(&view, cache.region, cache.id);
+    if (result == SNCE_NO_MEMORY) {
+        CountUnmapped(cache);
+        return SNCE_DROPPED;
+    }
     if (result != SNCE_OK) {
         return result;
     }
@@ -267,6 +285,10 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
         result = SNCE_TOO_LARGE;
     } else {
         result = Hold(&view.now, &session->certificate, &certificate);
+    }
+    if (result == SNCE_NO_MEMORY) {
+        CountUnmapped(cache);
+        result = SNCE_DROPPED;
     }
     if (result != SNCE_OK) {
         Count(&view, SNCE_N_REFUSED);
@@ -285,6 +307,10 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
 
     result = Store(&view, cache, &probe, now, words);
     snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
+    if (result == SNCE_NO_MEMORY) {
+        CountUnmapped(cache);
+        result = SNCE_DROPPED;
+    }
     if (result != SNCE_OK && result != SNCE_GONE) {
         Count(&view, SNCE_N_DROPPED);
     }
@@ -314,6 +340,10 @@ ReadCertificate(const snceView *view, const snceHome *home,
     if (result == SNCE_OK) {
         result =
             snceBlob_Read(&store, ref, out->data, out->capacity, &out->len);
+    }
+    if (result == SNCE_NO_MEMORY) { /* other processes can have it */
+        Count(view, SNCE_N_UNMAPPED);
+        return SNCE_MISS;
     }
     if (result == SNCE_MISS) {
         if (!snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen)) {
@@ -427,6 +457,10 @@ Finish(const lookup *l, const snceProbe *probe, const snceView *view,
         Count(view, SNCE_N_CORRUPT);
         result = SNCE_MISS;
     }
+    if (result == SNCE_NO_MEMORY) {
+        Count(view, SNCE_N_UNMAPPED);
+        return SNCE_MISS;
+    }
     if (result != SNCE_OK) {
         Count(view, otherAddress ? SNCE_N_ADDRESS : SNCE_N_UNKNOWN);
         return result;
@@ -506,7 +540,10 @@ LookUpResting(const lookup *l, snceProbe *probe)
         return SNCE_DROPPED;
     }
     probe->matchAddress = view.matchAddress;
-    snceTable_Places(&view.now.table, hash, &at);
+    if (SNCE_RARELY(!snceTable_MappedPlaces(&view.now.table, hash, &at))) {
+        return LookUpAt(l, probe, &view);
+    }
+    snceProbePlaces_Fetch(&at);
     if (SNCE_RARELY(!snceTable_FindBest(&view.now.table, probe, &at, words,
                                         l->out->state, &spot))) {
         return LookUpAt(l, probe, &view);
@@ -537,6 +574,7 @@ snceResult
 snceCache_Remove(snceCache cache, const snceKey *key)
 {
     unsigned removed = 0;
+    bool unmapped = false;
     snceProbe probe;
     snceView view;
 
@@ -553,17 +591,25 @@ snceCache_Remove(snceCache cache, const snceKey *key)
             return removed ? SNCE_OK : SNCE_MISS;
         }
         if (result != SNCE_OK) {
+            if (result == SNCE_NO_MEMORY) {
+                CountUnmapped(cache);
+            }
             return result;
         }
         probe.matchAddress = view.matchAddress;
         if (view.moving) {
-            removed += RemoveFrom(&view, &view.old, &probe, NULL, NULL);
+            removed +=
+                RemoveFrom(&view, &view.old, &probe, NULL, NULL, &unmapped);
         }
-        removed += RemoveFrom(&view, &view.now, &probe, NULL, NULL);
+        removed += RemoveFrom(&view, &view.now, &probe, NULL, NULL, &unmapped);
         if (!snceView_Moved(&view)) {
             break;
         }
     }
     snceCount_Add(cache.region, cache.id.number, SNCE_N_REMOVED, removed);
+    if (unmapped) {
+        CountUnmapped(cache);
+        return SNCE_NO_MEMORY;
+    }
     return removed ? SNCE_OK : SNCE_MISS;
 }

@@ -8,13 +8,18 @@
 
 #include <sched.h>
 
+/* Counts what this process cannot count where it belongs. */
+static snceLane nowhere;
+
 /* In line, which position-independent code does to nothing that is exported. */
 static inline snceLane *
 LaneOf(const snceRegion *region, uint32_t server)
 {
     snceCounters *counters = snceRegion_Counters(region, server);
 
-    return &counters->lane[(unsigned)sched_getcpu() % SNCE_LANES];
+    return SNCE_RARELY(!counters)
+               ? &nowhere
+               : &counters->lane[(unsigned)sched_getcpu() % SNCE_LANES];
 }
 
 snceLane *
@@ -38,7 +43,7 @@ snceCount_Sum(const snceRegion *region, uint32_t server, unsigned figure)
     snceCounters *counters = snceRegion_Counters(region, server);
     uint64_t sum = 0;
 
-    for (unsigned lane = 0; lane < SNCE_LANES; lane++) {
+    for (unsigned lane = 0; counters && lane < SNCE_LANES; lane++) {
         sum += atomic_load_explicit(&counters->lane[lane].count[figure],
                                     memory_order_relaxed);
     }

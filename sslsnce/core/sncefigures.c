@@ -115,6 +115,7 @@ snceCache_GetFigures(snceCache cache, snceFigures *out)
         { SNCE_N_CORRUPT, &out->corrupt },
         { SNCE_N_FUTURE, &out->missesFuture },
         { SNCE_N_KEY_FAILURE, &out->keyFailures },
+        { SNCE_N_UNMAPPED, &out->unmapped },
     };
     const snceServerWords *entry;
     uint64_t left;

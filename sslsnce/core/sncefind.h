@@ -21,35 +21,67 @@ typedef struct {
     unsigned way[2];
 } snceProbePlaces;
 
-/* All that an operation will most probably read is asked for at once, the slots
- * at the best ways with the versions. A lookup that must see a version before it
- * knows which slot to read waits for memory twice: at 1,000,000 sessions that
- * took 2.0 times as long as one read, this 1.4 times. */
-SNCE_INLINE void
-snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
+/* Which sets they are. */
+static inline void
+snceTable_Indices(const snceTable *table, uint64_t hash, uint64_t index[2])
 {
     uint64_t other = hash * UINT64_C(0xd1342543de82ef95);
-    uint64_t first = snceHash_Range(hash, table->setCount);
-    uint64_t second = first + 1 + snceHash_Range(other, table->setCount - 1);
 
-    if (second >= table->setCount) {
-        second -= table->setCount;
+    index[0] = snceHash_Range(hash, table->setCount);
+    index[1] = index[0] + 1 + snceHash_Range(other, table->setCount - 1);
+    if (index[1] >= table->setCount) {
+        index[1] -= table->setCount;
     }
+}
+
+/* snceTable_MappedPlaces finds the places, if this process has mapped both sets
+ * already; else it returns false. */
+SNCE_INLINE bool
+snceTable_MappedPlaces(const snceTable *table, uint64_t hash,
+                       snceProbePlaces *out)
+{
+    uint64_t other = hash * UINT64_C(0xd1342543de82ef95);
+    uint64_t index[2];
+
+    snceTable_Indices(table, hash, index);
     out->tag = snceVersion_Tag(hash);
-    out->set[0] = snceTable_Set(table, first);
-    out->set[1] = snceTable_Set(table, second);
+    out->set[0] = snceTable_Mapped(table, index[0]);
+    out->set[1] = snceTable_Mapped(table, index[1]);
+    if (SNCE_RARELY(!out->set[0] || !out->set[1])) {
+        return false;
+    }
     /* Of the bits that are neither the set nor the tag. */
     out->way[0] = (unsigned)((hash >> 24 & 0xff) * SNCE_WAYS >> 8);
     out->way[1] = (unsigned)((other >> 24 & 0xff) * SNCE_WAYS >> 8);
-    for (unsigned i = 0; i < 2; i++) {
-        const snceSet *set = out->set[i];
-        const snceWord *word = set->slot[out->way[i]].word;
+    return true;
+}
 
-        __builtin_prefetch(&set->version[out->way[i]]);
+/* snceProbePlaces_Fetch asks for all that an operation will most probably read at
+ * once, the slots at the best ways with the versions. A lookup that must see a
+ * version before it knows which slot to read waits for memory twice: at 1,000,000
+ * sessions that took 2.0 times as long as one read, this 1.4 times. */
+SNCE_INLINE void
+snceProbePlaces_Fetch(const snceProbePlaces *at)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        const snceSet *set = at->set[i];
+        const snceWord *word = set->slot[at->way[i]].word;
+
+        __builtin_prefetch(&set->version[at->way[i]]);
         __builtin_prefetch(&word[0]);
         __builtin_prefetch(&word[SNCE_LINE / 8]);
         __builtin_prefetch(&word[2 * SNCE_LINE / 8]);
     }
+}
+
+/* snceTable_Places is the same, and maps what is not mapped yet; false if that cannot
+ * be had. */
+SNCE_INLINE bool
+snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
+{
+    return !SNCE_RARELY(!snceTable_MappedPlaces(table, hash, out)) ||
+           (snceTable_MapPlaces(table, hash) &&
+            snceTable_MappedPlaces(table, hash, out));
 }
 
 /* snceTable_Sum is the checksum of |words| at |spot| under |v|. */
@@ -57,9 +89,9 @@ static inline uint64_t
 snceTable_Sum(const snceTable *table, const snceSpot *spot, snceVersion v,
               const uint64_t words[SNCE_ENTRY_WORDS])
 {
-    return snceSlot_Sum(
-        &table->region->hash, &table->lot, snceTable_PlaceOf(table, spot), v,
-        words + SNCE_W_SUM + 1, SNCE_W_SUMMED - (SNCE_W_SUM + 1));
+    return snceSlot_Sum(&table->region->hash, &table->lot,
+                        snceTable_PlaceOf(spot), v, words + SNCE_W_SUM + 1,
+                        SNCE_W_SUMMED - (SNCE_W_SUM + 1));
 }
 
 static inline bool
@@ -125,10 +157,9 @@ snceTable_ReadWanted(const snceTable *table, const snceProbe *probe,
     const snceWord *from = spot->set->slot[spot->way].word;
     uint64_t differs = 0;
     /* If the ID is another one, it does not matter what the sum is. */
-    uint64_t sum[2] = { probe->sum[0] +
-                            snceSlot_Tweak(&table->lot,
-                                           snceTable_PlaceOf(table, spot),
-                                           spot->seen),
+    uint64_t sum[2] = { probe->sum[0] + snceSlot_Tweak(&table->lot,
+                                                       snceTable_PlaceOf(spot),
+                                                       spot->seen),
                         probe->sum[1] + SNCE_W_SUMMED - SNCE_W_ID };
 
 #pragma GCC unroll 2
@@ -172,10 +203,10 @@ snceTable_FindBest(const snceTable *table, const snceProbe *probe,
      * makes none of it: which of the two it is, is chance. */
     uint64_t other =
         (uint64_t)snceVersion_Matches(first, SNCE_STATE_FULL, at->tag) - 1;
-    ptrdiff_t apart = at->set[1] - at->set[0];
+    uintptr_t apart = (uintptr_t)at->set[0] ^ (uintptr_t)at->set[1];
 
     __asm__("" : "+r"(other));
-    spot->set = at->set[0] + (apart & (ptrdiff_t)other);
+    spot->set = (snceSet *)((uintptr_t)at->set[0] ^ (apart & (uintptr_t)other));
     spot->way = at->way[0] ^ ((at->way[0] ^ at->way[1]) & (unsigned)other);
     spot->seen = first ^ ((first ^ second) & other);
     if (!snceVersion_Matches(spot->seen, SNCE_STATE_FULL, at->tag)) {

@@ -52,7 +52,7 @@ AfterForkInChild(void)
                                   memory_order_relaxed);
         }
         if (watched[i] && watched[i]->locked) {
-            watched[i]->locked = snceRegion_LockMemory(watched[i]) == SNCE_OK;
+            watched[i]->locked = snceMap_Lock(watched[i]->map) == SNCE_OK;
         }
     }
     AfterFork();

@@ -11,11 +11,20 @@
 
 #include "snceregion.h"
 
-/* snceHeap_Take finds a free range of |pages| pages, all zeros, and returns its
- * word, of the other side than |unlike| (0: of any); 0 if there is none. The
- * caller has the turn, and enters it in the directory before it takes another.
- */
-uint64_t snceHeap_Take(snceRegion *region, uint64_t pages, uint64_t unlike);
+/* snceHeap_Pages rounds |bytes| up to what a range takes, in pages. */
+static inline uint64_t
+snceHeap_Pages(uint64_t bytes)
+{
+    return SNCE_ALIGNED(bytes, SNCE_GRAIN) / SNCE_PAGE;
+}
+
+/* snceHeap_Take finds a free range of |pages| pages (snceHeap_Pages), all zeros,
+ * and writes its word, of the other side than |unlike| (0: of any), to |*range|.
+ * The file grows if it has to. The caller has the turn, and enters the range in
+ * the directory before it takes another. Returns SNCE_OK, SNCE_LIMIT,
+ * SNCE_NO_MEMORY or SNCE_BAD_DESCRIPTOR. */
+snceResult snceHeap_Take(const snceRegion *region, uint64_t pages,
+                         uint64_t unlike, uint64_t *range);
 
 /* snceHeap_Drop gives the pages of a range back to the system. It is free when
  * its word is out of the directory. */

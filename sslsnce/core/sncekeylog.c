@@ -19,11 +19,11 @@ SumOf(const snceRegion *region, const uint64_t *words)
 {
     size_t count = SNCE_K_VALUE + (size_t)(words[SNCE_K_LENGTH] + 7) / 8;
 
-    return snceHash_Words(&region->hash, SNCE_AT_KEYS, words + 1, count - 1);
+    return snceHash_Words(&region->hash, SNCE_AT_KEY_LOG, words + 1, count - 1);
 }
 
 /* Reads the record in the cell |index|. Returns SNCE_OK, SNCE_MISS (it has
- * another name) or SNCE_CORRUPT. */
+ * another name), SNCE_CORRUPT or SNCE_NO_MEMORY (it cannot be mapped). */
 static snceResult
 ReadCell(const snceRegion *region, uint64_t index, const uint8_t *name,
          uint64_t words[SNCE_KEY_WORDS])
@@ -33,7 +33,10 @@ ReadCell(const snceRegion *region, uint64_t index, const uint8_t *name,
     if (index >= SNCE_KEY_CELLS) {
         return SNCE_CORRUPT;
     }
-    cell = &snceRegion_Keys(region)->cell[index];
+    cell = snceRegion_KeyCell(region, index);
+    if (!cell) {
+        return SNCE_NO_MEMORY;
+    }
     snceSlot_Load(words, cell->word, SNCE_K_VALUE);
     if (memcmp(&words[SNCE_K_NAME], name, SNCE_KEY_NAME_BYTES) != 0) {
         return SNCE_MISS;
@@ -68,7 +71,7 @@ Search(const snceRegion *region, const uint8_t *name,
     for (; *place < SNCE_KEY_RECORDS; (*place)++) {
         /* Acquire: pairs with the release in Enter; the cell is whole. */
         uint64_t entry = atomic_load_explicit(
-            &snceRegion_Keys(region)->log[*place], memory_order_acquire);
+            &snceRegion_KeyLog(region)->log[*place], memory_order_acquire);
         snceResult result;
 
         if (entry == 0) {
@@ -88,7 +91,7 @@ Enter(const snceRegion *region, unsigned place, unsigned cell)
     uint64_t none = 0;
 
     return atomic_compare_exchange_strong_explicit(
-        &snceRegion_Keys(region)->log[place], &none, (uint64_t)cell + 1,
+        &snceRegion_KeyLog(region)->log[place], &none, (uint64_t)cell + 1,
         memory_order_release, memory_order_relaxed);
 }
 
@@ -97,7 +100,7 @@ Enter(const snceRegion *region, unsigned place, unsigned cell)
 static unsigned
 TakeCell(const snceRegion *region)
 {
-    snceKeyRecords *keys = snceRegion_Keys(region);
+    snceKeyLog *keys = snceRegion_KeyLog(region);
     unsigned cell;
 
     for (cell = 0; cell < SNCE_KEY_CELLS; cell++) {
@@ -115,35 +118,45 @@ TakeCell(const snceRegion *region)
 static void
 GiveCell(const snceRegion *region, unsigned cell)
 {
-    snceKeyRecords *keys = snceRegion_Keys(region);
+    snceKeyCell *written = snceRegion_KeyCell(region, cell);
 
-    snceSlot_Wipe(keys->cell[cell].word, SNCE_KEY_WORDS);
+    if (written) {
+        snceSlot_Wipe(written->word, SNCE_KEY_WORDS);
+    }
     SNCE_STEP("key-wiped");
-    atomic_store_explicit(&keys->taken[cell], 0, memory_order_release);
+    atomic_store_explicit(&snceRegion_KeyLog(region)->taken[cell], 0,
+                          memory_order_release);
 }
 
+/* Takes a cell and writes it; SNCE_KEY_CELLS if there is none. */
 static unsigned
 WriteCell(const snceRegion *region, const uint8_t *name, const uint8_t *value,
           size_t valueLen)
 {
     unsigned cell = TakeCell(region);
     uint64_t words[SNCE_KEY_WORDS] = { 0 };
+    snceKeyCell *to;
 
-    if (cell < SNCE_KEY_CELLS) {
-        SNCE_STEP("key-taken");
-        words[SNCE_K_LENGTH] = valueLen;
-        memcpy(&words[SNCE_K_NAME], name, SNCE_KEY_NAME_BYTES);
-        if (valueLen > 0) {
-            memcpy(&words[SNCE_K_VALUE], value, valueLen);
-        }
-        words[SNCE_K_SUM] = SumOf(region, words);
-        snceSlot_Store(snceRegion_Keys(region)->cell[cell].word, words,
-                       SNCE_K_VALUE);
-        SNCE_STEP("key-half");
-        snceSlot_Store(snceRegion_Keys(region)->cell[cell].word + SNCE_K_VALUE,
-                       words + SNCE_K_VALUE, SNCE_KEY_WORDS - SNCE_K_VALUE);
-        explicit_bzero(words, sizeof(words));
+    if (cell == SNCE_KEY_CELLS) {
+        return cell;
     }
+    SNCE_STEP("key-taken");
+    to = snceRegion_KeyCell(region, cell);
+    if (!to) {
+        GiveCell(region, cell);
+        return SNCE_KEY_CELLS;
+    }
+    words[SNCE_K_LENGTH] = valueLen;
+    memcpy(&words[SNCE_K_NAME], name, SNCE_KEY_NAME_BYTES);
+    if (valueLen > 0) {
+        memcpy(&words[SNCE_K_VALUE], value, valueLen);
+    }
+    words[SNCE_K_SUM] = SumOf(region, words);
+    snceSlot_Store(to->word, words, SNCE_K_VALUE);
+    SNCE_STEP("key-half");
+    snceSlot_Store(to->word + SNCE_K_VALUE, words + SNCE_K_VALUE,
+                   SNCE_KEY_WORDS - SNCE_K_VALUE);
+    explicit_bzero(words, sizeof(words));
     return cell;
 }
 

@@ -8,7 +8,7 @@
 #include "snceversion.h"
 
 /* Counted up when the meaning of the region changes but no size does. */
-#define LAYOUT_REVISION 6
+#define LAYOUT_REVISION 7
 
 uint64_t
 snceLayout_Signature(void)
@@ -22,7 +22,8 @@ snceLayout_Signature(void)
         sizeof(snceSlot),
         sizeof(snceCellSet),
         sizeof(snceCounters),
-        sizeof(snceKeyRecords),
+        sizeof(snceKeyLog),
+        sizeof(snceStoreHead),
         offsetof(snceHeader, heap),
         offsetof(snceServerWords, home),
         offsetof(snceSet, stamp),
@@ -30,9 +31,11 @@ snceLayout_Signature(void)
         SNCE_AT_DIRECTORY,
         SNCE_AT_NAMES,
         SNCE_AT_COUNTERS,
-        SNCE_AT_KEYS,
-        SNCE_AT_JOURNAL,
+        SNCE_AT_KEY_LOG,
+        SNCE_AT_KEY_CELLS,
         SNCE_AT_HEAP,
+        SNCE_GRAIN,
+        SNCE_CHUNK_BYTES,
         SNCE_WAYS,
         SNCE_CELL_WAYS,
         SNCE_FIGURES,

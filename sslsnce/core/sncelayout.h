@@ -11,6 +11,7 @@
 #define SNCELAYOUT_H
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,9 +29,24 @@ typedef _Atomic uint64_t snceWord;
 #define SNCE_RARELY(condition) __builtin_expect(!!(condition), 0)
 
 #define SNCE_LINE 64      /* a cache line */
-#define SNCE_PAGE 4096    /* ranges of the region begin on a multiple of this */
+#define SNCE_PAGE 4096    /* what ranges of the region are counted in */
 #define SNCE_WAYS 10      /* slots in a set of a table */
 #define SNCE_CELL_WAYS 16 /* cells in a set of a store */
+
+/* Ranges begin on a multiple of this and take whole multiples of it: the largest
+ * page of any kernel, so that giving memory back never touches a neighbour. */
+#define SNCE_GRAIN 65536
+#define SNCE_GRAIN_PAGES (SNCE_GRAIN / SNCE_PAGE)
+
+/* A process maps the region in chunks, each when it is first needed. A range that
+ * fits into a chunk does not straddle two; a larger one begins on a chunk. */
+#define SNCE_CHUNK_SHIFT 21
+#define SNCE_CHUNK_BYTES (UINT64_C(1) << SNCE_CHUNK_SHIFT)
+#define SNCE_CHUNK_PAGES (SNCE_CHUNK_BYTES / SNCE_PAGE)
+
+/* The largest region. */
+#define SNCE_BYTES_MAX (UINT64_C(1) << 38)
+#define SNCE_CHUNKS (SNCE_BYTES_MAX >> SNCE_CHUNK_SHIFT)
 
 /* Lock-free or not at all: a lock inside an atomic would die with its holder.
  */
@@ -90,8 +106,22 @@ static_assert(offsetof(snceSet, slot) == 2 * SNCE_LINE &&
 
 /* ---- a store of certificates --------------------------------------------- */
 
+/* Cells come in classes of size. Each class has its sets in segments, which are
+ * ranges of their own and are taken when they are needed: the first one, and then
+ * each as large as all before it. */
+#define SNCE_CELL_CLASSES 6
+#define SNCE_SEGMENTS 28
+
+/* Begins a store's range. A segment's word is the page on which it begins, 0 for
+ * none; its size follows from its number. Written by the holder of the turn, once
+ * in a store's life; read by anyone. A death leaves a segment or none. */
+typedef struct {
+    snceWord segment[SNCE_CELL_CLASSES][SNCE_SEGMENTS];
+} snceStoreHead;
+static_assert(sizeof(snceStoreHead) <= SNCE_PAGE, "a page");
+
 /* Heads a set of cells; the cells follow. A cell is SNCE_CELL_HEAD words and
- * then the data, zero-filled to a word. A store begins with a set's head. */
+ * then the data, zero-filled to a word. No set straddles two chunks. */
 typedef struct {
     snceWord version[SNCE_CELL_WAYS]; /* rule 2 */
     snceWord count[SNCE_CELL_WAYS]; /* generation << 32 | sessions that refer to
@@ -138,12 +168,13 @@ typedef struct {
     snceWord liveFrom[2];   /* by the table's side: what SNCE_N_LIVE was when
                              * it was made */
     snceWord storedFrom[2]; /* by the store's side, for SNCE_N_STORED */
+    snceWord grown[2];      /* by home: not 0 if the store may have segments */
     snceWord nameHash;
     snceWord nameLen;              /* 0 for entry 0, the default cache */
     _Atomic uint32_t clockSkewSec; /* counts when seen, as the timeouts do; read
                                     * only where a session is ahead of a clock,
                                     * and by inserts */
-    uint8_t reserved[108];
+    uint8_t reserved[92];
     snceWord name[32]; /* lower case, zero-filled; constant while live */
 } snceServerWords;
 static_assert(sizeof(snceServerWords) == 512, "no gaps");
@@ -191,6 +222,7 @@ enum {
     SNCE_N_OVERRIDDEN,
     SNCE_N_FUTURE,
     SNCE_N_KEY_FAILURE,
+    SNCE_N_UNMAPPED,
     SNCE_N_LIVE,                     /* by the table's side: entries in */
     SNCE_N_STORED = SNCE_N_LIVE + 2, /* by the store's: certificates in */
     SNCE_FIGURES = SNCE_N_STORED + 2
@@ -209,10 +241,17 @@ typedef struct {
 } snceCounters;
 static_assert(sizeof(snceCounters) % SNCE_PAGE == 0, "whole pages");
 
+/* Counters lie in blocks, so that none straddles two chunks. */
+#define SNCE_COUNTERS_BLOCK (UINT64_C(256) << 10)
+#define SNCE_COUNTERS_IN_BLOCK (SNCE_COUNTERS_BLOCK / sizeof(snceCounters))
+#define SNCE_COUNTERS_BLOCKS                                                   \
+    ((SNCE_SERVERS + SNCE_COUNTERS_IN_BLOCK - 1) / SNCE_COUNTERS_IN_BLOCK)
+static_assert(SNCE_CHUNK_BYTES % SNCE_COUNTERS_BLOCK == 0, "whole blocks");
+
 /* ---- the key log --------------------------------------------------------- */
 
 #define SNCE_KEY_RECORDS 1024
-#define SNCE_KEY_CELLS (2 * SNCE_KEY_RECORDS)
+#define SNCE_KEY_CELLS (SNCE_KEY_RECORDS + 256) /* deaths leave some taken */
 
 enum {
     SNCE_K_SUM = 0, /* over the words after it: scribbles are seen */
@@ -230,13 +269,11 @@ typedef struct {
 
 /* A record is a cell that was entered in the log (rule 10). */
 typedef struct {
-    snceWord log[SNCE_KEY_RECORDS];   /* index of a cell + 1; written once, by
+    snceWord log[SNCE_KEY_RECORDS]; /* index of a cell + 1; written once, by
                                      * whoever finds the first that is 0 */
-    snceWord taken[SNCE_KEY_CELLS];   /* 1: somebody writes the cell, or wrote
-                                     * it; a death leaves it taken */
-    snceKeyCell cell[SNCE_KEY_CELLS]; /* its taker's alone until it is in the
-                                       * log, constant from then on */
-} snceKeyRecords;
+    snceWord taken[SNCE_KEY_CELLS]; /* 1: somebody writes the cell, or wrote it;
+                                     * a death leaves it taken */
+} snceKeyLog;
 
 /* ---- the region ---------------------------------------------------------- */
 
@@ -245,48 +282,53 @@ typedef struct {
 /* Written by the creator before anybody can attach; what follows |sum| under
  * the turn (rule 9), but for the last two. */
 typedef struct {
-    _Atomic uint64_t magic;     /* stored last: before that it is no region */
-    uint64_t signature;         /* snceLayout_Signature() of the build */
-    uint64_t bytes;             /* the whole region */
-    uint64_t id[2];             /* random; the inheritance string repeats it */
-    uint64_t seed;              /* random; keys of snceHash */
-    uint64_t lock;              /* 1: who attaches locks it in memory; else 0 */
-    uint64_t sum;               /* over the six fields above */
-    _Atomic uint64_t heap;      /* where the next range is looked for first;
+    _Atomic uint64_t magic;    /* stored last: before that it is no region */
+    uint64_t signature;        /* snceLayout_Signature() of the build */
+    uint64_t id[2];            /* random; the inheritance string repeats it */
+    uint64_t seed;             /* random; keys of snceHash */
+    uint64_t lock;             /* 1: who attaches locks it in memory; else 0 */
+    uint64_t sum;              /* over the five fields above */
+    _Atomic uint64_t heap;     /* where the next range is looked for first;
                                 * a hint */
-    _Atomic uint64_t swept;     /* where the next sweep begins; a hint */
-    _Atomic uint64_t serial;    /* of the last range taken; a death skips one */
-    _Atomic uint64_t change;    /* number + 1 of the server that is being
+    _Atomic uint64_t swept;    /* where the next sweep begins; a hint */
+    _Atomic uint64_t serial;   /* of the last range taken; a death skips one */
+    _Atomic uint64_t dropped;  /* when the last range was given back, seconds of
+                                 * the machine's monotonic clock; a hint */
+    _Atomic uint64_t change;   /* number + 1 of the server that is being
                                 * changed; a death leaves it (rule 13) */
-    _Atomic uint32_t servers;   /* entries of the directory ever used */
-    _Atomic uint32_t attached;  /* processes attached; deaths leave it high */
-    _Atomic uint32_t shared;    /* a process attached here has forked, or has
+    _Atomic uint32_t servers;  /* entries of the directory ever used */
+    _Atomic uint32_t attached; /* processes attached; deaths leave it high */
+    _Atomic uint32_t shared;   /* a process attached here has forked, or has
                                  * exported the region; never taken back */
     _Atomic uint32_t wildcards; /* at least the live ones; deaths leave it high
                                  */
-    uint8_t pad[SNCE_PAGE - 112];
+    pthread_mutex_t mutex; /* the turn, where there is no file to lock; robust:
+                            * the kernel takes it from who dies */
+    uint8_t pad[SNCE_PAGE - 112 - sizeof(pthread_mutex_t)];
 } snceHeader;
 static_assert(sizeof(snceHeader) == SNCE_PAGE, "a page");
 
-/* Reserved for the journal of inserts and removals that a process carrying
- * sessions to other machines will read; address space only. */
-#define SNCE_JOURNAL_BYTES (UINT64_C(64) << 20)
-
-/* Fixed places: nothing to believe, nothing to check. */
+/* Fixed places: nothing to believe, nothing to check. The first four parts lie in
+ * the first chunk, which every process has mapped. */
+#define SNCE_ALIGNED(offset, to) (((offset) + (to)-1) / (to) * (to))
 #define SNCE_AT_DIRECTORY ((uint64_t)SNCE_PAGE)
 #define SNCE_AT_NAMES                                                          \
     (SNCE_AT_DIRECTORY + SNCE_DIRECTORY * sizeof(snceServerWords))
-#define SNCE_AT_COUNTERS (SNCE_AT_NAMES + sizeof(snceNames))
-#define SNCE_AT_KEYS (SNCE_AT_COUNTERS + SNCE_DIRECTORY * sizeof(snceCounters))
-#define SNCE_AT_JOURNAL (SNCE_AT_KEYS + sizeof(snceKeyRecords))
-#define SNCE_AT_HEAP (SNCE_AT_JOURNAL + SNCE_JOURNAL_BYTES)
+#define SNCE_AT_KEY_LOG (SNCE_AT_NAMES + sizeof(snceNames))
+#define SNCE_AT_COUNTERS                                                       \
+    SNCE_ALIGNED(SNCE_AT_KEY_LOG + sizeof(snceKeyLog), SNCE_COUNTERS_BLOCK)
+#define SNCE_AT_KEY_CELLS                                                      \
+    (SNCE_AT_COUNTERS + SNCE_COUNTERS_BLOCKS * SNCE_COUNTERS_BLOCK)
+#define SNCE_AT_HEAP                                                           \
+    SNCE_ALIGNED(SNCE_AT_KEY_CELLS + SNCE_KEY_CELLS * sizeof(snceKeyCell),     \
+                 (uint64_t)SNCE_GRAIN)
 
 static_assert(SNCE_AT_NAMES % SNCE_PAGE == 0 &&
-                  SNCE_AT_COUNTERS % SNCE_PAGE == 0 &&
-                  SNCE_AT_KEYS % SNCE_PAGE == 0 &&
-                  SNCE_AT_JOURNAL % SNCE_PAGE == 0 &&
-                  SNCE_AT_HEAP % SNCE_PAGE == 0,
+                  SNCE_AT_KEY_LOG % SNCE_PAGE == 0 &&
+                  SNCE_AT_KEY_CELLS % SNCE_PAGE == 0,
               "every part begins on a page");
+static_assert(SNCE_AT_COUNTERS <= SNCE_CHUNK_BYTES,
+              "what every process needs lies in the first chunk");
 
 /* snceLayout_Signature hashes the sizes, offsets and options above, so that
  * builds that differ in any refuse each other. */

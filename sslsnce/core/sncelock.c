@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,35 +48,61 @@ TakeFromThreads(snceRegion *region)
                                  memory_order_acquire, memory_order_relaxed);
 }
 
-/* The caller is not cancelled meanwhile. */
+/* The same where there is no file: a mutex in the region, which forked children
+ * share. */
+static bool
+TakeMutex(const snceRegion *region)
+{
+    pthread_mutex_t *mutex = &snceRegion_Header(region)->mutex;
+    int error = pthread_mutex_trylock(mutex);
+
+    if (error == EOWNERDEAD) { /* what it left is repaired by rule 13 */
+        error = pthread_mutex_consistent(mutex);
+    }
+    return error == 0;
+}
+
+static bool
+TakeOnce(snceRegion *region)
+{
+    if (region->anonymous) {
+        return TakeMutex(region);
+    }
+    if (!TakeFromThreads(region)) {
+        return false;
+    }
+    if (SetLock(region, F_WRLCK)) {
+        return true;
+    }
+    atomic_store_explicit(&region->turnHolder, 0, memory_order_release);
+    return false;
+}
+
+/* Tries |tries| times. The caller is not cancelled meanwhile. */
 static snceResult
-Take(snceRegion *region)
+Take(snceRegion *region, unsigned tries)
 {
     const struct timespec pause = { 0, PAUSE_NSEC };
 
-    if (region->access != SNCE_ACCESS_ADMIN) {
-        return SNCE_READ_ONLY;
-    }
-    if (!snceRegion_CheckDescriptor(region)) {
+    if (!region->anonymous && !snceRegion_CheckDescriptor(region)) {
         return SNCE_BAD_DESCRIPTOR;
     }
-    for (unsigned try = 0; try < TRIES; try++) {
-        if (TakeFromThreads(region)) {
-            if (SetLock(region, F_WRLCK)) {
-                return SNCE_OK;
-            }
-            atomic_store_explicit(&region->turnHolder, 0, memory_order_release);
+    for (unsigned try = 0; try < tries; try++) {
+        if (try > 0) {
+            (void)nanosleep(&pause, NULL);
         }
-        (void)nanosleep(&pause, NULL);
+        if (TakeOnce(region)) {
+            return SNCE_OK;
+        }
     }
     return SNCE_BUSY;
 }
 
-snceResult
-snceLock_Take(snceRegion *region)
+static snceResult
+TakeUncancelled(snceRegion *region, unsigned tries)
 {
     int cancel = snceCancel_Forbid();
-    snceResult result = Take(region);
+    snceResult result = Take(region, tries);
 
     if (result == SNCE_OK) {
         region->turnCancel = cancel;
@@ -85,12 +112,54 @@ snceLock_Take(snceRegion *region)
     return result;
 }
 
-void
-snceLock_Give(snceRegion *region)
+snceResult
+snceLock_Take(snceRegion *region)
 {
+    return region->access == SNCE_ACCESS_ADMIN ? TakeUncancelled(region, TRIES)
+                                               : SNCE_READ_ONLY;
+}
+
+snceResult
+snceLock_Try(const snceRegion *region)
+{
+    /* Not constant: of the region only this module writes who has the turn. */
+    return region->access != SNCE_ACCESS_READ
+               ? TakeUncancelled((snceRegion *)region, 1)
+               : SNCE_READ_ONLY;
+}
+
+void
+snceLock_Give(const snceRegion *constant)
+{
+    snceRegion *region = (snceRegion *)constant;
     int cancel = region->turnCancel;
 
-    (void)SetLock(region, F_UNLCK);
-    atomic_store_explicit(&region->turnHolder, 0, memory_order_release);
+    if (region->anonymous) {
+        (void)pthread_mutex_unlock(&snceRegion_Header(region)->mutex);
+    } else {
+        (void)SetLock(region, F_UNLCK);
+        atomic_store_explicit(&region->turnHolder, 0, memory_order_release);
+    }
     snceCancel_Restore(cancel);
+}
+
+bool
+snceLock_Init(const snceRegion *region)
+{
+    pthread_mutexattr_t attributes;
+    bool done;
+
+    if (!region->anonymous) {
+        return true;
+    }
+    if (pthread_mutexattr_init(&attributes) != 0) {
+        return false;
+    }
+    done =
+        pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) ==
+            0 &&
+        pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) == 0 &&
+        pthread_mutex_init(&snceRegion_Header(region)->mutex, &attributes) == 0;
+    (void)pthread_mutexattr_destroy(&attributes);
+    return done;
 }

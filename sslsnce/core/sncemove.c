@@ -37,9 +37,12 @@ Refer(const mover *m, uint64_t words[SNCE_ENTRY_WORDS])
     if (!m->der || ref == 0) {
         return snceHome_Retain(&m->view.now, ref);
     }
-    return snceHome_Store(&old, &m->view.old) == SNCE_OK &&
-           snceHome_Store(&now, &m->view.now) == SNCE_OK &&
-           snceBlob_Read(&old, ref, m->der, SNCE_CERTIFICATE_MAX, &len) ==
+    if (snceHome_Store(&old, &m->view.old) != SNCE_OK ||
+        snceHome_Store(&now, &m->view.now) != SNCE_OK) {
+        return false;
+    }
+    now.hasTurn = true;
+    return snceBlob_Read(&old, ref, m->der, SNCE_CERTIFICATE_MAX, &len) ==
                SNCE_OK &&
            snceBlob_Hold(&now, m->der, len, &words[SNCE_W_CERTIFICATE]) ==
                SNCE_OK;
@@ -184,6 +187,20 @@ CarryAll(const mover *m)
     return SNCE_OK;
 }
 
+/* Maps both tables: an entry that this process cannot reach would be lost. */
+static snceResult
+MapTables(const snceView *view)
+{
+    const snceTable *old = &view->old.table, *now = &view->now.table;
+    snceResult result = snceRegion_MapRange(view->region, old->offset,
+                                            snceTable_Bytes(old->setCount));
+
+    return result == SNCE_OK
+               ? snceRegion_MapRange(view->region, now->offset,
+                                     snceTable_Bytes(now->setCount))
+               : result;
+}
+
 snceResult
 snceMove_Finish(snceRegion *region, uint32_t number)
 {
@@ -197,6 +214,10 @@ snceMove_Finish(snceRegion *region, uint32_t number)
      * what the clocks of sockets say does not matter here. A home that fails
      * its checks is not carried from, and given up. */
     if (snceView_Open(&m.view, region, id) == SNCE_OK && m.view.moving) {
+        result = MapTables(&m.view);
+        if (result != SNCE_OK) {
+            return result;
+        }
         m.rule = snceView_Rule(&m.view, (snceTime){ INT64_MIN });
         if (m.view.old.store != m.view.now.store) {
             m.der = malloc(SNCE_CERTIFICATE_MAX);

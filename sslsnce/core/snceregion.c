@@ -2,20 +2,24 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-#define _GNU_SOURCE          /* memfd_create, F_ADD_SEALS */
+#define _GNU_SOURCE          /* memfd_create, F_ADD_SEALS, O_TMPFILE */
 #define _FILE_OFFSET_BITS 64 /* regions are large, on 32 bits too */
 
 #include "snceregion.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+/* The file may grow: its holder maps more of it then. */
+#define SEALS (F_SEAL_SHRINK | F_SEAL_SEAL)
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 warns when it is left out */
@@ -42,8 +46,8 @@ ResultOfErrno(int error)
 }
 
 /* Growing a file past RLIMIT_FSIZE raises SIGXFSZ, so look before. */
-bool
-snceRegion_SizeIsAllowed(uint64_t bytes)
+static bool
+SizeIsAllowed(uint64_t bytes)
 {
     struct rlimit limit;
 
@@ -51,156 +55,108 @@ snceRegion_SizeIsAllowed(uint64_t bytes)
            limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur;
 }
 
-static snceResult
-MakeFile(int *out, uint64_t bytes, bool inheritable)
+/* Makes a memory file; -1: errno says why not. */
+static int
+MakeMemoryFile(void)
 {
-    unsigned flags = MFD_ALLOW_SEALING | MFD_CLOEXEC;
-    snceResult result;
+    const unsigned flags = MFD_ALLOW_SEALING | MFD_CLOEXEC;
+    int fd = memfd_create("sslsnce", flags | MFD_NOEXEC_SEAL);
+
+    return fd < 0 && errno == EINVAL ? memfd_create("sslsnce", flags) : fd;
+}
+
+static bool
+IsInMemory(int fd)
+{
+    struct statfs system;
+
+    return fstatfs(fd, &system) == 0 && (uint64_t)system.f_type == TMPFS_MAGIC;
+}
+
+/* Makes a file without a name in a memory file system; -1: there is none. */
+static int
+MakeUnnamedFile(void)
+{
+    static const char *const places[] = { "/dev/shm", "/run", "/tmp" };
+
+    for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        int fd = open(places[i], O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+
+        if (fd >= 0 && IsInMemory(fd)) {
+            return fd;
+        }
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+    }
+    return -1;
+}
+
+static snceResult
+MakeFile(int *out, bool inheritable)
+{
+    bool sealed = true;
+    int error = 0;
     int fd;
 
-    if (!snceRegion_SizeIsAllowed(bytes)) {
+    if (!SizeIsAllowed(SNCE_AT_HEAP)) {
         return SNCE_LIMIT;
     }
-    fd = memfd_create("sslsnce", flags | MFD_NOEXEC_SEAL);
-    if (fd < 0 && errno == EINVAL) {
-        fd = memfd_create("sslsnce", flags);
+    fd = MakeMemoryFile();
+    if (fd < 0) {
+        error = errno;
+        if (ResultOfErrno(error) == SNCE_UNSUPPORTED) {
+            sealed = false;
+            fd = MakeUnnamedFile();
+        }
     }
     if (fd < 0) {
-        return ResultOfErrno(errno);
+        errno = error; /* of memfd_create */
+        return ResultOfErrno(error);
     }
-    if (ftruncate(fd, (off_t)bytes) != 0 || fcntl(fd, F_ADD_SEALS, SEALS) ||
+    if (ftruncate(fd, (off_t)SNCE_AT_HEAP) != 0 ||
+        (sealed && fcntl(fd, F_ADD_SEALS, SEALS) != 0) ||
         (inheritable && fcntl(fd, F_SETFD, 0) != 0)) {
-        result = ResultOfErrno(errno);
+        error = errno;
         (void)close(fd);
-        return result;
+        return ResultOfErrno(error);
     }
     *out = fd;
     return SNCE_OK;
 }
 
-/* Maps the file. A process that asked for all its future memory to be locked
- * (mlockall) would have the whole reservation made resident by mmap; a mapping
- * without access is spared, and unlocked before access is given. */
-static snceResult
-MapFile(snceRegion *region)
+/* Without the seals another process could cut the file under us. A file without a
+ * name has none, and only those can cut it who were given it. */
+static bool
+IsWhole(int fd, const struct stat *status)
 {
-    int protection =
-        region->access == SNCE_ACCESS_READ ? PROT_READ : PROT_READ | PROT_WRITE;
-    void *base;
+    int seals = fcntl(fd, F_GET_SEALS);
 
-    if (region->bytes > SIZE_MAX / 2) { /* 32 bits */
-        return SNCE_NO_MEMORY;
-    }
-    base = mmap(NULL, region->bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE,
-                region->fd, 0);
-    if (base == MAP_FAILED) {
-        return SNCE_NO_MEMORY;
-    }
-    (void)munlock(base, region->bytes);
-    if (mprotect(base, region->bytes, protection) != 0) {
-        (void)munmap(base, region->bytes);
-        return SNCE_NO_MEMORY;
-    }
-    (void)madvise(base, region->bytes, MADV_DONTDUMP);
-    region->base = base;
-    return SNCE_OK;
-}
-
-snceResult
-snceRegion_CheckFile(int fd, uint64_t *bytes)
-{
-    struct stat status;
-    int seals;
-
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        return SNCE_BAD_DESCRIPTOR;
-    }
-    seals = fcntl(fd, F_GET_SEALS);
     if (seals < 0) {
+        return false;
+    }
+    if ((seals & (SEALS | F_SEAL_WRITE)) == SEALS) {
+        return true; /* one that cannot be written is not of snceRegion_Make */
+    }
+    return (seals & ~F_SEAL_SEAL) == 0 && status->st_nlink == 0 &&
+           status->st_uid == geteuid() && (status->st_mode & 0177) == 0 &&
+           IsInMemory(fd);
+}
+
+snceResult
+snceRegion_CheckFile(int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+        fcntl(fd, F_GET_SEALS) < 0) {
         return SNCE_BAD_DESCRIPTOR;
     }
-    /* Without the seals another process could cut the file under us; one that
-     * cannot be written is not of snceRegion_Create. */
-    if ((seals & (SEALS | F_SEAL_WRITE)) != SEALS ||
-        status.st_size % SNCE_PAGE != 0 ||
-        (uint64_t)status.st_size < SNCE_AT_HEAP) {
-        return SNCE_FOREIGN;
-    }
-    *bytes = (uint64_t)status.st_size;
-    return SNCE_OK;
+    return IsWhole(fd, &status) && (uint64_t)status.st_size >= SNCE_AT_HEAP &&
+                   (uint64_t)status.st_size <= SNCE_BYTES_MAX
+               ? SNCE_OK
+               : SNCE_FOREIGN;
 }
-
-snceResult
-snceRegion_Map(snceRegion **out, int fd, uint64_t bytes, snceAccess access)
-{
-    snceRegion *region = calloc(1, sizeof(*region));
-    struct stat status;
-    snceResult result;
-
-    if (!region) {
-        return SNCE_NO_MEMORY;
-    }
-    region->fd = fd;
-    region->bytes = bytes;
-    region->access = access;
-    result = fstat(fd, &status) == 0 ? MapFile(region) : SNCE_BAD_DESCRIPTOR;
-    if (result != SNCE_OK) {
-        free(region);
-        return result;
-    }
-    region->device = status.st_dev;
-    region->inode = status.st_ino;
-    *out = region;
-    return SNCE_OK;
-}
-
-snceResult
-snceRegion_Make(snceRegion **out, uint64_t bytes, bool inheritable)
-{
-    int fd = -1;
-    snceResult result = MakeFile(&fd, bytes, inheritable);
-
-    if (result != SNCE_OK) {
-        return result;
-    }
-    result = snceRegion_Map(out, fd, bytes, SNCE_ACCESS_ADMIN);
-    if (result != SNCE_OK) {
-        (void)close(fd);
-    }
-    return result;
-}
-
-void
-snceRegion_Discharge(snceRegion *region)
-{
-    if (region->base) {
-        (void)munmap(region->base, region->bytes);
-    }
-    if (region->fd >= 0) {
-        (void)close(region->fd);
-    }
-    free(region);
-}
-
-/* ---- locks in memory ------------------------------------------------------
- *
- * A page of the whole reservation is locked when it is touched: to lock only what
- * is in use, every process would have to make a system call for each table that
- * any of them makes, and lookups make none. That RLIMIT_MEMLOCK counts the
- * reservation is dealt with in sncecreate.c. */
-
-snceResult
-snceRegion_LockMemory(const snceRegion *region)
-{
-    if (mlock2(region->base, region->bytes, MLOCK_ONFAULT) == 0) {
-        return SNCE_OK;
-    }
-    /* EPERM: the limit is 0. EAGAIN: some of it could not be locked. */
-    return errno == ENOSYS || errno == EINVAL ? SNCE_UNSUPPORTED
-                                              : SNCE_LOCK_LIMIT;
-}
-
-/* ---- the descriptor and the pages ---------------------------------------- */
 
 bool
 snceRegion_IsFile(const snceRegion *region, int fd)
@@ -223,17 +179,262 @@ snceRegion_Descriptor(const snceRegion *region)
     return snceRegion_CheckDescriptor(region) ? region->fd : -1;
 }
 
+/* ---- how large it is ----------------------------------------------------- */
+
+static void
+NoteBytes(snceMap *map, uint64_t bytes)
+{
+    uint64_t before = atomic_load_explicit(&map->bytes, memory_order_relaxed);
+
+    if (bytes > SNCE_BYTES_MAX) {
+        bytes = SNCE_BYTES_MAX;
+    }
+    while (bytes > before && !atomic_compare_exchange_weak_explicit(
+                                 &map->bytes, &before, bytes,
+                                 memory_order_relaxed, memory_order_relaxed)) {
+    }
+}
+
+uint64_t
+snceRegion_Bytes(const snceRegion *region)
+{
+    struct stat status;
+
+    if (region->fd >= 0 && fstat(region->fd, &status) == 0 &&
+        status.st_dev == region->device && status.st_ino == region->inode) {
+        NoteBytes(region->map, (uint64_t)status.st_size);
+    }
+    return atomic_load_explicit(&region->map->bytes, memory_order_relaxed);
+}
+
+/* After a failure to map more, or to look at the file, a second passes before the
+ * next attempt: operations that need it would each make system calls in vain. */
+static int64_t
+NowSec(void)
+{
+    struct timespec now = { 0, 0 };
+
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec;
+}
+
+static bool
+Pausing(const snceRegion *region)
+{
+    return NowSec() <
+           atomic_load_explicit(&region->map->pauseSec, memory_order_relaxed);
+}
+
+static void
+Pause(const snceRegion *region)
+{
+    atomic_store_explicit(&region->map->pauseSec, NowSec() + 1,
+                          memory_order_relaxed);
+}
+
+snceResult
+snceRegion_Reach(const snceRegion *region, uint64_t bytes)
+{
+    if (bytes > SNCE_BYTES_MAX) {
+        return SNCE_CORRUPT;
+    }
+    if (region->anonymous || Pausing(region)) {
+        return SNCE_NO_MEMORY;
+    }
+    if (!snceRegion_CheckDescriptor(region)) {
+        Pause(region);
+        return SNCE_NO_MEMORY;
+    }
+    return snceRegion_Bytes(region) < bytes ? SNCE_NO_MEMORY : SNCE_OK;
+}
+
+snceResult
+snceRegion_Grow(const snceRegion *region, uint64_t bytes)
+{
+    bytes = SNCE_ALIGNED(bytes, SNCE_GRAIN);
+    if (snceRegion_Bytes(region) >= bytes) {
+        return SNCE_OK;
+    }
+    if (region->anonymous || bytes > SNCE_BYTES_MAX) {
+        return SNCE_NO_MEMORY;
+    }
+    if (!snceRegion_CheckDescriptor(region)) {
+        return SNCE_BAD_DESCRIPTOR;
+    }
+    if (!SizeIsAllowed(bytes)) {
+        return SNCE_LIMIT;
+    }
+    if (ftruncate(region->fd, (off_t)bytes) != 0) {
+        return errno == EFBIG ? SNCE_LIMIT : SNCE_NO_MEMORY;
+    }
+    NoteBytes(region->map, bytes);
+    return SNCE_OK;
+}
+
+/* ---- mapping ------------------------------------------------------------- */
+
+snceResult
+snceRegion_MapRange(const snceRegion *region, uint64_t offset, uint64_t bytes)
+{
+    const snceMapFile file = { region->fd,
+                               region->access == SNCE_ACCESS_READ
+                                   ? PROT_READ
+                                   : PROT_READ | PROT_WRITE,
+                               region->locked };
+    uint64_t first = offset >> SNCE_CHUNK_SHIFT;
+    uint64_t end = (offset + bytes + SNCE_CHUNK_BYTES - 1) >> SNCE_CHUNK_SHIFT;
+
+    while (first < end && snceMap_At(region->map, first << SNCE_CHUNK_SHIFT)) {
+        first++;
+    }
+    if (first == end) {
+        return SNCE_OK;
+    }
+    if (!snceRegion_CheckDescriptor(region)) {
+        return SNCE_BAD_DESCRIPTOR;
+    }
+    return snceMap_Add(region->map, &file, first, end - first);
+}
+
+uint8_t *
+snceRegion_MapMore(const snceRegion *region, uint64_t offset)
+{
+    int error = errno; /* a lookup is no reason for another one */
+
+    if (region->anonymous || Pausing(region)) {
+        return NULL;
+    }
+    if (snceRegion_MapRange(region, offset, 1) != SNCE_OK) {
+        Pause(region);
+    }
+    errno = error;
+    return snceMap_At(region->map, offset);
+}
+
+snceCounters *
+snceRegion_MapCounters(const snceRegion *region, uint32_t server)
+{
+    snceCounters *counters =
+        snceRegion_Place(region, snceRegion_CountersOffset(server));
+
+    atomic_store_explicit(&region->map->counters[server], counters,
+                          memory_order_relaxed);
+    return counters;
+}
+
+snceResult
+snceRegion_LockMemory(snceRegion *region)
+{
+    region->locked = true;
+    return snceMap_Lock(region->map);
+}
+
+/* Returns an empty region, or NULL. */
+static snceRegion *
+New(int fd, snceAccess access, bool lock)
+{
+    snceRegion *region = calloc(1, sizeof(*region));
+
+    if (!region) {
+        return NULL;
+    }
+    region->map = snceMap_Make();
+    if (!region->map) {
+        free(region);
+        return NULL;
+    }
+    region->fd = fd;
+    region->access = access;
+    region->locked = lock;
+    return region;
+}
+
+snceResult
+snceRegion_Map(snceRegion **out, int fd, snceAccess access, bool lock)
+{
+    snceRegion *region = New(fd, access, lock);
+    struct stat status;
+    snceResult result = SNCE_BAD_DESCRIPTOR;
+
+    if (!region) {
+        return SNCE_NO_MEMORY;
+    }
+    if (fstat(fd, &status) == 0) {
+        region->device = status.st_dev;
+        region->inode = status.st_ino;
+        NoteBytes(region->map, (uint64_t)status.st_size);
+        result = snceRegion_MapRange(region, 0, SNCE_CHUNK_BYTES);
+    }
+    if (result != SNCE_OK) {
+        region->fd = -1; /* still the caller's */
+        snceRegion_Discharge(region);
+        return result;
+    }
+    *out = region;
+    return SNCE_OK;
+}
+
+static snceResult
+MakeAnonymous(snceRegion **out, bool lock, uint64_t room)
+{
+    uint64_t chunks =
+        SNCE_ALIGNED(SNCE_AT_HEAP + room, SNCE_CHUNK_BYTES) >> SNCE_CHUNK_SHIFT;
+    snceRegion *region = New(-1, SNCE_ACCESS_ADMIN, lock);
+    snceResult result;
+
+    if (!region) {
+        return SNCE_NO_MEMORY;
+    }
+    region->anonymous = true;
+    NoteBytes(region->map, chunks << SNCE_CHUNK_SHIFT);
+    result = snceMap_AddAnonymous(region->map, chunks);
+    if (result == SNCE_OK && lock) {
+        result = snceMap_Lock(region->map);
+    }
+    if (result != SNCE_OK) {
+        snceRegion_Discharge(region);
+        return result;
+    }
+    *out = region;
+    return SNCE_OK;
+}
+
+snceResult
+snceRegion_Make(snceRegion **out, bool inheritable, bool lock, uint64_t room)
+{
+    int fd;
+    snceResult result = MakeFile(&fd, inheritable);
+
+    if (result == SNCE_UNSUPPORTED && !inheritable) {
+        return MakeAnonymous(out, lock, room);
+    }
+    if (result != SNCE_OK) {
+        return result;
+    }
+    result = snceRegion_Map(out, fd, SNCE_ACCESS_ADMIN, lock);
+    if (result != SNCE_OK) {
+        (void)close(fd);
+    }
+    return result;
+}
+
+void
+snceRegion_Discharge(snceRegion *region)
+{
+    snceMap_Free(region->map);
+    if (region->fd >= 0) {
+        (void)close(region->fd);
+    }
+    free(region);
+}
+
 bool
 snceRegion_IsLocked(const snceRegion *region)
 {
     return region->locked;
 }
 
-uint64_t
-snceRegion_Bytes(const snceRegion *region)
-{
-    return region->bytes;
-}
+/* ---- pages --------------------------------------------------------------- */
 
 uint64_t
 snceRegion_ResidentBytes(const snceRegion *region)
@@ -257,7 +458,7 @@ snceRegion_NextMemory(const snceRegion *region, uint64_t offset)
     if (found >= 0) {
         return (uint64_t)found;
     }
-    return errno == ENXIO ? region->bytes : offset;
+    return errno == ENXIO ? snceRegion_Bytes(region) : offset;
 }
 
 uint64_t
@@ -265,25 +466,72 @@ snceRegion_NextHole(const snceRegion *region, uint64_t offset)
 {
     off_t found = lseek(region->fd, (off_t)offset, SEEK_HOLE);
 
-    return found < 0 ? region->bytes : (uint64_t)found;
+    return found < 0 ? snceRegion_Bytes(region) : (uint64_t)found;
+}
+
+/* Wipes what is not zero. Relaxed: nobody uses the memory. */
+static void
+Wipe(void *at, uint64_t bytes)
+{
+    snceWord *word = at;
+
+    for (uint64_t i = 0; i < bytes / sizeof(*word); i++) {
+        if (atomic_load_explicit(&word[i], memory_order_relaxed) != 0) {
+            atomic_store_explicit(&word[i], 0, memory_order_relaxed);
+        }
+    }
+}
+
+/* Discards |bytes| bytes at |offset|, which lie in one chunk, through the mapping.
+ * The system takes whole pages; a range's are its own. */
+static bool
+DiscardMapped(const snceRegion *region, uint64_t offset, uint64_t bytes)
+{
+    uint8_t *at = snceRegion_Place(region, offset);
+
+    if (!at) {
+        return false;
+    }
+    if (offset % SNCE_GRAIN == 0 && bytes % SNCE_GRAIN == 0) {
+        if (region->locked) { /* a locked page is not given back */
+            (void)munlock(at, bytes);
+        }
+        if (madvise(at, bytes, MADV_REMOVE) != 0) {
+            Wipe(at, bytes);
+        }
+        if (region->locked) {
+            (void)mlock2(at, bytes, MLOCK_ONFAULT);
+        }
+    } else {
+        Wipe(at, bytes);
+    }
+    return true;
 }
 
 bool
 snceRegion_Discard(const snceRegion *region, uint64_t offset, uint64_t bytes)
 {
-    bytes = snceLayout_InPages(bytes);
-    /* The second is for memory that the process locked. */
-    return madvise(region->base + offset, bytes, MADV_REMOVE) == 0 ||
-           (snceRegion_CheckDescriptor(region) &&
-            fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                      (off_t)offset, (off_t)bytes) == 0);
+    uint64_t end = offset + bytes;
+    bool done = true;
+
+    /* Makes zeros of what is no whole page, too. */
+    if (snceRegion_CheckDescriptor(region) &&
+        fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  (off_t)offset, (off_t)bytes) == 0) {
+        return true;
+    }
+    while (offset < end) {
+        uint64_t next = (offset & ~(SNCE_CHUNK_BYTES - 1)) + SNCE_CHUNK_BYTES;
+
+        next = next < end ? next : end;
+        done = DiscardMapped(region, offset, next - offset) && done;
+        offset = next;
+    }
+    return done;
 }
 
 void
 snceRegion_DiscardAll(const snceRegion *region)
 {
-    if (region->locked) { /* a locked page is not given back */
-        (void)munlock(region->base, region->bytes);
-    }
-    (void)snceRegion_Discard(region, 0, region->bytes);
+    (void)snceRegion_Discard(region, 0, snceRegion_Bytes(region));
 }

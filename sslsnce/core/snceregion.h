@@ -12,15 +12,17 @@
 
 #include "sncehash.h"
 #include "sncelayout.h"
+#include "sncemap.h"
 #include "sncerange.h"
 
 struct snceRegionStr {
-    uint8_t *base;
-    uint64_t bytes;
+    snceMap *map; /* owned */
     snceHash hash;
     snceAccess access;
-    bool locked;     /* in memory, in this process */
-    int fd;          /* owned; -1 once it was found closed */
+    bool locked;    /* in memory, in this process */
+    int fd;         /* owned; -1 once it was found closed, or where there is no
+                      * file */
+    bool anonymous; /* memory without a file, which no other program can have */
     uint64_t device; /* what fd must still be */
     uint64_t inode;
     const uint64_t *ticks;  /* a test's clock, read in place of the machine's
@@ -34,107 +36,154 @@ struct snceRegionStr {
 /* ---- the ways to the memory ----------------------------------------------
  *
  * Nothing else makes an address of an offset, but for the calls in snceregion.c
- * that map, lock and discard memory. Nothing makes an offset of an address: the
- * difference of two addresses is taken within one range only. */
+ * that discard memory. Nothing makes an offset of an address. */
 
-/* snceRegion_Within returns where the |bytes| bytes at |offset| lie. The caller
- * knows that they are in the region: they are one of its fixed parts, or lie in a
- * range that snceRegion_At bounded. */
-static inline void *
-snceRegion_Within(const snceRegion *region, uint64_t offset, uint64_t bytes)
-{
-    (void)bytes; /* all of the region is mapped in one piece */
-    return region->base + offset;
-}
+/* snceRegion_MapMore maps the chunk that |offset| lies in. NULL if it cannot be
+ * had. System calls. */
+uint8_t *snceRegion_MapMore(const snceRegion *region, uint64_t offset);
 
-/* snceRegion_At returns where |bytes| bytes at |offset| lie, or NULL if they
- * do not all lie in the heap, on a page's beginning. The only way from an
- * offset read in shared memory to an address (rule 1). */
+/* snceRegion_Place returns where the byte at |offset| lies, and with it all up to
+ * the end of its chunk; or NULL if this process cannot map that. The caller knows
+ * that it is in the region: it belongs to one of its fixed parts, or to a range
+ * that snceRegion_Bound bounded. A system call only where this process has not
+ * mapped the chunk yet. */
 static inline void *
-snceRegion_At(const snceRegion *region, uint64_t offset, uint64_t bytes)
+snceRegion_Place(const snceRegion *region, uint64_t offset)
 {
-    if (offset < SNCE_AT_HEAP || offset % SNCE_PAGE != 0 ||
-        offset > region->bytes || bytes > region->bytes - offset) {
-        return NULL;
+    uint8_t *chunk = snceMap_At(region->map, offset);
+
+    if (SNCE_RARELY(!chunk)) {
+        chunk = snceRegion_MapMore(region, offset);
+        if (!chunk) {
+            return NULL;
+        }
     }
-    return snceRegion_Within(region, offset, bytes);
+    return chunk + (offset & (SNCE_CHUNK_BYTES - 1));
 }
 
-/* snceRegion_AtRange is snceRegion_At for the range that the word |range| names. */
-static inline void *
-snceRegion_AtRange(const snceRegion *region, uint64_t range, uint64_t bytes)
+/* snceRegion_Bound tells whether |bytes| bytes at |offset| all lie in the heap, on a
+ * range's beginning. An offset that was read in shared memory is not used before
+ * this (rule 1). |bytes| is below 2^62, and |offset| comes from a range word. A
+ * system call only where this process has not seen the file so large yet. Returns
+ * SNCE_OK, SNCE_CORRUPT, or SNCE_NO_MEMORY if as far as this process can see the
+ * file is not so large. */
+snceResult snceRegion_Reach(const snceRegion *region, uint64_t bytes);
+static inline snceResult
+snceRegion_Bound(const snceRegion *region, uint64_t offset, uint64_t bytes)
 {
-    return snceRegion_At(region, snceRange_Offset(range), bytes);
+    if (offset < SNCE_AT_HEAP || offset % SNCE_GRAIN != 0) {
+        return SNCE_CORRUPT;
+    }
+    /* Relaxed: the file never shrinks. */
+    return SNCE_RARELY(
+               offset + bytes >
+               atomic_load_explicit(&region->map->bytes, memory_order_relaxed))
+               ? snceRegion_Reach(region, offset + bytes)
+               : SNCE_OK;
 }
 
-/* snceRegion_Header and what follows it return the fixed parts of the region.
- * |server| is below SNCE_SERVERS. */
+/* snceRegion_First returns a part that lies in the first chunk, which is always
+ * mapped. */
+static inline void *
+snceRegion_First(const snceRegion *region, uint64_t offset)
+{
+    return snceMap_At(region->map, 0) + offset;
+}
+
 static inline snceHeader *
 snceRegion_Header(const snceRegion *region)
 {
-    return (snceHeader *)snceRegion_Within(region, 0, sizeof(snceHeader));
+    return (snceHeader *)snceRegion_First(region, 0);
 }
 
+/* |server| is below SNCE_SERVERS, here and in snceRegion_CountersOffset. */
 static inline snceServerWords *
 snceRegion_Server(const snceRegion *region, uint32_t server)
 {
-    return (snceServerWords *)snceRegion_Within(
-        region, SNCE_AT_DIRECTORY + server * sizeof(snceServerWords),
-        sizeof(snceServerWords));
+    return (snceServerWords *)snceRegion_First(region, SNCE_AT_DIRECTORY) +
+           server;
 }
 
 static inline snceNames *
 snceRegion_Names(const snceRegion *region)
 {
-    return (snceNames *)snceRegion_Within(region, SNCE_AT_NAMES,
-                                          sizeof(snceNames));
+    return (snceNames *)snceRegion_First(region, SNCE_AT_NAMES);
+}
+
+static inline snceKeyLog *
+snceRegion_KeyLog(const snceRegion *region)
+{
+    return (snceKeyLog *)snceRegion_First(region, SNCE_AT_KEY_LOG);
+}
+
+/* snceRegion_KeyCell returns a cell, |index| below SNCE_KEY_CELLS, or NULL as
+ * snceRegion_Place does. */
+static inline snceKeyCell *
+snceRegion_KeyCell(const snceRegion *region, uint64_t index)
+{
+    return (snceKeyCell *)snceRegion_Place(
+        region, SNCE_AT_KEY_CELLS + index * sizeof(snceKeyCell));
 }
 
 /* snceRegion_CountersOffset returns where a server's counters are. */
 static inline uint64_t
 snceRegion_CountersOffset(uint32_t server)
 {
-    return SNCE_AT_COUNTERS + server * sizeof(snceCounters);
+    return SNCE_AT_COUNTERS +
+           server / SNCE_COUNTERS_IN_BLOCK * SNCE_COUNTERS_BLOCK +
+           server % SNCE_COUNTERS_IN_BLOCK * sizeof(snceCounters);
 }
 
+/* snceRegion_Counters returns them, or NULL as snceRegion_Place does. */
+snceCounters *snceRegion_MapCounters(const snceRegion *region, uint32_t server);
 static inline snceCounters *
 snceRegion_Counters(const snceRegion *region, uint32_t server)
 {
-    return (snceCounters *)snceRegion_Within(
-        region, snceRegion_CountersOffset(server), sizeof(snceCounters));
-}
+    /* Relaxed: the address was valid before it was stored. */
+    snceCounters *counters = atomic_load_explicit(
+        &region->map->counters[server], memory_order_relaxed);
 
-static inline snceKeyRecords *
-snceRegion_Keys(const snceRegion *region)
-{
-    return (snceKeyRecords *)snceRegion_Within(region, SNCE_AT_KEYS,
-                                               sizeof(snceKeyRecords));
+    return SNCE_RARELY(!counters) ? snceRegion_MapCounters(region, server)
+                                  : counters;
 }
 
 /* ---- the file and its mapping -------------------------------------------- */
 
-/* snceRegion_SizeIsAllowed tells whether this process may make a file of that
- * size. */
-bool snceRegion_SizeIsAllowed(uint64_t bytes);
+/* snceRegion_Make makes a region of SNCE_AT_HEAP zeros, for administration: in a
+ * memory file; where the kernel forbids those, in an unnamed file of a memory file
+ * system; else, unless it is |inheritable|, in shared memory without a file, with
+ * |room| bytes more, which forked children have but no other program, and which
+ * cannot grow. There is no header in it yet. Returns SNCE_OK (the caller owns
+ * |*out|), SNCE_NO_DESCRIPTOR, SNCE_LIMIT, SNCE_LOCK_LIMIT, SNCE_UNSUPPORTED or
+ * SNCE_NO_MEMORY. */
+snceResult snceRegion_Make(snceRegion **out, bool inheritable, bool lock,
+                           uint64_t room);
 
-/* snceRegion_Make makes a memory file of |bytes| zeros and maps it, for
- * administration. There is no header in it yet. Returns SNCE_OK (the caller owns
- * |*out|), SNCE_NO_DESCRIPTOR, SNCE_LIMIT, SNCE_UNSUPPORTED or SNCE_NO_MEMORY. */
-snceResult snceRegion_Make(snceRegion **out, uint64_t bytes, bool inheritable);
+/* snceRegion_CheckFile tells whether |fd| may be a region's file. Returns SNCE_OK,
+ * SNCE_BAD_DESCRIPTOR or SNCE_FOREIGN. */
+snceResult snceRegion_CheckFile(int fd);
 
-/* snceRegion_CheckFile tells whether |fd| may be a region's file, and writes its
- * size. Returns SNCE_OK, SNCE_BAD_DESCRIPTOR or SNCE_FOREIGN. */
-snceResult snceRegion_CheckFile(int fd, uint64_t *bytes);
+/* snceRegion_Map opens the file behind |fd|, maps its first chunk, and takes the
+ * descriptor over on SNCE_OK only. What is in it is not believed yet. Returns
+ * SNCE_OK, SNCE_NO_MEMORY, SNCE_LOCK_LIMIT or SNCE_BAD_DESCRIPTOR. */
+snceResult snceRegion_Map(snceRegion **out, int fd, snceAccess access,
+                          bool lock);
 
-/* snceRegion_Map maps the file behind |fd|, which has |bytes| bytes, and takes
- * the descriptor over on SNCE_OK only. What is in it is not believed yet. Returns
- * SNCE_OK, SNCE_NO_MEMORY or SNCE_BAD_DESCRIPTOR. */
-snceResult snceRegion_Map(snceRegion **out, int fd, uint64_t bytes,
-                          snceAccess access);
+/* snceRegion_MapRange maps |bytes| bytes at |offset|, which the caller has bounded,
+ * as far as they are not mapped. Returns SNCE_OK, SNCE_NO_MEMORY,
+ * SNCE_LOCK_LIMIT, SNCE_UNSUPPORTED or SNCE_BAD_DESCRIPTOR. */
+snceResult snceRegion_MapRange(const snceRegion *region, uint64_t offset,
+                               uint64_t bytes);
 
-/* snceRegion_LockMemory locks the region's memory, each page when it is touched.
- * Returns SNCE_OK, SNCE_UNSUPPORTED or SNCE_LOCK_LIMIT. */
-snceResult snceRegion_LockMemory(const snceRegion *region);
+/* snceRegion_Grow makes the file at least |bytes| bytes large. The caller has the
+ * turn. Returns SNCE_OK, SNCE_LIMIT (RLIMIT_FSIZE), SNCE_NO_MEMORY or
+ * SNCE_BAD_DESCRIPTOR. */
+snceResult snceRegion_Grow(const snceRegion *region, uint64_t bytes);
+
+/* snceRegion_LockMemory locks the region's memory, each page when it is touched,
+ * and all that is mapped later. Returns SNCE_OK, SNCE_UNSUPPORTED or
+ * SNCE_LOCK_LIMIT. */
+snceResult snceRegion_LockMemory(snceRegion *region);
 
 /* snceRegion_Discharge unmaps the region, closes its descriptor unless that is
  * -1, and frees |region|. */
@@ -155,8 +204,9 @@ bool snceRegion_CheckDescriptor(const snceRegion *region);
 uint64_t snceRegion_NextMemory(const snceRegion *region, uint64_t offset);
 uint64_t snceRegion_NextHole(const snceRegion *region, uint64_t offset);
 
-/* snceRegion_Discard gives the pages of a range back to the system; it then
- * reads as zeros. False if the system would not. */
+/* snceRegion_Discard makes |bytes| bytes at |offset| zeros: it gives their memory
+ * back to the system, or wipes it where the system keeps it. False if this process
+ * can do neither. */
 bool snceRegion_Discard(const snceRegion *region, uint64_t offset,
                         uint64_t bytes);
 

@@ -5,6 +5,7 @@
 #include "snceshape.h"
 
 #include "snceblob.h"
+#include "sncecell.h"
 #include "sncecount.h"
 #include "sncedirectory.h"
 #include "snceheap.h"
@@ -33,19 +34,23 @@ snceShape_Of(const snceCacheOptions *options)
 static uint64_t
 TablePages(const snceShape *shape)
 {
-    return snceLayout_InPages(snceTable_Bytes(shape->sets)) / SNCE_PAGE;
+    return snceHeap_Pages(snceTable_Bytes(shape->sets));
 }
 
+/* Of the store's range: its head and its first cells. More come when they are
+ * needed. */
 static uint64_t
 StorePages(const snceShape *shape)
 {
-    return snceLayout_InPages(snceBlob_Bytes(shape->cells)) / SNCE_PAGE;
+    return snceHeap_Pages(snceCell_StoreBytes(shape->cells));
 }
 
 uint64_t
 snceShape_Bytes(const snceShape *shape)
 {
-    return (TablePages(shape) + StorePages(shape)) * SNCE_PAGE;
+    /* A table begins on a chunk, or fits into one. */
+    return SNCE_ALIGNED(TablePages(shape) * SNCE_PAGE, SNCE_CHUNK_BYTES) +
+           SNCE_CHUNK_BYTES;
 }
 
 /* What was counted on a range's side so far. Nothing was for a new server,
@@ -62,6 +67,36 @@ Counted(const snceRegion *region, uint32_t number, unsigned figure,
                : snceCount_Sum(region, number, figure + snceRange_Side(range));
 }
 
+/* Opens the store of a home. */
+static snceResult
+OpenStore(snceBlob *out, const snceRegion *region, uint32_t number,
+          unsigned home)
+{
+    const snceHomeWords *words = &snceRegion_Server(region, number)->home[home];
+    const snceLocalId id = { number, 0 };
+    snceResult result =
+        snceBlob_At(out, region, id, snceDirectory_Load(&words->store),
+                    snceWord_Low(snceDirectory_Load(&words->shape)));
+
+    out->hasTurn = true;
+    return result;
+}
+
+/* Gives the new store of |home| its first cells, and as much room as the other home's
+ * has used. */
+static snceResult
+PrepareStore(const snceRegion *region, uint32_t number, unsigned home)
+{
+    const snceServerWords *entry = snceRegion_Server(region, number);
+    snceBlob store, old;
+    snceResult result = OpenStore(&store, region, number, home);
+    bool hasOld = snceDirectory_Load(&entry->home[!home].store) != 0 &&
+                  OpenStore(&old, region, number, !home) == SNCE_OK;
+
+    return result == SNCE_OK ? snceBlob_Prepare(&store, hasOld ? &old : NULL)
+                             : result;
+}
+
 snceResult
 snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
                   const snceShape *shape)
@@ -69,6 +104,7 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
     snceServerWords *entry = snceRegion_Server(region, number);
     snceHomeWords *words = &entry->home[home];
     const snceHomeWords *other = &entry->home[!home];
+    snceResult result;
     uint64_t range;
 
     /* A range's word comes after its size, so that it can be given back. */
@@ -77,29 +113,56 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
     snceDirectory_Store(&entry->pages[home],
                         snceWord_Pair(TablePages(shape), StorePages(shape)));
     snceDirectory_Store(&entry->asked[home], shape->asked);
-    range = snceHeap_Take(region, TablePages(shape),
-                          snceDirectory_Load(&other->table));
-    if (!range) {
-        return SNCE_NO_MEMORY;
+    result = snceHeap_Take(region, TablePages(shape),
+                           snceDirectory_Load(&other->table), &range);
+    if (result != SNCE_OK) {
+        return result;
     }
     snceDirectory_Store(&words->table, range);
     SNCE_STEP("home-named");
+    result = snceRegion_MapRange(region, snceRange_Offset(range),
+                                 TablePages(shape) * SNCE_PAGE);
+    if (result != SNCE_OK) {
+        snceShape_Vacate(region, number, home);
+        return result;
+    }
     snceDirectory_Store(&entry->liveFrom[snceRange_Side(range)],
                         Counted(region, number, SNCE_N_LIVE, range));
+    snceDirectory_Store(&entry->grown[home],
+                        shape->store ? snceDirectory_Load(&entry->grown[!home])
+                                     : 0);
     if (shape->store) {
         snceDirectory_Store(&words->store, shape->store);
         return SNCE_OK;
     }
-    range = snceHeap_Take(region, StorePages(shape),
-                          snceDirectory_Load(&other->store));
-    if (!range) {
+    result = snceHeap_Take(region, StorePages(shape),
+                           snceDirectory_Load(&other->store), &range);
+    if (result != SNCE_OK) {
         snceShape_Vacate(region, number, home);
-        return SNCE_NO_MEMORY;
+        return result;
     }
     snceDirectory_Store(&words->store, range);
     snceDirectory_Store(&entry->storedFrom[snceRange_Side(range)],
                         Counted(region, number, SNCE_N_STORED, range));
-    return SNCE_OK;
+    result = PrepareStore(region, number, home);
+    if (result != SNCE_OK) {
+        snceShape_Vacate(region, number, home);
+    }
+    return result;
+}
+
+/* Gives back the store of a home: its cells, then its range. */
+static void
+DropStore(const snceRegion *region, uint32_t number, unsigned home)
+{
+    const snceServerWords *entry = snceRegion_Server(region, number);
+    snceBlob store;
+
+    if (OpenStore(&store, region, number, home) == SNCE_OK) {
+        snceBlob_Discard(&store);
+    }
+    snceHeap_Drop(region, snceDirectory_Load(&entry->home[home].store),
+                  snceWord_Low(snceDirectory_Load(&entry->pages[home])));
 }
 
 void
@@ -107,17 +170,54 @@ snceShape_Vacate(const snceRegion *region, uint32_t number, unsigned home)
 {
     snceServerWords *entry = snceRegion_Server(region, number);
     snceHomeWords *words = &entry->home[home];
-    uint64_t pages = snceDirectory_Load(&entry->pages[home]);
-    uint64_t store = snceDirectory_Load(&words->store);
 
     /* Emptied first, then out of the directory: a death in between does it
      * twice, which is harmless as long as nobody else got the range. */
     snceHeap_Drop(region, snceDirectory_Load(&words->table),
-                  snceWord_High(pages));
+                  snceWord_High(snceDirectory_Load(&entry->pages[home])));
     SNCE_STEP("vacate-home");
     snceDirectory_Store(&words->table, 0);
-    if (store != snceDirectory_Load(&entry->home[!home].store)) {
-        snceHeap_Drop(region, store, snceWord_Low(pages));
+    if (snceDirectory_Load(&words->store) !=
+        snceDirectory_Load(&entry->home[!home].store)) {
+        DropStore(region, number, home);
     }
     snceDirectory_Store(&words->store, 0);
+}
+
+/* Maps what a home has. */
+static snceResult
+MapHome(const snceRegion *region, uint32_t number, unsigned home)
+{
+    const snceServerWords *entry = snceRegion_Server(region, number);
+    uint64_t table = snceDirectory_Load(&entry->home[home].table);
+    uint64_t offset = snceRange_Offset(table);
+    uint64_t bytes =
+        snceWord_High(snceDirectory_Load(&entry->pages[home])) * SNCE_PAGE;
+    snceResult result = SNCE_OK;
+    snceBlob store;
+
+    if (table && snceRegion_Bound(region, offset, bytes) == SNCE_OK) {
+        result = snceRegion_MapRange(region, offset, bytes);
+    }
+    if (result == SNCE_OK && snceDirectory_Load(&entry->home[home].store) &&
+        OpenStore(&store, region, number, home) == SNCE_OK) {
+        result = snceBlob_Map(&store);
+    }
+    return result;
+}
+
+snceResult
+snceShape_MapAll(const snceRegion *region)
+{
+    uint32_t servers = atomic_load_explicit(&snceRegion_Header(region)->servers,
+                                            memory_order_relaxed);
+    snceResult result =
+        snceRegion_MapRange(region, SNCE_AT_KEY_CELLS, SNCE_PAGE);
+
+    for (uint32_t i = 0; i < servers && i < SNCE_SERVERS; i++) {
+        for (unsigned home = 0; home < 2 && result == SNCE_OK; home++) {
+            result = MapHome(region, i, home);
+        }
+    }
+    return result;
 }

@@ -126,7 +126,9 @@ snceTable_Find(const snceTable *table, const snceProbe *probe,
     snceProbePlaces at;
 
     *otherAddress = false;
-    snceTable_Places(table, probe->hash, &at);
+    if (!snceTable_Places(table, probe->hash, &at)) {
+        return SNCE_NO_MEMORY;
+    }
     for (unsigned i = 0; i < 2; i++) {
         snceResult result = FindAmong(table, probe, at.set[i],
                                       snceLook_Tagged(at.set[i], at.tag), words,
@@ -140,11 +142,24 @@ snceTable_Find(const snceTable *table, const snceProbe *probe,
 }
 
 bool
+snceTable_MapPlaces(const snceTable *table, uint64_t hash)
+{
+    uint64_t index[2];
+
+    snceTable_Indices(table, hash, index);
+    return snceTable_Set(table, index[0]) && snceTable_Set(table, index[1]);
+}
+
+bool
 snceTable_Entry(const snceTable *table, uint64_t index, snceSpot *spot,
                 uint64_t words[SNCE_ENTRY_WORDS])
 {
-    *spot = snceSpot_At(snceTable_Set(table, index / SNCE_WAYS),
-                        (unsigned)(index % SNCE_WAYS));
+    snceSet *set = snceTable_Set(table, index / SNCE_WAYS);
+
+    if (!set) {
+        return false;
+    }
+    *spot = snceSpot_At(set, (unsigned)(index % SNCE_WAYS));
     return snceVersion_State(spot->seen) == SNCE_STATE_FULL &&
            snceTable_Read(table, spot, words) == SNCE_OK;
 }
@@ -324,10 +339,14 @@ snceTable_Remove(const snceTable *table, const snceProbe *probe,
                  const snceSpot *except, const uint64_t *only,
                  snceTable_Gone gone, void *context)
 {
-    removal r = { table, probe, only, gone, context, { 0, 0 } };
+    removal r = { table, probe, only, gone, context, { 0, 0, false } };
     snceProbePlaces at;
 
-    snceTable_Places(table, probe->hash, &at);
+    if (!snceTable_Places(table, probe->hash, &at)) {
+        r.removed.unmapped = true;
+        return r.removed;
+    }
+    snceProbePlaces_Fetch(&at);
     for (unsigned i = 0; i < 2 * SNCE_WAYS; i++) {
         snceSet *set = at.set[i / SNCE_WAYS];
         unsigned way = i % SNCE_WAYS;
@@ -346,7 +365,9 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
     const snceLookTimes times = TimesOf(rule);
     snceProbePlaces at;
 
-    snceTable_Places(table, probe->hash, &at);
+    if (!snceTable_Places(table, probe->hash, &at)) {
+        return;
+    }
     for (unsigned i = 0; i < 2; i++) {
         for (uint32_t left = snceLook_Expired(at.set[i], &times); left;) {
             unsigned way = snceLook_Way(&left);
@@ -637,7 +658,10 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
     view v;
 
     memset(taken, 0, sizeof(*taken));
-    snceTable_Places(table, probe->hash, &v.at);
+    if (!snceTable_Places(table, probe->hash, &v.at)) {
+        return SNCE_NO_MEMORY;
+    }
+    snceProbePlaces_Fetch(&v.at);
     for (unsigned try = 0; !claimed; try++) {
         unsigned state = SNCE_STATE_FULL;
         bool reclaimed = false;

@@ -16,7 +16,7 @@
 /* snceTable is this process's view of one table: a bounded place (rule 1). */
 typedef struct {
     const snceRegion *region;
-    snceSet *sets;     /* mapped in one piece: snceTable_Set */
+    uint64_t offset;   /* of its range in the region */
     uint64_t setCount; /* at least 2 */
     uint64_t range;    /* its word; names this life of the range */
     snceLot lot;
@@ -134,19 +134,23 @@ snceTable_Bytes(uint64_t setCount)
 }
 
 /* snceTable_At opens the table of |setCount| sets in |range|, which belongs to
- * the server |id|. A range of zeros is an empty table. Returns SNCE_OK or
- * SNCE_CORRUPT. */
+ * the server |id|. A range of zeros is an empty table. Returns as
+ * snceRegion_Bound. */
 static inline snceResult
 snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
              uint64_t range, uint64_t setCount)
 {
+    uint64_t offset = snceRange_Offset(range);
+    snceResult result;
+
     if (setCount < 2 || setCount > SNCE_SETS_MAX) {
         return SNCE_CORRUPT;
     }
-    out->sets = snceRegion_AtRange(region, range, snceTable_Bytes(setCount));
-    if (!out->sets) {
-        return SNCE_CORRUPT;
+    result = snceRegion_Bound(region, offset, snceTable_Bytes(setCount));
+    if (result != SNCE_OK) {
+        return result;
     }
+    out->offset = offset;
     out->region = region;
     out->setCount = setCount;
     out->range = range;
@@ -154,26 +158,44 @@ snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
     return SNCE_OK;
 }
 
-/* snceTable_Set returns the |index|th set of a table, |index| below setCount. */
+/* snceTable_Set returns the |index|th set of a table, |index| below setCount, or
+ * NULL if this process cannot map it. */
 static inline snceSet *
 snceTable_Set(const snceTable *table, uint64_t index)
 {
-    return &table->sets[index];
+    return (snceSet *)snceRegion_Place(table->region,
+                                       table->offset + index * sizeof(snceSet));
 }
 
-/* snceTable_PlaceOf returns where in its table's range a slot lies, for its
- * checksum. */
-static inline uint64_t
-snceTable_PlaceOf(const snceTable *table, const snceSpot *spot)
+/* snceTable_Mapped returns the same, or NULL if this process has not mapped it yet. No
+ * system call. */
+static inline snceSet *
+snceTable_Mapped(const snceTable *table, uint64_t index)
 {
-    return (uint64_t)((uint8_t *)&spot->set->slot[spot->way] -
-                      (uint8_t *)table->sets);
+    uint64_t offset = table->offset + index * sizeof(snceSet);
+    uint8_t *chunk = snceMap_At(table->region->map, offset);
+
+    return chunk ? (snceSet *)(chunk + (offset & (SNCE_CHUNK_BYTES - 1)))
+                 : NULL;
 }
+
+/* snceTable_PlaceOf returns where in its chunk a slot lies, for its checksum. Chunks
+ * are mapped at multiples of their size. */
+static inline uint64_t
+snceTable_PlaceOf(const snceSpot *spot)
+{
+    return (uint64_t)(uintptr_t)&spot->set->slot[spot->way] &
+           (SNCE_CHUNK_BYTES - 1);
+}
+
+/* snceTable_MapPlaces maps the two sets of |hash|. False if they cannot be had. */
+bool snceTable_MapPlaces(const snceTable *table, uint64_t hash);
 
 /* snceTable_Find copies the entry for |probe| to |words|, where it was to
  * |*spot|. Returns SNCE_OK; SNCE_MISS (and |*otherAddress| tells whether the
  * ID is there for another client address); SNCE_CORRUPT (an entry that may be
- * meant fails its checksum). */
+ * meant fails its checksum); SNCE_NO_MEMORY (this process cannot map where it
+ * would lie). */
 snceResult snceTable_Find(const snceTable *table, const snceProbe *probe,
                           uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
                           bool *otherAddress);
@@ -191,7 +213,8 @@ typedef struct {
 /* snceTable_Place stores |words| (the sum is computed here) in the slot worth
  * least, or in that of the same key. With |source|, only if that entry still
  * stands there and the key is not here already. Returns SNCE_OK (|*spot| is
- * where it lies now), SNCE_DROPPED or, with |source|, SNCE_EXISTS. |*taken| is
+ * where it lies now), SNCE_DROPPED, SNCE_NO_MEMORY (this process cannot map where it
+ * would lie) or, with |source|, SNCE_EXISTS. |*taken| is
  * written in every case: even a lost race may have emptied the slot. */
 snceResult snceTable_Place(const snceTable *table, const snceProbe *probe,
                            const snceRule *rule,
@@ -226,6 +249,7 @@ typedef void (*snceTable_Gone)(void *context, const uint64_t *words);
 typedef struct {
     unsigned entries; /* sessions of the key */
     unsigned claims;  /* unfinished inserts of the key's tag (rule 5) */
+    bool unmapped; /* nothing: this process cannot map where they would lie */
 } snceRemoved;
 
 /* snceTable_Remove empties every slot that holds |probe|'s key, and overrides

@@ -22,7 +22,8 @@ static double Floor(const snceTable *table, uint64_t reads, uint64_t seed) {
 
   for (uint64_t i = 0; i < reads; i++) {
     uint64_t at = bench_Range(bench_Mix(serial + seed + i), slots);
-    const snceSlot *slot = &table->sets[at / SNCE_WAYS].slot[at % SNCE_WAYS];
+    const snceSlot *slot =
+        &snceTable_Set(table, at / SNCE_WAYS)->slot[at % SNCE_WAYS];
     uint64_t copy[SNCE_ENTRY_WORDS];
 
     for (unsigned w = 0; w < SNCE_ENTRY_WORDS; w++) {

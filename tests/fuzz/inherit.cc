@@ -55,7 +55,7 @@ void MakeRegion(int which) {
   EXPECT(snceRegion_Export(regions[which], string, sizeof(string)) == SNCE_OK);
   // With the number of the place that it is put in.
   const char* rest = strchr(strchr(string, ':') + 1, ':');
-  exported[which] = "snce1:" + std::to_string(kFirst + which) + rest;
+  exported[which] = "snce2:" + std::to_string(kFirst + which) + rest;
   exportedToo[which] = string;
   Put(which);
 }
@@ -65,17 +65,17 @@ bool IsExported(std::string_view string, int which) {
   return string == exported[which] || string == exportedToo[which];
 }
 
-// "snce1:FD:" and four times 16 hexadecimal digits with colons between them, FD
-// a decimal number of at most nine digits.
+// "snce2:FD:" and three times 16 hexadecimal digits with colons between them,
+// FD a decimal number of at most nine digits.
 bool HasForm(std::string_view string) {
   size_t at = 6;
-  if (string.compare(0, at, "snce1:") != 0) return false;
+  if (string.compare(0, at, "snce2:") != 0) return false;
   const size_t digits = string.find_first_not_of("0123456789", at) - at;
   if (digits < 1 || digits > 9 || (digits > 1 && string[at] == '0'))
     return false;
   at += digits;
-  if (string.size() != at + 4 * 17) return false;
-  for (int number = 0; number < 4; ++number) {
+  if (string.size() != at + 3 * 17) return false;
+  for (int number = 0; number < 3; ++number) {
     if (string[at++] != ':') return false;
     if (string.find_first_not_of("0123456789abcdef", at) < at + 16)
       return false;
@@ -157,7 +157,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
   }
   // One byte of it, or anything.
   if (seed % 4 < 2 && size > 0 && seed / 16 % 4 != 0) {
-    static constexpr char kBytes[] = "0123456789abcdefABCDEF:x+- \tsnce1";
+    static constexpr char kBytes[] = "0123456789abcdefABCDEF:x+- \tsnce2";
     data[seed / 64 % size] =
         uint8_t(kBytes[seed / 65536 % (sizeof(kBytes) - 1)]);
     return size;

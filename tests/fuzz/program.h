@@ -43,6 +43,8 @@ enum Op : uint8_t {
   kFillPage,
   kCopyPage,
   kReplayPage,  // as it was at first
+  // The file grows.
+  kGrow,
   // Checksums are made right: the keys of the hash are there to be read.
   kForgeHeader,
   kForgeSlot,
@@ -68,6 +70,9 @@ enum Op : uint8_t {
   kPutKey,
   kAttach,
   kExport,
+  // What the system does.
+  kRefuse,  // |d|: Refusal
+  kWait,    // |d| milliseconds pass
   kOps
 };
 

@@ -85,9 +85,10 @@ class Sessions {
           Session session(key, server * kVariants + variant,
                           uint8_t((key * 3 + variant * 5 + 1) & 7));
           session.Created(At(kStart));
-          // Some of the larger sizes that a store has.
-          if (variant == 3 && key < 3)
-            session.Certificate(snce_test::Bytes(key, 5000u << 2 * key >> 1));
+          // Some of the larger sizes that a store has, two of each.
+          if (variant == 3 && key < 6)
+            session.Certificate(
+                snce_test::Bytes(key, (2500u << 2 * (key % 3)) + key));
           all_.push_back(session);
           certificates_.insert(session.certificate());
         }
@@ -129,7 +130,8 @@ struct World {
     snceRegion* region = sandbox.region();
     snceServerId id;
     for (uint32_t server = 1; server < kServers; ++server) {
-      const snceCacheOptions options = OptionsNth(server == 3 ? 32 : 16);
+      static constexpr unsigned kWhich[] = {16, 8, 32};
+      const snceCacheOptions options = OptionsNth(kWhich[server - 1]);
       EXPECT(
           snceServer_Add(region, BytesOf(kNames[server - 1]),
                          strlen(kNames[server - 1]), &options, &id) == SNCE_OK,
@@ -209,6 +211,7 @@ class Input {
   }
   ~Input() {
     Sandbox::Disarm();
+    Sandbox::Refuse(refused_ & ~kNoDescriptor);  // or it stays open
     snceRegion_Close(second_);
     if (use_ != kKept) snceRegion_Close(region_);
     sandbox_->Reset();
@@ -236,9 +239,12 @@ class Input {
                0;
       };
       EXPECT(same(offsetof(snceHeader, signature), 8), "another build's");
-      EXPECT(same(offsetof(snceHeader, bytes), 8), "another size");
       EXPECT(use_ != kInheriting || same(offsetof(snceHeader, id), 16),
              "another region than the string's");
+      EXPECT(region_->access == SNCE_ACCESS_READ ||
+                 snceRegion_IsLocked(region_) ==
+                     (sandbox_->Load(offsetof(snceHeader, lock)) != 0),
+             "not locked as the region says");
     }
     return region_ != nullptr;
   }
@@ -255,6 +261,12 @@ class Input {
       }
     } else if (op == kMeanwhile) {
       meanwhile_ = 1 + record.d % (record.c % 2 ? 64 : 1024);
+    } else if (op == kRefuse) {
+      refused_ = record.d % 64;
+      refused_before_ |= refused_;
+      Sandbox::Refuse(refused_);
+    } else if (op == kWait) {
+      Sandbox::Wait(record.d % 40000);
     } else if (attached()) {
       Call(op, record);
     }
@@ -267,18 +279,38 @@ class Input {
       // The string has the number of the descriptor that was exported.
       const snceResult result =
           snceRegion_Inherit(&region, world_->exported.c_str());
-      EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT);
+      ExpectAttached(result);
       if (result == SNCE_OK) region->fd = dup(region->fd);
       return region;
     }
     const int fd = dup(world_->descriptor);
     const snceResult result = snceRegion_Attach(&region, fd, access);
-    EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT);
+    ExpectAttached(result);
     EXPECT((result == SNCE_OK) == (region != nullptr), "%d", int(result));
     if (result != SNCE_OK) {
       EXPECT(close(fd) == 0, "a refused descriptor was taken");
     }
     return region;
+  }
+
+  void ExpectAttached(snceResult result) const {
+    if (refused_ & kNoDescriptor) {
+      EXPECT_RESULT(result, SNCE_BAD_DESCRIPTOR);
+    } else if (refused_ & kNoLock) {
+      EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT, SNCE_NO_MEMORY,
+                    SNCE_LOCK_LIMIT);
+    } else {
+      // A table that is larger than what may be mapped at once.
+      EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT,
+                    SNCE_NO_MEMORY);
+    }
+  }
+
+  // What a call returns that needs the turn, for want of something.
+  bool Wants(snceResult result) const {
+    return In(result, {SNCE_NO_MEMORY}) ||
+           (refused_ & kNoDescriptor && result == SNCE_BAD_DESCRIPTOR) ||
+           (refused_ & kNoLock && result == SNCE_LOCK_LIMIT);
   }
 
   // ---- changes ----
@@ -297,7 +329,7 @@ class Input {
         return sandbox_->Store(at, record.value % 64);
       case kRange:
         // Of a hint, the number of the server: its hash goes on to fit.
-        if (at >= SNCE_AT_NAMES && at < SNCE_AT_COUNTERS)
+        if (at >= SNCE_AT_NAMES && at < SNCE_AT_KEY_LOG)
           return sandbox_->Store(at, (was & ~SNCE_HINT_NUMBER) |
                                          (record.value & SNCE_HINT_NUMBER));
         return sandbox_->Store(
@@ -329,6 +361,8 @@ class Input {
         if (const uint8_t* kept = sandbox_->Kept(page))
           memcpy(sandbox_->Page(page), kept, SNCE_PAGE);
         return;
+      case kGrow:
+        return sandbox_->Grow(targets.Bytes(record));
       case kForgeHeader:
         return ForgeHeader();
       case kForgeSlot:
@@ -344,18 +378,17 @@ class Input {
         return ForgeSlot(slot);
       }
       case kForgeKey:
-        return ForgeKey(SNCE_AT_KEYS + offsetof(snceKeyRecords, cell) +
-                        record.b % 8 * sizeof(snceKeyCell));
+        return ForgeKey(SNCE_AT_KEY_CELLS + record.b % 8 * sizeof(snceKeyCell));
     }
   }
 
   // As in snceheader.c.
   void ForgeHeader() {
     const uint64_t fields[] = {sandbox_->Load(offsetof(snceHeader, signature)),
-                               sandbox_->Load(offsetof(snceHeader, bytes)),
                                sandbox_->Load(offsetof(snceHeader, id)),
                                sandbox_->Load(offsetof(snceHeader, id) + 8),
-                               sandbox_->Load(offsetof(snceHeader, seed))};
+                               sandbox_->Load(offsetof(snceHeader, seed)),
+                               sandbox_->Load(offsetof(snceHeader, lock))};
     snceHash hash;
     forged_header_ = true;
     snceHash_Init(&hash, SNCE_MAGIC);
@@ -373,8 +406,7 @@ class Input {
     forged_ = true;
     sandbox_->Store(
         place + SNCE_W_SUM * 8,
-        snceSlot_Sum(&sandbox_->region()->hash, &lot,
-                     place - snceRange_Offset(slot.range),
+        snceSlot_Sum(&sandbox_->region()->hash, &lot, place % SNCE_CHUNK_BYTES,
                      sandbox_->Load(slot.set + slot.way * 8),
                      words + SNCE_W_SUM + 1, SNCE_W_SUMMED - (SNCE_W_SUM + 1)));
   }
@@ -387,8 +419,9 @@ class Input {
         SNCE_K_VALUE +
         std::min<uint64_t>(words[SNCE_K_LENGTH], SNCE_KEY_VALUE_MAX) / 8;
     forged_ = true;
-    sandbox_->Store(cell, snceHash_Words(&sandbox_->region()->hash,
-                                         SNCE_AT_KEYS, words + 1, count - 1));
+    sandbox_->Store(cell,
+                    snceHash_Words(&sandbox_->region()->hash, SNCE_AT_KEY_LOG,
+                                   words + 1, count - 1));
   }
 
   // ---- calls ----
@@ -447,7 +480,8 @@ class Input {
         if (reading) {
           EXPECT_RESULT(result, SNCE_READ_ONLY);
         }
-        EXPECT_RESULT(result, SNCE_OK, SNCE_MISS, SNCE_CORRUPT, SNCE_READ_ONLY);
+        EXPECT_RESULT(result, SNCE_OK, SNCE_MISS, SNCE_CORRUPT, SNCE_READ_ONLY,
+                      SNCE_NO_MEMORY);
         return;
       case kFind:
         result = snceServer_Find(region, BytesOf(name), strlen(name), &found_);
@@ -466,35 +500,36 @@ class Input {
         if (reading || working) {
           EXPECT_RESULT(result, SNCE_READ_ONLY, SNCE_INVALID);
         }
-        EXPECT_RESULT(result, SNCE_OK, SNCE_EXISTS, SNCE_FULL, SNCE_NO_MEMORY,
-                      SNCE_INVALID, SNCE_READ_ONLY);
+        if (Wants(result)) return;
+        EXPECT_RESULT(result, SNCE_OK, SNCE_EXISTS, SNCE_FULL, SNCE_INVALID,
+                      SNCE_READ_ONLY);
         EXPECT(found_.number < SNCE_SERVERS, "%u", found_.number);
         return;
       case kRemoveServer:
         result = snceServer_Remove(region, id);
-        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_INVALID, SNCE_READ_ONLY,
-                      SNCE_NO_MEMORY);
+        if (Wants(result)) return;
+        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_INVALID, SNCE_READ_ONLY);
         return;
       case kConfigure:
         result = snceCache_Configure(cache, &options);
-        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_NO_MEMORY,
-                      SNCE_READ_ONLY, SNCE_CORRUPT);
+        if (Wants(result)) return;
+        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_READ_ONLY, SNCE_CORRUPT);
         return;
       case kFlush:
         result = snceCache_Flush(cache);
-        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_NO_MEMORY,
-                      SNCE_READ_ONLY, SNCE_CORRUPT);
+        if (Wants(result)) return;
+        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_READ_ONLY, SNCE_CORRUPT);
         return;
       case kOptions: {
         snceCacheOptions now;
         result = snceCache_GetOptions(cache, &now);
-        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_CORRUPT);
+        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_CORRUPT, SNCE_NO_MEMORY);
         return;
       }
       case kFigures: {
         snceFigures figures;
         result = snceCache_GetFigures(cache, &figures);
-        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_CORRUPT);
+        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_CORRUPT, SNCE_NO_MEMORY);
         (void)snceRegion_ResidentBytes(region);
         return;
       }
@@ -613,6 +648,10 @@ class Input {
             : snceKeyLog_Put(region, (*names)[which].data(),
                              (*values)[which].data(), (*values)[which].size(),
                              buffers[buffer], kLens[buffer], &len);
+    // A process that could not map something does not try again for a second.
+    if (result == SNCE_NO_MEMORY &&
+        refused_before_ & (kNoMapping | kNoLock | kNoDescriptor))
+      return;
     EXPECT_RESULT(result, SNCE_OK, SNCE_MISS, SNCE_EXISTS, SNCE_TOO_LARGE,
                   SNCE_FULL, SNCE_READ_ONLY, SNCE_CORRUPT);
     if (result == (op == kGetKey ? SNCE_OK : SNCE_EXISTS)) {
@@ -631,6 +670,7 @@ class Input {
   snceRegion* second_ = nullptr;
   snceServerId found_ = {0, 1, 0};
   uint64_t meanwhile_ = 0;
+  uint32_t refused_ = 0, refused_before_ = 0;
   bool forged_ = false, forged_header_ = false, armed_ = false;
   snceSession answer_;
 };

@@ -12,8 +12,13 @@
 // before the nth load of an operation the region can be changed, as another
 // process would do between two loads.
 //
-// The core's mappings lie in windows of address space without access, so that
-// what reaches beyond a region faults, however far.
+// The core maps a region in chunks. They lie in a window of address space, each
+// with as much space without access behind it, so that what reaches beyond its
+// chunk is seen, however far it reaches.
+//
+// Nothing that a process notes about a region or the system says about its file
+// is left for the next input: which chunks are mapped, how large the file is,
+// what time it is and what the system refuses.
 #ifndef SSLSNCE_TESTS_FUZZ_SANDBOX_H_
 #define SSLSNCE_TESTS_FUZZ_SANDBOX_H_
 
@@ -27,6 +32,16 @@ extern "C" {
 
 namespace snce_fuzz {
 
+// What the system refuses to do; bits.
+enum Refusal : uint32_t {
+  kNoMapping = 1,
+  kNoGrowth = 2,
+  kNoHoles = 4,        // fallocate
+  kNoRemoval = 8,      // madvise
+  kNoLock = 16,        // mlock2
+  kNoDescriptor = 32,  // it is closed
+};
+
 // Sandbox is one region and what it looked like when it was made.
 class Sandbox {
  public:
@@ -37,7 +52,12 @@ class Sandbox {
   Sandbox& operator=(const Sandbox&) = delete;
 
   snceRegion* region() const { return region_; }
-  uint64_t bytes() const { return region_->bytes; }
+  // How large its file is.
+  uint64_t bytes() const { return *bytes_; }
+  // ... and was when Keep saw it.
+  uint64_t keptBytes() const { return keptBytes_; }
+  // It grows, for a hostile process, to |bytes| if that is more.
+  void Grow(uint64_t bytes) { *bytes_ = bytes > *bytes_ ? bytes : *bytes_; }
 
   // Runs |body| in a child that dies at the |nth| step |name| (SNCE_STEP) and
   // leaves the region as it then is. Ends the program if it does not get there.
@@ -57,7 +77,8 @@ class Sandbox {
   // A descriptor of its own for the region's file.
   int Descriptor() const;
 
-  // Reading and writing as a hostile process does. |offset| is below bytes().
+  // Reading and writing as a hostile process does. What is beyond the file's
+  // end reads as zero, and stays so.
   uint64_t Load(uint64_t offset);
   void Store(uint64_t offset, uint64_t value);
   uint8_t* Page(uint32_t page);  // writable; marked as touched
@@ -66,28 +87,45 @@ class Sandbox {
   // region. Disarm gives up what is still waiting.
   static void Arm(uint64_t loads, std::function<void()> change);
   static void Disarm();
+  // Until Reset.
+  static void Refuse(uint32_t refusals);
+  static void Wait(uint64_t msec);
 
   // Called by the hooks.
   void Touch(uint64_t page) {
-    if (page < touched_.size() && !touched_[page]) {
+    if (page < kPages && !touched_[page]) {
       touched_[page] = 1;
       touchedPages_.push_back(static_cast<uint32_t>(page));
     }
   }
   // Those of the pages that Keep saw, from |first| to before |end|.
   void TouchKept(uint64_t first, uint64_t end);
+  void SetBytes(uint64_t bytes) { *bytes_ = bytes; }
+  // The core has mapped a chunk; Reset undoes it in the map of region().
+  void NoteAdded(const snceMap* map, uint64_t chunk) {
+    if (region_ != nullptr && region_->map == map) added_.push_back(chunk);
+  }
 
  private:
+  static constexpr uint64_t kPages = SNCE_BYTES_MAX / SNCE_PAGE;
+
+  void Forget();
   void Populate(uint64_t offset, uint64_t bytes);
   void ForEachRun(const std::function<void(uint64_t, uint64_t)>& visit) const;
 
   snceRegion* region_ = nullptr;
   uint8_t* memory_ = nullptr;  // a mapping of our own
-  std::vector<uint8_t> touched_;
+  uint64_t* bytes_;            // shared with the child of DieAt
+  uint64_t keptBytes_ = 0;
+  uint8_t* touched_;  // of each page that there may be
   std::vector<uint32_t> touchedPages_;
   std::vector<uint32_t> pages_;
-  std::vector<int32_t> place_;  // of a page in |contents_|, or -1
+  uint32_t* place_;  // of each page: its place in |contents_| + 1, or 0
   std::vector<uint8_t> contents_;
+  // What |region_| had noted, and which chunks it has mapped since.
+  uint64_t mapBytes_ = 0;
+  unsigned keptChunks_ = 0;
+  std::vector<uint64_t> added_;
 };
 
 }  // namespace snce_fuzz

@@ -32,8 +32,10 @@ class Targets {
   uint64_t OtherWordOf(const Record& record) const;
   // The page that it means: one that is in use, mostly.
   uint32_t PageOf(uint32_t dice) const;
-  // A page number of the heap, or one just behind it.
+  // A page number where a range may begin, or nearly so.
   uint64_t HeapPage(uint64_t dice) const;
+  // How large the file is when a hostile process has made it grow.
+  uint64_t Bytes(const Record& record) const;
 
   // A slot of a session table, for its checksum.
   struct Slot {
@@ -57,13 +59,21 @@ class Targets {
     Slot slot;
     uint64_t certificate;  // offset of its cell, or 0
   };
+  void AddStore(uint64_t store, uint64_t cells);
   const Known* KnownOf(const Record& record) const;
 
   Sandbox* sandbox_;
   std::vector<uint64_t> hints_;  // offsets of those that are in use
   std::vector<Table> tables_;
   std::vector<Known> known_;
-  std::vector<uint32_t> stores_;  // pages in use
+  struct Segment {
+    uint64_t offset, sets;
+    unsigned which;  // class of cells
+  };
+
+  std::vector<uint64_t> heads_;  // of stores
+  std::vector<Segment> segments_;
+  std::vector<uint32_t> cells_;  // pages in use
 };
 
 }  // namespace snce_fuzz

@@ -24,6 +24,7 @@ const std::map<std::string, Cost>& Costs() {
       {"vacate", Cost::kSlot},
       {"vacate-wiped", Cost::kSlot},
       {"vacated", Cost::kNothing},
+      {"blob-segment", Cost::kNextChange},
       {"blob-claimed", Cost::kCell},
       {"blob-storing", Cost::kCell},
       {"blob-written", Cost::kCell},

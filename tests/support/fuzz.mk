@@ -71,8 +71,9 @@ $(FUZZ)/tests/fuzz/sandbox.o: FUZZ_ADDRESS :=
 
 FUZZ_REGION := $(addprefix $(FUZZ)/tests/,fuzz/region.o fuzz/sandbox.o \
     fuzz/target.o support/test_session.o)
-FUZZ_REGION_LINK := $(FUZZ_LINK) $(call fuzz_wrap,mmap64 munmap madvise \
-    sched_getcpu getrandom snceCount_Add snceCount_Lane)
+FUZZ_REGION_LINK := $(FUZZ_LINK) $(call fuzz_wrap,mmap64 munmap mprotect \
+    munlock mlock2 madvise fstat fstat64 ftruncate64 fallocate64 lseek64 \
+    clock_gettime sched_getcpu getrandom snceMap_Add snceCount_Add snceCount_Lane)
 
 $(FUZZ)/region: $(FUZZ_REGION) $(addprefix $(FUZZ)/traced/,$(FUZZ_CORE))
 	$(FUZZ_REGION_LINK) $(LDFLAGS) -o $@ $^ -lpthread

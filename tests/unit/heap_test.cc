@@ -36,6 +36,14 @@ void ExpectApart(const snceRegion* region) {
       GetRanges(region, number, home, ranges);
       for (const Range& range : ranges)
         if (range.offset) all.push_back({range.offset, range.bytes});
+      Range segments[200];
+      const unsigned count = GetSegments(region, number, home, segments, 200);
+      for (unsigned i = 0; i < count; ++i) {
+        // The first ones lie in the store's own range.
+        if (segments[i].offset < ranges[1].offset ||
+            segments[i].offset >= ranges[1].offset + ranges[1].bytes)
+          all.push_back({segments[i].offset, segments[i].bytes});
+      }
     }
   }
   std::sort(all.begin(), all.end());
@@ -52,16 +60,15 @@ class SnceHeap : public ::testing::Test {
  protected:
   // A region in which little fits beside the default cache.
   void SetUp() override {
-    struct rlimit limit;
-    ASSERT_EQ(0, getrlimit(RLIMIT_FSIZE, &limit));
-    struct rlimit less = limit;
-    less.rlim_cur = 400u << 20;
+    ASSERT_EQ(0, getrlimit(RLIMIT_FSIZE, &limit_));
+    struct rlimit less = limit_;
+    less.rlim_cur = 64u << 20;
     ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &less));
     region_.reset(new Region(Options(100)));
-    ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
-    ASSERT_LE(snceRegion_Bytes(region_->get()), 400u << 20);
   }
+  void TearDown() override { setrlimit(RLIMIT_FSIZE, &limit_); }
 
+  struct rlimit limit_;
   std::unique_ptr<Region> region_;
 };
 
@@ -93,13 +100,16 @@ TEST_F(SnceHeap, EveryRangeHasAPlaceOfItsOwn) {
           caches.erase(caches.begin() + std::ptrdiff_t(which));
       }
     }
-    ASSERT_TRUE(result == SNCE_OK || result == SNCE_NO_MEMORY) << i;
+    ASSERT_TRUE(result == SNCE_OK || result == SNCE_LIMIT) << i;
     (result == SNCE_OK ? changed : full)++;
     if (!caches.empty()) {
       // Something in each, so that a range used twice would show.
       const snceCache cache = caches[dice % caches.size()];
-      ASSERT_EQ(SNCE_OK, Session(i, i, kEverything).Insert(cache, At(kStart)));
-      ASSERT_EQ(SNCE_OK, Find(cache, Session(i, i), At(kStart)));
+      const snceResult stored =
+          Session(i, i, kEverything).Insert(cache, At(kStart));
+      ASSERT_TRUE(stored == SNCE_OK || stored == SNCE_FULL) << i;
+      ASSERT_EQ(stored == SNCE_OK ? SNCE_OK : SNCE_MISS,
+                Find(cache, Session(i, i), At(kStart)));
     }
     if (i % 20 == 0) ExpectApart(region_->get());
     if (HasFatalFailure()) FAIL() << i;
@@ -138,10 +148,10 @@ TEST_F(SnceHeap, AFailedChangeTakesNothing) {
   ASSERT_EQ(SNCE_OK, Session(1, 1, kEverything).Insert(cache, At(kStart)));
   ExpectApart(region_->get());  // it reads all of the directory
   const uint64_t before = DataBytes(region_->fd());
-  for (uint64_t entries : {100000u, 1000000u, 100000000u}) {
+  for (uint64_t entries : {400000u, 1000000u, 100000000u}) {
     snceCacheOptions options = Options(entries);
     options.timeoutSec[SNCE_CLASS_SSL3] = 77;
-    EXPECT_EQ(SNCE_NO_MEMORY, snceCache_Configure(cache, &options));
+    EXPECT_EQ(SNCE_LIMIT, snceCache_Configure(cache, &options));
     ASSERT_EQ(SNCE_OK, snceCache_GetOptions(cache, &options));
     EXPECT_EQ(1000u, options.entries);
     EXPECT_EQ(77u, options.timeoutSec[SNCE_CLASS_SSL3]);
@@ -151,20 +161,11 @@ TEST_F(SnceHeap, AFailedChangeTakesNothing) {
   EXPECT_LE(DataBytes(region_->fd()), before + 65536);
 }
 
-// An entry and a certificate as they lie in one virtual server's range, put
-// back, byte by byte, when another virtual server has that range: they must
-// not be found there (rule 12).
+// Entries as they lie in one virtual server's range, put back, byte by byte,
+// when another virtual server has that range: they must not be found there
+// (rule 12).
 TEST_F(SnceHeap, WhatLayInARangeIsNothingInItsNextLife) {
-  // Large tables beside small stores, so that it is mostly the table that does
-  // not fit at the region's end.
-  snceCacheOptions options = Options(60000);
-  options.certificates = 200;
-  auto add = [&](const std::string& name) {
-    snceServerId id = {0, 0, 0};
-    EXPECT_EQ(SNCE_OK, Add(region_->get(), name, options, &id));
-    return snceRegion_Cache(region_->get(), id);
-  };
-  const snceCache old = add("old.example");
+  const snceCache old = AddServer(region_->get(), "old.example", 60000);
   for (uint64_t serial = 0; serial < 200; ++serial)
     ASSERT_EQ(SNCE_OK,
               Session(serial, serial, kEverything).Insert(old, At(kStart)));
@@ -176,22 +177,19 @@ TEST_F(SnceHeap, WhatLayInARangeIsNothingInItsNextLife) {
   int tries = 0;
   for (;; ++tries) {
     ASSERT_LT(tries, 1000);
-    next = add("next.example");
+    next = AddServer(region_->get(), "next.example", 60000);
     GetRanges(region_->get(), next.id.number, 0, lies);
-    if (lies[0].offset == lay[0].offset && lies[1].offset == lay[1].offset)
-      break;
+    if (lies[0].offset == lay[0].offset) break;
     ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), snceCache_Id(next)));
   }
   ASSERT_EQ(old.id.number, next.id.number);
-  EXPECT_GT(tries, 2) << "a range is used again as late as can be";
+  EXPECT_GT(tries, 0) << "a range is used again as late as can be";
   std::vector<uint8_t> page(4096);
-  for (const Range& range : lay) {
-    for (uint64_t done = 0; done < range.bytes; done += page.size()) {
-      const off_t at = off_t(range.offset + done);
-      ASSERT_EQ(4096, pread(copy, page.data(), 4096, at));
-      if (std::count(page.begin(), page.end(), 0) != 4096) {
-        ASSERT_EQ(4096, pwrite(region_->fd(), page.data(), 4096, at));
-      }
+  for (uint64_t done = 0; done < lay[0].bytes; done += page.size()) {
+    const off_t at = off_t(lay[0].offset + done);
+    ASSERT_EQ(4096, pread(copy, page.data(), 4096, at));
+    if (std::count(page.begin(), page.end(), 0) != 4096) {
+      ASSERT_EQ(4096, pwrite(region_->fd(), page.data(), 4096, at));
     }
   }
   close(copy);
@@ -228,7 +226,6 @@ TEST_F(SnceHeap, WhatIsStoredInAFreeRangeGoesWithLaterChanges) {
     freed.insert(freed.end(), ranges, ranges + 2);
     ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), snceCache_Id(cache)));
   }
-  freed.push_back({snceRegion_Bytes(region_->get()) - 4096, 4096});
   snceCacheOptions options;
   ASSERT_EQ(SNCE_OK, snceCache_GetOptions(region_->cache(), &options));
   const auto change = [&] {

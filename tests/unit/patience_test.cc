@@ -211,7 +211,6 @@ TEST_F(SncePatience, ACellIsTakenBackTwoSecondsAfterItWasFirstPassed) {
   options.certificates = 1;
   Region region(options);
   TicksUse(region.get(), &ticks_);
-  WordsSetCell(region.get(), 0, 5, WordsClaimed(1, 0, kTag));
   uint64_t serial = 0;
   const auto insert = [&](uint64_t count) {
     for (uint64_t end = serial + count; serial < end; ++serial) {
@@ -219,6 +218,8 @@ TEST_F(SncePatience, ACellIsTakenBackTwoSecondsAfterItWasFirstPassed) {
       ASSERT_EQ(SNCE_OK, mine.Insert(region.cache(), At(kStart)));
     }
   };
+  insert(1);  // now there are cells
+  WordsSetCell(region.get(), 0, 5, WordsClaimed(1, 0, kTag));
   insert(1000);
   ticks_ += TICKS_PATIENCE;
   insert(1000);
@@ -257,6 +258,10 @@ TEST_F(SncePatience, ACellRestsWhileCertificatesAreEvicted) {
   options.certificates = 1;
   Region region(options);
   TicksUse(region.get(), &ticks_);
+  ASSERT_EQ(SNCE_OK,
+            Session(1000)
+                .Certificate(Bytes(1000, 900))
+                .Insert(region.cache(), At(kStart)));  // now there are cells
   WordsSetCell(region.get(), 0, 5,
                snceVersion_WithTicket(WordsEmpty(1) | SNCE_OVERRODE,
                                       uint8_t(1 + ticks_ % 255)));

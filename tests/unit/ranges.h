@@ -21,6 +21,9 @@ typedef struct {
 /* The table and the store of the home |home|, 0 or 1, of a virtual server. */
 void GetRanges(const snceRegion *region, uint32_t number, int home,
                Range ranges[2]);
+/* The segments of that store: up to |most| of them; returns how many. */
+unsigned GetSegments(const snceRegion *region, uint32_t number, int home,
+                     Range *out, unsigned most);
 /* Where the heap begins. */
 uint64_t HeapBegin(void);
 

@@ -92,7 +92,6 @@ TEST_F(SnceRefused, ARegionThatCannotBeMadeSaysWhyAndLeavesNothing) {
     Refusal refusal;
     snceResult result;
   } kTable[] = {
-      {"no memory files", Always(SYS_memfd_create, ENOSYS), SNCE_UNSUPPORTED},
       {"no descriptors", Always(SYS_memfd_create, EMFILE), SNCE_NO_DESCRIPTOR},
       {"none in the system", Always(SYS_memfd_create, ENFILE),
        SNCE_NO_DESCRIPTOR},
@@ -104,7 +103,7 @@ TEST_F(SnceRefused, ARegionThatCannotBeMadeSaysWhyAndLeavesNothing) {
        {SYS_fcntl, EINVAL, 1, F_SETFD, false},
        SNCE_UNSUPPORTED},
       {"no mapping of it",
-       {SYS_mmap, ENOMEM, 3, MAP_NORESERVE | MAP_SHARED, false},
+       {SYS_mmap, ENOMEM, 3, MAP_NORESERVE | MAP_SHARED | MAP_FIXED, false},
        SNCE_NO_MEMORY},
       {"no access to it",
        {SYS_mprotect, ENOMEM, 2, PROT_READ | PROT_WRITE, false},
@@ -164,20 +163,70 @@ TEST_F(SnceRefused, AFlushWipesWithoutMadvise) {
             }));
 }
 
-// What cannot be emptied is not used: the cache stays as it was.
-TEST_F(SnceRefused, WithoutEitherAFlushFailsAndKeepsTheCache) {
+// Kernels that keep the memory of a file: it is wiped.
+TEST_F(SnceRefused, AFlushWipesWithoutEither) {
   EXPECT_EQ(0, Under({}, [] {
               Region region(1000);
-              const Session session(1, 0, kEverything);
+              Session session(1);
+              const std::vector<uint8_t> secret = Bytes(4711, 48);
+              std::copy(secret.begin(), secret.end(), session.get()->state);
               if (session.Insert(region.cache(), At(kStart)) != SNCE_OK)
                 return 2;
               if (!Refuse({SYS_madvise, EINVAL, 2, MADV_REMOVE, false}) ||
                   !Refuse(Always(SYS_fallocate, EOPNOTSUPP)))
                 return 3;
-              if (snceCache_Flush(region.cache()) != SNCE_NO_MEMORY) return 4;
-              return Find(region.cache(), session, At(kStart)) == SNCE_OK ? 0
-                                                                          : 5;
+              if (snceCache_Flush(region.cache()) != SNCE_OK) return 4;
+              if (Find(region.cache(), session, At(kStart)) != SNCE_MISS)
+                return 5;
+              return CountInFile(region.fd(), secret.data(), secret.size()) ? 6
+                                                                            : 0;
             }));
+}
+
+// Uses a region in every way that needs memory, here and in a child.
+int UseWithChild(bool inheritable) {
+  const snceCacheOptions options = Options(1000);
+  snceRegion* made = nullptr;
+  if (snceRegion_Create(&made, &options, inheritable) != SNCE_OK) return 2;
+  const snceCache cache = snceRegion_DefaultCache(made);
+  const Session mine(1, 0, kEverything), childs(2, 0, kEverything);
+  if (mine.Insert(cache, At(kStart)) != SNCE_OK) return 3;
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool found = Find(cache, mine, At(kStart)) == SNCE_OK;
+    _exit(found && childs.Insert(cache, At(kStart)) == SNCE_OK ? 0 : 1);
+  }
+  int status = 1;
+  if (waitpid(child, &status, 0) != child || status != 0) return 4;
+  if (Find(cache, childs, At(kStart)) != SNCE_OK) return 5;
+  snceCacheOptions shorter = Options(1000);
+  shorter.timeoutSec[SNCE_CLASS_SSL3] = 77;
+  if (snceCache_Configure(cache, &shorter) != SNCE_OK) return 6;
+  if (Find(cache, mine, At(kStart)) != SNCE_OK) return 7;
+  char string[SNCE_STRING_MAX];
+  const snceResult exported = snceRegion_Export(made, string, sizeof(string));
+  snceRegion_Close(made);
+  return exported == SNCE_OK ? 100 : exported == SNCE_BAD_DESCRIPTOR ? 101 : 8;
+}
+
+TEST_F(SnceRefused, WithoutMemoryFilesAnUnnamedFileDoes) {
+  for (const int error : {ENOSYS, EPERM})
+    EXPECT_EQ(100, Under({Always(SYS_memfd_create, error)},
+                         [] { return UseWithChild(true); }));
+}
+
+TEST_F(SnceRefused, WithoutAnyFileForkedChildrenShareTheMemory) {
+  EXPECT_EQ(101,
+            Under({Always(SYS_memfd_create, EPERM), Always(SYS_openat, EACCES)},
+                  [] { return UseWithChild(false); }));
+  // For other programs there has to be a file.
+  EXPECT_EQ(
+      100 + int(SNCE_UNSUPPORTED),
+      Under({Always(SYS_memfd_create, EPERM), Always(SYS_openat, EACCES)}, [] {
+        const snceCacheOptions options = Options(1000);
+        snceRegion* region = nullptr;
+        return 100 + int(snceRegion_Create(&region, &options, true));
+      }));
 }
 
 // A file system without SEEK_DATA: all slots are looked at.

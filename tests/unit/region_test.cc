@@ -23,21 +23,21 @@ namespace {
 
 TEST(SnceRegion, ClosingNullIsANoOp) { snceRegion_Close(nullptr); }
 
-TEST(SnceRegion, IsSealedAgainstResizing) {
+TEST(SnceRegion, IsSealedAgainstShrinkingAndMayGrow) {
   Region region(1000);
   const int seals = fcntl(region.fd(), F_GET_SEALS);
   ASSERT_NE(-1, seals);
   EXPECT_TRUE(seals & F_SEAL_SHRINK);
-  EXPECT_TRUE(seals & F_SEAL_GROW);
+  EXPECT_FALSE(seals & F_SEAL_GROW);
   EXPECT_TRUE(seals & F_SEAL_SEAL);
   const off_t size = lseek(region.fd(), 0, SEEK_END);
   EXPECT_EQ(-1, ftruncate(region.fd(), 0));
   EXPECT_EQ(EPERM, errno);
-  EXPECT_EQ(-1, ftruncate(region.fd(), size + 4096));
-  EXPECT_EQ(EPERM, errno);
+  EXPECT_EQ(0, ftruncate(region.fd(), size + 65536));
+  EXPECT_EQ(uint64_t(size) + 65536, snceRegion_Bytes(region.get()));
 }
 
-TEST(SnceRegion, IsAMemoryFileMappedOnceAndLeftOutOfDumps) {
+TEST(SnceRegion, IsAMemoryFileOfWhichLittleIsMappedAndNothingDumped) {
   Region region(1000);
   const std::vector<Mapping> mappings = MappingsOf(region.fd());
   ASSERT_FALSE(mappings.empty());
@@ -47,7 +47,10 @@ TEST(SnceRegion, IsAMemoryFileMappedOnceAndLeftOutOfDumps) {
     EXPECT_NE(std::string::npos, mapping.flags.find(" dd ")) << mapping.flags;
     bytes += mapping.end - mapping.start;
   }
-  EXPECT_EQ(bytes, snceRegion_Bytes(region.get()));
+  // The first chunk, that of the keys, and those of a small table and its
+  // store.
+  EXPECT_LE(bytes, 4u << 21);
+  EXPECT_LE(snceRegion_Bytes(region.get()), 24u << 20);
 }
 
 TEST(SnceRegion, IsNotMappedAnyMoreAfterClose) {

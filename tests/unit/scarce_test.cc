@@ -153,7 +153,7 @@ TEST(SnceScarce, AttachingWithoutAddressSpaceSaysSoAndKeepsNothing) {
   snceRegion* attached = nullptr;
   snceResult results[2];
   {
-    LittleSpace little(64 << 20);
+    LittleSpace little(2 << 20);
     results[0] = snceRegion_Attach(&attached, second, SNCE_ACCESS_WORK);
     results[1] = snceRegion_Inherit(&attached, string);
   }
@@ -171,13 +171,10 @@ TEST(SnceScarce, ARegionInLittleAddressSpaceHoldsWhatItWasMadeFor) {
   snceRegion* made = nullptr;
   snceResult result;
   const snceCacheOptions options = Options(10000);
-  {
-    LittleSpace little(uint64_t{4} << 30);
-    result = snceRegion_Create(&made, &options, false);
-  }
+  LittleSpace little(uint64_t{256} << 20);
+  result = snceRegion_Create(&made, &options, false);
   ASSERT_EQ(SNCE_OK, result);
   Region region(made);
-  EXPECT_LT(snceRegion_Bytes(made), uint64_t{4} << 30);
   for (uint64_t serial = 0; serial < 10000; ++serial)
     ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
   EXPECT_GE(CountFound(region.cache(), 0, 10000, At(kStart)), 9950u);
@@ -203,6 +200,7 @@ TEST(SnceScarce, WithoutHeapNoHandleIsMadeAndNothingKept) {
   char string[SNCE_STRING_MAX];
   ASSERT_EQ(SNCE_OK, snceRegion_Export(region.get(), string, sizeof(string)));
   const int before = OpenDescriptors();
+  const size_t mapped = MappingsOf(region.fd()).size();
   const snceCacheOptions options = Options(1000);
   snceRegion* handle = nullptr;
   snceResult results[3];
@@ -215,7 +213,7 @@ TEST(SnceScarce, WithoutHeapNoHandleIsMadeAndNothingKept) {
   for (const snceResult result : results) EXPECT_EQ(SNCE_NO_MEMORY, result);
   EXPECT_EQ(nullptr, handle);
   EXPECT_EQ(before, OpenDescriptors());
-  EXPECT_EQ(1u, MappingsOf(region.fd()).size());
+  EXPECT_EQ(mapped, MappingsOf(region.fd()).size());
 }
 
 // How many of the first |count| sessions are found whole.

@@ -14,7 +14,7 @@ static const snceHomeWords *Home(const snceRegion *region, uint32_t number) {
 }
 
 static void *AtRange(const snceRegion *region, uint64_t word) {
-  return snceRegion_Within(region, snceRange_Offset(word), SNCE_PAGE);
+  return snceRegion_Place(region, snceRange_Offset(word));
 }
 
 static snceSet *SetOf(const snceRegion *region, uint32_t number,
@@ -29,7 +29,10 @@ static snceWord *VersionOf(const snceRegion *region, uint32_t number,
 }
 
 static snceCellSet *CellsOf(const snceRegion *region, uint32_t number) {
-  return AtRange(region, atomic_load(&Home(region, number)->store));
+  const snceStoreHead *head =
+      AtRange(region, atomic_load(&Home(region, number)->store));
+
+  return AtRange(region, atomic_load(&head->segment[0][0]));
 }
 
 uint64_t WordsSlots(const snceRegion *region, uint32_t number) {

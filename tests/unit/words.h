@@ -31,7 +31,8 @@ bool WordsRenew(const snceRegion *region, uint32_t number, uint64_t slot);
 uint64_t WordsEmpty(uint32_t generation);
 uint64_t WordsClaimed(uint32_t generation, uint8_t ticket, uint32_t tag);
 
-/* The same of the |way|th cell of the first set of the store. */
+/* The same of the |way|th cell of the store's first set, which is there once a
+ * certificate of up to 1,024 bytes was stored. */
 void WordsSetCell(const snceRegion *region, uint32_t number, unsigned way,
                   uint64_t version);
 uint64_t WordsCell(const snceRegion *region, uint32_t number, unsigned way);
