@@ -402,7 +402,7 @@ MakeAnonymous(snceRegion **out, bool lock, uint64_t room)
 snceResult
 snceRegion_Make(snceRegion **out, bool inheritable, bool lock, uint64_t room)
 {
-    int fd;
+    int fd = -1;
     snceResult result = MakeFile(&fd, inheritable);
 
     if (result == SNCE_UNSUPPORTED && !inheritable) {
