@@ -15,21 +15,27 @@
  * sums do not overflow. */
 typedef void (*visitor)(void *context, uint64_t page, uint64_t pages);
 
-/* Visits the segments of a store whose head begins at |page|. */
-static void
+/* Visits the segments of a store whose head begins at |page|, but for those that lie
+ * in the store's own range. Returns SNCE_OK, or why this process cannot see them. */
+static snceResult
 VisitSegments(const snceRegion *region, uint64_t page, uint64_t cells,
               visitor visit, void *context)
 {
     uint64_t offset = page * SNCE_PAGE;
     const snceStoreHead *head;
+    snceResult result;
 
     if (cells == 0 || cells > SNCE_CELLS_MAX ||
         snceRegion_Bound(region, offset, sizeof(*head)) != SNCE_OK) {
-        return;
+        return SNCE_OK; /* it is not in the heap, nor is what it names */
+    }
+    result = snceRegion_MapRange(region, offset, sizeof(*head));
+    if (result != SNCE_OK) {
+        return result;
     }
     head = snceRegion_Place(region, offset);
-    for (unsigned which = 0; head && which < SNCE_CELL_CLASSES; which++) {
-        for (unsigned i = 0; i < SNCE_SEGMENTS; i++) {
+    for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
+        for (unsigned i = which < SNCE_CELL_USUAL; i < SNCE_SEGMENTS; i++) {
             uint64_t begin = snceDirectory_Load(&head->segment[which][i]);
 
             if (begin == 0) {
@@ -39,15 +45,19 @@ VisitSegments(const snceRegion *region, uint64_t page, uint64_t cells,
                   snceHeap_Pages(snceCell_SegmentBytes(which, cells, i)));
         }
     }
+    return SNCE_OK;
 }
 
-/* Visits every range that an entry of the directory names. In line, and the visitor
- * with it: among 1,023 servers a change looks at all ranges some forty times. */
-SNCE_INLINE void
+/* Visits every range that an entry of the directory names: at most 4 of each entry,
+ * and 2 * 165 segments, whatever they say. In line, and the visitor with it: a change
+ * among 1,023 servers looks at all ranges some six times. Returns SNCE_OK, or why
+ * this process cannot see all of them. */
+SNCE_INLINE snceResult
 VisitAll(const snceRegion *region, visitor visit, void *context)
 {
     uint32_t servers = atomic_load_explicit(&snceRegion_Header(region)->servers,
                                             memory_order_relaxed);
+    snceResult result = SNCE_OK;
 
     if (servers > SNCE_SERVERS) {
         servers = SNCE_SERVERS;
@@ -68,73 +78,114 @@ VisitAll(const snceRegion *region, visitor visit, void *context)
             if (store) {
                 visit(context, snceRange_Page(store), snceWord_Low(pages));
             }
-            if (store && snceDirectory_Load(&entry->grown[home])) {
-                VisitSegments(region, snceRange_Page(store),
-                              snceWord_Low(snceDirectory_Load(&words->shape)),
-                              visit, context);
+            if (store && snceDirectory_Load(&entry->grown[home]) &&
+                result == SNCE_OK) {
+                result = VisitSegments(
+                    region, snceRange_Page(store),
+                    snceWord_Low(snceDirectory_Load(&words->shape)), visit,
+                    context);
             }
         }
     }
+    return result;
 }
 
 /* ---- gaps ---------------------------------------------------------------- */
 
-/* A place for |pages| pages is looked for at |page|. */
+#define BATCH 64
+
 typedef struct {
     uint64_t page;
-    uint64_t pages;
-    uint64_t next; /* where the next range behind it begins, or as it was */
-    bool stepped;  /* over a range that overlaps it: it may have to again */
-} search;
+    uint64_t end;
+} taken;
+
+/* The next ranges that reach beyond the page |from|, as many as fit, in the order in
+ * which they begin. */
+typedef struct {
+    uint64_t from;
+    unsigned count;
+    taken range[BATCH];
+} batch;
 
 static void
-StepOver(void *context, uint64_t page, uint64_t pages)
+Collect(void *context, uint64_t page, uint64_t pages)
 {
-    search *s = context;
+    batch *b = context;
+    unsigned i = b->count;
 
-    if (page < s->page + s->pages && page + pages > s->page) {
-        s->page = page + pages;
-        s->stepped = true;
-    } else if (page > s->page && page < s->next) {
-        s->next = page;
+    if (page + pages <= b->from ||
+        (i == BATCH && page >= b->range[BATCH - 1].page)) {
+        return;
     }
+    if (i == BATCH) {
+        i--; /* the last one makes room */
+    } else {
+        b->count++;
+    }
+    for (; i > 0 && b->range[i - 1].page > page; i--) {
+        b->range[i] = b->range[i - 1];
+    }
+    b->range[i] = (taken){ page, page + pages };
 }
 
-/* Moves |s->page| to where a range may begin: on a grain, and so that the range
- * straddles no two chunks that fit into one. */
-static void
-Align(search *s)
+/* Returns where a range of |pages| pages may begin, at |page| or behind it: on a
+ * grain, and so that it straddles no two chunks if it fits into one. */
+static uint64_t
+Aligned(uint64_t page, uint64_t pages)
 {
-    uint64_t page = SNCE_ALIGNED(s->page, (uint64_t)SNCE_GRAIN_PAGES);
-    uint64_t inChunk = page % SNCE_CHUNK_PAGES;
+    uint64_t inChunk;
 
-    if (inChunk && inChunk + s->pages > SNCE_CHUNK_PAGES) {
+    page = SNCE_ALIGNED(page, (uint64_t)SNCE_GRAIN_PAGES);
+    inChunk = page % SNCE_CHUNK_PAGES;
+    if (inChunk && inChunk + pages > SNCE_CHUNK_PAGES) {
         page += SNCE_CHUNK_PAGES - inChunk;
     }
-    s->page = page;
+    return page;
 }
 
-/* Each pass but the last steps over a range, and none is stepped over twice:
- * unless somebody writes into the directory who has not the turn. He might keep
- * a search going for as many passes as the region has pages. */
-#define PASSES (4 * SNCE_SERVERS + 1)
+/* Looks through a batch. True: there is a gap at |*page|; false: |*page| is then
+ * behind all of its ranges. */
+static bool
+FindInBatch(const batch *b, uint64_t pages, uint64_t *page)
+{
+    for (unsigned i = 0; i < b->count; i++) {
+        uint64_t at = Aligned(*page, pages);
+
+        if (at + pages <= b->range[i].page) {
+            *page = at;
+            return true;
+        }
+        if (b->range[i].end > *page) {
+            *page = b->range[i].end;
+        }
+    }
+    if (b->count == BATCH) {
+        return false;
+    }
+    *page = Aligned(*page, pages);
+    return true;
+}
 
 /* Finds the first gap of |pages| pages at |page| or behind it that ends at |end| or
- * before; 0: none. */
-static uint64_t
-FindGap(const snceRegion *region, uint64_t page, uint64_t pages, uint64_t end)
+ * before, within so many |batches|. Returns SNCE_OK; SNCE_FULL (there is none); or
+ * why this process cannot see all ranges. */
+static snceResult
+FindGap(const snceRegion *region, uint64_t page, uint64_t pages, uint64_t end,
+        unsigned batches, uint64_t *found)
 {
-    search s = { page, pages, 0, true };
+    for (unsigned i = 0; i < batches && page + pages <= end; i++) {
+        batch b = { .from = page };
+        snceResult result = VisitAll(region, Collect, &b);
 
-    for (unsigned pass = 0; s.stepped && pass < PASSES; pass++) {
-        Align(&s);
-        if (s.page + pages > end) {
-            return 0;
+        if (result != SNCE_OK) {
+            return result;
         }
-        s.stepped = false;
-        VisitAll(region, StepOver, &s);
+        if (FindInBatch(&b, pages, &page)) {
+            *found = page;
+            return page + pages <= end ? SNCE_OK : SNCE_FULL;
+        }
     }
-    return s.stepped ? 0 : s.page;
+    return SNCE_FULL;
 }
 
 /* How far the ranges go, and how many pages they have. */
@@ -166,7 +217,9 @@ NextSerial(snceHeader *header, uint64_t unlike)
         serial++;
     }
     serial = (uint32_t)serial ? serial : serial + 2; /* 0 and no page: none */
-    atomic_store_explicit(&header->serial, serial, memory_order_relaxed);
+    /* Release: pairs with the acquire load in snceRegion_Reach. Who sees this serial
+     * sees the file as large as it is now. */
+    atomic_store_explicit(&header->serial, serial, memory_order_release);
     return (uint32_t)serial;
 }
 
@@ -192,24 +245,33 @@ IsResting(const snceHeader *header)
     return NowSec() - snceDirectory_Load(&header->dropped) < REST_SEC;
 }
 
+/* A search between ranges ends after so many of them: 1,025 servers have half as
+ * many, without segments. Where there are more, the file grows instead. Behind all
+ * of them the first batch is empty, unless the directory is spoiled. */
+#define BATCHES_BETWEEN 64
+#define BATCHES_BEHIND 4
+
 /* Finds a gap between the ranges that there are. The search begins where the last
  * one ended, so that a range is used again as late as can be. */
-static uint64_t
-FindBetween(const snceRegion *region, uint64_t pages, const extent *e)
+static snceResult
+FindBetween(const snceRegion *region, uint64_t pages, const extent *e,
+            uint64_t *page)
 {
     const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
-    uint64_t page =
+    uint64_t last =
         snceDirectory_Load(&snceRegion_Header(region)->heap) / SNCE_PAGE;
-    uint64_t found;
+    snceResult result;
 
     if (e->end < first + e->used + pages) {
-        return 0; /* all gaps together are too small */
+        return SNCE_FULL; /* all gaps together are too small */
     }
-    if (page < first || page >= e->end) {
-        page = first;
+    if (last < first || last >= e->end) {
+        last = first;
     }
-    found = FindGap(region, page, pages, e->end);
-    return found ? found : FindGap(region, first, pages, e->end);
+    result = FindGap(region, last, pages, e->end, BATCHES_BETWEEN, page);
+    return result == SNCE_FULL
+               ? FindGap(region, first, pages, e->end, BATCHES_BETWEEN, page)
+               : result;
 }
 
 /* Finds a place at |end| or behind it, where no range is, and below the page
@@ -218,9 +280,12 @@ static snceResult
 FindBehind(const snceRegion *region, uint64_t pages, uint64_t end,
            uint64_t most, uint64_t *page)
 {
-    *page = FindGap(region, end, pages, most);
-    return *page ? snceRegion_Grow(region, (*page + pages) * SNCE_PAGE)
-                 : SNCE_NO_MEMORY;
+    snceResult result = FindGap(region, end, pages, most, BATCHES_BEHIND, page);
+
+    if (result != SNCE_OK) {
+        return result == SNCE_FULL ? SNCE_NO_MEMORY : result;
+    }
+    return snceRegion_Grow(region, (*page + pages) * SNCE_PAGE);
 }
 
 static snceResult
@@ -230,8 +295,11 @@ Find(const snceRegion *region, uint64_t pages, uint64_t bytes, uint64_t *page)
     const uint64_t most = SNCE_BYTES_MAX / SNCE_PAGE;
     const uint64_t rest = first + REST_BYTES / SNCE_PAGE + pages;
     extent e = { first, 0 };
+    snceResult result = VisitAll(region, Measure, &e);
 
-    VisitAll(region, Measure, &e);
+    if (result != SNCE_OK) {
+        return result;
+    }
     if (e.end > bytes) { /* nonsense: ranges lie in the file */
         e.end = bytes;
     }
@@ -244,8 +312,9 @@ Find(const snceRegion *region, uint64_t pages, uint64_t bytes, uint64_t *page)
         FindBehind(region, pages, e.end, most, page) == SNCE_OK) {
         return SNCE_OK;
     }
-    *page = FindBetween(region, pages, &e);
-    return *page ? SNCE_OK : FindBehind(region, pages, e.end, most, page);
+    result = FindBetween(region, pages, &e, page);
+    return result == SNCE_FULL ? FindBehind(region, pages, e.end, most, page)
+                               : result;
 }
 
 snceResult
@@ -290,9 +359,37 @@ snceHeap_Drop(const snceRegion *region, uint64_t range, uint64_t pages)
     }
 }
 
-/* What a sweep does at most: a few changes come past everything, where there are
- * few virtual servers. */
-#define SWEEP_PASSES 32
+/* How many looks at the file a sweep takes at most: a few changes come past
+ * everything, where there are few virtual servers. */
+#define SWEEP_LOOKS 32
+
+/* Gives back what has memory between two ranges, from |*page| up to |end|. False when
+ * there were enough |*looks|; |*page| is how far it came. */
+static bool
+SweepGap(const snceRegion *region, uint64_t *page, uint64_t end,
+         unsigned *looks)
+{
+    while (*page < end) {
+        uint64_t from, hole;
+
+        if ((*looks)++ == SWEEP_LOOKS) {
+            return false;
+        }
+        from = snceRegion_NextMemory(region, *page * SNCE_PAGE) / SNCE_PAGE;
+        if (from >= end) {
+            break;
+        }
+        hole = snceRegion_NextHole(region, from * SNCE_PAGE) / SNCE_PAGE;
+        hole = hole < end ? hole : end;
+        if (hole > from) { /* else its memory was given back since */
+            (void)snceRegion_Discard(region, from * SNCE_PAGE,
+                                     (hole - from) * SNCE_PAGE);
+        }
+        *page = hole > from ? hole : from + 1;
+    }
+    *page = end;
+    return true;
+}
 
 void
 snceHeap_Sweep(const snceRegion *region)
@@ -300,36 +397,35 @@ snceHeap_Sweep(const snceRegion *region)
     const uint64_t first = SNCE_AT_HEAP / SNCE_PAGE;
     const uint64_t end = snceRegion_Bytes(region) / SNCE_PAGE;
     snceHeader *header = snceRegion_Header(region);
-    search s = { snceDirectory_Load(&header->swept) / SNCE_PAGE, 1, 0, false };
+    uint64_t page = snceDirectory_Load(&header->swept) / SNCE_PAGE;
+    unsigned looks = 0;
+    batch b = { 0 };
 
     if (region->anonymous) {
         return; /* nobody can tell where it has memory */
     }
-    s.page = s.page < first ? first : s.page;
-    for (unsigned pass = 0; pass < SWEEP_PASSES; pass++) {
-        /* Memory is looked for first: gaps are of any size, and have little
-         * of it. */
-        s.page = snceRegion_NextMemory(region, s.page * SNCE_PAGE) / SNCE_PAGE;
-        if (s.page >= end) {
-            s.page = 0; /* from the beginning, next time */
-            break;
-        }
-        s.next = end;
-        s.stepped = false;
-        VisitAll(region, StepOver, &s);
-        if (!s.stepped) {
-            uint64_t hole =
-                snceRegion_NextHole(region, s.page * SNCE_PAGE) / SNCE_PAGE;
+    page = page < first || page >= end ? first : page;
+    /* Memory is looked for first: gaps are of any size, and have little of it. */
+    page = snceRegion_NextMemory(region, page * SNCE_PAGE) / SNCE_PAGE;
+    b.from = page;
+    if (VisitAll(region, Collect, &b) != SNCE_OK) {
+        return; /* what it cannot see may be in use */
+    }
+    for (unsigned i = 0; i < b.count; i++) {
+        uint64_t next = b.range[i].page < end ? b.range[i].page : end;
 
-            s.next = hole < s.next ? hole : s.next;
-            if (s.next <= s.page) { /* its memory was given back since */
-                continue;
-            }
-            (void)snceRegion_Discard(region, s.page * SNCE_PAGE,
-                                     (s.next - s.page) * SNCE_PAGE);
-            s.page = s.next;
+        if (next > page && !SweepGap(region, &page, next, &looks)) {
+            goto done;
+        }
+        if (b.range[i].end > page) {
+            page = b.range[i].end;
         }
     }
-    atomic_store_explicit(&header->swept, s.page * SNCE_PAGE,
+    if (b.count < BATCH && SweepGap(region, &page, end, &looks)) {
+        page = 0; /* from the beginning, next time */
+    }
+
+done:
+    atomic_store_explicit(&header->swept, page * SNCE_PAGE,
                           memory_order_relaxed);
 }

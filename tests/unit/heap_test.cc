@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <utility>
@@ -141,6 +142,17 @@ TEST_F(SnceHeap, TenThousandCyclesFitWhereOneDoes) {
     ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &options)) << i;
     ASSERT_EQ(SNCE_OK, snceServer_Remove(region_->get(), snceCache_Id(cache)));
   }
+}
+
+TEST_F(SnceHeap, AHostileDirectoryKeepsNoChangeForLong) {
+  AddServer(region_->get(), "a.example", 90000);  // whose table is spoiled
+  NameManyRanges(region_->get());
+  const clock_t before = clock();
+  const snceCacheOptions larger = Options(2000);
+  const snceResult result = snceCache_Configure(region_->cache(), &larger);
+  const double seconds = double(clock() - before) / CLOCKS_PER_SEC;
+  printf("%s after %.2f s\n", snceResult_Text(result), seconds);
+  EXPECT_LT(seconds, kSanitized ? 60 : 4);
 }
 
 TEST_F(SnceHeap, AFailedChangeTakesNothing) {

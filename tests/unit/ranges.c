@@ -50,4 +50,45 @@ unsigned GetSegments(const snceRegion *region, uint32_t number, int home,
   return count;
 }
 
+/* Stores' heads at the end of the file, and segments that follow each other. */
+#define HEADS 256
+#define IN_A_ROW 4
+
+void NameManyRanges(const snceRegion *region) {
+  const uint64_t end = snceRegion_Bytes(region) / SNCE_PAGE;
+  const uint64_t first = end - HEADS * SNCE_GRAIN_PAGES;
+  const uint64_t cells = SNCE_CELLS_MAX, far = UINT64_C(60000000);
+  uint64_t page = end;
+
+  for (uint64_t i = HEADS; i-- > 0;) {
+    snceStoreHead *head =
+        snceRegion_Place(region, (first + i * SNCE_GRAIN_PAGES) * SNCE_PAGE);
+
+    for (unsigned which = SNCE_CELL_CLASSES; which-- > 0;) {
+      for (unsigned j = SNCE_SEGMENTS; j-- > 0;) {
+        atomic_store(&head->segment[which][j], j < IN_A_ROW ? page : far);
+        if (j < IN_A_ROW) {
+          page +=
+              SNCE_ALIGNED(snceCell_SegmentBytes(which, cells, j), SNCE_GRAIN) /
+              SNCE_PAGE;
+        }
+      }
+    }
+  }
+  for (uint32_t i = 1; i < SNCE_SERVERS; i++) {
+    snceServerWords *entry = snceRegion_Server(region, i);
+
+    for (unsigned home = 0; home < 2; home++) {
+      const uint64_t which = (2 * i + home) * HEADS / (2 * SNCE_SERVERS);
+
+      atomic_store(&entry->home[home].shape, snceWord_Pair(2, cells));
+      atomic_store(&entry->pages[home], snceWord_Pair(16, 16));
+      atomic_store(&entry->home[home].store,
+                   snceRange_Of(1, first + which * SNCE_GRAIN_PAGES));
+      atomic_store(&entry->grown[home], 1);
+    }
+  }
+  atomic_store(&snceRegion_Header(region)->servers, SNCE_SERVERS);
+}
+
 uint64_t HeapBegin(void) { return SNCE_AT_HEAP; }

@@ -24,6 +24,9 @@ void GetRanges(const snceRegion *region, uint32_t number, int home,
 /* The segments of that store: up to |most| of them; returns how many. */
 unsigned GetSegments(const snceRegion *region, uint32_t number, int home,
                      Range *out, unsigned most);
+/* Makes every entry of the directory name as many ranges as it can, beyond the
+ * end of the file, one after the other, the last one first. */
+void NameManyRanges(const snceRegion *region);
 /* Where the heap begins. */
 uint64_t HeapBegin(void);
 
