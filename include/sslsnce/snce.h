@@ -15,7 +15,10 @@
  *
  * Unless a comment says otherwise, every function may be called at any time by
  * any thread of any attached process, takes no lock, makes no system call and
- * finishes in a bounded number of steps, whatever other processes do. A handle
+ * finishes in a bounded number of steps, whatever other processes do. A few system
+ * calls it makes the first time that this process needs a part of the region which
+ * it has not mapped yet. Without the region's descriptor, or memory or address space
+ * for it, the process cannot map more: the part is out of its reach then. A handle
  * must not be closed while another thread of the same process uses it. A thread
  * that is cancelled (pthread_cancel) in a call which makes or closes a region, or
  * takes a turn, ends after the call.
@@ -46,12 +49,13 @@ typedef enum {
     SNCE_INVALID,   /* an argument is out of its range */
     SNCE_TOO_LARGE, /* a size does not fit the region or the caller's buffer */
     SNCE_FULL,      /* no room left in a table of fixed size */
-    SNCE_NO_MEMORY, /* the system refused memory or address space */
+    SNCE_NO_MEMORY, /* the system refused memory or address space, or a part of
+                     * the region is out of this process's reach */
     SNCE_NO_DESCRIPTOR, /* no file descriptor left, in this process or at all */
     SNCE_LIMIT,         /* a resource limit (RLIMIT_FSIZE) forbids the size */
     SNCE_LOCK_LIMIT,    /* RLIMIT_MEMLOCK forbids to lock so much memory */
     SNCE_UNSUPPORTED, /* this kernel has neither memory files nor a memory file
-                         * system */
+                       * system, or cannot lock memory as it is touched */
     SNCE_BAD_STRING,  /* an inheritance string is not of its form */
     SNCE_BAD_DESCRIPTOR, /* the descriptor named is not open or no memory file */
     SNCE_FOREIGN,        /* a region, but of another build or another cache */
@@ -178,12 +182,15 @@ typedef enum {
 
 /* snceRegion_Attach attaches this process to the region behind |fd|, which it
  * takes over on SNCE_OK only. Nothing in the region is believed before it is
- * checked: the seals, the size, the layout's signature.
+ * checked: the seals, the size, the layout's signature. What is in the region then
+ * is mapped, unless it is for reading; later the descriptor is needed for what is
+ * made later only.
  *
  * Returns SNCE_OK; SNCE_BAD_DESCRIPTOR; SNCE_FOREIGN (another build's layout,
  * or no region at all); SNCE_CORRUPT (torn); SNCE_NO_MEMORY; SNCE_LOCK_LIMIT
- * (a locked region, which this process may not lock). The caller owns
- * |*out| and ends with snceRegion_Close. Makes system calls. */
+ * (a locked region, which this process may not lock) or SNCE_UNSUPPORTED (nor can its
+ * kernel). The caller owns |*out| and ends with snceRegion_Close. Makes system
+ * calls. */
 snceResult snceRegion_Attach(snceRegion **out, int fd, snceAccess access);
 
 /* snceRegion_Export writes the inheritance string for a child made by fork and
@@ -268,7 +275,14 @@ snceServerId snceCache_Id(snceCache cache);
  * The calls that change something take turns with other processes' changes:
  * they wait up to two seconds for a turn, then return SNCE_BUSY, and they make
  * system calls. They need an attachment for administration (SNCE_READ_ONLY)
- * and the region's descriptor (SNCE_BAD_DESCRIPTOR), for the turn. */
+ * and the region's descriptor (SNCE_BAD_DESCRIPTOR), for the turn.
+ *
+ * Who has the turn first ends the change that another process left half done, and
+ * makes room for its own. So each of these calls, removing too, may return
+ * SNCE_NO_MEMORY, SNCE_LIMIT (the file may not become so large) or, where the region
+ * is locked, SNCE_LOCK_LIMIT and SNCE_UNSUPPORTED (this process may not lock what it
+ * has to map, or cannot). Nothing was changed then, except where a comment says what
+ * was. */
 
 /* snceServer_IsName tells whether a virtual server can have that name. */
 bool snceServer_IsName(const uint8_t *name, size_t nameLen);
@@ -278,8 +292,9 @@ bool snceServer_IsName(const uint8_t *name, size_t nameLen);
  *
  * Returns SNCE_OK (|*id| is the new one); SNCE_EXISTS (|*id| is the one that
  * is there, unchanged); SNCE_FULL (there are SNCE_SERVERS_MAX);
- * SNCE_NO_MEMORY (no room in the region); SNCE_INVALID (the name or an option);
- * SNCE_BUSY; SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR. */
+ * SNCE_NO_MEMORY, SNCE_LIMIT, SNCE_LOCK_LIMIT or SNCE_UNSUPPORTED (no room: see
+ * above); SNCE_INVALID (the name or an option); SNCE_BUSY; SNCE_READ_ONLY;
+ * SNCE_BAD_DESCRIPTOR; SNCE_CORRUPT. */
 snceResult snceServer_Add(snceRegion *region, const uint8_t *name,
                           size_t nameLen, const snceCacheOptions *options,
                           snceServerId *id);
@@ -289,7 +304,8 @@ snceResult snceServer_Add(snceRegion *region, const uint8_t *name,
  *
  * Returns SNCE_OK; SNCE_GONE (it was removed before, or |id| belongs to another
  * region); SNCE_INVALID (the default cache, or no id at all); SNCE_BUSY;
- * SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR. */
+ * SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR; SNCE_NO_MEMORY, SNCE_LOCK_LIMIT or
+ * SNCE_UNSUPPORTED (another one's change cannot be ended: see above). */
 snceResult snceServer_Remove(snceRegion *region, snceServerId id);
 
 /* snceServer_Find returns SNCE_OK and the id of the virtual server of exactly
@@ -370,10 +386,13 @@ void snceSession_Wipe(snceSession *session);
  *
  * Returns SNCE_OK; SNCE_INVALID (ID of length zero or above SNCE_ID_MAX, a
  * class that does not exist); SNCE_TOO_LARGE (certificate or name);
- * SNCE_DROPPED (a race was lost, or the cache was moved or flushed meanwhile:
- * this entry is not there); SNCE_FULL (the certificate found no place);
- * SNCE_GONE (the virtual server was removed); SNCE_CLOSED (snceCacheOptions);
- * SNCE_READ_ONLY; SNCE_CORRUPT. Unless SNCE_OK, nothing of the session is in the cache. */
+ * SNCE_DROPPED (a race was lost, the cache was moved or flushed meanwhile, room for
+ * the certificate was needed while another process changed the region, or the
+ * session's place is out of this process's reach: this entry is not there);
+ * SNCE_FULL (the certificate found no place); SNCE_GONE (the virtual server was
+ * removed); SNCE_CLOSED (snceCacheOptions); SNCE_READ_ONLY; SNCE_CORRUPT. Unless
+ * SNCE_OK, nothing of the session is in the cache. Where certificates need more room,
+ * it takes a turn if nobody has it, and makes system calls. */
 snceResult snceCache_Insert(snceCache cache, const snceSession *session,
                             snceTime now);
 
@@ -387,8 +406,8 @@ snceResult snceCache_Insert(snceCache cache, const snceSession *session,
  * |out->state| is what entries are read into, so that no other copy of a secret
  * is made: unless SNCE_OK is returned it may have been wiped.
  *
- * Returns SNCE_OK; SNCE_MISS (also when the virtual server is gone, or its cache
- * closed); SNCE_INVALID (ID length); SNCE_TOO_LARGE (the certificate's buffer is too
+ * Returns SNCE_OK; SNCE_MISS (also when the virtual server is gone, its cache closed,
+ * or the session out of this process's reach); SNCE_INVALID (ID length); SNCE_TOO_LARGE (the certificate's buffer is too
  * small: its len is what it takes, nothing more is written); SNCE_CORRUPT (the
  * region failed a check). The certificate's data and capacity must be set
  * before. */
@@ -400,8 +419,8 @@ snceResult snceCache_Lookup(snceCache cache, const snceKey *key, snceTime now,
  * call, not even one that was stored twice at once or is half stored.
  *
  * Returns SNCE_OK (removed), SNCE_MISS (also when the virtual server is gone),
- * SNCE_INVALID, SNCE_READ_ONLY, SNCE_CORRUPT, or SNCE_NO_MEMORY (this process cannot
- * map where the session would lie, so that it may still be there). */
+ * SNCE_INVALID, SNCE_READ_ONLY, SNCE_CORRUPT, or SNCE_NO_MEMORY (the session's place
+ * is out of this process's reach, so that it may still be there). */
 snceResult snceCache_Remove(snceCache cache, const snceKey *key);
 
 /* snceCache_Expiry returns when a session of |sessionClass| created at
@@ -419,10 +438,11 @@ snceTime snceCache_Expiry(snceCache cache, snceClass sessionClass,
  * Takes a turn (see "virtual servers"). Lookups, inserts and removals go on
  * meanwhile; an insert that began before may be dropped.
  *
- * Returns SNCE_OK; SNCE_INVALID; SNCE_GONE; SNCE_NO_MEMORY (no room: the
- * timeouts are set, the size is the old one); SNCE_BUSY; SNCE_READ_ONLY;
- * SNCE_BAD_DESCRIPTOR (the region's descriptor was closed, so no turn can be
- * taken); SNCE_CORRUPT. */
+ * Returns SNCE_OK; SNCE_INVALID; SNCE_GONE; SNCE_NO_MEMORY, SNCE_LIMIT,
+ * SNCE_LOCK_LIMIT or SNCE_UNSUPPORTED (no room: the timeouts and flags are set, and
+ * the size is the old one, or the cache is still moving, which the next change
+ * ends); SNCE_BUSY; SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR (the region's descriptor was
+ * closed, so no turn can be taken); SNCE_CORRUPT. */
 snceResult snceCache_Configure(snceCache cache,
                                const snceCacheOptions *options);
 
@@ -430,9 +450,9 @@ snceResult snceCache_Configure(snceCache cache,
  * no process gets one whose insert had returned before the call. Takes a turn,
  * but no longer when the cache is large than when it is small.
  *
- * Returns SNCE_OK; SNCE_GONE; SNCE_NO_MEMORY (no room for an empty one beside
- * the full one: nothing was done); SNCE_BUSY; SNCE_READ_ONLY;
- * SNCE_BAD_DESCRIPTOR; SNCE_CORRUPT. */
+ * Returns SNCE_OK; SNCE_GONE; SNCE_NO_MEMORY, SNCE_LIMIT, SNCE_LOCK_LIMIT or
+ * SNCE_UNSUPPORTED (no room for an empty one beside the full one: nothing was done);
+ * SNCE_BUSY; SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR; SNCE_CORRUPT. */
 snceResult snceCache_Flush(snceCache cache);
 
 /* snceCache_IsOpen tells whether the cache is there, its virtual server not
@@ -471,10 +491,9 @@ typedef struct {
     uint64_t
         keyFailures;     /* keys that the caller could not unwrap, or wrap, when
                             * it tried: snceCache_CountKeyFailure */
-    uint64_t unmapped;   /* operations that did nothing because their process
-                            * cannot map memory that was made after it
-                            * attached: its descriptor was closed, or the
-                            * system refused */
+    uint64_t unmapped;   /* lookups, inserts and removals that did nothing
+                            * because the session's place is out of their
+                            * process's reach */
     uint64_t wiped;      /* taken out because they had expired, lost their
                             * certificate or were spoiled by a writer that came
                             * too late, by a flush, or in shrinking: when
@@ -487,8 +506,8 @@ typedef struct {
 
 /* snceCache_GetFigures sums them into |*out|. A process that died in the middle
  * of an operation, or was stopped in it while the cache moved, may leave |live|
- * and |certificates| off by one. Returns
- * SNCE_OK, SNCE_GONE or SNCE_CORRUPT. */
+ * and |certificates| off by one. Returns SNCE_OK, SNCE_GONE, SNCE_CORRUPT, or
+ * SNCE_NO_MEMORY (the counts are out of this process's reach). */
 snceResult snceCache_GetFigures(snceCache cache, snceFigures *out);
 
 /* snceCache_CountKeyFailure counts a key in keyFailures of |cache|; nothing if its
@@ -501,7 +520,8 @@ void snceCache_CountKeyFailure(snceCache cache);
  * NULL if |bufLen| is 0.
  *
  * Returns SNCE_OK (|*len| bytes written); SNCE_MISS; SNCE_TOO_LARGE (|*len| is
- * what it takes); SNCE_CORRUPT. */
+ * what it takes); SNCE_CORRUPT; SNCE_NO_MEMORY (a record is out of this process's
+ * reach, which may be that one). */
 snceResult snceKeyLog_Get(snceRegion *region,
                           const uint8_t name[SNCE_KEY_NAME_BYTES], uint8_t *buf,
                           size_t bufLen, size_t *len);
@@ -512,8 +532,9 @@ snceResult snceKeyLog_Get(snceRegion *region,
  *
  * Returns SNCE_OK (this value is recorded); SNCE_EXISTS (|buf| and |*len| have
  * the recorded one); SNCE_TOO_LARGE (|valueLen|, or |bufLen| for the recorded
- * value); SNCE_FULL; SNCE_READ_ONLY; SNCE_CORRUPT. |buf| may be |value|, and each
- * may be NULL if its length is 0. */
+ * value); SNCE_FULL; SNCE_READ_ONLY; SNCE_CORRUPT; SNCE_NO_MEMORY (as for
+ * snceKeyLog_Get: nothing was recorded). |buf| may be |value|, and each may be NULL if
+ * its length is 0. */
 snceResult snceKeyLog_Put(snceRegion *region,
                           const uint8_t name[SNCE_KEY_NAME_BYTES],
                           const uint8_t *value, size_t valueLen, uint8_t *buf,

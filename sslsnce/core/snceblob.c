@@ -62,12 +62,14 @@ typedef struct {
 } cell;
 
 /* Finds a cell, |index| in its class. Returns SNCE_OK; SNCE_MISS (there is none);
- * SNCE_NO_MEMORY (this process cannot map it). */
+ * SNCE_CORRUPT (its segment cannot lie there); SNCE_NO_MEMORY (this process cannot
+ * map it). */
 static snceResult
 FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
 {
     uint64_t set = index / SNCE_CELL_WAYS;
     uint64_t offset, first;
+    snceResult result;
     unsigned segment;
 
     if (set >= snceCell_SetsMost(which, store->cells)) {
@@ -82,17 +84,18 @@ FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
     if (offset == 0) {
         return SNCE_MISS;
     }
-    if (snceRegion_Bound(store->region, offset,
-                         snceCell_SegmentBytes(which, store->cells, segment)) !=
-        SNCE_OK) {
-        return SNCE_NO_MEMORY;
+    result =
+        snceRegion_Bound(store->region, offset,
+                         snceCell_SegmentBytes(which, store->cells, segment));
+    if (result != SNCE_OK) {
+        return result;
     }
     offset += snceCell_Offset(which, set - first);
     /* The whole set: a segment's word may say that it begins where no heap lets
      * it begin, and its sets straddle chunks then (rule 1). */
     if (offset % SNCE_CHUNK_BYTES + snceCell_SetBytes(which) >
         SNCE_CHUNK_BYTES) {
-        return SNCE_NO_MEMORY;
+        return SNCE_CORRUPT;
     }
     out->set = snceRegion_Place(store->region, offset);
     if (!out->set) {
@@ -252,7 +255,7 @@ snceBlob_Prepare(const snceBlob *store, const snceBlob *old)
 }
 
 snceResult
-snceBlob_Map(const snceBlob *store)
+snceBlob_Map(const snceBlob *store, uint64_t *left)
 {
     snceResult result = SNCE_OK;
 
@@ -264,9 +267,15 @@ snceBlob_Map(const snceBlob *store)
                               SNCE_PAGE;
             uint64_t bytes = snceCell_SegmentBytes(which, store->cells, i);
 
-            if (snceRegion_Bound(store->region, offset, bytes) == SNCE_OK) {
-                result = snceRegion_MapRange(store->region, offset, bytes);
+            if (snceRegion_Bound(store->region, offset, bytes) != SNCE_OK) {
+                continue;
             }
+            if (bytes > *left) {
+                *left = 0;
+                return SNCE_OK;
+            }
+            *left -= bytes;
+            result = snceRegion_MapRange(store->region, offset, bytes);
         }
     }
     return result;
@@ -695,18 +704,19 @@ typedef struct {
     uint8_t hand;
 } candidate;
 
-static bool
+/* Returns as FindCell. */
+static snceResult
 LookAt(const snceBlob *store, unsigned which, uint64_t index, candidate *out)
 {
     cell at;
+    snceResult result = FindCell(store, which, index * SNCE_CELL_WAYS, &at);
 
-    if (FindCell(store, which, index * SNCE_CELL_WAYS, &at) != SNCE_OK) {
-        return false;
+    if (result == SNCE_OK) {
+        out->index = index;
+        out->set = at.set;
+        out->hand = snceSlot_Look(out->seen, at.set->version, SNCE_CELL_WAYS);
     }
-    out->index = index;
-    out->set = at.set;
-    out->hand = snceSlot_Look(out->seen, at.set->version, SNCE_CELL_WAYS);
-    return true;
+    return result;
 }
 
 /* Finds a blob equal to |data| wherever it may lie, and counts one session more. */
@@ -719,7 +729,7 @@ FindAnywhere(const snceBlob *store, unsigned which, unsigned segments,
             uint64_t set = Candidate(store, which, segments - i, digest, n);
             candidate c;
 
-            if (LookAt(store, which, set, &c) &&
+            if (LookAt(store, which, set, &c) == SNCE_OK &&
                 FindEqual(store, which, set, c.seen, data, len, digest, ref)) {
                 return true;
             }
@@ -738,12 +748,13 @@ IsInUse(const candidate *c, unsigned way)
 }
 
 /* Chooses a cell: one that costs nobody a certificate, in the candidate that has
- * most of them; else the victim of the first candidate. Returns the way, with
- * what it lies in in |*out|; -1 if this process cannot map any. */
-static int
+ * most of them; else the victim of the first candidate. On SNCE_OK |*way| is its way
+ * in |*out|. Else all three are out of reach: returns why, as FindCell. */
+static snceResult
 ChooseCell(const snceBlob *store, unsigned which, unsigned segments,
-           uint64_t digest, candidate *out)
+           uint64_t digest, candidate *out, unsigned *way)
 {
+    snceResult result = SNCE_MISS;
     unsigned most = 0;
     bool found = false;
 
@@ -751,12 +762,13 @@ ChooseCell(const snceBlob *store, unsigned which, unsigned segments,
         unsigned free = 0;
         candidate c;
 
-        if (!LookAt(store, which, Candidate(store, which, segments, digest, n),
-                    &c)) {
+        result = LookAt(store, which,
+                        Candidate(store, which, segments, digest, n), &c);
+        if (result != SNCE_OK) {
             continue;
         }
-        for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
-            free += snceVersion_State(c.seen[way]) == SNCE_STATE_EMPTY;
+        for (unsigned i = 0; i < SNCE_CELL_WAYS; i++) {
+            free += snceVersion_State(c.seen[i]) == SNCE_STATE_EMPTY;
         }
         if (!found || free > most) {
             *out = c;
@@ -764,7 +776,11 @@ ChooseCell(const snceBlob *store, unsigned which, unsigned segments,
             found = true;
         }
     }
-    return found ? ChooseVictim(store, out->set, out->seen, out->hand) : -1;
+    if (!found) {
+        return result;
+    }
+    *way = (unsigned)ChooseVictim(store, out->set, out->seen, out->hand);
+    return SNCE_OK;
 }
 
 /* Stores |data| in a cell, seen as |c| has it. False if a race was lost. */
@@ -846,8 +862,9 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
 
     for (unsigned try = 0; try < SNCE_CELL_WAYS + SNCE_SEGMENTS; try++) {
         unsigned segments = Segments(store, which);
+        snceResult result;
         candidate c;
-        int way;
+        unsigned way = 0;
 
         if (segments == 0) {
             grown = Grow(store, which, 0);
@@ -859,11 +876,11 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
         if (FindAnywhere(store, which, segments, data, len, digest, ref)) {
             return SNCE_OK;
         }
-        way = ChooseCell(store, which, segments, digest, &c);
-        if (way < 0) {
-            return SNCE_DROPPED;
+        result = ChooseCell(store, which, segments, digest, &c, &way);
+        if (result != SNCE_OK) { /* SNCE_MISS: the store is being given back */
+            return result == SNCE_MISS ? SNCE_DROPPED : result;
         }
-        if (grown == SNCE_OK && IsInUse(&c, (unsigned)way)) {
+        if (grown == SNCE_OK && IsInUse(&c, way)) {
             grown = Grow(store, which, segments);
             if (grown == SNCE_BUSY) {
                 return SNCE_DROPPED; /* one session less, rather than many */
@@ -872,7 +889,7 @@ snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
                 continue;
             }
         }
-        if (StoreIn(store, which, &c, (unsigned)way, data, len, digest, ref)) {
+        if (StoreIn(store, which, &c, way, data, len, digest, ref)) {
             return SNCE_OK;
         }
     }

@@ -41,8 +41,9 @@ snceResult snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
  * says so. Returns SNCE_OK, SNCE_LIMIT, SNCE_NO_MEMORY or SNCE_BAD_DESCRIPTOR. */
 snceResult snceBlob_Prepare(const snceBlob *store, const snceBlob *old);
 
-/* snceBlob_Map maps all cells that a store has. Returns as snceRegion_MapRange. */
-snceResult snceBlob_Map(const snceBlob *store);
+/* snceBlob_Map maps all cells that a store has, up to |*left| bytes, which it counts
+ * down; 0 if there were more. Returns as snceRegion_MapRange. */
+snceResult snceBlob_Map(const snceBlob *store, uint64_t *left);
 
 /* snceBlob_Discard gives back the memory of all cells of a store that nobody uses
  * any more. The caller has the turn, and gives back the store's range after it. */
@@ -51,8 +52,10 @@ void snceBlob_Discard(const snceBlob *store);
 /* snceBlob_Hold finds or stores |data| and counts one session more that refers
  * to it. Where it would take a cell from a session it gives the store more cells,
  * if that may have more. Returns SNCE_OK; SNCE_TOO_LARGE; SNCE_DROPPED (the store has
- * to grow while another process changes the region); SNCE_FULL (all cells were being
- * written, or there is no memory for more). |len| is at least 1. */
+ * to grow while another process changes the region, or is being given back);
+ * SNCE_FULL (all cells were being written, or there is no memory for more);
+ * SNCE_CORRUPT; SNCE_NO_MEMORY (this process cannot map the cells that there are).
+ * |len| is at least 1. */
 snceResult snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
                          snceBlobRef *ref);
 
@@ -64,8 +67,9 @@ bool snceBlob_Retain(const snceBlob *store, snceBlobRef ref);
 void snceBlob_Release(const snceBlob *store, snceBlobRef ref);
 
 /* snceBlob_Read copies the blob into |buf|. Returns SNCE_OK; SNCE_MISS (it was
- * evicted); SNCE_TOO_LARGE (|*len| is its length); SNCE_NO_MEMORY (this process
- * cannot map it). |*len| is the length on SNCE_OK. */
+ * evicted); SNCE_TOO_LARGE (|*len| is its length); SNCE_CORRUPT (what should hold it
+ * cannot lie there); SNCE_NO_MEMORY (this process cannot map it). |*len| is the length
+ * on SNCE_OK. */
 snceResult snceBlob_Read(const snceBlob *store, snceBlobRef ref, uint8_t *buf,
                          size_t bufLen, size_t *len);
 

@@ -97,6 +97,8 @@ Find(snceCache cache, snceProbe *probe, uint64_t words[SNCE_ENTRY_WORDS],
     snceResult result = SNCE_MISS;
 
     for (unsigned try = 0; try < SNCE_VIEW_TRIES; try++) {
+        bool unmapped = false; /* this process cannot look in the old home */
+
         result = snceView_Open(view, cache.region, cache.id);
         if (result != SNCE_OK) {
             return result;
@@ -112,12 +114,13 @@ Find(snceCache cache, snceProbe *probe, uint64_t words[SNCE_ENTRY_WORDS],
             if (result == SNCE_OK) {
                 return result;
             }
+            unmapped = result == SNCE_NO_MEMORY;
         }
         *home = &view->now;
         result =
             snceTable_Find(&view->now.table, probe, words, spot, otherAddress);
         if (result == SNCE_OK || !snceView_Moved(view)) {
-            return result;
+            return result == SNCE_MISS && unmapped ? SNCE_NO_MEMORY : result;
         }
     }
     return result;
@@ -288,10 +291,10 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
     }
     if (result == SNCE_NO_MEMORY) {
         CountUnmapped(cache);
-        result = SNCE_DROPPED;
+        return SNCE_DROPPED;
     }
     if (result != SNCE_OK) {
-        Count(&view, SNCE_N_REFUSED);
+        Count(&view, result == SNCE_DROPPED ? SNCE_N_DROPPED : SNCE_N_REFUSED);
         return result;
     }
 
@@ -309,7 +312,7 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
     snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
     if (result == SNCE_NO_MEMORY) {
         CountUnmapped(cache);
-        result = SNCE_DROPPED;
+        return SNCE_DROPPED;
     }
     if (result != SNCE_OK && result != SNCE_GONE) {
         Count(&view, SNCE_N_DROPPED);

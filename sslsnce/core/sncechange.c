@@ -66,6 +66,7 @@ snceChange_Begin(snceRegion *region)
     if (result != SNCE_OK) {
         return result;
     }
+    snceRegion_Refresh(region);
     SNCE_STEP("change-began");
     mark = snceDirectory_Load(&header->change);
     if (mark > 0 && mark <= SNCE_SERVERS) {

@@ -15,7 +15,7 @@ snceCache_Expiry(snceCache cache, snceClass sessionClass, snceTime created)
     snceView view;
     snceRule rule;
 
-    if (snceView_Open(&view, cache.region, cache.id) != SNCE_OK) {
+    if (snceView_Look(&view, cache.region, cache.id) != SNCE_OK) {
         return created;
     }
     rule = snceView_Rule(&view, created);
@@ -46,7 +46,7 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
     uint64_t asked;
 
     for (unsigned try = 0; try < SNCE_VIEW_TRIES; try++) {
-        result = snceView_Open(&view, cache.region, cache.id);
+        result = snceView_Look(&view, cache.region, cache.id);
         if (result != SNCE_OK) {
             return result;
         }
@@ -86,7 +86,7 @@ snceCache_CountKeyFailure(snceCache cache)
 {
     snceView view;
 
-    if (snceView_Open(&view, cache.region, cache.id) == SNCE_OK) {
+    if (snceView_Look(&view, cache.region, cache.id) == SNCE_OK) {
         snceCount_Add(cache.region, cache.id.number, SNCE_N_KEY_FAILURE, 1);
     }
 }
@@ -120,10 +120,13 @@ snceCache_GetFigures(snceCache cache, snceFigures *out)
     const snceServerWords *entry;
     uint64_t left;
     snceView view;
-    snceResult result = snceView_Open(&view, cache.region, cache.id);
+    snceResult result = snceView_Look(&view, cache.region, cache.id);
 
     if (result != SNCE_OK) {
         return result;
+    }
+    if (!snceRegion_Counters(cache.region, cache.id.number)) {
+        return SNCE_NO_MEMORY;
     }
     entry = snceRegion_Server(cache.region, cache.id.number);
     out->slots = view.now.table.setCount * SNCE_WAYS;

@@ -38,7 +38,7 @@ snceHomeWords_Load(const snceHomeWords *home, snceHomeSeen *out)
 }
 
 /* snceHome_Open bounds what was seen of a home of the server |id| (rule 1); its
- * store is bounded by snceHome_Store. Returns SNCE_OK or SNCE_CORRUPT. */
+ * store is bounded by snceHome_Store. Returns as snceTable_At. */
 SNCE_INLINE snceResult
 snceHome_Open(snceHome *out, const snceRegion *region, snceLocalId id,
               const snceHomeSeen *seen)
@@ -50,7 +50,7 @@ snceHome_Open(snceHome *out, const snceRegion *region, snceLocalId id,
                         snceWord_High(seen->shape));
 }
 
-/* snceHome_Store opens the store. Returns SNCE_OK or SNCE_CORRUPT. */
+/* snceHome_Store opens the store. Returns as snceBlob_At. */
 snceResult snceHome_Store(snceBlob *out, const snceHome *home);
 
 /* snceHome_Retain counts one entry more with |ref|, which may be 0. False, and

@@ -63,7 +63,8 @@ CopyValue(const uint64_t *words, uint8_t *buf, size_t bufLen, size_t *len)
 }
 
 /* Looks for |name| in the log from |*place| on. Returns SNCE_OK, SNCE_CORRUPT,
- * or SNCE_MISS: |*place| is then the first free place, or SNCE_KEY_RECORDS. */
+ * SNCE_NO_MEMORY, or SNCE_MISS: |*place| is then the first free place, or
+ * SNCE_KEY_RECORDS. */
 static snceResult
 Search(const snceRegion *region, const uint8_t *name,
        uint64_t words[SNCE_KEY_WORDS], unsigned *place)
@@ -128,23 +129,25 @@ GiveCell(const snceRegion *region, unsigned cell)
                           memory_order_release);
 }
 
-/* Takes a cell and writes it; SNCE_KEY_CELLS if there is none. */
-static unsigned
+/* Takes a cell and writes it. Returns SNCE_OK, SNCE_FULL (there is none) or
+ * SNCE_NO_MEMORY (it cannot be mapped). |*out| is SNCE_KEY_CELLS unless SNCE_OK. */
+static snceResult
 WriteCell(const snceRegion *region, const uint8_t *name, const uint8_t *value,
-          size_t valueLen)
+          size_t valueLen, unsigned *out)
 {
     unsigned cell = TakeCell(region);
     uint64_t words[SNCE_KEY_WORDS] = { 0 };
     snceKeyCell *to;
 
+    *out = SNCE_KEY_CELLS;
     if (cell == SNCE_KEY_CELLS) {
-        return cell;
+        return SNCE_FULL;
     }
     SNCE_STEP("key-taken");
     to = snceRegion_KeyCell(region, cell);
     if (!to) {
         GiveCell(region, cell);
-        return SNCE_KEY_CELLS;
+        return SNCE_NO_MEMORY;
     }
     words[SNCE_K_LENGTH] = valueLen;
     memcpy(&words[SNCE_K_NAME], name, SNCE_KEY_NAME_BYTES);
@@ -157,7 +160,8 @@ WriteCell(const snceRegion *region, const uint8_t *name, const uint8_t *value,
     snceSlot_Store(to->word + SNCE_K_VALUE, words + SNCE_K_VALUE,
                    SNCE_KEY_WORDS - SNCE_K_VALUE);
     explicit_bzero(words, sizeof(words));
-    return cell;
+    *out = cell;
+    return SNCE_OK;
 }
 
 snceResult
@@ -199,12 +203,15 @@ snceKeyLog_Put(snceRegion *region, const uint8_t name[SNCE_KEY_NAME_BYTES],
             result = SNCE_CORRUPT;
             break;
         }
-        if (cell == SNCE_KEY_CELLS) {
-            cell = WriteCell(region, name, value, valueLen);
-        }
-        if (place == SNCE_KEY_RECORDS || cell == SNCE_KEY_CELLS) {
+        if (place == SNCE_KEY_RECORDS) {
             result = SNCE_FULL;
             break;
+        }
+        if (cell == SNCE_KEY_CELLS) {
+            result = WriteCell(region, name, value, valueLen, &cell);
+            if (result != SNCE_OK) {
+                break;
+            }
         }
         SNCE_STEP("key-written");
         if (Enter(region, place, cell)) {

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 snceMap *
 snceMap_Make(void)
@@ -99,6 +100,18 @@ FindSpace(uint64_t bytes)
     return begin;
 }
 
+/* Is the descriptor still open on the file? Another thread may have closed it, and
+ * opened something else, before mmap took it. */
+static bool
+IsStill(const snceMapFile *file)
+{
+    struct stat status;
+
+    return file->fd < 0 ||
+           (fstat(file->fd, &status) == 0 && status.st_dev == file->device &&
+            status.st_ino == file->inode);
+}
+
 /* Maps |bytes| bytes of the file. A process that asked for all its future memory
  * to be locked (mlockall) would have all of it made resident by mmap; a mapping
  * without access is spared, and unlocked before access is given. */
@@ -117,11 +130,17 @@ MapRun(const snceMapFile *file, int flags, uint64_t offset, uint64_t bytes,
              (off_t)offset) == MAP_FAILED) {
         goto loser;
     }
+    if (!IsStill(file)) {
+        result = SNCE_BAD_DESCRIPTOR;
+        goto loser;
+    }
     (void)munlock(at, bytes);
+    /* Before there is access: a fork or a crash of another thread may come in
+     * between. */
+    (void)madvise(at, bytes, MADV_DONTDUMP);
     if (mprotect(at, bytes, file->protection) != 0) {
         goto loser;
     }
-    (void)madvise(at, bytes, MADV_DONTDUMP);
     if (file->lock) {
         result = LockAt(at, bytes);
         if (result != SNCE_OK) {
@@ -185,7 +204,7 @@ snceMap_Add(snceMap *map, const snceMapFile *file, uint64_t first,
 snceResult
 snceMap_AddAnonymous(snceMap *map, uint64_t count)
 {
-    const snceMapFile none = { -1, PROT_READ | PROT_WRITE, false };
+    const snceMapFile none = { .fd = -1, .protection = PROT_READ | PROT_WRITE };
     uint8_t *at;
     snceResult result =
         MapRun(&none, MAP_ANONYMOUS, 0, count << SNCE_CHUNK_SHIFT, &at);

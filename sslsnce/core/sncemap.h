@@ -18,6 +18,8 @@
 typedef struct {
     _Atomic uint64_t bytes;   /* the file has at least as many; never lowered */
     _Atomic int64_t pauseSec; /* no attempt before this time, after a failure */
+    _Atomic uint64_t seenSerial; /* snceHeader.serial before a look at the file
+                                  * that was too small: snceRegion_Reach */
     /* Where the counters of each server are, or NULL: found once. */
     _Atomic(snceCounters *) counters[SNCE_SERVERS];
     /* Where each chunk is, or NULL. Written once, by whoever mapped it: release,
@@ -27,9 +29,11 @@ typedef struct {
 
 /* snceMapFile says what is mapped, and how. */
 typedef struct {
-    int fd;         /* the region's file; -1: everything is mapped already */
-    int protection; /* as for mmap */
-    bool lock;      /* in memory, each page when it is touched */
+    int fd;          /* the region's file; -1: everything is mapped already */
+    int protection;  /* as for mmap */
+    bool lock;       /* in memory, each page when it is touched */
+    uint64_t device; /* what fd must be */
+    uint64_t inode;
 } snceMapFile;
 
 /* snceMap_Make returns an empty map, or NULL. The caller owns it. */
@@ -49,7 +53,7 @@ snceMap_At(const snceMap *map, uint64_t offset)
 
 /* snceMap_Add maps those of the |count| chunks from |first| on that are not there.
  * Any thread may call it at any time. Returns SNCE_OK, SNCE_NO_MEMORY,
- * SNCE_LOCK_LIMIT or SNCE_UNSUPPORTED; some may be there then. */
+ * SNCE_LOCK_LIMIT, SNCE_UNSUPPORTED or SNCE_BAD_DESCRIPTOR; some may be there then. */
 snceResult snceMap_Add(snceMap *map, const snceMapFile *file, uint64_t first,
                        uint64_t count);
 

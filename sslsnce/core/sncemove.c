@@ -187,18 +187,34 @@ CarryAll(const mover *m)
     return SNCE_OK;
 }
 
-/* Maps both tables: an entry that this process cannot reach would be lost. */
 static snceResult
-MapTables(const snceView *view)
+MapHome(const snceHome *home)
 {
-    const snceTable *old = &view->old.table, *now = &view->now.table;
-    snceResult result = snceRegion_MapRange(view->region, old->offset,
-                                            snceTable_Bytes(old->setCount));
+    const snceTable *table = &home->table;
+    uint64_t left = snceRegion_Bytes(table->region);
+    snceBlob store;
+    snceResult result = snceRegion_MapRange(table->region, table->offset,
+                                            snceTable_Bytes(table->setCount));
 
-    return result == SNCE_OK
-               ? snceRegion_MapRange(view->region, now->offset,
-                                     snceTable_Bytes(now->setCount))
-               : result;
+    if (result != SNCE_OK) {
+        return result;
+    }
+    result = snceHome_Store(&store, home);
+    if (result == SNCE_OK) {
+        result = snceBlob_Map(&store, &left);
+    }
+    /* Sessions without certificates need no store. */
+    return result == SNCE_CORRUPT ? SNCE_OK : result;
+}
+
+/* Maps both homes: a session that this process cannot reach would be lost, and one
+ * whose certificate it cannot reach. */
+static snceResult
+MapHomes(const snceView *view)
+{
+    snceResult result = MapHome(&view->old);
+
+    return result == SNCE_OK ? MapHome(&view->now) : result;
 }
 
 snceResult
@@ -207,14 +223,18 @@ snceMove_Finish(snceRegion *region, uint32_t number)
     snceServerWords *entry = snceRegion_Server(region, number);
     snceLife life = atomic_load_explicit(&entry->life, memory_order_relaxed);
     const snceLocalId id = { number, snceLife_Generation(life) };
-    snceResult result = SNCE_OK;
     mover m = { 0 };
+    snceResult opened = snceView_Open(&m.view, region, id);
+    snceResult result = SNCE_OK;
 
+    if (opened == SNCE_NO_MEMORY) {
+        return opened;
+    }
     /* Carried over at the beginning of time: nothing has expired by then, so
      * what the clocks of sockets say does not matter here. A home that fails
      * its checks is not carried from, and given up. */
-    if (snceView_Open(&m.view, region, id) == SNCE_OK && m.view.moving) {
-        result = MapTables(&m.view);
+    if (opened == SNCE_OK && m.view.moving) {
+        result = MapHomes(&m.view);
         if (result != SNCE_OK) {
             return result;
         }

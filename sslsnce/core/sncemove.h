@@ -11,7 +11,8 @@
 
 /* snceMove_Finish carries over what is still in the old home of the server
  * |number|, which is moving, and gives that back. The caller has the turn.
- * Returns SNCE_OK or SNCE_NO_MEMORY (and it is still moving). */
+ * Returns SNCE_OK; or SNCE_NO_MEMORY, SNCE_LOCK_LIMIT, SNCE_UNSUPPORTED or
+ * SNCE_BAD_DESCRIPTOR, as snceRegion_MapRange, and it is still moving. */
 snceResult snceMove_Finish(snceRegion *region, uint32_t number);
 
 #endif /* SNCEMOVE_H */

@@ -158,13 +158,20 @@ snceRegion_CheckFile(int fd)
                : SNCE_FOREIGN;
 }
 
+/* Is |fd| open on the region's file? Then |*status| is the file's. */
+static bool
+IsRegions(const snceRegion *region, int fd, struct stat *status)
+{
+    return fd >= 0 && fstat(fd, status) == 0 &&
+           status->st_dev == region->device && status->st_ino == region->inode;
+}
+
 bool
 snceRegion_IsFile(const snceRegion *region, int fd)
 {
     struct stat status;
 
-    return fd >= 0 && fstat(fd, &status) == 0 &&
-           status.st_dev == region->device && status.st_ino == region->inode;
+    return IsRegions(region, fd, &status);
 }
 
 bool
@@ -195,15 +202,23 @@ NoteBytes(snceMap *map, uint64_t bytes)
     }
 }
 
-uint64_t
-snceRegion_Bytes(const snceRegion *region)
+/* Notes how large the file is. False without its descriptor. */
+static bool
+LookAtFile(const snceRegion *region)
 {
     struct stat status;
 
-    if (region->fd >= 0 && fstat(region->fd, &status) == 0 &&
-        status.st_dev == region->device && status.st_ino == region->inode) {
-        NoteBytes(region->map, (uint64_t)status.st_size);
+    if (!IsRegions(region, region->fd, &status)) {
+        return false;
     }
+    NoteBytes(region->map, (uint64_t)status.st_size);
+    return true;
+}
+
+uint64_t
+snceRegion_Bytes(const snceRegion *region)
+{
+    (void)LookAtFile(region);
     return atomic_load_explicit(&region->map->bytes, memory_order_relaxed);
 }
 
@@ -232,20 +247,47 @@ Pause(const snceRegion *region)
                           memory_order_relaxed);
 }
 
+void
+snceRegion_Refresh(const snceRegion *region)
+{
+    atomic_store_explicit(&region->map->pauseSec, 0, memory_order_relaxed);
+    (void)snceRegion_Bytes(region);
+}
+
+/* The file grows before a range in its new part is named, and each range that is
+ * taken counts the serial up in between. So while the serial is the one that was
+ * read before the last look at the file, a range beyond what was seen then is not an
+ * honest one, and another look would show nothing new. */
 snceResult
 snceRegion_Reach(const snceRegion *region, uint64_t bytes)
 {
-    if (bytes > SNCE_BYTES_MAX) {
+    snceMap *map = region->map;
+    uint64_t serial;
+
+    if (bytes > SNCE_BYTES_MAX || region->anonymous) {
         return SNCE_CORRUPT;
     }
-    if (region->anonymous || Pausing(region)) {
+    /* Acquire: pairs with the release store in NextSerial (snceheap.c). */
+    serial = atomic_load_explicit(&snceRegion_Header(region)->serial,
+                                  memory_order_acquire);
+    if (serial ==
+        atomic_load_explicit(&map->seenSerial, memory_order_relaxed)) {
+        return bytes > atomic_load_explicit(&map->bytes, memory_order_relaxed)
+                   ? SNCE_CORRUPT
+                   : SNCE_OK;
+    }
+    if (Pausing(region)) {
         return SNCE_NO_MEMORY;
     }
-    if (!snceRegion_CheckDescriptor(region)) {
+    if (!LookAtFile(region)) {
         Pause(region);
         return SNCE_NO_MEMORY;
     }
-    return snceRegion_Bytes(region) < bytes ? SNCE_NO_MEMORY : SNCE_OK;
+    if (bytes <= atomic_load_explicit(&map->bytes, memory_order_relaxed)) {
+        return SNCE_OK;
+    }
+    atomic_store_explicit(&map->seenSerial, serial, memory_order_relaxed);
+    return SNCE_CORRUPT;
 }
 
 snceResult
@@ -280,7 +322,7 @@ snceRegion_MapRange(const snceRegion *region, uint64_t offset, uint64_t bytes)
                                region->access == SNCE_ACCESS_READ
                                    ? PROT_READ
                                    : PROT_READ | PROT_WRITE,
-                               region->locked };
+                               region->locked, region->device, region->inode };
     uint64_t first = offset >> SNCE_CHUNK_SHIFT;
     uint64_t end = (offset + bytes + SNCE_CHUNK_BYTES - 1) >> SNCE_CHUNK_SHIFT;
 
@@ -441,11 +483,9 @@ snceRegion_ResidentBytes(const snceRegion *region)
 {
     struct stat status;
 
-    if (region->fd < 0 || fstat(region->fd, &status) != 0 ||
-        status.st_ino != region->inode || status.st_dev != region->device) {
-        return 0;
-    }
-    return (uint64_t)status.st_blocks * 512;
+    return IsRegions(region, region->fd, &status)
+               ? (uint64_t)status.st_blocks * 512
+               : 0;
 }
 
 /* These move the file's position, which nobody uses. */

@@ -63,10 +63,10 @@ snceRegion_Place(const snceRegion *region, uint64_t offset)
 
 /* snceRegion_Bound tells whether |bytes| bytes at |offset| all lie in the heap, on a
  * range's beginning. An offset that was read in shared memory is not used before
- * this (rule 1). |bytes| is below 2^62, and |offset| comes from a range word. A
- * system call only where this process has not seen the file so large yet. Returns
- * SNCE_OK, SNCE_CORRUPT, or SNCE_NO_MEMORY if as far as this process can see the
- * file is not so large. */
+ * this (rule 1). |bytes| is below 2^62, and |offset| comes from a range word. Returns
+ * SNCE_OK; SNCE_CORRUPT; or SNCE_NO_MEMORY if that lies beyond what this process has
+ * seen of the file, at which it cannot look any more. Beyond what was seen a system
+ * call, unless no range was taken since the last one: then there is nothing. */
 snceResult snceRegion_Reach(const snceRegion *region, uint64_t bytes);
 static inline snceResult
 snceRegion_Bound(const snceRegion *region, uint64_t offset, uint64_t bytes)
@@ -179,6 +179,10 @@ snceResult snceRegion_MapRange(const snceRegion *region, uint64_t offset,
  * turn. Returns SNCE_OK, SNCE_LIMIT (RLIMIT_FSIZE), SNCE_NO_MEMORY or
  * SNCE_BAD_DESCRIPTOR. */
 snceResult snceRegion_Grow(const snceRegion *region, uint64_t bytes);
+
+/* snceRegion_Refresh looks how large the file is, and ends the pause after a failure
+ * to map: for who has the turn, and must see all that there is. System calls. */
+void snceRegion_Refresh(const snceRegion *region);
 
 /* snceRegion_LockMemory locks the region's memory, each page when it is touched,
  * and all that is mapped later. Returns SNCE_OK, SNCE_UNSUPPORTED or

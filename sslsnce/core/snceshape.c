@@ -184,9 +184,10 @@ snceShape_Vacate(const snceRegion *region, uint32_t number, unsigned home)
     snceDirectory_Store(&words->store, 0);
 }
 
-/* Maps what a home has. */
+/* Maps what a home has, up to |*left| bytes, of which that is taken. */
 static snceResult
-MapHome(const snceRegion *region, uint32_t number, unsigned home)
+MapHome(const snceRegion *region, uint32_t number, unsigned home,
+        uint64_t *left)
 {
     const snceServerWords *entry = snceRegion_Server(region, number);
     uint64_t table = snceDirectory_Load(&entry->home[home].table);
@@ -194,16 +195,38 @@ MapHome(const snceRegion *region, uint32_t number, unsigned home)
     uint64_t bytes =
         snceWord_High(snceDirectory_Load(&entry->pages[home])) * SNCE_PAGE;
     snceResult result = SNCE_OK;
-    snceBlob store;
+    uint64_t store = snceDirectory_Load(&entry->home[home].store);
+    uint64_t other = snceDirectory_Load(&entry->home[!home].store);
+    snceBlob blob;
 
     if (table && snceRegion_Bound(region, offset, bytes) == SNCE_OK) {
+        if (bytes > *left) {
+            *left = 0;
+            return SNCE_OK;
+        }
+        *left -= bytes;
         result = snceRegion_MapRange(region, offset, bytes);
     }
-    if (result == SNCE_OK && snceDirectory_Load(&entry->home[home].store) &&
-        OpenStore(&store, region, number, home) == SNCE_OK) {
-        result = snceBlob_Map(&store);
+    /* While a cache moves both homes may have the same store. */
+    if (result == SNCE_OK && store && (home == 0 || store != other) &&
+        OpenStore(&blob, region, number, home) == SNCE_OK) {
+        result = snceBlob_Map(&blob, left);
     }
     return result;
+}
+
+/* Maps the cells of the key log, up to the last one that is taken. */
+static snceResult
+MapKeys(const snceRegion *region)
+{
+    const snceKeyLog *keys = snceRegion_KeyLog(region);
+    uint64_t cells = SNCE_KEY_CELLS;
+
+    while (cells > 1 && snceDirectory_Load(&keys->taken[cells - 1]) == 0) {
+        cells--;
+    }
+    return snceRegion_MapRange(region, SNCE_AT_KEY_CELLS,
+                               cells * sizeof(snceKeyCell));
 }
 
 snceResult
@@ -211,12 +234,21 @@ snceShape_MapAll(const snceRegion *region)
 {
     uint32_t servers = atomic_load_explicit(&snceRegion_Header(region)->servers,
                                             memory_order_relaxed);
-    snceResult result =
-        snceRegion_MapRange(region, SNCE_AT_KEY_CELLS, SNCE_PAGE);
+    /* Ranges do not overlap, so together they are no larger than the file. A
+     * directory that says otherwise is changing, or spoiled: what is not mapped here
+     * is when it is needed. */
+    uint64_t left = snceRegion_Bytes(region);
+    snceResult result = MapKeys(region);
 
-    for (uint32_t i = 0; i < servers && i < SNCE_SERVERS; i++) {
-        for (unsigned home = 0; home < 2 && result == SNCE_OK; home++) {
-            result = MapHome(region, i, home);
+    for (uint32_t i = 0; i < servers && i < SNCE_SERVERS && left; i++) {
+        if (result == SNCE_OK &&
+            snceLife_State(snceDirectory_Load(
+                &snceRegion_Server(region, i)->life)) != SNCE_LIFE_FREE) {
+            result = snceRegion_MapRange(region, snceRegion_CountersOffset(i),
+                                         sizeof(snceCounters));
+        }
+        for (unsigned home = 0; home < 2 && result == SNCE_OK && left; home++) {
+            result = MapHome(region, i, home, &left);
         }
     }
     return result;

@@ -135,27 +135,22 @@ snceTable_Bytes(uint64_t setCount)
 
 /* snceTable_At opens the table of |setCount| sets in |range|, which belongs to
  * the server |id|. A range of zeros is an empty table. Returns as
- * snceRegion_Bound. */
+ * snceRegion_Bound; |*out| is written on SNCE_NO_MEMORY too. */
 static inline snceResult
 snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
              uint64_t range, uint64_t setCount)
 {
     uint64_t offset = snceRange_Offset(range);
-    snceResult result;
 
     if (setCount < 2 || setCount > SNCE_SETS_MAX) {
         return SNCE_CORRUPT;
-    }
-    result = snceRegion_Bound(region, offset, snceTable_Bytes(setCount));
-    if (result != SNCE_OK) {
-        return result;
     }
     out->offset = offset;
     out->region = region;
     out->setCount = setCount;
     out->range = range;
     out->lot = snceLot_Of(range, id);
-    return SNCE_OK;
+    return snceRegion_Bound(region, offset, snceTable_Bytes(setCount));
 }
 
 /* snceTable_Set returns the |index|th set of a table, |index| below setCount, or

@@ -10,11 +10,26 @@
  * thousands of times as long as a look. */
 #define LOOK_TRIES 64
 
+/* Opens both homes, the second one too if the first one is out of reach:
+ * snceView_Look. */
+static snceResult
+OpenHomes(snceView *view, const snceHomeSeen *now, const snceHomeSeen *old)
+{
+    snceResult result = snceHome_Open(&view->now, view->region, view->id, now);
+
+    if (view->moving && (result == SNCE_OK || result == SNCE_NO_MEMORY)) {
+        snceResult other =
+            snceHome_Open(&view->old, view->region, view->id, old);
+
+        result = other == SNCE_OK ? result : other;
+    }
+    return result;
+}
+
 snceResult
 snceView_OpenAny(snceView *out, const snceRegion *region, snceLocalId id)
 {
     const snceServerWords *entry;
-    snceResult result;
 
     memset(out, 0, sizeof(*out));
     if (id.number >= SNCE_SERVERS) {
@@ -38,11 +53,7 @@ snceView_OpenAny(snceView *out, const snceRegion *region, snceLocalId id)
             snceHomeWords_Load(&entry->home[!snceLife_Home(out->life)], &old);
         }
         if (snceView_Unchanged(out, entry)) {
-            result = snceHome_Open(&out->now, region, id, &now);
-            if (result == SNCE_OK && out->moving) {
-                result = snceHome_Open(&out->old, region, id, &old);
-            }
-            return result;
+            return OpenHomes(out, &now, &old);
         }
     }
     return SNCE_CORRUPT;

@@ -87,14 +87,25 @@ snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
            snceHome_Open(&out->now, region, id, &now) == SNCE_OK;
 }
 
-/* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE or
- * SNCE_CORRUPT. */
+/* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE, SNCE_CORRUPT,
+ * or SNCE_NO_MEMORY (this process cannot reach where the sessions lie). */
 SNCE_INLINE snceResult
 snceView_Open(snceView *out, const snceRegion *region, snceLocalId id)
 {
     return snceView_OpenResting(out, region, id)
                ? SNCE_OK
                : snceView_OpenAny(out, region, id);
+}
+
+/* snceView_Look looks at what the server's entry says: sizes, timeouts, flags and
+ * range words. The sessions may be out of this process's reach. Returns SNCE_OK,
+ * SNCE_GONE or SNCE_CORRUPT. */
+static inline snceResult
+snceView_Look(snceView *out, const snceRegion *region, snceLocalId id)
+{
+    snceResult result = snceView_Open(out, region, id);
+
+    return result == SNCE_NO_MEMORY ? SNCE_OK : result;
 }
 
 /* snceView_Moved tells whether anything changed since the view was opened, so

@@ -89,17 +89,19 @@ struct Tally {
   std::atomic<uint64_t> operations[kWorkers + 1];
   std::atomic<uint64_t> hits, inserts, changes, attached, refused;
   std::atomic<uint64_t> mixed, swapped, odd, odd_result;
+  std::atomic<const char*> odd_call;  // a literal: the same in each process
   std::atomic<uint64_t> scribbles, cuts_refused, cuts;
   std::atomic<bool> stop;
 };
 
-// Notes a result that is none of |allowed|.
-void Expect(snceResult result, std::initializer_list<snceResult> allowed,
-            Tally* tally) {
+// Notes a result of |call| that is none of |allowed|.
+void Expect(const char* call, snceResult result,
+            std::initializer_list<snceResult> allowed, Tally* tally) {
   for (snceResult one : allowed)
     if (result == one) return;
   ++tally->odd;
   tally->odd_result = uint64_t(result);
+  tally->odd_call = call;
 }
 
 // ---- the hostile process ----------------------------------------------------
@@ -250,13 +252,13 @@ void Work(snceRegion* region, Answer* answer, uint64_t dice, Tally* tally) {
   snceResult result;
   switch ((dice >> 32) % 8) {
     case 0:
-      Expect(snceCache_Remove(cache, &key),
-             {SNCE_OK, SNCE_MISS, SNCE_CORRUPT, SNCE_NO_MEMORY}, tally);
+      Expect("Remove", snceCache_Remove(cache, &key),
+             {SNCE_OK, SNCE_MISS, SNCE_CORRUPT}, tally);
       break;
     case 1:
     case 2:
     case 3:
-      Expect(session.Insert(cache, At(kStart)),
+      Expect("Insert", session.Insert(cache, At(kStart)),
              {SNCE_OK, SNCE_DROPPED, SNCE_FULL, SNCE_GONE, SNCE_CLOSED,
               SNCE_CORRUPT},
              tally);
@@ -268,14 +270,15 @@ void Work(snceRegion* region, Answer* answer, uint64_t dice, Tally* tally) {
       size_t len = 0;
       result =
           snceKeyLog_Get(region, KeyName(which).data(), buf, sizeof(buf), &len);
-      Expect(result, {SNCE_OK, SNCE_MISS, SNCE_CORRUPT}, tally);
+      Expect("KeyLog_Get", result, {SNCE_OK, SNCE_MISS, SNCE_CORRUPT}, tally);
       if (result == SNCE_OK)
         tally->mixed += std::vector<uint8_t>(buf, buf + len) != KeyValue(which);
       break;
     }
     default:
       result = answer->Lookup(cache, key, At(kStart));
-      Expect(result, {SNCE_OK, SNCE_MISS, SNCE_TOO_LARGE, SNCE_CORRUPT}, tally);
+      Expect("Lookup", result,
+             {SNCE_OK, SNCE_MISS, SNCE_TOO_LARGE, SNCE_CORRUPT}, tally);
       if (result == SNCE_OK) {
         ++tally->hits;
         tally->mixed += !Wrong(*answer, dice % kKeys, &tally->swapped).empty();
@@ -300,29 +303,29 @@ void Change(snceRegion* region, int fd, uint64_t dice, Tally* tally) {
   snceCacheOptions options = Options(40 + (dice >> 8) % 400);
   options.certificates = dice >> 20 & 1 ? 0 : 64;
   snceServerId id = kDefault;
-  Expect(Find(region, name, &id), {SNCE_OK, SNCE_MISS}, tally);
+  Expect("Find", Find(region, name, &id), {SNCE_OK, SNCE_MISS}, tally);
   const snceCache cache = snceRegion_Cache(region, id);
   // SNCE_BUSY too: the lock is on the file, and this process may have been
   // interrupted for two seconds.
   switch ((dice >> 40) % 8) {
     case 0:
-      Expect(Add(region, name, options, &id),
+      Expect("Add", Add(region, name, options, &id),
              {SNCE_OK, SNCE_EXISTS, SNCE_FULL, SNCE_NO_MEMORY, SNCE_BUSY,
               SNCE_CORRUPT},
              tally);
       break;
     case 1:
-      Expect(snceServer_Remove(region, id),
+      Expect("Server_Remove", snceServer_Remove(region, id),
              {SNCE_OK, SNCE_GONE, SNCE_INVALID, SNCE_NO_MEMORY, SNCE_BUSY},
              tally);
       break;
     case 2:
-      Expect(snceCache_Configure(cache, &options),
+      Expect("Configure", snceCache_Configure(cache, &options),
              {SNCE_OK, SNCE_GONE, SNCE_NO_MEMORY, SNCE_CORRUPT, SNCE_BUSY},
              tally);
       break;
     case 3:
-      Expect(snceCache_Flush(cache),
+      Expect("Flush", snceCache_Flush(cache),
              {SNCE_OK, SNCE_GONE, SNCE_NO_MEMORY, SNCE_CORRUPT, SNCE_BUSY},
              tally);
       break;
@@ -331,7 +334,8 @@ void Change(snceRegion* region, int fd, uint64_t dice, Tally* tally) {
       size_t len;
       const int which = int(dice >> 44) % kRecorded;
       const std::vector<uint8_t> value = KeyValue(which);
-      Expect(snceKeyLog_Put(region, KeyName(which).data(), value.data(),
+      Expect("KeyLog_Put",
+             snceKeyLog_Put(region, KeyName(which).data(), value.data(),
                             value.size(), buf, sizeof(buf), &len),
              {SNCE_OK, SNCE_EXISTS, SNCE_FULL, SNCE_CORRUPT}, tally);
       break;
@@ -350,9 +354,9 @@ void Change(snceRegion* region, int fd, uint64_t dice, Tally* tally) {
     }
     case 6: {
       snceFigures figures;
-      Expect(snceCache_GetFigures(cache, &figures),
+      Expect("GetFigures", snceCache_GetFigures(cache, &figures),
              {SNCE_OK, SNCE_GONE, SNCE_CORRUPT}, tally);
-      Expect(snceCache_GetOptions(cache, &options),
+      Expect("GetOptions", snceCache_GetOptions(cache, &options),
              {SNCE_OK, SNCE_GONE, SNCE_CORRUPT}, tally);
       break;
     }
@@ -361,8 +365,8 @@ void Change(snceRegion* region, int fd, uint64_t dice, Tally* tally) {
       const int copy = dup(fd);
       const snceResult result =
           snceRegion_Attach(&other, copy, snceAccess((dice >> 44) % 3));
-      Expect(result, {SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT, SNCE_NO_MEMORY},
-             tally);
+      Expect("Attach", result,
+             {SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT, SNCE_NO_MEMORY}, tally);
       if (result == SNCE_OK) {
         ++tally->attached;
         Answer answer;
@@ -481,6 +485,7 @@ class SnceHostileProcess : public ::testing::Test {
         int(tally_->refused), int(tally_->cuts_refused), int(tally_->swapped));
     EXPECT_EQ(0u, tally_->mixed) << "sessions or keys that nobody stored";
     EXPECT_EQ(0u, tally_->odd)
+        << tally_->odd_call.load() << ": "
         << snceResult_Text(snceResult(uint64_t(tally_->odd_result)));
     EXPECT_EQ(0u, tally_->cuts) << "the seal did not hold";
     EXPECT_GT(tally_->hits, 100u);

@@ -116,6 +116,13 @@ uint64_t WordsTable(const snceRegion *region, uint32_t number) {
   return atomic_load(&Home(region, number)->table);
 }
 
+void WordsSetTable(const snceRegion *region, uint32_t number, uint64_t word) {
+  snceServerWords *entry = snceRegion_Server(region, number);
+
+  atomic_store(&entry->home[snceLife_Home(atomic_load(&entry->life))].table,
+               word);
+}
+
 void WordsSetSerial(const snceRegion *region, uint64_t serial) {
   atomic_store(&snceRegion_Header(region)->serial, serial);
 }

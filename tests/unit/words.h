@@ -47,6 +47,7 @@ uint64_t WordsLife(const snceRegion *region, uint32_t number);
 void WordsSetLife(const snceRegion *region, uint32_t number, uint64_t life);
 /* The range word of the table lived in. */
 uint64_t WordsTable(const snceRegion *region, uint32_t number);
+void WordsSetTable(const snceRegion *region, uint32_t number, uint64_t word);
 
 void WordsSetSerial(const snceRegion *region, uint64_t serial);
 void WordsSetAttached(const snceRegion *region, uint32_t attached);
