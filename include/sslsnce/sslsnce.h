@@ -97,7 +97,8 @@ extern "C" {
  *   SEC_ERROR_NO_MEMORY               memory or address space; when growing,
  *                                     the timeouts are set, the size is kept
  *   PR_INSUFFICIENT_RESOURCES_ERROR   RLIMIT_MEMLOCK forbids to lock the cache,
- *                                     as a strict file of caches asks (below)
+ *                                     as a strict file of caches asks (below), or
+ *                                     as much more of it as it is to grow
  *   PR_PROC_DESC_TABLE_FULL_ERROR     no file descriptor left
  *   PR_FILE_TOO_BIG_ERROR             RLIMIT_FSIZE forbids the size
  *   PR_OPERATION_NOT_SUPPORTED_ERROR  no memory file can be had (memfd_create, and
@@ -209,8 +210,10 @@ typedef struct SSLServerCacheParamsStr {
  *
  * Fails with SEC_ERROR_INVALID_ARGS (no such name can be, or a parameter is out
  * of range), PR_FILE_EXISTS_ERROR (it is there already), SEC_ERROR_NO_MEMORY
- * (memory or address space),
- * PR_INSUFFICIENT_RESOURCES_ERROR (1,024 are there) or SEC_ERROR_BUSY. */
+ * (memory or address space), PR_FILE_TOO_BIG_ERROR (RLIMIT_FSIZE),
+ * PR_INSUFFICIENT_RESOURCES_ERROR (1,024 are there; or RLIMIT_MEMLOCK, where the
+ * caches are locked in memory), PR_BAD_DESCRIPTOR_ERROR (the application closed the
+ * cache's descriptor) or SEC_ERROR_BUSY. */
 #define SSL_AddServerCache(name, params)                                       \
     SSL_EXPERIMENTAL_API(                                                      \
         "SSL_AddServerCache",                                                  \
@@ -224,8 +227,9 @@ typedef struct SSLServerCacheParamsStr {
  * a smaller one the newest, as many as it holds.
  *
  * Fails with SEC_ERROR_INVALID_ARGS, PR_FILE_NOT_FOUND_ERROR (no such cache),
- * SEC_ERROR_NO_MEMORY (no room to grow: timeouts are set, the size is kept) or
- * SEC_ERROR_BUSY. */
+ * SEC_ERROR_NO_MEMORY, PR_FILE_TOO_BIG_ERROR or PR_INSUFFICIENT_RESOURCES_ERROR (no
+ * room to grow, as for SSL_AddServerCache: timeouts are set, the size is kept),
+ * PR_BAD_DESCRIPTOR_ERROR or SEC_ERROR_BUSY. */
 #define SSL_ChangeServerCache(name, params)                                    \
     SSL_EXPERIMENTAL_API(                                                      \
         "SSL_ChangeServerCache",                                               \
@@ -236,7 +240,9 @@ typedef struct SSLServerCacheParamsStr {
  * with NULL of the default one: none that was stored before the call is found
  * after it. Tickets that clients hold go on working.
  *
- * Fails with PR_FILE_NOT_FOUND_ERROR, SEC_ERROR_NO_MEMORY or SEC_ERROR_BUSY. */
+ * Fails with PR_FILE_NOT_FOUND_ERROR, SEC_ERROR_NO_MEMORY, PR_FILE_TOO_BIG_ERROR or
+ * PR_INSUFFICIENT_RESOURCES_ERROR (no room for an empty cache beside the full one),
+ * PR_BAD_DESCRIPTOR_ERROR or SEC_ERROR_BUSY. */
 #define SSL_FlushServerCache(name)                                             \
     SSL_EXPERIMENTAL_API("SSL_FlushServerCache", (const char *_name), (name))
 
@@ -323,10 +329,10 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  *                       lowers the application's values to each limit that could
  *                       be read of it (a flag that could not: to the stricter)
  *   entries or certificates of name=* for which there is no room (address space,
- *   RLIMIT_FSIZE)
+ *   RLIMIT_FSIZE, when growing RLIMIT_MEMLOCK)
  *                       count as the application's, or as the line's where those
  *                       are fewer; the rest of the line counts as it is
- *   more servers than the 1,024 that there can be
+ *   more servers than the 1,024 that there can be, or than there is room for
  *                       lower the cache that their clients get instead to the
  *                       timeouts and the address matching of their lines, and
  *                       close it if those are wrong

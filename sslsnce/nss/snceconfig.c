@@ -161,6 +161,14 @@ ssl_AddSizeFault(sslCacheConfig *config, snceResult result)
     }
 }
 
+/* Whether a cache could not get its size. */
+static PRBool
+config_IsNoRoom(snceResult result)
+{
+    return result == SNCE_NO_MEMORY || result == SNCE_LIMIT ||
+           result == SNCE_LOCK_LIMIT;
+}
+
 PRBool
 ssl_ForgoSize(sslCacheConfig *config, snceResult result,
               snceCacheOptions *options)
@@ -171,7 +179,7 @@ ssl_ForgoSize(sslCacheConfig *config, snceResult result,
         PR_MIN(config_Certificates(options), config_Certificates(&asked));
 
     certificates = PR_MIN(certificates, entries);
-    if ((result != SNCE_NO_MEMORY && result != SNCE_LIMIT) ||
+    if (!config_IsNoRoom(result) ||
         (entries == options->entries &&
          certificates == config_Certificates(options))) {
         return PR_FALSE;
@@ -317,6 +325,8 @@ config_Enter(sslCacheConfig *config, snceRegion *region,
             return SNCE_OK;
         case SNCE_FULL:
         case SNCE_NO_MEMORY:
+        case SNCE_LIMIT:
+        case SNCE_LOCK_LIMIT:
             server->state = configLine_full;
             server->noRoom = result;
             return SNCE_OK;
@@ -489,7 +499,7 @@ config_AddServers(sslCacheConfig *config, snceRegion *region,
             result =
                 config_Configure(region, servers[i].id, &servers[i].options);
         }
-        if (result == SNCE_NO_MEMORY && !config->strict) {
+        if (config_IsNoRoom(result) && !config->strict) {
             /* All but its size is what the line says. */
             ssl_AddCacheFault(
                 config, sslCacheFault_note, config->lines[i].number,

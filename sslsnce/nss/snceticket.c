@@ -441,7 +441,9 @@ ticket_Share(SECKEYPublicKey *pubKey, SECKEYPrivateKey *privKey, void *pwArg,
         }
         result = ticket_Put(name, &record, &winner, &len);
         if (result != SNCE_EXISTS) {
-            *kind = ticketKeys_final;
+            if (result != SNCE_NO_MEMORY) {
+                *kind = ticketKeys_final;
+            }
             return SECSuccess; /* recorded, or else this process's alone */
         }
         ticket_DestroyKeys(keys->aes, keys->hmac);
@@ -451,7 +453,9 @@ ticket_Share(SECKEYPublicKey *pubKey, SECKEYPrivateKey *privKey, void *pwArg,
         result = SNCE_OK;
     }
     if (result != SNCE_OK) {
-        *kind = ticketKeys_final; /* the record is torn */
+        if (result != SNCE_NO_MEMORY) {
+            *kind = ticketKeys_final; /* the record is torn */
+        }
         return SECFailure;
     }
     if (ticket_Unwrap(privKey, &record, len, &keys->aes, &keys->hmac) !=

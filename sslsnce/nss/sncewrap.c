@@ -385,10 +385,14 @@ wrap_Share(const wrapRequest *request, PK11SymKey *own,
             return own;
         }
         result = wrap_Put(recordName, &record, &len);
-        if (result != SNCE_EXISTS) {
+        if (result == SNCE_EXISTS) {
+            result = SNCE_OK;
+        } else if (result != SNCE_NO_MEMORY) {
             return own;
         }
-        result = SNCE_OK;
+    }
+    if (result == SNCE_NO_MEMORY) { /* it may be within reach later */
+        *kind = snceRing_forNow;
     }
     if (result == SNCE_OK) {
         recorded = wrap_Unwrap(pair, request->mech, &record, len);

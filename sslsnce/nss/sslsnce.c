@@ -209,7 +209,8 @@ ssl_CreateServerCache(snceRegion **created, snceCacheOptions *options,
     snceResult result = ssl_CreateOrClose(created, options, shared, config);
     snceResult why = result;
 
-    if (ssl_ForgoSize(config, result, options)) {
+    /* A cache that may not be locked is no smaller one instead, but closed. */
+    if (result != SNCE_LOCK_LIMIT && ssl_ForgoSize(config, result, options)) {
         result = ssl_CreateOrClose(created, options, shared, config);
         if (result == SNCE_OK) {
             ssl_AddSizeFault(config, why);

@@ -310,6 +310,67 @@ TEST_F(ConfigFaultTest, WithoutAddressSpaceTheServerStaysUpAllTheSame) {
   EXPECT_EQ(40u, Figures("small.example").ssl3TimeoutSec);
 }
 
+// Limits that forbid a server's cache, or its growth, but not the default
+// cache.
+TEST_F(ConfigFaultTest, WhatALimitForbidsTheServerDoesWithout) {
+  if (snce_test::kSanitized) GTEST_SKIP() << "a sanitizer's files are larger";
+  const struct {
+    const char* star;
+    int limit;
+    rlim_t mib;
+    const char* why;
+  } kLimits[] = {
+      {"name=*\n", RLIMIT_FSIZE, 96,
+       "the limit on file size (RLIMIT_FSIZE) forbids it"},
+      {"name=* lock=yes\n", RLIMIT_MEMLOCK, 8,
+       "the limit on locked memory (RLIMIT_MEMLOCK) forbids it"},
+  };
+  const std::string later = path_ + ".later";
+  for (const auto& one : kLimits) {
+    const std::string star = one.star;
+    Write(star +
+          "name=small.example entries=1000000 ssl3Timeout=40\n"
+          "name=big.example entries=100\n");
+    ASSERT_EQ(0, rename(path_.c_str(), later.c_str()));
+    Write(star +
+          "name=small.example entries=100\n"
+          "name=big.example entries=1000000 ssl3Timeout=30\n");
+    for (const std::string& file : {path_, later})
+      ASSERT_EQ(0, chmod(file.c_str(), 0644));
+    EXPECT_EQ(
+        0, InFork([&] {
+          const struct rlimit limit = {one.mib << 20, one.mib << 20};
+          STAGE_CHECK(setrlimit(__rlimit_resource(one.limit), &limit) == 0);
+          STAGE_CHECK(geteuid() != 0 || setuid(65534) == 0);
+          std::string said;
+          STAGE_CHECK(Configure(&said) == SECSuccess);
+          STAGE_CHECK(
+              said ==
+              Message(":3:6",
+                      std::string("no room for a cache \"big.example\": ") +
+                          one.why +
+                          "; the cache that its clients get instead keeps to "
+                          "its limits too"));
+          STAGE_CHECK(!IsThere("big.example"));
+          STAGE_CHECK(Figures(nullptr).ssl3TimeoutSec == 30);
+          STAGE_CHECK(Resumes("small.example"));
+          path_ = later;
+          setenv(SSL_SERVER_CACHE_CONFIG, later.c_str(), 1);
+          STAGE_CHECK(Configure(&said) == SECSuccess);
+          STAGE_CHECK(
+              said ==
+              Message(":2:6",
+                      std::string("the cache keeps its size: ") + one.why));
+          STAGE_CHECK(Figures("small.example").ssl3TimeoutSec == 40);
+          STAGE_CHECK(IsThere("big.example"));
+          STAGE_CHECK(Resumes("small.example"));
+          return ::testing::Test::HasFailure() ? 1 : 0;
+        }))
+        << one.why;
+    unlink(later.c_str());
+  }
+}
+
 // The application asks for 500 entries.
 TEST_F(ConfigFaultTest, WithoutRoomTheDefaultCacheHasTheApplicationsSize) {
   if (snce_test::kSanitized) GTEST_SKIP() << "a sanitizer needs more of it";
