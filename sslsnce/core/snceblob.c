@@ -227,8 +227,19 @@ Grow(const snceBlob *store, unsigned which, unsigned segments)
     return result;
 }
 
+/* Whether a class that has so many segments has room for |blobs|. Twice as many cells
+ * do, as in a whole store. */
+static bool
+HasRoom(const snceBlob *store, unsigned which, unsigned segments,
+        uint64_t blobs)
+{
+    return snceCell_SetsBefore(which, store->cells, segments) *
+               SNCE_CELL_WAYS >=
+           2 * blobs;
+}
+
 snceResult
-snceBlob_Prepare(const snceBlob *store, const snceBlob *old)
+snceBlob_Prepare(const snceBlob *store, const snceBlob *old, uint64_t stored)
 {
     for (unsigned which = 0; which < SNCE_CELL_USUAL; which++) {
         snceDirectory_Store(&store->head->segment[which][0],
@@ -239,8 +250,9 @@ snceBlob_Prepare(const snceBlob *store, const snceBlob *old)
     for (unsigned which = 0; old && which < SNCE_CELL_CLASSES; which++) {
         unsigned before = Segments(old, which);
 
-        /* One more than the old one: as much again. */
-        for (unsigned i = Segments(store, which); before && i <= before; i++) {
+        /* At most one more than the old one. */
+        for (unsigned i = Segments(store, which);
+             before && i <= before && !HasRoom(store, which, i, stored); i++) {
             snceResult result = Grow(store, which, i);
 
             if (result == SNCE_FULL) {

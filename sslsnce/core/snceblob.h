@@ -36,10 +36,12 @@ snceResult snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
                        uint64_t range, uint64_t cells);
 
 /* snceBlob_Prepare gives a new store its first cells of the usual sizes, and room for
- * what is in the |old| one and as much again, so that inserts find some while another
- * process changes the region. |old| may be NULL. The caller has the turn, and |store|
+ * what is in the |old| one, so that inserts find some while another process changes
+ * the region: for |stored| blobs in each class that the old one has cells of, but not
+ * more than twice its cells. |old| may be NULL. The caller has the turn, and |store|
  * says so. Returns SNCE_OK, SNCE_LIMIT, SNCE_NO_MEMORY or SNCE_BAD_DESCRIPTOR. */
-snceResult snceBlob_Prepare(const snceBlob *store, const snceBlob *old);
+snceResult snceBlob_Prepare(const snceBlob *store, const snceBlob *old,
+                            uint64_t stored);
 
 /* snceBlob_Map maps all cells that a store has, up to |*left| bytes, which it counts
  * down; 0 if there were more. Returns as snceRegion_MapRange. */

@@ -82,8 +82,20 @@ OpenStore(snceBlob *out, const snceRegion *region, uint32_t number,
     return result;
 }
 
-/* Gives the new store of |home| its first cells, and as much room as the other home's
- * has used. */
+/* How many certificates are in a store; at most as many as it has cells. */
+static uint64_t
+Stored(const snceRegion *region, uint32_t number, const snceBlob *store)
+{
+    const snceServerWords *entry = snceRegion_Server(region, number);
+    unsigned side = snceRange_Side(store->range);
+    uint64_t stored = Counted(region, number, SNCE_N_STORED, store->range) -
+                      snceDirectory_Load(&entry->storedFrom[side]);
+
+    return stored < store->cells ? stored : store->cells;
+}
+
+/* Gives the new store of |home| its first cells, and room for what is in the other
+ * home's. */
 static snceResult
 PrepareStore(const snceRegion *region, uint32_t number, unsigned home)
 {
@@ -93,8 +105,11 @@ PrepareStore(const snceRegion *region, uint32_t number, unsigned home)
     bool hasOld = snceDirectory_Load(&entry->home[!home].store) != 0 &&
                   OpenStore(&old, region, number, !home) == SNCE_OK;
 
-    return result == SNCE_OK ? snceBlob_Prepare(&store, hasOld ? &old : NULL)
-                             : result;
+    if (result != SNCE_OK) {
+        return result;
+    }
+    return hasOld ? snceBlob_Prepare(&store, &old, Stored(region, number, &old))
+                  : snceBlob_Prepare(&store, NULL, 0);
 }
 
 snceResult
