@@ -7,6 +7,7 @@
 
 #include "sncecount.h"
 #include "sncefind.h"
+#include "snceplace.h"
 #include "snceslot.h"
 #include "snceview.h"
 #include "snceword.h"
@@ -15,10 +16,20 @@
  * it, looks again so often. */
 #define LOOKUP_TRIES 4
 
-static void
+SNCE_INLINE void
 Count(const snceView *view, unsigned figure)
 {
-    snceCount_Add(view->region, view->id.number, figure, 1);
+    snceCount_One(view->region, view->id.number, figure);
+}
+
+/* Counts an operation that did nothing because this process cannot map what it
+ * needs. */
+static void
+CountUnmapped(snceCache cache)
+{
+    if (cache.id.number < SNCE_SERVERS) {
+        snceCount_Add(cache.region, cache.id.number, SNCE_N_UNMAPPED, 1);
+    }
 }
 
 SNCE_INLINE bool
@@ -125,16 +136,13 @@ Find(snceCache cache, snceProbe *probe, uint64_t words[SNCE_ENTRY_WORDS],
 
 /* ---- inserting ----------------------------------------------------------- */
 
-static snceResult
+/* Counts one entry more that refers to |certificate|. */
+static __attribute__((noinline)) snceResult
 Hold(const snceHome *home, const snceBuffer *certificate, snceBlobRef *ref)
 {
     snceBlob store;
     snceResult result;
 
-    *ref = 0;
-    if (certificate->len == 0) {
-        return SNCE_OK;
-    }
     if (certificate->len > SNCE_CERTIFICATE_MAX) {
         return SNCE_TOO_LARGE;
     }
@@ -147,7 +155,7 @@ Hold(const snceHome *home, const snceBuffer *certificate, snceBlobRef *ref)
 }
 
 /* Counts an insert into |view->now| that ended as |placed| says. */
-static void
+static __attribute__((noinline)) void
 CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
 {
     snceLane *lane = snceCount_Lane(view->region, view->id.number);
@@ -170,12 +178,40 @@ CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
     }
 }
 
+/* Counts one that took a live entry's place, which had no certificate: what most
+ * inserts into a full cache do. */
+static inline void
+CountEvicted(const snceView *view)
+{
+    snceLane *lane = snceCount_Lane(view->region, view->id.number);
+
+    snceLane_Add(lane, SNCE_N_REPLACED_LIVE, 1);
+    snceLane_Add(lane, SNCE_N_INSERT, 1);
+}
+
+/* The words of a session's entry that are neither its ID nor its state. */
+SNCE_INLINE void
+MakeWords(snceCache cache, const snceProbe *probe, const snceSession *session,
+          snceBlobRef certificate, uint64_t words[SNCE_ENTRY_WORDS])
+{
+    memcpy(&words[SNCE_W_ADDRESS], probe->address, sizeof(probe->address));
+    words[SNCE_W_CREATED] = (uint64_t)session->created.usec;
+    words[SNCE_W_SHAPE] = probe->shape | (uint64_t)session->sessionClass << 8;
+    words[SNCE_W_CERTIFICATE] = certificate;
+    words[SNCE_W_NAME] = session->nameLen == 0
+                             ? 0
+                             : snceHash_Name(&cache.region->hash, session->name,
+                                             session->nameLen);
+    words[SNCE_W_ACCESS] = (uint64_t)session->lastAccess.usec;
+}
+
 /* An entry was stored at |spot|, but something has changed since |view| was
  * opened. If it is not where lookups look, it is taken back rather than stored
  * anew: a removal might fall between the two and miss it (G5). */
-static snceResult
+static __attribute__((noinline)) snceResult
 Settle(const snceView *view, snceCache cache, snceProbe *probe,
-       const uint64_t words[SNCE_ENTRY_WORDS], const snceSpot *spot)
+       const snceSession *session, snceBlobRef certificate,
+       const snceSpot *spot)
 {
     uint64_t others[SNCE_ENTRY_WORDS];
     bool otherAddress, unmapped = false;
@@ -188,11 +224,18 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
         return SNCE_OK; /* whoever moves from here later on sees it */
     }
     if (snceTable_Take(&view->now.table, spot)) {
-        snceHome_Lose(&view->now, words[SNCE_W_CERTIFICATE]);
+        snceHome_Lose(&view->now, certificate);
         if (result == SNCE_OK && later.moving &&
             later.old.table.range == view->now.table.range) {
+            uint64_t words[SNCE_ENTRY_WORDS];
+
             /* A copy of it may be on its way into the new home, or there. */
+            memcpy(&words[SNCE_W_ID], probe->id, sizeof(probe->id));
+            MakeWords(cache, probe, session, certificate, words);
+            snceWord_Read(&words[SNCE_W_STATE], session->state,
+                          SNCE_STATE_BYTES / 8);
             (void)RemoveFrom(&later, &later.now, probe, NULL, words, &unmapped);
+            snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
         }
         return result == SNCE_GONE ? SNCE_GONE : SNCE_DROPPED;
     }
@@ -203,71 +246,104 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
     return result == SNCE_MISS ? SNCE_DROPPED : result;
 }
 
-/* Stores the words where inserts go now. */
-static snceResult
-Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
-      uint64_t words[SNCE_ENTRY_WORDS])
+/* The same key may wait in the old home, or be on its way from there: then either it
+ * is seen here or Carry sees it gone. */
+static __attribute__((noinline)) void
+RemoveOthers(const snceView *view, const snceProbe *probe, const snceSpot *spot)
 {
+    bool unmapped = false;
+
+    SNCE_STEP("insert-doubled");
+    (void)RemoveFrom(view, &view->old, probe, NULL, NULL, &unmapped);
+    (void)RemoveFrom(view, &view->now, probe, spot, NULL, &unmapped);
+}
+
+/* Counts an insert that ended as |result| under |figure|, and returns what the caller
+ * is told: one that this process cannot map a place for is dropped. SNCE_OK and
+ * SNCE_GONE are not counted. */
+static __attribute__((noinline)) snceResult
+CountLost(const snceView *view, unsigned figure, snceResult result)
+{
+    if (result == SNCE_OK || result == SNCE_GONE) {
+        return result;
+    }
+    Count(view, figure);
+    if (result == SNCE_NO_MEMORY) {
+        Count(view, SNCE_N_UNMAPPED);
+        return SNCE_DROPPED;
+    }
+    return result;
+}
+
+/* Stores |session| in the cache that |view| saw. */
+SNCE_INLINE snceResult
+Store(const snceView *view, snceCache cache, const snceSession *session,
+      snceTime now)
+{
+    uint64_t words[SNCE_ENTRY_WORDS];
     snceRule rule = snceView_Rule(view, now);
-    snceResult result;
+    snceBlobRef certificate = 0;
+    snceResult result = SNCE_OK;
+    snceProbe probe;
     snceTaken taken;
     snceSpot spot;
 
-    rule.skewSec = snceView_ClockSkewSec(view);
-    probe->matchAddress = view->matchAddress;
-    result = snceTable_Place(&view->now.table, probe, &rule, words, NULL, &spot,
-                             &taken);
-    CountPlaced(view, &taken, result == SNCE_OK);
-    if (result != SNCE_OK) {
-        snceHome_Release(&view->now, words[SNCE_W_CERTIFICATE]);
-        return result;
+    if (SNCE_RARELY(!MakeProbe(cache, session->id, session->idLen,
+                               session->address, &probe) ||
+                    (unsigned)session->sessionClass >= SNCE_CLASSES)) {
+        result = SNCE_INVALID;
+    } else if (SNCE_RARELY(session->nameLen > SNCE_NAME_MAX)) {
+        result = SNCE_TOO_LARGE;
+    } else if (session->certificate.len) {
+        result = Hold(&view->now, &session->certificate, &certificate);
     }
-    if (view->moving) {
-        bool unmapped = false;
-
-        SNCE_STEP("insert-doubled");
-        /* The same key may wait in the old home, or be on its way from there:
-         * then either it is seen here or Carry sees it gone. */
-        (void)RemoveFrom(view, &view->old, probe, NULL, NULL, &unmapped);
-        (void)RemoveFrom(view, &view->now, probe, &spot, NULL, &unmapped);
+    if (SNCE_RARELY(result != SNCE_OK)) {
+        return CountLost(view, SNCE_N_REFUSED, result);
     }
-    if (snceView_Moved(view)) {
+    MakeWords(cache, &probe, session, certificate, words);
+    probe.matchAddress = view->matchAddress;
+    rule.skewSec = snceView_ClockSkew(view);
+    result = snceTable_Evict(&view->now.table, &probe, &rule, words,
+                             session->state, &spot, &taken);
+    if (result == SNCE_OK && !taken.expired && !taken.certificate) {
+        CountEvicted(view);
+    } else {
+        if (result == SNCE_MISS) {
+            result = snceTable_Place(&view->now.table, &probe, &rule, words,
+                                     session->state, NULL, &spot, &taken);
+        }
+        CountPlaced(view, &taken, result == SNCE_OK);
+    }
+    if (SNCE_RARELY(result != SNCE_OK)) {
+        snceHome_Release(&view->now, certificate);
+        return CountLost(view, SNCE_N_DROPPED, result);
+    }
+    if (SNCE_RARELY(view->moving)) {
+        RemoveOthers(view, &probe, &spot);
+    }
+    if (SNCE_RARELY(snceView_Moved(view))) {
         SNCE_STEP("insert-moved");
-        return Settle(view, cache, probe, words, &spot);
+        return CountLost(
+            view, SNCE_N_DROPPED,
+            Settle(view, cache, &probe, session, certificate, &spot));
     }
     /* Skip the sweep if a live entry was evicted: expired entries are evicted
      * first, so neither set has any. */
     if ((!taken.full || taken.expired) &&
-        (probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
-        snceTable_Sweep(&view->now.table, probe, &rule, snceHome_Gone,
+        (probe.hash >> SNCE_TICKET_SHIFT & 3) == 0) {
+        snceTable_Sweep(&view->now.table, &probe, &rule, snceHome_Gone,
                         (void *)&view->now);
     }
     return SNCE_OK;
 }
 
-/* Counts an operation that did nothing because this process cannot map what it
- * needs. */
-static void
-CountUnmapped(snceCache cache)
+/* Stores it in a cache that does not rest. */
+static __attribute__((noinline)) snceResult
+StoreMoving(snceCache cache, const snceSession *session, snceTime now)
 {
-    if (cache.id.number < SNCE_SERVERS) {
-        snceCount_Add(cache.region, cache.id.number, SNCE_N_UNMAPPED, 1);
-    }
-}
-
-snceResult
-snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
-{
-    uint64_t words[SNCE_ENTRY_WORDS];
-    snceBlobRef certificate;
-    snceProbe probe;
     snceView view;
-    snceResult result;
+    snceResult result = snceView_OpenAny(&view, cache.region, cache.id);
 
-    if (cache.region->access == SNCE_ACCESS_READ) {
-        return SNCE_READ_ONLY;
-    }
-    result = snceView_Open(&view, cache.region, cache.id);
     if (result == SNCE_NO_MEMORY) {
         CountUnmapped(cache);
         return SNCE_DROPPED;
@@ -276,44 +352,24 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
         return result;
     }
     if (snceView_Closed(&view)) {
-        result = SNCE_CLOSED;
-    } else if (!MakeProbe(cache, session->id, session->idLen, session->address,
-                          &probe) ||
-               (unsigned)session->sessionClass >= SNCE_CLASSES) {
-        result = SNCE_INVALID;
-    } else if (session->nameLen > SNCE_NAME_MAX) {
-        result = SNCE_TOO_LARGE;
-    } else {
-        result = Hold(&view.now, &session->certificate, &certificate);
-    }
-    if (result == SNCE_NO_MEMORY) {
-        CountUnmapped(cache);
-        result = SNCE_DROPPED;
-    }
-    if (result != SNCE_OK) {
         Count(&view, SNCE_N_REFUSED);
-        return result;
+        return SNCE_CLOSED;
     }
+    return Store(&view, cache, session, now);
+}
 
-    memcpy(&words[SNCE_W_ID], probe.id, sizeof(probe.id));
-    memcpy(&words[SNCE_W_ADDRESS], probe.address, sizeof(probe.address));
-    words[SNCE_W_CREATED] = (uint64_t)session->created.usec;
-    words[SNCE_W_SHAPE] = probe.shape | (uint64_t)session->sessionClass << 8;
-    words[SNCE_W_CERTIFICATE] = certificate;
-    words[SNCE_W_NAME] =
-        snceHash_Name(&cache.region->hash, session->name, session->nameLen);
-    memcpy(&words[SNCE_W_STATE], session->state, SNCE_STATE_BYTES);
-    words[SNCE_W_ACCESS] = (uint64_t)session->lastAccess.usec;
+snceResult
+snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
+{
+    snceResult result;
+    snceView view;
 
-    result = Store(&view, cache, &probe, now, words);
-    snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
-    if (result == SNCE_NO_MEMORY) {
-        CountUnmapped(cache);
-        result = SNCE_DROPPED;
+    if (SNCE_RARELY(cache.region->access == SNCE_ACCESS_READ)) {
+        return SNCE_READ_ONLY;
     }
-    if (result != SNCE_OK && result != SNCE_GONE) {
-        Count(&view, SNCE_N_DROPPED);
-    }
+    result = snceView_OpenResting(&view, cache.region, cache.id)
+                 ? Store(&view, cache, session, now)
+                 : StoreMoving(cache, session, now);
     return result;
 }
 

@@ -21,17 +21,55 @@ typedef struct {
     unsigned way[2];
 } snceProbePlaces;
 
-/* Which sets they are. */
+/* snceHash_Other makes of an ID's hash that of its second set. */
+static inline uint64_t
+snceHash_Other(uint64_t hash)
+{
+    return hash * UINT64_C(0xd1342543de82ef95);
+}
+
+/* snceTable_Indices finds which sets of a table are those of a hash. */
 static inline void
 snceTable_Indices(const snceTable *table, uint64_t hash, uint64_t index[2])
 {
-    uint64_t other = hash * UINT64_C(0xd1342543de82ef95);
-
     index[0] = snceHash_Range(hash, table->setCount);
-    index[1] = index[0] + 1 + snceHash_Range(other, table->setCount - 1);
+    index[1] = index[0] + 1 +
+               snceHash_Range(snceHash_Other(hash), table->setCount - 1);
     if (index[1] >= table->setCount) {
         index[1] -= table->setCount;
     }
+}
+
+/* snceTable_MappedSets finds the two sets of a hash, if this process has mapped both
+ * already; else it returns false. No system call. */
+SNCE_INLINE bool
+snceTable_MappedSets(const snceTable *table, uint64_t hash, snceSet *set[2])
+{
+    uint64_t index[2];
+
+    snceTable_Indices(table, hash, index);
+    set[0] = snceTable_Mapped(table, index[0]);
+    set[1] = snceTable_Mapped(table, index[1]);
+    return !SNCE_RARELY(!set[0] || !set[1]);
+}
+
+/* snceTable_Sets is the same, and maps what is not mapped yet; false if that cannot be
+ * had. */
+SNCE_INLINE bool
+snceTable_Sets(const snceTable *table, uint64_t hash, snceSet *set[2])
+{
+    return snceTable_MappedSets(table, hash, set) ||
+           (snceTable_MapPlaces(table, hash) &&
+            snceTable_MappedSets(table, hash, set));
+}
+
+/* snceTable_BestWays finds the best way in each, from the bits of the hash that are
+ * neither the set nor the tag. */
+static inline void
+snceTable_BestWays(uint64_t hash, unsigned way[2])
+{
+    way[0] = (unsigned)((hash >> 24 & 0xff) * SNCE_WAYS >> 8);
+    way[1] = (unsigned)((snceHash_Other(hash) >> 24 & 0xff) * SNCE_WAYS >> 8);
 }
 
 /* snceTable_MappedPlaces finds the places, if this process has mapped both sets
@@ -40,19 +78,11 @@ SNCE_INLINE bool
 snceTable_MappedPlaces(const snceTable *table, uint64_t hash,
                        snceProbePlaces *out)
 {
-    uint64_t other = hash * UINT64_C(0xd1342543de82ef95);
-    uint64_t index[2];
-
-    snceTable_Indices(table, hash, index);
-    out->tag = snceVersion_Tag(hash);
-    out->set[0] = snceTable_Mapped(table, index[0]);
-    out->set[1] = snceTable_Mapped(table, index[1]);
-    if (SNCE_RARELY(!out->set[0] || !out->set[1])) {
+    if (!snceTable_MappedSets(table, hash, out->set)) {
         return false;
     }
-    /* Of the bits that are neither the set nor the tag. */
-    out->way[0] = (unsigned)((hash >> 24 & 0xff) * SNCE_WAYS >> 8);
-    out->way[1] = (unsigned)((other >> 24 & 0xff) * SNCE_WAYS >> 8);
+    out->tag = snceVersion_Tag(hash);
+    snceTable_BestWays(hash, out->way);
     return true;
 }
 
@@ -79,7 +109,7 @@ snceProbePlaces_Fetch(const snceProbePlaces *at)
 SNCE_INLINE bool
 snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
 {
-    return !SNCE_RARELY(!snceTable_MappedPlaces(table, hash, out)) ||
+    return snceTable_MappedPlaces(table, hash, out) ||
            (snceTable_MapPlaces(table, hash) &&
             snceTable_MappedPlaces(table, hash, out));
 }
@@ -185,7 +215,7 @@ snceTable_ReadWanted(const snceTable *table, const snceProbe *probe,
     snceSlot_Load(words + SNCE_W_ACCESS, from + SNCE_W_ACCESS, 1);
     snceSlot_Load(words + SNCE_W_SUM, from + SNCE_W_SUM, 1);
     return snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen) &&
-           (differs | (words[SNCE_W_SUM] ^ snceHash_End(sum))) == 0 &&
+           (differs | (words[SNCE_W_SUM] ^ snceHash_Fold(sum))) == 0 &&
            snceProbe_IsAddress(probe, words);
 }
 

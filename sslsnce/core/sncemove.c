@@ -60,8 +60,9 @@ Copy(const mover *m, const snceProbe *probe, const snceSpot *from,
     if (!Refer(m, words)) {
         return SNCE_MISS;
     }
-    result =
-        snceTable_Place(&now->table, probe, &m->rule, words, from, to, &taken);
+    result = snceTable_Place(&now->table, probe, &m->rule, words,
+                             (const uint8_t *)&words[SNCE_W_STATE], from, to,
+                             &taken);
     if (taken.full) {
         snceHome_Count(now, (uint64_t)-1);
         snceHome_Release(now, taken.certificate);

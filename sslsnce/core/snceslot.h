@@ -202,16 +202,18 @@ snceSlot_Tweak(const snceLot *lot, uint64_t place, snceVersion v)
     uint64_t generation = v >> SNCE_GENERATION_SHIFT;
 
     return (generation << SNCE_GENERATION_SHIFT | (v & SNCE_TAG_MASK)) ^
-           snceHash_Mix(place ^ lot->salt);
+           (place * UINT64_C(0xbf58476d1ce4e5b9) + lot->salt);
 }
 
 /* snceSlot_Sum is the checksum of |count| words, at most SNCE_HASH_KEYS, that
- * lie at the slot |place| of |lot| under the version |v|. */
+ * lie at the slot |place| of |lot| under the version |v|. Sums are compared with
+ * sums only, so they are not mixed as hashes are. */
 static inline uint64_t
 snceSlot_Sum(const snceHash *hash, const snceLot *lot, uint64_t place,
              snceVersion v, const uint64_t *words, size_t count)
 {
-    return snceHash_Block(hash, snceSlot_Tweak(lot, place, v), words, count);
+    return snceHash_FoldBlock(hash, snceSlot_Tweak(lot, place, v), words,
+                              count);
 }
 
 /* snceSlot_Look copies the |ways| version words of a set and returns its hand:

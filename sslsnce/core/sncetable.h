@@ -79,10 +79,22 @@ snceTable_ClassOf(const uint64_t *words)
 typedef struct {
     snceTime now;
     uint32_t timeoutSec[SNCE_CLASSES];
-    uint32_t skewSec; /* as snceCacheOptions.clockSkewSec; for inserts only */
+    const _Atomic uint32_t
+        *skewSec; /* snceCacheOptions.clockSkewSec, where it lies;
+                                      * for inserts only, else NULL */
 } snceRule;
 
 #define SNCE_USEC_PER_SEC 1000000
+
+/* snceRule_SkewSec returns snceCacheOptions.clockSkewSec as it is now. Relaxed: it
+ * counts when seen. */
+static inline uint32_t
+snceRule_SkewSec(const _Atomic uint32_t *skewSec)
+{
+    uint32_t skew = atomic_load_explicit(skewSec, memory_order_relaxed);
+
+    return skew < SNCE_CLOCK_SKEW_MAX ? skew : SNCE_CLOCK_SKEW_MAX;
+}
 
 /* snceRule_Live tells whether an entry is neither dead nor created after |now|.
  * One comparison tells both: an age below zero is a very large number. */
@@ -210,15 +222,15 @@ typedef struct {
     uint64_t certificate;
 } snceTaken;
 
-/* snceTable_Place stores |words| (the sum is computed here) in the slot worth
- * least, or in that of the same key. With |source|, only if that entry still
- * stands there and the key is not here already. Returns SNCE_OK (|*spot| is
- * where it lies now), SNCE_DROPPED, SNCE_NO_MEMORY (this process cannot map where it
- * would lie) or, with |source|, SNCE_EXISTS. |*taken| is
+/* snceTable_Place stores an entry in the slot worth least, or in that of the same
+ * key: the ID of |probe|, the |words| before and behind the owner's |state|, and that.
+ * With |source|, only if that entry still stands there and the key is not here already.
+ * Returns SNCE_OK (|*spot| is where it lies now), SNCE_DROPPED, SNCE_NO_MEMORY (this
+ * process cannot map where it would lie) or, with |source|, SNCE_EXISTS. |*taken| is
  * written in every case: even a lost race may have emptied the slot. */
 snceResult snceTable_Place(const snceTable *table, const snceProbe *probe,
-                           const snceRule *rule,
-                           uint64_t words[SNCE_ENTRY_WORDS],
+                           const snceRule *rule, const uint64_t *words,
+                           const uint8_t state[SNCE_STATE_BYTES],
                            const snceSpot *source, snceSpot *spot,
                            snceTaken *taken);
 

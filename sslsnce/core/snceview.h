@@ -111,17 +111,19 @@ snceView_Moved(const snceView *view)
            view->life;
 }
 
-/* snceView_ClockSkewSec returns snceCacheOptions.clockSkewSec. It lies beyond the
- * cache line that a lookup needs. Relaxed: it counts when seen. */
+/* snceView_ClockSkew returns where snceCacheOptions.clockSkewSec lies: beyond the
+ * cache line that a lookup needs. */
+static inline const _Atomic uint32_t *
+snceView_ClockSkew(const snceView *view)
+{
+    return &snceRegion_Server(view->region, view->id.number)->clockSkewSec;
+}
+
+/* snceView_ClockSkewSec returns what it is now. */
 static inline uint32_t
 snceView_ClockSkewSec(const snceView *view)
 {
-    const snceServerWords *entry =
-        snceRegion_Server(view->region, view->id.number);
-    uint32_t skew =
-        atomic_load_explicit(&entry->clockSkewSec, memory_order_relaxed);
-
-    return skew < SNCE_CLOCK_SKEW_MAX ? skew : SNCE_CLOCK_SKEW_MAX;
+    return snceRule_SkewSec(snceView_ClockSkew(view));
 }
 
 /* snceView_Rule returns when entries expire, at the time |now|; without skewSec,
