@@ -39,13 +39,13 @@ MakeProbe(snceCache cache, const uint8_t *id, size_t idLen,
     if (idLen == 0 || idLen > SNCE_ID_MAX) {
         return false;
     }
-    if (idLen == SNCE_ID_MAX) { /* as NSS makes them */
-        snceWord_Read(out->id, id, SNCE_ID_MAX / 8);
-    } else {
+    if (SNCE_RARELY(idLen != SNCE_ID_MAX)) { /* NSS makes none */
         uint8_t filled[SNCE_ID_MAX] = { 0 };
 
         memcpy(filled, id, idLen);
         snceWord_Read(out->id, filled, SNCE_ID_MAX / 8);
+    } else {
+        snceWord_Read(out->id, id, SNCE_ID_MAX / 8);
     }
     snceWord_Read(out->address, address, SNCE_ADDRESS_BYTES / 8);
     out->shape = idLen;
@@ -180,7 +180,7 @@ CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
 
 /* Counts one that took a live entry's place, which had no certificate: what most
  * inserts into a full cache do. */
-static inline void
+SNCE_INLINE void
 CountEvicted(const snceView *view)
 {
     snceLane *lane = snceCount_Lane(view->region, view->id.number);
@@ -189,12 +189,11 @@ CountEvicted(const snceView *view)
     snceLane_Add(lane, SNCE_N_INSERT, 1);
 }
 
-/* The words of a session's entry that are neither its ID nor its state. */
+/* The words of a session's entry that are neither its key nor its state. */
 SNCE_INLINE void
 MakeWords(snceCache cache, const snceProbe *probe, const snceSession *session,
           snceBlobRef certificate, uint64_t words[SNCE_ENTRY_WORDS])
 {
-    memcpy(&words[SNCE_W_ADDRESS], probe->address, sizeof(probe->address));
     words[SNCE_W_CREATED] = (uint64_t)session->created.usec;
     words[SNCE_W_SHAPE] = probe->shape | (uint64_t)session->sessionClass << 8;
     words[SNCE_W_CERTIFICATE] = certificate;
@@ -231,6 +230,8 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
 
             /* A copy of it may be on its way into the new home, or there. */
             memcpy(&words[SNCE_W_ID], probe->id, sizeof(probe->id));
+            memcpy(&words[SNCE_W_ADDRESS], probe->address,
+                   sizeof(probe->address));
             MakeWords(cache, probe, session, certificate, words);
             snceWord_Read(&words[SNCE_W_STATE], session->state,
                           SNCE_STATE_BYTES / 8);
@@ -278,7 +279,7 @@ CountLost(const snceView *view, unsigned figure, snceResult result)
 /* Stores |session| in the cache that |view| saw. */
 SNCE_INLINE snceResult
 Store(const snceView *view, snceCache cache, const snceSession *session,
-      snceTime now)
+      snceTime now, snceTime *expires)
 {
     uint64_t words[SNCE_ENTRY_WORDS];
     snceRule rule = snceView_Rule(view, now);
@@ -287,7 +288,9 @@ Store(const snceView *view, snceCache cache, const snceSession *session,
     snceProbe probe;
     snceTaken taken;
     snceSpot spot;
+    bool plain = false;
 
+    *expires = snceRule_Expiry(&rule, session->sessionClass, session->created);
     if (SNCE_RARELY(!MakeProbe(cache, session->id, session->idLen,
                                session->address, &probe) ||
                     (unsigned)session->sessionClass >= SNCE_CLASSES)) {
@@ -301,17 +304,21 @@ Store(const snceView *view, snceCache cache, const snceSession *session,
         return CountLost(view, SNCE_N_REFUSED, result);
     }
     MakeWords(cache, &probe, session, certificate, words);
+    result = snceTable_Evict(&view->now.table, &probe, &rule, words,
+                             session->state, &spot, &plain, &taken);
+    if (result == SNCE_OK && plain) {
+        CountEvicted(view);
+        if (!SNCE_RARELY(view->moving || snceView_Moved(view))) {
+            return SNCE_OK;
+        }
+    }
     probe.matchAddress = view->matchAddress;
     rule.skewSec = snceView_ClockSkew(view);
-    result = snceTable_Evict(&view->now.table, &probe, &rule, words,
-                             session->state, &spot, &taken);
-    if (result == SNCE_OK && !taken.expired && !taken.certificate) {
-        CountEvicted(view);
-    } else {
-        if (result == SNCE_MISS) {
-            result = snceTable_Place(&view->now.table, &probe, &rule, words,
-                                     session->state, NULL, &spot, &taken);
-        }
+    if (result == SNCE_MISS) {
+        result = snceTable_Place(&view->now.table, &probe, &rule, words,
+                                 session->state, NULL, &spot, &taken);
+    }
+    if (!plain) {
         CountPlaced(view, &taken, result == SNCE_OK);
     }
     if (SNCE_RARELY(result != SNCE_OK)) {
@@ -329,7 +336,7 @@ Store(const snceView *view, snceCache cache, const snceSession *session,
     }
     /* Skip the sweep if a live entry was evicted: expired entries are evicted
      * first, so neither set has any. */
-    if ((!taken.full || taken.expired) &&
+    if (!plain && (!taken.full || taken.expired) &&
         (probe.hash >> SNCE_TICKET_SHIFT & 3) == 0) {
         snceTable_Sweep(&view->now.table, &probe, &rule, snceHome_Gone,
                         (void *)&view->now);
@@ -337,13 +344,25 @@ Store(const snceView *view, snceCache cache, const snceSession *session,
     return SNCE_OK;
 }
 
-/* Stores it in a cache that does not rest. */
+/* Stores it in a cache that does not rest, or in none: a region that only may be read
+ * tells the expiry all the same. */
 static __attribute__((noinline)) snceResult
-StoreMoving(snceCache cache, const snceSession *session, snceTime now)
+StoreMoving(snceCache cache, const snceSession *session, snceTime now,
+            snceTime *expires)
 {
     snceView view;
     snceResult result = snceView_OpenAny(&view, cache.region, cache.id);
 
+    *expires = session->created;
+    if (result == SNCE_OK) {
+        snceRule rule = snceView_Rule(&view, now);
+
+        *expires =
+            snceRule_Expiry(&rule, session->sessionClass, session->created);
+    }
+    if (cache.region->access == SNCE_ACCESS_READ) {
+        return SNCE_READ_ONLY;
+    }
     if (result == SNCE_NO_MEMORY) {
         CountUnmapped(cache);
         return SNCE_DROPPED;
@@ -355,22 +374,27 @@ StoreMoving(snceCache cache, const snceSession *session, snceTime now)
         Count(&view, SNCE_N_REFUSED);
         return SNCE_CLOSED;
     }
-    return Store(&view, cache, session, now);
+    return Store(&view, cache, session, now, expires);
+}
+
+snceResult
+snceCache_InsertUntil(snceCache cache, const snceSession *session, snceTime now,
+                      snceTime *expires)
+{
+    snceView view;
+
+    return SNCE_RARELY(cache.region->access == SNCE_ACCESS_READ ||
+                       !snceView_OpenResting(&view, cache.region, cache.id))
+               ? StoreMoving(cache, session, now, expires)
+               : Store(&view, cache, session, now, expires);
 }
 
 snceResult
 snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
 {
-    snceResult result;
-    snceView view;
+    snceTime expires;
 
-    if (SNCE_RARELY(cache.region->access == SNCE_ACCESS_READ)) {
-        return SNCE_READ_ONLY;
-    }
-    result = snceView_OpenResting(&view, cache.region, cache.id)
-                 ? Store(&view, cache, session, now)
-                 : StoreMoving(cache, session, now);
-    return result;
+    return snceCache_InsertUntil(cache, session, now, &expires);
 }
 
 /* ---- looking up ---------------------------------------------------------- */

@@ -352,8 +352,9 @@ snceLook_CrowdedLanes(snceSet *const set[2], uint64_t tag, unsigned *used)
         snceLanes_All((uint32_t)SNCE_TAG_MASK | SNCE_STATE_MASK);
     const __m128i wanted = snceLanes_All((uint32_t)tag | SNCE_STATE_FULL);
     const __m128i visited = snceLanes_All(SNCE_VISITED);
-    __m128i tagged = _mm_setzero_si128(), full = wanted;
-    __m128i some = tagged, twice = tagged;
+    /* The last two ways are in there twice. */
+    const __m128i once = _mm_setr_epi32(SNCE_VISITED, SNCE_VISITED, 0, 0);
+    __m128i tagged = _mm_setzero_si128(), full = wanted, sum = tagged;
 
 #pragma GCC unroll 2
     for (int s = 0; s < 2; s++) {
@@ -366,18 +367,13 @@ snceLook_CrowdedLanes(snceSet *const set[2], uint64_t tag, unsigned *used)
             full = _mm_and_si128(full, lanes);
             tagged = _mm_or_si128(
                 tagged, _mm_cmpeq_epi32(_mm_and_si128(lanes, mask), wanted));
-            lanes = _mm_and_si128(lanes, visited);
-            if (i < 2) {
-                some = _mm_add_epi32(some, lanes);
-            } else { /* the last two ways are in there twice */
-                twice = _mm_add_epi32(twice, lanes);
-            }
+            sum = _mm_add_epi32(sum,
+                                _mm_and_si128(lanes, i < 2 ? visited : once));
         }
     }
-    some = _mm_add_epi32(some, _mm_srli_si128(some, 8));
-    some = _mm_add_epi32(some, twice);
-    some = _mm_add_epi32(some, _mm_srli_si128(some, 4));
-    *used = (unsigned)_mm_cvtsi128_si32(some) / SNCE_VISITED;
+    sum = _mm_sad_epu8(sum, _mm_setzero_si128()); /* of each half */
+    sum = _mm_add_epi32(sum, _mm_srli_si128(sum, 8));
+    *used = (unsigned)_mm_cvtsi128_si32(sum) / SNCE_VISITED;
     /* Ones where the bit SNCE_STATE_FULL is set. */
     full = _mm_srai_epi32(_mm_slli_epi32(full, 31), 31);
     return _mm_movemask_epi8(_mm_andnot_si128(tagged, full)) == 0xffff;

@@ -101,15 +101,17 @@ snceOrder_IsFresh(snceOrder order, uint32_t base)
            snceOrder_Left(order, base) - 1 < SNCE_LIFE_MAX;
 }
 
-/* snceOrder_Since returns how many seconds before |base| the set was weighed, up to
- * three more. */
+/* snceOrder_Since returns how many seconds before |base| the set was weighed, or up
+ * to three less. */
 static inline uint32_t
 snceOrder_Since(snceOrder order, uint32_t base)
 {
     unsigned code = (unsigned)(order >> SNCE_LIFE_SHIFT) & 63;
+    /* |until| is rounded down. */
+    uint32_t since = (snceOrder_LifeOf(code) - snceOrder_Left(order, base)) %
+                     SNCE_UNTIL_WRAP;
 
-    return (snceOrder_LifeOf(code) - snceOrder_Left(order, base)) %
-           SNCE_UNTIL_WRAP;
+    return since < SNCE_UNTIL_UNIT ? 0 : since - (SNCE_UNTIL_UNIT - 1);
 }
 
 static inline unsigned

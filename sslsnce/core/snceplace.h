@@ -66,7 +66,7 @@ snceTable_EvictsUnused(unsigned unused, unsigned all)
 
 /* snceTable_FindUnused finds the session of a full set that was stored first, of
  * those that nobody looked up. SNCE_WAYS if there is none. */
-static inline unsigned
+SNCE_INLINE unsigned
 snceTable_FindUnused(const snceSet *set, snceOrder *order, snceVersion *seen)
 {
     for (unsigned left = snceOrder_Unused(*order); left > 0; left--) {
@@ -230,31 +230,28 @@ snceTable_FindVictim(snceSet *const set[2], uint64_t hash, const snceWhen *when,
 
 /* ---- storing ------------------------------------------------------------- */
 
-/* snceTable_CertificateAt returns the certificate that the entry claimed at |spot|
- * refers to; 0 if its words fail their sum: then a late writer spoiled them, and
- * they refer to nothing that counts. */
-uint64_t snceTable_CertificateAt(const snceTable *table, const snceSpot *spot);
-
-/* snceTable_NoteTaken notes which entry a claim of |spot| overwrites. */
-SNCE_INLINE void
-snceTable_NoteTaken(const snceTable *table, const snceSpot *spot,
-                    const snceRule *rule, snceTaken *taken)
+/* snceTable_IsPlain tells whether the entry that a claim overwrites, whose words begin
+ * at |from|, was alive, and refers to no certificate: then the claim costs nothing but
+ * that entry. */
+SNCE_INLINE bool
+snceTable_IsPlain(const snceWord *from, const snceRule *rule)
 {
-    const snceWord *from = spot->set->slot[spot->way].word;
     uint64_t words[SNCE_ENTRY_WORDS];
 
     snceSlot_Load(words + SNCE_W_CREATED, from + SNCE_W_CREATED, 3);
-    taken->full = true;
-    taken->expired = snceRule_Expired(rule, snceTable_ClassOf(words),
-                                      (int64_t)words[SNCE_W_CREATED]);
-    taken->certificate = 0;
-    if (SNCE_RARELY(words[SNCE_W_CERTIFICATE])) {
-        taken->certificate = snceTable_CertificateAt(table, spot);
-    }
+    return words[SNCE_W_CERTIFICATE] == 0 &&
+           !snceRule_Expired(rule, snceTable_ClassOf(words),
+                             (int64_t)words[SNCE_W_CREATED]);
 }
 
+/* snceTable_NoteTaken notes which entry a claim of |spot| overwrites. Of one that fails
+ * its sum there is no certificate to release: a late writer spoiled it, and it refers
+ * to nothing that counts. */
+void snceTable_NoteTaken(const snceTable *table, const snceSpot *spot,
+                         const snceRule *rule, snceTaken *taken);
+
 /* snceTable_Write stores an entry in the slot |to| and its checksum, which begins with
- * |tweak|: the ID of |probe|, the |words| before and behind the owner's |state|, and
+ * |tweak|: the key of |probe|, the |words| before and behind the owner's |state|, and
  * that. A state goes straight to the slot, and no copy of it stays in this process.
  *
  * Not in line: among all that an insert has at hand, a compiler finds no registers
@@ -269,8 +266,10 @@ snceTable_Write(const snceHash *hash, snceWord *to, uint64_t tweak,
                         probe->sum[1] + SNCE_W_SUMMED - SNCE_W_ID };
 
     snceSlot_Store(to + SNCE_W_ID, probe->id, SNCE_ID_MAX / 8);
-#pragma GCC unroll 3
-    for (unsigned i = SNCE_W_ADDRESS; i < SNCE_W_STATE; i += 2) {
+    snceSlot_Store(to + SNCE_W_ADDRESS, probe->address, 2);
+    snceHash_Add(hash, sum, SNCE_W_ADDRESS - SNCE_W_ID, probe->address, 2);
+#pragma GCC unroll 2
+    for (unsigned i = SNCE_W_CREATED; i < SNCE_W_STATE; i += 2) {
         snceSlot_Store(to + i, words + i, 2);
         snceHash_Add(hash, sum, i - SNCE_W_ID, words + i, 2);
     }
@@ -288,13 +287,16 @@ snceTable_Write(const snceHash *hash, snceWord *to, uint64_t tweak,
     snceSlot_Store(to + SNCE_W_SUM, sum, 1);
 }
 
-/* snceTable_NoteStored stamps the entry at |spot| and notes it in the |order| of its
- * set, which is then stale if the entry expires before the others may. */
+/* snceTable_NoteStored stamps the entry of |words| at |spot|, and notes it in the
+ * |order| of its set, which is then stale if the entry expires before others may. With
+ * an order that is stale already, 0, it does not. */
 SNCE_INLINE void
-snceTable_NoteStored(const snceSpot *spot, const snceRule *rule,
-                     const snceWhen *when, snceOrder order,
-                     unsigned sessionClass, int64_t created)
+snceTable_NoteStored(const snceSpot *spot, const uint64_t *words,
+                     const snceRule *rule, const snceWhen *when,
+                     snceOrder order)
 {
+    unsigned sessionClass = snceTable_ClassOf(words);
+    int64_t created = (int64_t)words[SNCE_W_CREATED];
     uint32_t stamp =
         created == rule->now.usec ? when->nowSec : snceSeconds(created);
     uint32_t age = snceLook_Age(stamp, when->nowSec, SNCE_CLOCKS_APART);
@@ -303,6 +305,9 @@ snceTable_NoteStored(const snceSpot *spot, const snceRule *rule,
     atomic_store_explicit(&spot->set->stamp[spot->way],
                           stamp | (uint32_t)sessionClass << 31,
                           memory_order_relaxed);
+    if (order == 0) {
+        return;
+    }
     order = snceOrder_Stored(order, spot->way);
     if (SNCE_RARELY((uint64_t)age + snceOrder_Left(order, when->base) >
                     rule->timeoutSec[sessionClass])) {
@@ -315,8 +320,8 @@ snceTable_NoteStored(const snceSpot *spot, const snceRule *rule,
  * its claim. Returns whether an entry went, which was counted. */
 bool snceTable_CleanUp(const snceTable *table, const snceSpot *spot);
 
-/* snceTable_Fill stores an entry in the slot claimed at |spot|, and publishes it.
- * False if the claim was overridden. */
+/* snceTable_Fill stores an entry in the slot claimed at |spot|, notes it in the |order|
+ * of the set, and publishes it. False if the claim was overridden. */
 SNCE_INLINE bool
 snceTable_Fill(const snceTable *table, snceSpot *spot, snceVersion claim,
                const snceProbe *probe, const uint64_t *words,
@@ -326,8 +331,7 @@ snceTable_Fill(const snceTable *table, snceSpot *spot, snceVersion claim,
     snceTable_Write(&table->region->hash, spot->set->slot[spot->way].word,
                     snceSlot_Tweak(&table->lot, snceTable_PlaceOf(spot), claim),
                     probe, words, state);
-    snceTable_NoteStored(spot, rule, when, order, snceTable_ClassOf(words),
-                         (int64_t)words[SNCE_W_CREATED]);
+    snceTable_NoteStored(spot, words, rule, when, order);
     SNCE_STEP("place-written");
     if (SNCE_RARELY(!snceSlot_Publish(&spot->set->version[spot->way], claim))) {
         return false;
@@ -339,35 +343,46 @@ snceTable_Fill(const snceTable *table, snceSpot *spot, snceVersion claim,
 
 /* snceTable_Evict is snceTable_Place of a new entry into two full sets, in line, for
  * that is most inserts into a full cache. SNCE_MISS, and nothing is changed, if there
- * is more to it. */
+ * is more to it. |*plain| tells whether |*taken| was not written, for there is nothing
+ * to say but that a live entry was evicted. */
 SNCE_INLINE snceResult
 snceTable_Evict(const snceTable *table, const snceProbe *probe,
                 const snceRule *rule, const uint64_t *words,
-                const uint8_t state[SNCE_STATE_BYTES], snceSpot *spot,
-                snceTaken *taken)
+                const uint8_t state[SNCE_STATE_BYTES], snceSpot *out,
+                bool *plain, snceTaken *taken)
 {
     const snceWhen when = snceWhen_Of(rule);
     snceVersion claim;
     snceOrder order;
     snceSet *set[2];
+    snceSpot spot; /* |*out| is in memory */
 
     if (!snceTable_MappedSets(table, probe->hash, set) ||
-        !snceTable_FindVictim(set, probe->hash, &when, spot, &order) ||
-        SNCE_RARELY(snceVersion_State(spot->seen) != SNCE_STATE_FULL ||
-                    !snceSlot_Claim(&spot->set->version[spot->way], &table->lot,
-                                    spot->seen, snceVersion_Tag(probe->hash),
+        !snceTable_FindVictim(set, probe->hash, &when, &spot, &order) ||
+        SNCE_RARELY(snceVersion_State(spot.seen) != SNCE_STATE_FULL ||
+                    !snceSlot_Claim(&spot.set->version[spot.way], &table->lot,
+                                    spot.seen, snceVersion_Tag(probe->hash),
                                     &claim))) {
         return SNCE_MISS;
     }
     SNCE_STEP("place-claimed");
-    taken->reclaimed = false;
-    taken->spoiled = false;
-    snceTable_NoteTaken(table, spot, rule, taken);
-    if (SNCE_RARELY(!snceTable_Fill(table, spot, claim, probe, words, state,
+    *plain = snceTable_IsPlain(spot.set->slot[spot.way].word, rule);
+    *out = spot;
+    if (SNCE_RARELY(!*plain)) {
+        memset(taken, 0, sizeof(*taken));
+        snceTable_NoteTaken(table, out, rule, taken);
+    }
+    if (SNCE_RARELY(!snceTable_Fill(table, &spot, claim, probe, words, state,
                                     rule, &when, order))) {
-        taken->spoiled = snceTable_CleanUp(table, spot);
+        if (*plain) {
+            *plain = false;
+            memset(taken, 0, sizeof(*taken));
+            taken->full = true;
+        }
+        taken->spoiled = snceTable_CleanUp(table, out);
         return SNCE_DROPPED;
     }
+    out->seen = spot.seen;
     return SNCE_OK;
 }
 

@@ -686,19 +686,21 @@ Choose(const snceTable *table, view *v, const snceProbe *probe,
     return FindAmongClaims(v, out) ? CLAIM_BUSY : CLAIM_NONE;
 }
 
-uint64_t
-snceTable_CertificateAt(const snceTable *table, const snceSpot *spot)
+void
+snceTable_NoteTaken(const snceTable *table, const snceSpot *spot,
+                    const snceRule *rule, snceTaken *taken)
 {
     uint64_t words[SNCE_ENTRY_WORDS];
-    uint64_t certificate;
 
     LoadEntry(words, spot->set->slot[spot->way].word);
-    certificate =
-        words[SNCE_W_SUM] == snceTable_Sum(table, spot, spot->seen, words)
-            ? words[SNCE_W_CERTIFICATE]
-            : 0;
+    taken->full = true;
+    taken->expired = snceRule_Expired(rule, snceTable_ClassOf(words),
+                                      (int64_t)words[SNCE_W_CREATED]);
+    if (words[SNCE_W_CERTIFICATE] &&
+        words[SNCE_W_SUM] == snceTable_Sum(table, spot, spot->seen, words)) {
+        taken->certificate = words[SNCE_W_CERTIFICATE];
+    }
     WipeState(words);
-    return certificate;
 }
 
 /* A writer whose claim was overridden may have stored secrets into a slot that
@@ -751,6 +753,7 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
     const snceWhen when = snceWhen_Of(rule);
     purpose claimed = CLAIM_NONE;
     snceVersion claim = 0;
+    snceOrder order;
     view v;
 
     memset(taken, 0, sizeof(*taken));
@@ -793,9 +796,12 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
         Abandon(table, spot, claim);
         return SNCE_DROPPED;
     }
-    if (!snceTable_Fill(
-            table, spot, claim, probe, words, state, rule, &when,
-            atomic_load_explicit(&spot->set->order, memory_order_relaxed))) {
+    order = atomic_load_explicit(&spot->set->order, memory_order_relaxed);
+    if (!(order & SNCE_LIFE_MASK)) {
+        order = 0; /* stale: it is made anew before it is used */
+    }
+    if (!snceTable_Fill(table, spot, claim, probe, words, state, rule, &when,
+                        order)) {
         taken->spoiled = snceTable_CleanUp(table, spot);
         return SNCE_DROPPED;
     }

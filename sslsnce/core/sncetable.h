@@ -223,7 +223,8 @@ typedef struct {
 } snceTaken;
 
 /* snceTable_Place stores an entry in the slot worth least, or in that of the same
- * key: the ID of |probe|, the |words| before and behind the owner's |state|, and that.
+ * key: the ID and address of |probe|, the |words| between these and the owner's
+ * |state|, that, and the last one.
  * With |source|, only if that entry still stands there and the key is not here already.
  * Returns SNCE_OK (|*spot| is where it lies now), SNCE_DROPPED, SNCE_NO_MEMORY (this
  * process cannot map where it would lie) or, with |source|, SNCE_EXISTS. |*taken| is
