@@ -115,7 +115,7 @@ Find(snceCache cache, snceProbe *probe, uint64_t words[SNCE_ENTRY_WORDS],
         if (snceView_Closed(view)) {
             return SNCE_MISS;
         }
-        probe->matchAddress = view->matchAddress;
+        probe->matchAddress = snceView_MatchesAddress(view);
         if (view->moving) {
             *home = &view->old;
             result = snceTable_Find(&view->old.table, probe, words, spot,
@@ -155,7 +155,7 @@ Hold(const snceHome *home, const snceBuffer *certificate, snceBlobRef *ref)
 }
 
 /* Counts an insert into |view->now| that ended as |placed| says. */
-static __attribute__((noinline)) void
+SNCE_INLINE void
 CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
 {
     snceLane *lane = snceCount_Lane(view->region, view->id.number);
@@ -181,9 +181,9 @@ CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
 /* Counts one that took a live entry's place, which had no certificate: what most
  * inserts into a full cache do. */
 SNCE_INLINE void
-CountEvicted(const snceView *view)
+CountEvicted(snceCache cache)
 {
-    snceLane *lane = snceCount_Lane(view->region, view->id.number);
+    snceLane *lane = snceCount_Lane(cache.region, cache.id.number);
 
     snceLane_Add(lane, SNCE_N_REPLACED_LIVE, 1);
     snceLane_Add(lane, SNCE_N_INSERT, 1);
@@ -191,11 +191,12 @@ CountEvicted(const snceView *view)
 
 /* The words of a session's entry that are neither its key nor its state. */
 SNCE_INLINE void
-MakeWords(snceCache cache, const snceProbe *probe, const snceSession *session,
+MakeWords(snceCache cache, const snceSession *session, uint64_t shape,
           snceBlobRef certificate, uint64_t words[SNCE_ENTRY_WORDS])
 {
+    memcpy(&words[SNCE_W_ADDRESS], session->address, SNCE_ADDRESS_BYTES);
     words[SNCE_W_CREATED] = (uint64_t)session->created.usec;
-    words[SNCE_W_SHAPE] = probe->shape | (uint64_t)session->sessionClass << 8;
+    words[SNCE_W_SHAPE] = shape | (uint64_t)session->sessionClass << 8;
     words[SNCE_W_CERTIFICATE] = certificate;
     words[SNCE_W_NAME] = session->nameLen == 0
                              ? 0
@@ -232,7 +233,7 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
             memcpy(&words[SNCE_W_ID], probe->id, sizeof(probe->id));
             memcpy(&words[SNCE_W_ADDRESS], probe->address,
                    sizeof(probe->address));
-            MakeWords(cache, probe, session, certificate, words);
+            MakeWords(cache, session, probe->shape, certificate, words);
             snceWord_Read(&words[SNCE_W_STATE], session->state,
                           SNCE_STATE_BYTES / 8);
             (void)RemoveFrom(&later, &later.now, probe, NULL, words, &unmapped);
@@ -263,85 +264,240 @@ RemoveOthers(const snceView *view, const snceProbe *probe, const snceSpot *spot)
  * is told: one that this process cannot map a place for is dropped. SNCE_OK and
  * SNCE_GONE are not counted. */
 static __attribute__((noinline)) snceResult
-CountLost(const snceView *view, unsigned figure, snceResult result)
+CountLost(snceCache cache, unsigned figure, snceResult result)
 {
     if (result == SNCE_OK || result == SNCE_GONE) {
         return result;
     }
-    Count(view, figure);
+    snceCount_Add(cache.region, cache.id.number, figure, 1);
     if (result == SNCE_NO_MEMORY) {
-        Count(view, SNCE_N_UNMAPPED);
+        CountUnmapped(cache);
         return SNCE_DROPPED;
     }
     return result;
 }
 
-/* Stores |session| in the cache that |view| saw. */
+/* What an insert stores. What it is told of may be in registers, so it is copied for
+ * the functions that are rarely called. */
+typedef struct {
+    snceCache cache;
+    const snceSession *session;
+    const uint8_t *id; /* of the session, SNCE_ID_MAX bytes, zero-filled */
+    snceBlobRef certificate;
+    snceTime now;
+} insert;
+
+/* Makes the probe of its session, but for what follows from the ID. */
+static inline snceProbe
+ProbeOf(const insert *in, const snceView *view)
+{
+    snceProbe probe;
+
+    snceWord_Read(probe.id, in->id, SNCE_ID_MAX / 8);
+    snceWord_Read(probe.address, in->session->address, SNCE_ADDRESS_BYTES / 8);
+    probe.shape = in->session->idLen;
+    probe.matchAddress = snceView_MatchesAddress(view);
+    probe.sum = 0;
+    probe.hash = 0;
+    return probe;
+}
+
+/* Sees after an insert to what moves: the entry was stored at |spot|, and counted. */
+static __attribute__((noinline)) snceResult
+EndMoving(const insert *in, const snceView *view, const snceSpot *spot)
+{
+    snceProbe probe = ProbeOf(in, view);
+
+    snceProbe_Hash(&probe, in->cache.region);
+    if (view->moving) {
+        RemoveOthers(view, &probe, spot);
+    }
+    if (!snceView_Moved(view)) {
+        return SNCE_OK;
+    }
+    SNCE_STEP("insert-moved");
+    return CountLost(
+        in->cache, SNCE_N_DROPPED,
+        Settle(view, in->cache, &probe, in->session, in->certificate, spot));
+}
+
+/* Counts an insert that ended as |result|, and what it |took|, and ends it. */
+SNCE_INLINE snceResult
+End(const insert *in, const snceView *view, const snceProbe *probe,
+    const snceRule *rule, const snceTaken *took, const snceSpot *spot,
+    snceResult result)
+{
+    CountPlaced(view, took, result == SNCE_OK);
+    if (SNCE_RARELY(result != SNCE_OK)) {
+        snceHome_Release(&view->now, in->certificate);
+        return CountLost(in->cache, SNCE_N_DROPPED, result);
+    }
+    if (SNCE_RARELY(view->moving || snceView_Moved(view))) {
+        result = EndMoving(in, view, spot);
+        if (result != SNCE_OK || snceView_Moved(view)) {
+            return result;
+        }
+    }
+    /* Skip the sweep if a live entry was evicted: expired entries are evicted
+     * first, so neither set has any. */
+    if ((!took->full || took->expired) &&
+        (probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
+        snceTable_Sweep(&view->now.table, probe, rule, snceHome_Gone,
+                        (void *)&view->now);
+    }
+    return SNCE_OK;
+}
+
+/* Stores a session, whose ID makes |sum| and |hash|, where it does not simply evict
+ * another one; in the two sets |set|, or if that is NULL in those that this process has
+ * yet to map. */
+static __attribute__((noinline)) snceResult
+Place(const insert *in, const snceView *view, snceSet *const *set, uint64_t sum,
+      uint64_t hash, const uint64_t *words)
+{
+    snceProbe probe = ProbeOf(in, view);
+    snceRule rule = snceView_Rule(view, in->now);
+    snceTaken taken = { 0 };
+    snceResult result = SNCE_NO_MEMORY;
+    snceSet *mapped[2];
+    snceSpot spot;
+
+    probe.sum = sum;
+    probe.hash = hash;
+    rule.skewSec = snceView_ClockSkew(view);
+    if (!set && snceTable_Sets(&view->now.table, hash, mapped)) {
+        set = mapped;
+    }
+    if (set) {
+        result = snceTable_Place(&view->now.table, set, &probe, &rule, words,
+                                 in->session->state, NULL, &spot, &taken);
+    }
+    return End(in, view, &probe, &rule, &taken, &spot, result);
+}
+
+/* Stores a session in the slot of |victim|, under |claim|, where an entry goes that has
+ * expired or has a certificate. */
+static __attribute__((noinline)) snceResult
+Replace(const insert *in, const snceView *view, const uint64_t *words,
+        const snceVictim *victim, snceVersion claim)
+{
+    const snceTable *table = &view->now.table;
+    snceProbe probe = ProbeOf(in, view);
+    snceRule rule = snceView_Rule(view, in->now);
+    const snceWhen when = snceWhen_Of(&rule);
+    snceSpot spot = { victim->set, victim->way, victim->seen };
+    snceTaken taken = { 0 };
+    snceResult result = SNCE_OK;
+
+    snceProbe_Hash(&probe, in->cache.region);
+    rule.skewSec = snceView_ClockSkew(view);
+    snceTable_NoteTaken(table, &spot, &rule, &taken);
+    if (!snceTable_Fill(table, &spot, claim, probe.sum, in->id, words,
+                        in->session->state, &rule, &when, victim->order)) {
+        taken.spoiled = snceTable_CleanUp(table, &spot);
+        result = SNCE_DROPPED;
+    }
+    return End(in, view, &probe, &rule, &taken, &spot, result);
+}
+
+/* Ends an insert whose claim of the slot at |spot| was overridden. */
+static __attribute__((noinline)) snceResult
+LoseClaim(const insert *in, const snceView *view, const snceSpot *spot)
+{
+    snceTaken taken = { .full = true };
+
+    taken.spoiled = snceTable_CleanUp(&view->now.table, spot);
+    CountPlaced(view, &taken, false);
+    snceHome_Release(&view->now, in->certificate);
+    return CountLost(in->cache, SNCE_N_DROPPED, SNCE_DROPPED);
+}
+
+/* Stores |session|, whose ID is that of |probe| and has the bytes |id|, zero-filled, in
+ * the cache that |view| saw. In line: mostly it takes the slot of a session that is
+ * alive and has no certificate. */
 SNCE_INLINE snceResult
 Store(const snceView *view, snceCache cache, const snceSession *session,
-      snceTime now, snceTime *expires)
+      const snceProbe *probe, const uint8_t *id, snceBlobRef certificate,
+      const snceRule *rule)
 {
+    const snceWhen when = snceWhen_Of(rule);
     uint64_t words[SNCE_ENTRY_WORDS];
-    snceRule rule = snceView_Rule(view, now);
+    snceVersion claim;
+    snceVictim victim;
+    snceSet *set[2];
+    snceSpot spot;
+
+    MakeWords(cache, session, probe->shape, certificate, words);
+    if (SNCE_RARELY(
+            !snceTable_MappedSets(&view->now.table, probe->hash, set))) {
+        const insert in = { cache, session, id, certificate, rule->now };
+        const snceView seen = *view;
+
+        return Place(&in, &seen, NULL, probe->sum, probe->hash, words);
+    }
+    if (SNCE_RARELY(
+            !snceTable_ClaimVictim(set, probe->hash, &when, &victim, &claim))) {
+        const insert in = { cache, session, id, certificate, rule->now };
+        snceSet *const its[2] = { set[0], set[1] };
+        const snceView seen = *view;
+
+        return Place(&in, &seen, its, probe->sum, probe->hash, words);
+    }
+    if (SNCE_RARELY(
+            !snceTable_IsPlain(victim.set->slot[victim.way].word, rule))) {
+        const insert in = { cache, session, id, certificate, rule->now };
+        const snceView seen = *view;
+        const snceVictim its = victim;
+
+        return Replace(&in, &seen, words, &its, claim);
+    }
+    spot.set = victim.set;
+    spot.way = victim.way;
+    if (SNCE_RARELY(!snceTable_Fill(&view->now.table, &spot, claim, probe->sum,
+                                    id, words, session->state, rule, &when,
+                                    victim.order))) {
+        const insert in = { cache, session, id, certificate, rule->now };
+        const snceView seen = *view;
+        const snceSpot its = { victim.set, victim.way, victim.seen };
+
+        return LoseClaim(&in, &seen, &its);
+    }
+    CountEvicted(cache);
+    if (SNCE_RARELY(view->moving || snceView_Moved(view))) {
+        const insert in = { cache, session, id, certificate, rule->now };
+        const snceView seen = *view;
+        const snceSpot its = spot;
+
+        return EndMoving(&in, &seen, &its);
+    }
+    return SNCE_OK;
+}
+
+/* Stores any |session| in the cache that |view| saw. */
+static __attribute__((noinline)) snceResult
+StoreAny(const snceView *view, snceCache cache, const snceSession *session,
+         snceTime now)
+{
     snceBlobRef certificate = 0;
     snceResult result = SNCE_OK;
     snceProbe probe;
-    snceTaken taken;
-    snceSpot spot;
-    bool plain = false;
+    snceRule rule;
 
-    *expires = snceRule_Expiry(&rule, session->sessionClass, session->created);
-    if (SNCE_RARELY(!MakeProbe(cache, session->id, session->idLen,
-                               session->address, &probe) ||
-                    (unsigned)session->sessionClass >= SNCE_CLASSES)) {
+    if (!MakeProbe(cache, session->id, session->idLen, session->address,
+                   &probe) ||
+        (unsigned)session->sessionClass >= SNCE_CLASSES) {
         result = SNCE_INVALID;
-    } else if (SNCE_RARELY(session->nameLen > SNCE_NAME_MAX)) {
+    } else if (session->nameLen > SNCE_NAME_MAX) {
         result = SNCE_TOO_LARGE;
     } else if (session->certificate.len) {
         result = Hold(&view->now, &session->certificate, &certificate);
     }
-    if (SNCE_RARELY(result != SNCE_OK)) {
-        return CountLost(view, SNCE_N_REFUSED, result);
+    if (result != SNCE_OK) {
+        return CountLost(cache, SNCE_N_REFUSED, result);
     }
-    MakeWords(cache, &probe, session, certificate, words);
-    result = snceTable_Evict(&view->now.table, &probe, &rule, words,
-                             session->state, &spot, &plain, &taken);
-    if (result == SNCE_OK && plain) {
-        CountEvicted(view);
-        if (!SNCE_RARELY(view->moving || snceView_Moved(view))) {
-            return SNCE_OK;
-        }
-    }
-    probe.matchAddress = view->matchAddress;
-    rule.skewSec = snceView_ClockSkew(view);
-    if (result == SNCE_MISS) {
-        result = snceTable_Place(&view->now.table, &probe, &rule, words,
-                                 session->state, NULL, &spot, &taken);
-    }
-    if (!plain) {
-        CountPlaced(view, &taken, result == SNCE_OK);
-    }
-    if (SNCE_RARELY(result != SNCE_OK)) {
-        snceHome_Release(&view->now, certificate);
-        return CountLost(view, SNCE_N_DROPPED, result);
-    }
-    if (SNCE_RARELY(view->moving)) {
-        RemoveOthers(view, &probe, &spot);
-    }
-    if (SNCE_RARELY(snceView_Moved(view))) {
-        SNCE_STEP("insert-moved");
-        return CountLost(
-            view, SNCE_N_DROPPED,
-            Settle(view, cache, &probe, session, certificate, &spot));
-    }
-    /* Skip the sweep if a live entry was evicted: expired entries are evicted
-     * first, so neither set has any. */
-    if (!plain && (!taken.full || taken.expired) &&
-        (probe.hash >> SNCE_TICKET_SHIFT & 3) == 0) {
-        snceTable_Sweep(&view->now.table, &probe, &rule, snceHome_Gone,
-                        (void *)&view->now);
-    }
-    return SNCE_OK;
+    rule = snceView_Rule(view, now);
+    return Store(view, cache, session, &probe, (const uint8_t *)probe.id,
+                 certificate, &rule);
 }
 
 /* Stores it in a cache that does not rest, or in none: a region that only may be read
@@ -374,19 +530,34 @@ StoreMoving(snceCache cache, const snceSession *session, snceTime now,
         Count(&view, SNCE_N_REFUSED);
         return SNCE_CLOSED;
     }
-    return Store(&view, cache, session, now, expires);
+    return StoreAny(&view, cache, session, now);
 }
 
 snceResult
 snceCache_InsertUntil(snceCache cache, const snceSession *session, snceTime now,
                       snceTime *expires)
 {
+    snceProbe probe;
     snceView view;
+    snceRule rule;
 
-    return SNCE_RARELY(cache.region->access == SNCE_ACCESS_READ ||
-                       !snceView_OpenResting(&view, cache.region, cache.id))
-               ? StoreMoving(cache, session, now, expires)
-               : Store(&view, cache, session, now, expires);
+    if (SNCE_RARELY(cache.region->access == SNCE_ACCESS_READ ||
+                    !snceView_OpenResting(&view, cache.region, cache.id))) {
+        return StoreMoving(cache, session, now, expires);
+    }
+    rule = snceView_Rule(&view, now);
+    *expires = snceRule_Expiry(&rule, session->sessionClass, session->created);
+    /* As NSS makes them, but for a client's certificate. */
+    if (SNCE_RARELY(session->idLen != SNCE_ID_MAX ||
+                    (unsigned)session->sessionClass >= SNCE_CLASSES ||
+                    session->nameLen > SNCE_NAME_MAX ||
+                    session->certificate.len != 0)) {
+        snceView seen = view;
+
+        return StoreAny(&seen, cache, session, now);
+    }
+    (void)MakeProbe(cache, session->id, SNCE_ID_MAX, session->address, &probe);
+    return Store(&view, cache, session, &probe, session->id, 0, &rule);
 }
 
 snceResult
@@ -528,9 +699,10 @@ Answer(const lookup *l, const snceView *view, const snceHome *home,
 
 /* The end of a lookup that found |result| somewhere in |home|. */
 static snceResult
-Finish(const lookup *l, const snceProbe *probe, const snceView *view,
-       const snceHome *home, const snceSpot *spot,
-       uint64_t words[SNCE_ENTRY_WORDS], snceResult result, bool otherAddress)
+EndLookup(const lookup *l, const snceProbe *probe, const snceView *view,
+          const snceHome *home, const snceSpot *spot,
+          uint64_t words[SNCE_ENTRY_WORDS], snceResult result,
+          bool otherAddress)
 {
     if (result == SNCE_CORRUPT) {
         /* A slot spoiled by a writer that lost its claim: one entry less. */
@@ -570,7 +742,7 @@ LookUp(const lookup *l, snceProbe *probe)
     if (result == SNCE_GONE) {
         return SNCE_MISS;
     }
-    return Finish(l, probe, &view, home, &spot, words, result, otherAddress);
+    return EndLookup(l, probe, &view, home, &spot, words, result, otherAddress);
 }
 
 static __attribute__((noinline)) snceResult
@@ -598,8 +770,8 @@ LookUpAt(const lookup *l, const snceProbe *probe, const snceView *view)
     if (result != SNCE_OK && snceView_Moved(view)) {
         return SNCE_DROPPED;
     }
-    return Finish(l, probe, view, &view->now, &spot, words, result,
-                  otherAddress);
+    return EndLookup(l, probe, view, &view->now, &spot, words, result,
+                     otherAddress);
 }
 
 /* The same in line, for a session that lies where it is best: that is most of them.
@@ -619,7 +791,7 @@ LookUpResting(const lookup *l, snceProbe *probe)
             !snceView_OpenResting(&view, l->cache.region, l->cache.id))) {
         return SNCE_DROPPED;
     }
-    probe->matchAddress = view.matchAddress;
+    probe->matchAddress = snceView_MatchesAddress(&view);
     if (SNCE_RARELY(!snceTable_MappedPlaces(&view.now.table, hash, &at))) {
         return LookUpAt(l, probe, &view);
     }
@@ -676,7 +848,7 @@ snceCache_Remove(snceCache cache, const snceKey *key)
             }
             return result;
         }
-        probe.matchAddress = view.matchAddress;
+        probe.matchAddress = snceView_MatchesAddress(&view);
         if (view.moving) {
             removed +=
                 RemoveFrom(&view, &view.old, &probe, NULL, NULL, &unmapped);

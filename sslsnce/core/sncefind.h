@@ -28,16 +28,19 @@ snceHash_Other(uint64_t hash)
     return hash * UINT64_C(0xd1342543de82ef95);
 }
 
-/* snceTable_Indices finds which sets of a table are those of a hash. */
+/* snceTable_Offsets finds where in the region the two sets of a hash are. */
 static inline void
-snceTable_Indices(const snceTable *table, uint64_t hash, uint64_t index[2])
+snceTable_Offsets(const snceTable *table, uint64_t hash, uint64_t offset[2])
 {
-    index[0] = snceHash_Range(hash, table->setCount);
-    index[1] = index[0] + 1 +
-               snceHash_Range(snceHash_Other(hash), table->setCount - 1);
-    if (index[1] >= table->setCount) {
-        index[1] -= table->setCount;
+    uint64_t first = snceHash_Range(hash, table->setCount);
+    uint64_t second =
+        first + 1 + snceHash_Range(snceHash_Other(hash), table->setCount - 1);
+
+    if (second >= table->setCount) {
+        second -= table->setCount;
     }
+    offset[0] = table->offset + first * sizeof(snceSet);
+    offset[1] = table->offset + second * sizeof(snceSet);
 }
 
 /* snceTable_MappedSets finds the two sets of a hash, if this process has mapped both
@@ -45,12 +48,20 @@ snceTable_Indices(const snceTable *table, uint64_t hash, uint64_t index[2])
 SNCE_INLINE bool
 snceTable_MappedSets(const snceTable *table, uint64_t hash, snceSet *set[2])
 {
-    uint64_t index[2];
+    const snceMap *map = table->region->map;
+    uint8_t *first, *second;
+    uint64_t offset[2];
 
-    snceTable_Indices(table, hash, index);
-    set[0] = snceTable_Mapped(table, index[0]);
-    set[1] = snceTable_Mapped(table, index[1]);
-    return !SNCE_RARELY(!set[0] || !set[1]);
+    snceTable_Offsets(table, hash, offset);
+    first = snceMap_At(map, offset[0]);
+    second = snceMap_At(map, offset[1]);
+    if (SNCE_RARELY(!first || !second)) {
+        return false;
+    }
+    /* Sets do not straddle chunks. */
+    set[0] = (snceSet *)(first + (offset[0] & (SNCE_CHUNK_BYTES - 1)));
+    set[1] = (snceSet *)(second + (offset[1] & (SNCE_CHUNK_BYTES - 1)));
+    return true;
 }
 
 /* snceTable_Sets is the same, and maps what is not mapped yet; false if that cannot be
@@ -187,10 +198,10 @@ snceTable_ReadWanted(const snceTable *table, const snceProbe *probe,
     const snceWord *from = spot->set->slot[spot->way].word;
     uint64_t differs = 0;
     /* If the ID is another one, it does not matter what the sum is. */
-    uint64_t sum[2] = { probe->sum[0] + snceSlot_Tweak(&table->lot,
-                                                       snceTable_PlaceOf(spot),
-                                                       spot->seen),
-                        probe->sum[1] + SNCE_W_SUMMED - SNCE_W_ID };
+    uint64_t sum[2] = { probe->sum + snceSlot_Tweak(&table->lot,
+                                                    snceTable_PlaceOf(spot),
+                                                    spot->seen),
+                        SNCE_W_SUMMED - SNCE_W_ID };
 
 #pragma GCC unroll 2
     for (unsigned i = 0; i < SNCE_ID_MAX / 8; i += 2) {

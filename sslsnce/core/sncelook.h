@@ -354,22 +354,22 @@ snceLook_CrowdedLanes(snceSet *const set[2], uint64_t tag, unsigned *used)
     const __m128i visited = snceLanes_All(SNCE_VISITED);
     /* The last two ways are in there twice. */
     const __m128i once = _mm_setr_epi32(SNCE_VISITED, SNCE_VISITED, 0, 0);
+    const snceLanes one = snceLanes_Versions(set[0]);
+    const snceLanes two = snceLanes_Versions(set[1]);
     __m128i tagged = _mm_setzero_si128(), full = wanted, sum = tagged;
 
-#pragma GCC unroll 2
-    for (int s = 0; s < 2; s++) {
-        snceLanes versions = snceLanes_Versions(set[s]);
-
 #pragma GCC unroll 3
-        for (int i = 0; i < SNCE_VECTORS; i++) {
-            __m128i lanes = versions.of[i];
+    for (int i = 0; i < SNCE_VECTORS; i++) {
+        const __m128i bit = i < 2 ? visited : once;
 
-            full = _mm_and_si128(full, lanes);
-            tagged = _mm_or_si128(
-                tagged, _mm_cmpeq_epi32(_mm_and_si128(lanes, mask), wanted));
-            sum = _mm_add_epi32(sum,
-                                _mm_and_si128(lanes, i < 2 ? visited : once));
-        }
+        full = _mm_and_si128(full, _mm_and_si128(one.of[i], two.of[i]));
+        tagged = _mm_or_si128(
+            tagged,
+            _mm_or_si128(
+                _mm_cmpeq_epi32(_mm_and_si128(one.of[i], mask), wanted),
+                _mm_cmpeq_epi32(_mm_and_si128(two.of[i], mask), wanted)));
+        sum = _mm_add_epi32(sum, _mm_add_epi32(_mm_and_si128(one.of[i], bit),
+                                               _mm_and_si128(two.of[i], bit)));
     }
     sum = _mm_sad_epu8(sum, _mm_setzero_si128()); /* of each half */
     sum = _mm_add_epi32(sum, _mm_srli_si128(sum, 8));

@@ -144,6 +144,25 @@ snceOrder_FirstUsed(snceOrder order)
            (order & 15) << (SNCE_ORDER_BITS - 4);
 }
 
+/* snceOrder_HasUnused tells whether there is a way whose session nobody looked up. The
+ * first way of the order is one then. */
+static inline bool
+snceOrder_HasUnused(snceOrder order)
+{
+    return snceOrder_Unused(order) - 1 < SNCE_WAYS;
+}
+
+/* snceOrder_StoredFirst is snceOrder_Stored for the first way of an order that has
+ * unused ones: so it is mostly. */
+static inline snceOrder
+snceOrder_StoredFirst(snceOrder order)
+{
+    unsigned last = 4 * (snceOrder_Unused(order) - 1);
+    uint64_t turned = order & ((UINT64_C(16) << last) - 1);
+
+    return order - turned + (turned >> 4) + ((order & 15) << last);
+}
+
 /* snceOrder_Stored returns |order| when a session was stored in |way|: it goes to
  * the end of the unused ones. */
 static inline snceOrder
@@ -157,11 +176,8 @@ snceOrder_Stored(snceOrder order, unsigned way)
     if (SNCE_RARELY(unused > SNCE_WAYS)) {
         return 0;
     }
-    if ((order & 15) == way &&
-        unused > 0) { /* mostly: it was the first of them */
-        low = snceOrder_Lowest(unused);
-        return rest | (ways & ~low) | (ways & low) >> 4 |
-               (uint64_t)way << (4 * unused - 4);
+    if ((order & 15) == way && unused > 0) {
+        return snceOrder_StoredFirst(order);
     }
     /* Where the two agree is a nibble of zeros. The lowest bit of |found| is in
      * the first of them, or in the last nibble, if there is none. */

@@ -169,26 +169,56 @@ snceTable_IsAhead(const snceSet *set, snceOrder order, uint32_t nowSec)
 {
     unsigned way = snceOrder_WayAt(order, snceOrder_Unused(order) - 1);
 
-    return way < SNCE_WAYS &&
+    return !SNCE_RARELY(way >= SNCE_WAYS) &&
            ((nowSec - snceLook_StampOf(set, way)) & SNCE_HALF_A_TURN) != 0;
+}
+
+/* snceVictim is the session to evict: where it is, and the order of its set when a
+ * session is stored in its place. */
+typedef struct {
+    snceSet *set;
+    unsigned way;
+    snceVersion seen;
+    snceOrder order;
+} snceVictim;
+
+/* snceTable_FindAnyVictim is snceTable_FindVictim in two full sets whose orders are
+ * fresh, |used| of whose sessions were looked up. */
+bool snceTable_FindAnyVictim(snceSet *const set[2], const snceOrder order[2],
+                             unsigned used, uint64_t hash, const snceWhen *when,
+                             snceVictim *out);
+
+/* snceTable_FindFirst notes in |*out| the first session of the |order| of a full set;
+ * the order as it is. False if that is not a session which nobody looked up. */
+SNCE_INLINE bool
+snceTable_FindFirst(snceSet *set, snceOrder order, snceVictim *out)
+{
+    out->set = set;
+    out->order = order;
+    out->way = (unsigned)order & 15;
+    if (SNCE_RARELY(!snceOrder_HasUnused(order) || out->way >= SNCE_WAYS)) {
+        return false;
+    }
+    out->seen = snceSlot_Version(&set->version[out->way]);
+    return !SNCE_RARELY((out->seen & (SNCE_STATE_MASK | SNCE_VISITED)) !=
+                        SNCE_STATE_FULL);
 }
 
 /* snceTable_FindVictim finds the session to evict, if both sets are full of sessions,
  * none may be that of the key, and the order of both is fresh: so it is for most
- * inserts into a full cache. |*kept| is the order of its set then. False if not, and
- * for what else is rare. */
+ * inserts into a full cache. False if not, and for what else is rare. */
 SNCE_INLINE bool
 snceTable_FindVictim(snceSet *const set[2], uint64_t hash, const snceWhen *when,
-                     snceSpot *out, snceOrder *kept)
+                     snceVictim *out)
 {
     /* Relaxed: hints. */
     snceOrder first =
         atomic_load_explicit(&set[0]->order, memory_order_relaxed);
     snceOrder second =
         atomic_load_explicit(&set[1]->order, memory_order_relaxed);
-    snceVersion seen[2] = { 0, 0 };
-    unsigned used, way[2];
-    bool other;
+    snceVictim one, two;
+    unsigned used;
+    uint32_t later;
 
     /* The orders first: those of a cache that is being filled are stale. */
     if (!snceOrder_IsFresh(first, when->base) ||
@@ -196,43 +226,47 @@ snceTable_FindVictim(snceSet *const set[2], uint64_t hash, const snceWhen *when,
         !snceLook_Crowded(set, snceVersion_Tag(hash), &used)) {
         return false;
     }
-    if (snceTable_EvictsUnused(2 * SNCE_WAYS - used, 2 * SNCE_WAYS)) {
-        way[0] = snceTable_FindUnused(set[0], &first, &seen[0]);
-        way[1] = snceTable_FindUnused(set[1], &second, &seen[1]);
-        if (way[0] == SNCE_WAYS) {
-            other = true;
-        } else if (way[1] == SNCE_WAYS) {
-            other = false;
-        } else {
-            uint32_t later = (snceLook_StampOf(set[0], way[0]) -
-                              snceLook_StampOf(set[1], way[1])) &
-                             SNCE_AGE_MAX;
+    if (SNCE_RARELY(
+            !snceTable_EvictsUnused(2 * SNCE_WAYS - used, 2 * SNCE_WAYS) ||
+            !snceTable_FindFirst(set[0], first, &one) ||
+            !snceTable_FindFirst(set[1], second, &two))) {
+        snceSet *const full[2] = { set[0], set[1] };
+        const snceOrder order[2] = { first, second };
+        const snceWhen now = *when;
+        snceVictim found;
 
-            other = later == 0 ? snceTable_PrefersSecond(hash)
-                               : later < SNCE_HALF_A_TURN;
+        if (!snceTable_FindAnyVictim(full, order, used, hash, &now, &found)) {
+            return false;
         }
-    } else {
-        uint32_t idle[2];
-
-        way[0] =
-            snceTable_FindIdlestIn(set[0], &first, when, &seen[0], &idle[0]);
-        way[1] =
-            snceTable_FindIdlestIn(set[1], &second, when, &seen[1], &idle[1]);
-        other = snceTable_Longer(idle, hash);
+        *out = found;
+        return true;
     }
-    out->set = other ? set[1] : set[0];
-    out->way = other ? way[1] : way[0];
-    out->seen = other ? seen[1] : seen[0];
-    *kept = other ? second : first;
-    return out->way < SNCE_WAYS &&
-           !snceTable_IsAhead(out->set, *kept, when->nowSec);
+    /* By how much the second one was stored later, without its class. An equal one
+     * of the set that is preferred is earlier by 1. */
+    later = (snceLook_StampOf(two.set, two.way) -
+             snceLook_StampOf(one.set, one.way)) &
+            SNCE_AGE_MAX;
+    if ((later - snceTable_PrefersSecond(hash)) & SNCE_HALF_A_TURN) {
+        one.set = two.set;
+        one.way = two.way;
+        one.seen = two.seen;
+        one.order = two.order;
+    }
+    if (SNCE_RARELY(snceTable_IsAhead(one.set, one.order, when->nowSec))) {
+        return false;
+    }
+    out->set = one.set;
+    out->way = one.way;
+    out->seen = one.seen;
+    out->order = snceOrder_StoredFirst(one.order);
+    return true;
 }
 
 /* ---- storing ------------------------------------------------------------- */
 
 /* snceTable_IsPlain tells whether the entry that a claim overwrites, whose words begin
- * at |from|, was alive, and refers to no certificate: then the claim costs nothing but
- * that entry. */
+ * at |from|, was plainly alive, and refers to no certificate: then the claim costs
+ * nothing but that entry. */
 SNCE_INLINE bool
 snceTable_IsPlain(const snceWord *from, const snceRule *rule)
 {
@@ -240,8 +274,8 @@ snceTable_IsPlain(const snceWord *from, const snceRule *rule)
 
     snceSlot_Load(words + SNCE_W_CREATED, from + SNCE_W_CREATED, 3);
     return words[SNCE_W_CERTIFICATE] == 0 &&
-           !snceRule_Expired(rule, snceTable_ClassOf(words),
-                             (int64_t)words[SNCE_W_CREATED]);
+           snceRule_Live(rule, snceTable_ClassOf(words),
+                         (int64_t)words[SNCE_W_CREATED]);
 }
 
 /* snceTable_NoteTaken notes which entry a claim of |spot| overwrites. Of one that fails
@@ -251,25 +285,29 @@ void snceTable_NoteTaken(const snceTable *table, const snceSpot *spot,
                          const snceRule *rule, snceTaken *taken);
 
 /* snceTable_Write stores an entry in the slot |to| and its checksum, which begins with
- * |tweak|: the key of |probe|, the |words| before and behind the owner's |state|, and
- * that. A state goes straight to the slot, and no copy of it stays in this process.
+ * |begin|: its |id|, SNCE_ID_MAX bytes, the |words| between that and the owner's
+ * |state|, and that. A state goes straight to the slot, and no copy of it stays in this
+ * process.
  *
  * Not in line: among all that an insert has at hand, a compiler finds no registers
  * for the sum, and stores it after each product. */
 static __attribute__((noinline)) void
-snceTable_Write(const snceHash *hash, snceWord *to, uint64_t tweak,
-                const snceProbe *probe, const uint64_t *words,
+snceTable_Write(const snceHash *hash, snceWord *to, uint64_t begin,
+                const uint8_t *id, const uint64_t *words,
                 const uint8_t state[SNCE_STATE_BYTES])
 {
     /* The ID's part is known: where a session lies follows from it. */
-    uint64_t sum[2] = { probe->sum[0] + tweak,
-                        probe->sum[1] + SNCE_W_SUMMED - SNCE_W_ID };
+    uint64_t sum[2] = { begin, SNCE_W_SUMMED - SNCE_W_ID };
 
-    snceSlot_Store(to + SNCE_W_ID, probe->id, SNCE_ID_MAX / 8);
-    snceSlot_Store(to + SNCE_W_ADDRESS, probe->address, 2);
-    snceHash_Add(hash, sum, SNCE_W_ADDRESS - SNCE_W_ID, probe->address, 2);
 #pragma GCC unroll 2
-    for (unsigned i = SNCE_W_CREATED; i < SNCE_W_STATE; i += 2) {
+    for (unsigned i = 0; i < SNCE_ID_MAX / 8; i += 2) {
+        uint64_t pair[2];
+
+        snceWord_Read(pair, id + (size_t)i * 8, 2);
+        snceSlot_Store(to + SNCE_W_ID + i, pair, 2);
+    }
+#pragma GCC unroll 3
+    for (unsigned i = SNCE_W_ADDRESS; i < SNCE_W_STATE; i += 2) {
         snceSlot_Store(to + i, words + i, 2);
         snceHash_Add(hash, sum, i - SNCE_W_ID, words + i, 2);
     }
@@ -287,51 +325,54 @@ snceTable_Write(const snceHash *hash, snceWord *to, uint64_t tweak,
     snceSlot_Store(to + SNCE_W_SUM, sum, 1);
 }
 
-/* snceTable_NoteStored stamps the entry of |words| at |spot|, and notes it in the
- * |order| of its set, which is then stale if the entry expires before others may. With
- * an order that is stale already, 0, it does not. */
+/* snceTable_NoteStored stamps the entry of |words| at |way| of |set|, and keeps the
+ * |order| of the set in which it was noted; as a stale one if the entry expires before
+ * others may. An order that is stale already, 0, is left alone. */
 SNCE_INLINE void
-snceTable_NoteStored(const snceSpot *spot, const uint64_t *words,
+snceTable_NoteStored(snceSet *set, unsigned way, const uint64_t *words,
                      const snceRule *rule, const snceWhen *when,
                      snceOrder order)
 {
     unsigned sessionClass = snceTable_ClassOf(words);
     int64_t created = (int64_t)words[SNCE_W_CREATED];
-    uint32_t stamp =
-        created == rule->now.usec ? when->nowSec : snceSeconds(created);
-    uint32_t age = snceLook_Age(stamp, when->nowSec, SNCE_CLOCKS_APART);
+    uint32_t stamp = when->nowSec, age = 0;
 
+    if (SNCE_RARELY(created != rule->now.usec)) {
+        stamp = snceSeconds(created);
+        age = snceLook_Age(stamp, when->nowSec, SNCE_CLOCKS_APART);
+    }
     /* Relaxed: hints. */
-    atomic_store_explicit(&spot->set->stamp[spot->way],
+    atomic_store_explicit(&set->stamp[way],
                           stamp | (uint32_t)sessionClass << 31,
                           memory_order_relaxed);
     if (order == 0) {
         return;
     }
-    order = snceOrder_Stored(order, spot->way);
     if (SNCE_RARELY((uint64_t)age + snceOrder_Left(order, when->base) >
                     rule->timeoutSec[sessionClass])) {
         order = snceOrder_Forget(order);
     }
-    atomic_store_explicit(&spot->set->order, order, memory_order_relaxed);
+    atomic_store_explicit(&set->order, order, memory_order_relaxed);
 }
 
 /* snceTable_CleanUp wipes what this writer may have stored at |spot| after it lost
  * its claim. Returns whether an entry went, which was counted. */
 bool snceTable_CleanUp(const snceTable *table, const snceSpot *spot);
 
-/* snceTable_Fill stores an entry in the slot claimed at |spot|, notes it in the |order|
- * of the set, and publishes it. False if the claim was overridden. */
+/* snceTable_Fill stores an entry, whose ID adds |sum| to its checksum, in the slot
+ * claimed at |spot|, keeps the |order| of its set in which it was noted, and publishes
+ * it. False if the claim was overridden. */
 SNCE_INLINE bool
 snceTable_Fill(const snceTable *table, snceSpot *spot, snceVersion claim,
-               const snceProbe *probe, const uint64_t *words,
+               uint64_t sum, const uint8_t *id, const uint64_t *words,
                const uint8_t *state, const snceRule *rule, const snceWhen *when,
                snceOrder order)
 {
-    snceTable_Write(&table->region->hash, spot->set->slot[spot->way].word,
-                    snceSlot_Tweak(&table->lot, snceTable_PlaceOf(spot), claim),
-                    probe, words, state);
-    snceTable_NoteStored(spot, words, rule, when, order);
+    snceTable_NoteStored(spot->set, spot->way, words, rule, when, order);
+    snceTable_Write(
+        &table->region->hash, spot->set->slot[spot->way].word,
+        sum + snceSlot_Tweak(&table->lot, snceTable_PlaceOf(spot), claim), id,
+        words, state);
     SNCE_STEP("place-written");
     if (SNCE_RARELY(!snceSlot_Publish(&spot->set->version[spot->way], claim))) {
         return false;
@@ -341,49 +382,23 @@ snceTable_Fill(const snceTable *table, snceSpot *spot, snceVersion claim,
     return true;
 }
 
-/* snceTable_Evict is snceTable_Place of a new entry into two full sets, in line, for
- * that is most inserts into a full cache. SNCE_MISS, and nothing is changed, if there
- * is more to it. |*plain| tells whether |*taken| was not written, for there is nothing
- * to say but that a live entry was evicted. */
-SNCE_INLINE snceResult
-snceTable_Evict(const snceTable *table, const snceProbe *probe,
-                const snceRule *rule, const uint64_t *words,
-                const uint8_t state[SNCE_STATE_BYTES], snceSpot *out,
-                bool *plain, snceTaken *taken)
+/* snceTable_ClaimVictim claims in the two sets of |hash| the slot of the session that an
+ * entry evicts, if
+ * snceTable_FindVictim finds it: so begins snceTable_Place of a new entry into two full
+ * sets, in line. False, and nothing is changed, if there is more to it. */
+SNCE_INLINE bool
+snceTable_ClaimVictim(snceSet *const set[2], uint64_t hash,
+                      const snceWhen *when, snceVictim *victim,
+                      snceVersion *claim)
 {
-    const snceWhen when = snceWhen_Of(rule);
-    snceVersion claim;
-    snceOrder order;
-    snceSet *set[2];
-    snceSpot spot; /* |*out| is in memory */
-
-    if (!snceTable_MappedSets(table, probe->hash, set) ||
-        !snceTable_FindVictim(set, probe->hash, &when, &spot, &order) ||
-        SNCE_RARELY(snceVersion_State(spot.seen) != SNCE_STATE_FULL ||
-                    !snceSlot_Claim(&spot.set->version[spot.way], &table->lot,
-                                    spot.seen, snceVersion_Tag(probe->hash),
-                                    &claim))) {
-        return SNCE_MISS;
+    if (!snceTable_FindVictim(set, hash, when, victim) ||
+        SNCE_RARELY(!snceSlot_ClaimFull(&victim->set->version[victim->way],
+                                        victim->seen, snceVersion_Tag(hash),
+                                        claim))) {
+        return false;
     }
     SNCE_STEP("place-claimed");
-    *plain = snceTable_IsPlain(spot.set->slot[spot.way].word, rule);
-    *out = spot;
-    if (SNCE_RARELY(!*plain)) {
-        memset(taken, 0, sizeof(*taken));
-        snceTable_NoteTaken(table, out, rule, taken);
-    }
-    if (SNCE_RARELY(!snceTable_Fill(table, &spot, claim, probe, words, state,
-                                    rule, &when, order))) {
-        if (*plain) {
-            *plain = false;
-            memset(taken, 0, sizeof(*taken));
-            taken->full = true;
-        }
-        taken->spoiled = snceTable_CleanUp(table, out);
-        return SNCE_DROPPED;
-    }
-    out->seen = spot.seen;
-    return SNCE_OK;
+    return true;
 }
 
 #endif /* SNCEPLACE_H */

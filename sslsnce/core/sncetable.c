@@ -131,10 +131,11 @@ snceTable_Find(const snceTable *table, const snceProbe *probe,
 bool
 snceTable_MapPlaces(const snceTable *table, uint64_t hash)
 {
-    uint64_t index[2];
+    uint64_t offset[2];
 
-    snceTable_Indices(table, hash, index);
-    return snceTable_Set(table, index[0]) && snceTable_Set(table, index[1]);
+    snceTable_Offsets(table, hash, offset);
+    return snceRegion_Place(table->region, offset[0]) &&
+           snceRegion_Place(table->region, offset[1]);
 }
 
 bool
@@ -247,7 +248,7 @@ static void
 TakeWhateverIsThere(removal *r, snceSet *set, unsigned way, snceVersion last)
 {
     snceVersion claim = snceVersion_Claimed(last + (UINT64_C(1) << 63),
-                                            r->table->lot.start, 0) |
+                                            snceLot_Start(&r->table->lot), 0) |
                         SNCE_OVERRODE;
     /* Sequentially consistent: as snceSlot_Claim. */
     const snceSpot spot = { set, way,
@@ -563,6 +564,53 @@ Weigh(snceSet *set, uint32_t full, const snceRule *rule)
     return expired;
 }
 
+bool
+snceTable_FindAnyVictim(snceSet *const set[2], const snceOrder order[2],
+                        unsigned used, uint64_t hash, const snceWhen *when,
+                        snceVictim *out)
+{
+    snceOrder first = order[0], second = order[1];
+    snceVersion seen[2] = { 0, 0 };
+    unsigned way[2];
+    bool other;
+
+    if (snceTable_EvictsUnused(2 * SNCE_WAYS - used, 2 * SNCE_WAYS)) {
+        way[0] = snceTable_FindUnused(set[0], &first, &seen[0]);
+        way[1] = snceTable_FindUnused(set[1], &second, &seen[1]);
+        if (way[0] == SNCE_WAYS) {
+            other = true;
+        } else if (way[1] == SNCE_WAYS) {
+            other = false;
+        } else {
+            uint32_t later = (snceLook_StampOf(set[0], way[0]) -
+                              snceLook_StampOf(set[1], way[1])) &
+                             SNCE_AGE_MAX;
+
+            other = later == 0 ? snceTable_PrefersSecond(hash)
+                               : later < SNCE_HALF_A_TURN;
+        }
+    } else {
+        uint32_t idle[2];
+
+        way[0] =
+            snceTable_FindIdlestIn(set[0], &first, when, &seen[0], &idle[0]);
+        way[1] =
+            snceTable_FindIdlestIn(set[1], &second, when, &seen[1], &idle[1]);
+        other = snceTable_Longer(idle, hash);
+    }
+    out->set = set[other];
+    out->way = way[other];
+    out->seen = seen[other];
+    out->order = other ? second : first;
+    if (out->way >= SNCE_WAYS ||
+        snceVersion_State(out->seen) != SNCE_STATE_FULL ||
+        snceTable_IsAhead(out->set, out->order, when->nowSec)) {
+        return false;
+    }
+    out->order = snceOrder_Stored(out->order, out->way);
+    return true;
+}
+
 /* Finds the one of the |ways| that has been idle longest, and for how long. */
 static unsigned
 FindIdlestOf(snceSet *set, uint32_t ways, uint32_t nowSec, uint32_t *idle)
@@ -667,7 +715,6 @@ Choose(const snceTable *table, view *v, const snceProbe *probe,
     uint64_t hash = probe->hash;
     bool reclaimed = false;
 
-    v->tag = snceVersion_Tag(hash);
     v->look[0] = snceLook_At(v->set[0], v->tag);
     v->look[1] = snceLook_At(v->set[1], v->tag);
     if (FindSame(v, probe, out)) {
@@ -745,21 +792,18 @@ Abandon(const snceTable *table, const snceSpot *spot, snceVersion claim)
 }
 
 snceResult
-snceTable_Place(const snceTable *table, const snceProbe *probe,
-                const snceRule *rule, const uint64_t *words,
-                const uint8_t state[SNCE_STATE_BYTES], const snceSpot *source,
-                snceSpot *spot, snceTaken *taken)
+snceTable_Place(const snceTable *table, snceSet *const set[2],
+                const snceProbe *probe, const snceRule *rule,
+                const uint64_t *words, const uint8_t state[SNCE_STATE_BYTES],
+                const snceSpot *source, snceSpot *spot, snceTaken *taken)
 {
     const snceWhen when = snceWhen_Of(rule);
     purpose claimed = CLAIM_NONE;
     snceVersion claim = 0;
     snceOrder order;
-    view v;
+    view v = { { set[0], set[1] }, snceVersion_Tag(probe->hash), { { 0 } } };
 
     memset(taken, 0, sizeof(*taken));
-    if (!snceTable_Sets(table, probe->hash, v.set)) {
-        return SNCE_NO_MEMORY;
-    }
     for (unsigned try = 0; claimed == CLAIM_NONE; try++) {
         purpose wanted =
             try == PLACE_TRIES
@@ -797,10 +841,10 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
         return SNCE_DROPPED;
     }
     order = atomic_load_explicit(&spot->set->order, memory_order_relaxed);
-    if (!(order & SNCE_LIFE_MASK)) {
-        order = 0; /* stale: it is made anew before it is used */
-    }
-    if (!snceTable_Fill(table, spot, claim, probe, words, state, rule, &when,
+    /* One that is stale is made anew before it is used. */
+    order = order & SNCE_LIFE_MASK ? snceOrder_Stored(order, spot->way) : 0;
+    if (!snceTable_Fill(table, spot, claim, probe->sum,
+                        (const uint8_t *)probe->id, words, state, rule, &when,
                         order)) {
         taken->spoiled = snceTable_CleanUp(table, spot);
         return SNCE_DROPPED;

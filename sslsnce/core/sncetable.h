@@ -44,7 +44,7 @@ typedef struct {
     uint64_t shape; /* ID length; the class is not part of the key */
     uint64_t address[2];
     bool matchAddress;
-    uint64_t sum[2]; /* the ID's part of its entry's checksum */
+    uint64_t sum; /* the ID's part of its entry's checksum */
     uint64_t hash;
 } snceProbe;
 
@@ -60,10 +60,9 @@ snceProbe_Hash(snceProbe *probe, const snceRegion *region)
 
     snceHash_Add(&region->hash, sum, 0, probe->id,
                  sizeof(probe->id) / sizeof(probe->id[0]));
-    probe->sum[0] = sum[0];
-    probe->sum[1] = sum[1];
+    probe->sum = snceHash_Fold(sum);
     /* A short end to it: nothing of a lookup can begin before this is known. */
-    x = probe->shape + sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15);
+    x = probe->shape + probe->sum;
     x = (x ^ x >> 32) * UINT64_C(0xbf58476d1ce4e5b9);
     probe->hash = x ^ x >> 32;
 }
@@ -179,18 +178,6 @@ snceTable_Set(const snceTable *table, uint64_t index)
                                        table->offset + index * sizeof(snceSet));
 }
 
-/* snceTable_Mapped returns the same, or NULL if this process has not mapped it yet. No
- * system call. */
-static inline snceSet *
-snceTable_Mapped(const snceTable *table, uint64_t index)
-{
-    uint64_t offset = table->offset + index * sizeof(snceSet);
-    uint8_t *chunk = snceMap_At(table->region->map, offset);
-
-    return chunk ? (snceSet *)(chunk + (offset & (SNCE_CHUNK_BYTES - 1)))
-                 : NULL;
-}
-
 /* snceTable_PlaceOf returns where in its chunk a slot lies, for its checksum. Chunks
  * are mapped at multiples of their size. */
 static inline uint64_t
@@ -222,15 +209,15 @@ typedef struct {
     uint64_t certificate;
 } snceTaken;
 
-/* snceTable_Place stores an entry in the slot worth least, or in that of the same
- * key: the ID and address of |probe|, the |words| between these and the owner's
- * |state|, that, and the last one.
- * With |source|, only if that entry still stands there and the key is not here already.
- * Returns SNCE_OK (|*spot| is where it lies now), SNCE_DROPPED, SNCE_NO_MEMORY (this
- * process cannot map where it would lie) or, with |source|, SNCE_EXISTS. |*taken| is
- * written in every case: even a lost race may have emptied the slot. */
-snceResult snceTable_Place(const snceTable *table, const snceProbe *probe,
-                           const snceRule *rule, const uint64_t *words,
+/* snceTable_Place stores an entry in the slot worth least, or in that of the same key,
+ * in the two sets |set| of its hash (snceTable_Sets): the ID of |probe|, the |words|
+ * between it and the owner's |state|, and that. With |source|, only if that entry still
+ * stands there and the key is not here already. Returns SNCE_OK (|*spot| is where it
+ * lies now), SNCE_DROPPED or, with |source|, SNCE_EXISTS. |*taken| is written in every
+ * case: even a lost race may have emptied the slot. */
+snceResult snceTable_Place(const snceTable *table, snceSet *const set[2],
+                           const snceProbe *probe, const snceRule *rule,
+                           const uint64_t *words,
                            const uint8_t state[SNCE_STATE_BYTES],
                            const snceSpot *source, snceSpot *spot,
                            snceTaken *taken);

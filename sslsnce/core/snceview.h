@@ -23,7 +23,6 @@ typedef struct {
     snceLocalId id;
     snceLife life;
     uint32_t timeoutSec[SNCE_CLASSES];
-    bool matchAddress;
     bool moving;
     snceHome old; /* only while moving: look here first (rule 11) */
     snceHome now; /* takes inserts */
@@ -38,7 +37,6 @@ snceView_Load(snceView *view, const snceServerWords *entry, snceHomeSeen *now)
         view->timeoutSec[i] =
             atomic_load_explicit(&entry->timeoutSec[i], memory_order_acquire);
     }
-    view->matchAddress = (view->life & SNCE_LIFE_ADDRESS) != 0;
 }
 
 /* Relaxed: what was loaded before it was loaded with acquire. */
@@ -53,6 +51,14 @@ snceView_Unchanged(const snceView *view, const snceServerWords *entry)
  * changing at this moment. */
 snceResult snceView_OpenAny(snceView *out, const snceRegion *region,
                             snceLocalId id);
+
+/* snceView_MatchesAddress tells whether a session is found only under the address of
+ * its client. */
+static inline bool
+snceView_MatchesAddress(const snceView *view)
+{
+    return (view->life & SNCE_LIFE_ADDRESS) != 0;
+}
 
 /* snceView_Closed tells whether nothing goes into the cache or comes out of it. */
 static inline bool
@@ -78,8 +84,7 @@ snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
     out->moving = false;
     /* Sequentially consistent: as in snceView_OpenAny. */
     out->life = atomic_load_explicit(&entry->life, memory_order_seq_cst);
-    if (!snceLife_Is(out->life, id.generation) ||
-        (out->life & (SNCE_LIFE_MOVING | SNCE_LIFE_CLOSED))) {
+    if (!snceLife_Rests(out->life, id.generation)) {
         return false;
     }
     snceView_Load(out, entry, &now);
