@@ -214,6 +214,36 @@ TEST(SnceCapacity, SessionsUsedLongAgoGoBeforeThoseUsedLately) {
   EXPECT_LE(old, 300u);
 }
 
+// The orders of the sets were made before the last lookups, and say nothing of
+// them.
+TEST(SnceCapacity, WhenAllWereUsedSinceTheirSetsWereWeighedTheIdlestGo) {
+  Region region(1000);
+  const snceCache cache = region.cache();
+  const auto after = [](int64_t sec) { return At(kStart + sec * kSecond); };
+  Store(cache, 0, 5000, At(kStart));
+  std::vector<uint64_t> kept;
+  for (uint64_t serial = 0; serial < 5000; ++serial)
+    if (CountFound(cache, serial, 1, after(10))) kept.push_back(serial);
+  Store(cache, 10000, 300, after(11));
+  const size_t half = kept.size() / 2;
+  const auto found = [&](size_t from, size_t to, int64_t sec) {
+    uint64_t sum = 0;
+    for (size_t i = from; i < to; ++i)
+      sum += CountFound(cache, kept[i], 1, after(sec));
+    return sum;
+  };
+  const uint64_t old = found(0, half, 20);
+  const uint64_t late = found(half, kept.size(), 5000);
+  CountFound(cache, 10000, 300, after(5000));
+  Store(cache, 20000, 200, after(5001));
+  const uint64_t oldLost = old - found(0, half, 5001);
+  const uint64_t lateLost = late - found(half, kept.size(), 5001);
+  printf("%d of %d used long ago went, %d of %d used lately\n", int(oldLost),
+         int(old), int(lateLost), int(late));
+  EXPECT_LE(lateLost, 10u);
+  EXPECT_GE(oldLost, 150u);
+}
+
 TEST(SnceCapacity, AFloodOfClientsThatComeOnceEvictsItself) {
   Region region(1000);
   const snceCache cache = region.cache();
