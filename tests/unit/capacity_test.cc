@@ -17,6 +17,7 @@
 #include "test_clock.h"
 #include "test_region.h"
 #include "test_session.h"
+#include "words.h"
 
 namespace snce_test {
 namespace {
@@ -242,6 +243,36 @@ TEST(SnceCapacity, WhenAllWereUsedSinceTheirSetsWereWeighedTheIdlestGo) {
          int(old), int(lateLost), int(late));
   EXPECT_LE(lateLost, 10u);
   EXPECT_GE(oldLost, 150u);
+}
+
+// Of two sets, one holds sessions that were all looked up since it was weighed:
+// none of them goes while the other one holds some that nobody looked up.
+TEST(SnceCapacity, WhereAllOfOneSetWereUsedSinceThoseOfTheOtherGo) {
+  constexpr uint64_t kWays = 10;
+  Region region(1000);
+  const snceCache cache = region.cache();
+  Store(cache, 0, 5000, At(kStart));
+  const uint64_t slots = WordsSlots(region.get(), 0);
+  std::vector<snceVersion> before;
+  for (uint64_t slot = 0; slot < slots; ++slot) {
+    snceVersion v = WordsVersion(region.get(), 0, slot);
+    ASSERT_EQ(SNCE_STATE_FULL, snceVersion_State(v));
+    if (slot / kWays % 2 == 0) {
+      v |= SNCE_VISITED;
+      WordsSetVersion(region.get(), 0, slot, v);
+    }
+    before.push_back(v);
+  }
+  Store(cache, 10000, 60, At(kStart + kSecond));
+  uint64_t gone[2] = {0, 0};
+  for (uint64_t slot = 0; slot < slots; ++slot)
+    gone[slot / kWays % 2] +=
+        !snceVersion_Same(before[slot], WordsVersion(region.get(), 0, slot));
+  printf("%d went where all were used, %d elsewhere\n", int(gone[0]),
+         int(gone[1]));
+  // One pair of sets in four holds none but used ones.
+  EXPECT_LE(gone[0], 30u);
+  EXPECT_GE(gone[1], 30u);
 }
 
 TEST(SnceCapacity, AFloodOfClientsThatComeOnceEvictsItself) {
