@@ -396,6 +396,11 @@ void snceSession_Wipe(snceSession *session);
 snceResult snceCache_Insert(snceCache cache, const snceSession *session,
                             snceTime now);
 
+/* snceCache_InsertUntil is snceCache_Insert, and writes to |*expires| what
+ * snceCache_Expiry returns for the session, whatever the result. */
+snceResult snceCache_InsertUntil(snceCache cache, const snceSession *session,
+                                 snceTime now, snceTime *expires);
+
 /* snceCache_Lookup copies the live session for |key| into |*out|.
  *
  * A session is live while |now| is before created + timeout of its class, by

@@ -7,6 +7,7 @@
 
 #include "sncecount.h"
 #include "sncefind.h"
+#include "snceplace.h"
 #include "snceslot.h"
 #include "snceview.h"
 #include "snceword.h"
@@ -15,10 +16,20 @@
  * it, looks again so often. */
 #define LOOKUP_TRIES 4
 
-static void
+SNCE_INLINE void
 Count(const snceView *view, unsigned figure)
 {
-    snceCount_Add(view->region, view->id.number, figure, 1);
+    snceCount_One(view->region, view->id.number, figure);
+}
+
+/* Counts an operation that did nothing because this process cannot map what it
+ * needs. */
+static void
+CountUnmapped(snceCache cache)
+{
+    if (cache.id.number < SNCE_SERVERS) {
+        snceCount_Add(cache.region, cache.id.number, SNCE_N_UNMAPPED, 1);
+    }
 }
 
 SNCE_INLINE bool
@@ -28,13 +39,13 @@ MakeProbe(snceCache cache, const uint8_t *id, size_t idLen,
     if (idLen == 0 || idLen > SNCE_ID_MAX) {
         return false;
     }
-    if (idLen == SNCE_ID_MAX) { /* as NSS makes them */
-        snceWord_Read(out->id, id, SNCE_ID_MAX / 8);
-    } else {
+    if (SNCE_RARELY(idLen != SNCE_ID_MAX)) { /* NSS makes none */
         uint8_t filled[SNCE_ID_MAX] = { 0 };
 
         memcpy(filled, id, idLen);
         snceWord_Read(out->id, filled, SNCE_ID_MAX / 8);
+    } else {
+        snceWord_Read(out->id, id, SNCE_ID_MAX / 8);
     }
     snceWord_Read(out->address, address, SNCE_ADDRESS_BYTES / 8);
     out->shape = idLen;
@@ -106,7 +117,7 @@ Find(snceCache cache, snceProbe *probe, uint64_t words[SNCE_ENTRY_WORDS],
         if (snceView_Closed(view)) {
             return SNCE_MISS;
         }
-        probe->matchAddress = view->matchAddress;
+        probe->matchAddress = snceView_MatchesAddress(view);
         if (view->moving) {
             *home = &view->old;
             result = snceTable_Find(&view->old.table, probe, words, spot,
@@ -128,16 +139,13 @@ Find(snceCache cache, snceProbe *probe, uint64_t words[SNCE_ENTRY_WORDS],
 
 /* ---- inserting ----------------------------------------------------------- */
 
-static snceResult
+/* Counts one entry more that refers to |certificate|. */
+static __attribute__((noinline)) snceResult
 Hold(const snceHome *home, const snceBuffer *certificate, snceBlobRef *ref)
 {
     snceBlob store;
     snceResult result;
 
-    *ref = 0;
-    if (certificate->len == 0) {
-        return SNCE_OK;
-    }
     if (certificate->len > SNCE_CERTIFICATE_MAX) {
         return SNCE_TOO_LARGE;
     }
@@ -150,7 +158,7 @@ Hold(const snceHome *home, const snceBuffer *certificate, snceBlobRef *ref)
 }
 
 /* Counts an insert into |view->now| that ended as |placed| says. */
-static void
+SNCE_INLINE void
 CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
 {
     snceLane *lane = snceCount_Lane(view->region, view->id.number);
@@ -173,12 +181,40 @@ CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
     }
 }
 
+/* Counts one that took a live entry's place, which had no certificate: what most
+ * inserts into a full cache do. */
+SNCE_INLINE void
+CountEvicted(snceCache cache)
+{
+    snceLane *lane = snceCount_Lane(cache.region, cache.id.number);
+
+    snceLane_Add(lane, SNCE_N_REPLACED_LIVE, 1);
+    snceLane_Add(lane, SNCE_N_INSERT, 1);
+}
+
+/* The words of a session's entry that are neither its key nor its state. */
+SNCE_INLINE void
+MakeWords(snceCache cache, const snceSession *session, uint64_t shape,
+          snceBlobRef certificate, uint64_t words[SNCE_ENTRY_WORDS])
+{
+    memcpy(&words[SNCE_W_ADDRESS], session->address, SNCE_ADDRESS_BYTES);
+    words[SNCE_W_CREATED] = (uint64_t)session->created.usec;
+    words[SNCE_W_SHAPE] = shape | (uint64_t)session->sessionClass << 8;
+    words[SNCE_W_CERTIFICATE] = certificate;
+    words[SNCE_W_NAME] = session->nameLen == 0
+                             ? 0
+                             : snceHash_Name(&cache.region->hash, session->name,
+                                             session->nameLen);
+    words[SNCE_W_ACCESS] = (uint64_t)session->lastAccess.usec;
+}
+
 /* An entry was stored at |spot|, but something has changed since |view| was
  * opened. If it is not where lookups look, it is taken back rather than stored
  * anew: a removal might fall between the two and miss it (G5). */
-static snceResult
+static __attribute__((noinline)) snceResult
 Settle(const snceView *view, snceCache cache, snceProbe *probe,
-       const uint64_t words[SNCE_ENTRY_WORDS], const snceSpot *spot)
+       const snceSession *session, snceBlobRef certificate,
+       const snceSpot *spot)
 {
     uint64_t others[SNCE_ENTRY_WORDS];
     bool otherAddress, unmapped = false;
@@ -191,11 +227,20 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
         return SNCE_OK; /* whoever moves from here later on sees it */
     }
     if (snceTable_Take(&view->now.table, spot)) {
-        snceHome_Lose(&view->now, words[SNCE_W_CERTIFICATE]);
+        snceHome_Lose(&view->now, certificate);
         if (result == SNCE_OK && later.moving &&
             later.old.table.range == view->now.table.range) {
+            uint64_t words[SNCE_ENTRY_WORDS];
+
             /* A copy of it may be on its way into the new home, or there. */
+            memcpy(&words[SNCE_W_ID], probe->id, sizeof(probe->id));
+            memcpy(&words[SNCE_W_ADDRESS], probe->address,
+                   sizeof(probe->address));
+            MakeWords(cache, session, probe->shape, certificate, words);
+            snceWord_Read(&words[SNCE_W_STATE], session->state,
+                          SNCE_STATE_BYTES / 8);
             (void)RemoveFrom(&later, &later.now, probe, NULL, words, &unmapped);
+            snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
         }
         return result == SNCE_GONE ? SNCE_GONE : SNCE_DROPPED;
     }
@@ -206,71 +251,280 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
     return result == SNCE_MISS ? SNCE_DROPPED : result;
 }
 
-/* Stores the words where inserts go now. */
-static snceResult
-Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
-      uint64_t words[SNCE_ENTRY_WORDS])
+/* The same key may wait in the old home, or be on its way from there: then either it
+ * is seen here or Carry sees it gone. */
+static __attribute__((noinline)) void
+RemoveOthers(const snceView *view, const snceProbe *probe, const snceSpot *spot)
 {
-    snceRule rule = snceView_Rule(view, now);
-    snceResult result;
-    snceTaken taken;
-    snceSpot spot;
+    bool unmapped = false;
 
-    rule.skewSec = snceView_ClockSkewSec(view);
-    probe->matchAddress = view->matchAddress;
-    result = snceTable_Place(&view->now.table, probe, &rule, words, NULL, &spot,
-                             &taken);
-    CountPlaced(view, &taken, result == SNCE_OK);
-    if (result != SNCE_OK) {
-        snceHome_Release(&view->now, words[SNCE_W_CERTIFICATE]);
+    SNCE_STEP("insert-doubled");
+    (void)RemoveFrom(view, &view->old, probe, NULL, NULL, &unmapped);
+    (void)RemoveFrom(view, &view->now, probe, spot, NULL, &unmapped);
+}
+
+/* Counts an insert that ended as |result| under |figure|, and returns what the caller
+ * is told: one that this process cannot map a place for is dropped. SNCE_OK and
+ * SNCE_GONE are not counted. */
+static __attribute__((noinline)) snceResult
+CountLost(snceCache cache, unsigned figure, snceResult result)
+{
+    if (result == SNCE_OK || result == SNCE_GONE) {
         return result;
     }
-    if (view->moving) {
-        bool unmapped = false;
-
-        SNCE_STEP("insert-doubled");
-        /* The same key may wait in the old home, or be on its way from there:
-         * then either it is seen here or Carry sees it gone. */
-        (void)RemoveFrom(view, &view->old, probe, NULL, NULL, &unmapped);
-        (void)RemoveFrom(view, &view->now, probe, &spot, NULL, &unmapped);
+    if (result == SNCE_NO_MEMORY) {
+        CountUnmapped(cache);
+        return SNCE_DROPPED;
     }
-    if (snceView_Moved(view)) {
-        SNCE_STEP("insert-moved");
-        return Settle(view, cache, probe, words, &spot);
+    if (result == SNCE_DROPPED) {
+        figure = SNCE_N_DROPPED;
+    }
+    snceCount_Add(cache.region, cache.id.number, figure, 1);
+    return result;
+}
+
+/* What an insert stores. What it is told of may be in registers, so it is copied for
+ * the functions that are rarely called. */
+typedef struct {
+    snceCache cache;
+    const snceSession *session;
+    const uint8_t *id; /* of the session, SNCE_ID_MAX bytes, zero-filled */
+    snceBlobRef certificate;
+    snceTime now;
+} insert;
+
+/* Makes the probe of its session, but for what follows from the ID. */
+static inline snceProbe
+ProbeOf(const insert *in, const snceView *view)
+{
+    snceProbe probe;
+
+    snceWord_Read(probe.id, in->id, SNCE_ID_MAX / 8);
+    snceWord_Read(probe.address, in->session->address, SNCE_ADDRESS_BYTES / 8);
+    probe.shape = in->session->idLen;
+    probe.matchAddress = snceView_MatchesAddress(view);
+    probe.sum = 0;
+    probe.hash = 0;
+    return probe;
+}
+
+/* Sees after an insert to what moves: the entry was stored at |spot|, and counted. */
+static __attribute__((noinline)) snceResult
+EndMoving(const insert *in, const snceView *view, const snceSpot *spot)
+{
+    snceProbe probe = ProbeOf(in, view);
+
+    snceProbe_Hash(&probe, in->cache.region);
+    if (view->moving) {
+        RemoveOthers(view, &probe, spot);
+    }
+    if (!snceView_Moved(view)) {
+        return SNCE_OK;
+    }
+    SNCE_STEP("insert-moved");
+    return CountLost(
+        in->cache, SNCE_N_DROPPED,
+        Settle(view, in->cache, &probe, in->session, in->certificate, spot));
+}
+
+/* Counts an insert that ended as |result|, and what it |took|, and ends it. */
+SNCE_INLINE snceResult
+End(const insert *in, const snceView *view, const snceProbe *probe,
+    const snceRule *rule, const snceTaken *took, const snceSpot *spot,
+    snceResult result)
+{
+    CountPlaced(view, took, result == SNCE_OK);
+    if (SNCE_RARELY(result != SNCE_OK)) {
+        snceHome_Release(&view->now, in->certificate);
+        return CountLost(in->cache, SNCE_N_DROPPED, result);
+    }
+    if (SNCE_RARELY(view->moving || snceView_Moved(view))) {
+        result = EndMoving(in, view, spot);
+        if (result != SNCE_OK || snceView_Moved(view)) {
+            return result;
+        }
     }
     /* Skip the sweep if a live entry was evicted: expired entries are evicted
      * first, so neither set has any. */
-    if ((!taken.full || taken.expired) &&
+    if ((!took->full || took->expired) &&
         (probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
-        snceTable_Sweep(&view->now.table, probe, &rule, snceHome_Gone,
+        snceTable_Sweep(&view->now.table, probe, rule, snceHome_Gone,
                         (void *)&view->now);
     }
     return SNCE_OK;
 }
 
-/* Counts an operation that did nothing because this process cannot map what it
- * needs. */
-static void
-CountUnmapped(snceCache cache)
+/* Stores a session, whose ID makes |sum| and |hash|, where it does not simply evict
+ * another one; in the two sets |set|, or if that is NULL in those that this process has
+ * yet to map. */
+static __attribute__((noinline)) snceResult
+Place(const insert *in, const snceView *view, snceSet *const *set, uint64_t sum,
+      uint64_t hash, const uint64_t *words)
 {
-    if (cache.id.number < SNCE_SERVERS) {
-        snceCount_Add(cache.region, cache.id.number, SNCE_N_UNMAPPED, 1);
+    snceProbe probe = ProbeOf(in, view);
+    snceRule rule = snceView_Rule(view, in->now);
+    snceTaken taken = { 0 };
+    snceResult result = SNCE_NO_MEMORY;
+    snceSet *mapped[2];
+    snceSpot spot;
+
+    probe.sum = sum;
+    probe.hash = hash;
+    rule.skewSec = snceView_ClockSkew(view);
+    if (!set && snceTable_Sets(&view->now.table, hash, mapped)) {
+        set = mapped;
     }
+    if (set) {
+        result = snceTable_Place(&view->now.table, set, &probe, &rule, words,
+                                 in->session->state, NULL, &spot, &taken);
+    }
+    return End(in, view, &probe, &rule, &taken, &spot, result);
 }
 
-snceResult
-snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
+/* Stores a session in the slot of |victim|, under |claim|, where an entry goes that has
+ * expired or has a certificate. */
+static __attribute__((noinline)) snceResult
+Replace(const insert *in, const snceView *view, const uint64_t *words,
+        const snceVictim *victim, snceVersion claim)
 {
-    uint64_t words[SNCE_ENTRY_WORDS];
-    snceBlobRef certificate;
-    snceProbe probe;
-    snceView view;
-    snceResult result;
+    const snceTable *table = &view->now.table;
+    snceProbe probe = ProbeOf(in, view);
+    snceRule rule = snceView_Rule(view, in->now);
+    const snceWhen when = snceWhen_Of(&rule);
+    snceSpot spot = { victim->set, victim->way, victim->seen };
+    snceTaken taken = { 0 };
+    snceResult result = SNCE_OK;
 
+    snceProbe_Hash(&probe, in->cache.region);
+    rule.skewSec = snceView_ClockSkew(view);
+    snceTable_NoteTaken(table, &spot, &rule, &taken);
+    if (!snceTable_Fill(table, &spot, claim, probe.sum, in->id, words,
+                        in->session->state, &rule, &when, victim->order)) {
+        taken.spoiled = snceTable_CleanUp(table, &spot);
+        result = SNCE_DROPPED;
+    }
+    return End(in, view, &probe, &rule, &taken, &spot, result);
+}
+
+/* Ends an insert whose claim of the slot at |spot| was overridden. */
+static __attribute__((noinline)) snceResult
+LoseClaim(const insert *in, const snceView *view, const snceSpot *spot)
+{
+    snceTaken taken = { .full = true };
+
+    taken.spoiled = snceTable_CleanUp(&view->now.table, spot);
+    CountPlaced(view, &taken, false);
+    snceHome_Release(&view->now, in->certificate);
+    return CountLost(in->cache, SNCE_N_DROPPED, SNCE_DROPPED);
+}
+
+/* Stores |session|, whose ID is that of |probe| and has the bytes |id|, zero-filled, in
+ * the cache that |view| saw. In line: mostly it takes the slot of a session that is
+ * alive and has no certificate. */
+SNCE_INLINE snceResult
+Store(const snceView *view, snceCache cache, const snceSession *session,
+      const snceProbe *probe, const uint8_t *id, snceBlobRef certificate,
+      const snceRule *rule)
+{
+    const snceWhen when = snceWhen_Of(rule);
+    uint64_t words[SNCE_ENTRY_WORDS];
+    snceVersion claim;
+    snceVictim victim;
+    snceSet *set[2];
+    snceSpot spot;
+
+    MakeWords(cache, session, probe->shape, certificate, words);
+    if (SNCE_RARELY(
+            !snceTable_MappedSets(&view->now.table, probe->hash, set))) {
+        const insert in = { cache, session, id, certificate, rule->now };
+        const snceView seen = *view;
+
+        return Place(&in, &seen, NULL, probe->sum, probe->hash, words);
+    }
+    if (SNCE_RARELY(
+            !snceTable_ClaimVictim(set, probe->hash, &when, &victim, &claim))) {
+        const insert in = { cache, session, id, certificate, rule->now };
+        snceSet *const its[2] = { set[0], set[1] };
+        const snceView seen = *view;
+
+        return Place(&in, &seen, its, probe->sum, probe->hash, words);
+    }
+    if (SNCE_RARELY(
+            !snceTable_IsPlain(victim.set->slot[victim.way].word, rule))) {
+        const insert in = { cache, session, id, certificate, rule->now };
+        const snceView seen = *view;
+        const snceVictim its = victim;
+
+        return Replace(&in, &seen, words, &its, claim);
+    }
+    spot.set = victim.set;
+    spot.way = victim.way;
+    if (SNCE_RARELY(!snceTable_Fill(&view->now.table, &spot, claim, probe->sum,
+                                    id, words, session->state, rule, &when,
+                                    victim.order))) {
+        const insert in = { cache, session, id, certificate, rule->now };
+        const snceView seen = *view;
+        const snceSpot its = { victim.set, victim.way, victim.seen };
+
+        return LoseClaim(&in, &seen, &its);
+    }
+    CountEvicted(cache);
+    if (SNCE_RARELY(view->moving || snceView_Moved(view))) {
+        const insert in = { cache, session, id, certificate, rule->now };
+        const snceView seen = *view;
+        const snceSpot its = spot;
+
+        return EndMoving(&in, &seen, &its);
+    }
+    return SNCE_OK;
+}
+
+/* Stores any |session| in the cache that |view| saw. */
+static __attribute__((noinline)) snceResult
+StoreAny(const snceView *view, snceCache cache, const snceSession *session,
+         snceTime now)
+{
+    snceBlobRef certificate = 0;
+    snceResult result = SNCE_OK;
+    snceProbe probe;
+    snceRule rule;
+
+    if (!MakeProbe(cache, session->id, session->idLen, session->address,
+                   &probe) ||
+        (unsigned)session->sessionClass >= SNCE_CLASSES) {
+        result = SNCE_INVALID;
+    } else if (session->nameLen > SNCE_NAME_MAX) {
+        result = SNCE_TOO_LARGE;
+    } else if (session->certificate.len) {
+        result = Hold(&view->now, &session->certificate, &certificate);
+    }
+    if (result != SNCE_OK) {
+        return CountLost(cache, SNCE_N_REFUSED, result);
+    }
+    rule = snceView_Rule(view, now);
+    return Store(view, cache, session, &probe, (const uint8_t *)probe.id,
+                 certificate, &rule);
+}
+
+/* Stores it in a cache that does not rest, or in none: a region that only may be read
+ * tells the expiry all the same. */
+static __attribute__((noinline)) snceResult
+StoreMoving(snceCache cache, const snceSession *session, snceTime now,
+            snceTime *expires)
+{
+    snceView view;
+    snceResult result = snceView_OpenAny(&view, cache.region, cache.id);
+
+    *expires = session->created;
+    if (result == SNCE_OK) {
+        snceRule rule = snceView_Rule(&view, now);
+
+        *expires =
+            snceRule_Expiry(&rule, session->sessionClass, session->created);
+    }
     if (cache.region->access == SNCE_ACCESS_READ) {
         return SNCE_READ_ONLY;
     }
-    result = snceView_Open(&view, cache.region, cache.id);
     if (result == SNCE_NO_MEMORY) {
         CountUnmapped(cache);
         return SNCE_DROPPED;
@@ -279,45 +533,45 @@ snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
         return result;
     }
     if (snceView_Closed(&view)) {
-        result = SNCE_CLOSED;
-    } else if (!MakeProbe(cache, session->id, session->idLen, session->address,
-                          &probe) ||
-               (unsigned)session->sessionClass >= SNCE_CLASSES) {
-        result = SNCE_INVALID;
-    } else if (session->nameLen > SNCE_NAME_MAX) {
-        result = SNCE_TOO_LARGE;
-    } else {
-        result = Hold(&view.now, &session->certificate, &certificate);
+        Count(&view, SNCE_N_REFUSED);
+        return SNCE_CLOSED;
     }
-    if (result == SNCE_NO_MEMORY) {
-        CountUnmapped(cache);
-        return SNCE_DROPPED;
-    }
-    if (result != SNCE_OK) {
-        Count(&view, result == SNCE_DROPPED ? SNCE_N_DROPPED : SNCE_N_REFUSED);
-        return result;
-    }
+    return StoreAny(&view, cache, session, now);
+}
 
-    memcpy(&words[SNCE_W_ID], probe.id, sizeof(probe.id));
-    memcpy(&words[SNCE_W_ADDRESS], probe.address, sizeof(probe.address));
-    words[SNCE_W_CREATED] = (uint64_t)session->created.usec;
-    words[SNCE_W_SHAPE] = probe.shape | (uint64_t)session->sessionClass << 8;
-    words[SNCE_W_CERTIFICATE] = certificate;
-    words[SNCE_W_NAME] =
-        snceHash_Name(&cache.region->hash, session->name, session->nameLen);
-    memcpy(&words[SNCE_W_STATE], session->state, SNCE_STATE_BYTES);
-    words[SNCE_W_ACCESS] = (uint64_t)session->lastAccess.usec;
+snceResult
+snceCache_InsertUntil(snceCache cache, const snceSession *session, snceTime now,
+                      snceTime *expires)
+{
+    snceProbe probe;
+    snceView view;
+    snceRule rule;
 
-    result = Store(&view, cache, &probe, now, words);
-    snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
-    if (result == SNCE_NO_MEMORY) {
-        CountUnmapped(cache);
-        return SNCE_DROPPED;
+    if (SNCE_RARELY(cache.region->access == SNCE_ACCESS_READ ||
+                    !snceView_OpenResting(&view, cache.region, cache.id))) {
+        return StoreMoving(cache, session, now, expires);
     }
-    if (result != SNCE_OK && result != SNCE_GONE) {
-        Count(&view, SNCE_N_DROPPED);
+    rule = snceView_Rule(&view, now);
+    *expires = snceRule_Expiry(&rule, session->sessionClass, session->created);
+    /* As NSS makes them, but for a client's certificate. */
+    if (SNCE_RARELY(session->idLen != SNCE_ID_MAX ||
+                    (unsigned)session->sessionClass >= SNCE_CLASSES ||
+                    session->nameLen > SNCE_NAME_MAX ||
+                    session->certificate.len != 0)) {
+        snceView seen = view;
+
+        return StoreAny(&seen, cache, session, now);
     }
-    return result;
+    (void)MakeProbe(cache, session->id, SNCE_ID_MAX, session->address, &probe);
+    return Store(&view, cache, session, &probe, session->id, 0, &rule);
+}
+
+snceResult
+snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
+{
+    snceTime expires;
+
+    return snceCache_InsertUntil(cache, session, now, &expires);
 }
 
 /* ---- looking up ---------------------------------------------------------- */
@@ -451,9 +705,10 @@ Answer(const lookup *l, const snceView *view, const snceHome *home,
 
 /* The end of a lookup that found |result| somewhere in |home|. */
 static snceResult
-Finish(const lookup *l, const snceProbe *probe, const snceView *view,
-       const snceHome *home, const snceSpot *spot,
-       uint64_t words[SNCE_ENTRY_WORDS], snceResult result, bool otherAddress)
+EndLookup(const lookup *l, const snceProbe *probe, const snceView *view,
+          const snceHome *home, const snceSpot *spot,
+          uint64_t words[SNCE_ENTRY_WORDS], snceResult result,
+          bool otherAddress)
 {
     if (result == SNCE_CORRUPT) {
         /* A slot spoiled by a writer that lost its claim: one entry less. */
@@ -493,7 +748,7 @@ LookUp(const lookup *l, snceProbe *probe)
     if (result == SNCE_GONE) {
         return SNCE_MISS;
     }
-    return Finish(l, probe, &view, home, &spot, words, result, otherAddress);
+    return EndLookup(l, probe, &view, home, &spot, words, result, otherAddress);
 }
 
 static __attribute__((noinline)) snceResult
@@ -521,8 +776,8 @@ LookUpAt(const lookup *l, const snceProbe *probe, const snceView *view)
     if (result != SNCE_OK && snceView_Moved(view)) {
         return SNCE_DROPPED;
     }
-    return Finish(l, probe, view, &view->now, &spot, words, result,
-                  otherAddress);
+    return EndLookup(l, probe, view, &view->now, &spot, words, result,
+                     otherAddress);
 }
 
 /* The same in line, for a session that lies where it is best: that is most of them.
@@ -542,7 +797,7 @@ LookUpResting(const lookup *l, snceProbe *probe)
             !snceView_OpenResting(&view, l->cache.region, l->cache.id))) {
         return SNCE_DROPPED;
     }
-    probe->matchAddress = view.matchAddress;
+    probe->matchAddress = snceView_MatchesAddress(&view);
     if (SNCE_RARELY(!snceTable_MappedPlaces(&view.now.table, hash, &at))) {
         return LookUpAt(l, probe, &view);
     }
@@ -599,7 +854,7 @@ snceCache_Remove(snceCache cache, const snceKey *key)
             }
             return result;
         }
-        probe.matchAddress = view.matchAddress;
+        probe.matchAddress = snceView_MatchesAddress(&view);
         if (view.moving) {
             removed +=
                 RemoveFrom(&view, &view.old, &probe, NULL, NULL, &unmapped);

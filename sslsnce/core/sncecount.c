@@ -2,38 +2,30 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-#define _GNU_SOURCE /* sched_getcpu */
-
 #include "sncecount.h"
 
-#include <sched.h>
-
-/* Counts what this process cannot count where it belongs. */
-static snceLane nowhere;
-
-/* In line, which position-independent code does to nothing that is exported. */
-static inline snceLane *
-LaneOf(const snceRegion *region, uint32_t server)
+snceLane *
+snceCount_Nowhere(void)
 {
-    snceCounters *counters = snceRegion_Counters(region, server);
+    static snceLane nowhere;
 
-    return SNCE_RARELY(!counters)
-               ? &nowhere
-               : &counters->lane[(unsigned)sched_getcpu() % SNCE_LANES];
+    return &nowhere;
 }
 
+#ifdef SNCE_STEPS
 snceLane *
 snceCount_Lane(const snceRegion *region, uint32_t server)
 {
-    return LaneOf(region, server);
+    return snceLane_Of(region, server);
 }
+#endif
 
 void
 snceCount_Add(const snceRegion *region, uint32_t server, unsigned figure,
               uint64_t n)
 {
     if (region->access != SNCE_ACCESS_READ) {
-        snceLane_Add(LaneOf(region, server), figure, n);
+        snceLane_Add(snceCount_Lane(region, server), figure, n);
     }
 }
 

@@ -11,9 +11,33 @@
 
 #include "snceregion.h"
 
-/* snceCount_Lane returns the lane of a virtual server that belongs to this
- * processor. No system call. The region must be writable. */
+/* <sched.h> declares it for _GNU_SOURCE only, which is for whole files to ask for. */
+extern int sched_getcpu(void);
+
+/* snceCount_Nowhere returns a lane of this process alone, which counts what cannot be
+ * counted where it belongs. */
+snceLane *snceCount_Nowhere(void);
+
+/* snceLane_Of returns the lane of a virtual server that belongs to this processor. A
+ * system call only where this process has not mapped the counters yet; if it cannot
+ * map them, the lane is snceCount_Nowhere. The region must be writable. */
+static inline snceLane *
+snceLane_Of(const snceRegion *region, uint32_t server)
+{
+    snceCounters *counters = snceRegion_Counters(region, server);
+
+    return SNCE_RARELY(!counters)
+               ? snceCount_Nowhere()
+               : &counters->lane[(unsigned)sched_getcpu() % SNCE_LANES];
+}
+
+/* snceCount_Lane is the same. Where tests stop at steps it is a function, which a
+ * fuzzer's sandbox wraps. */
+#ifdef SNCE_STEPS
 snceLane *snceCount_Lane(const snceRegion *region, uint32_t server);
+#else
+#define snceCount_Lane snceLane_Of
+#endif
 
 /* snceLane_Add adds |n| to |figure| (SNCE_N_...) in a lane. Atomic, because the
  * processor may have changed meanwhile; relaxed, for a sum of counts orders
@@ -28,6 +52,15 @@ snceLane_Add(snceLane *lane, unsigned figure, uint64_t n)
  * read-only. */
 void snceCount_Add(const snceRegion *region, uint32_t server, unsigned figure,
                    uint64_t n);
+
+/* snceCount_One adds 1, in line: for what most operations count. */
+static inline void
+snceCount_One(const snceRegion *region, uint32_t server, unsigned figure)
+{
+    if (region->access != SNCE_ACCESS_READ) {
+        snceLane_Add(snceCount_Lane(region, server), figure, 1);
+    }
+}
 
 /* snceCount_Sum returns the sum over all lanes. */
 uint64_t snceCount_Sum(const snceRegion *region, uint32_t server,

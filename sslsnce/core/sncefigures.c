@@ -62,7 +62,7 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
     out->certificates = snceWord_Low(asked);
     memcpy(out->timeoutSec, view.timeoutSec, sizeof(out->timeoutSec));
     out->clockSkewSec = snceView_ClockSkewSec(&view);
-    out->matchAddress = view.matchAddress;
+    out->matchAddress = snceView_MatchesAddress(&view);
     out->unlisted = (view.life & SNCE_LIFE_UNLISTED) != 0;
     out->closed = snceView_Closed(&view);
     out->lock = snceRegion_Header(cache.region)->lock != 0;

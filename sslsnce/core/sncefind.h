@@ -21,17 +21,66 @@ typedef struct {
     unsigned way[2];
 } snceProbePlaces;
 
-/* Which sets they are. */
-static inline void
-snceTable_Indices(const snceTable *table, uint64_t hash, uint64_t index[2])
+/* snceHash_Other makes of an ID's hash that of its second set. */
+static inline uint64_t
+snceHash_Other(uint64_t hash)
 {
-    uint64_t other = hash * UINT64_C(0xd1342543de82ef95);
+    return hash * UINT64_C(0xd1342543de82ef95);
+}
 
-    index[0] = snceHash_Range(hash, table->setCount);
-    index[1] = index[0] + 1 + snceHash_Range(other, table->setCount - 1);
-    if (index[1] >= table->setCount) {
-        index[1] -= table->setCount;
+/* snceTable_Offsets finds where in the region the two sets of a hash are. */
+static inline void
+snceTable_Offsets(const snceTable *table, uint64_t hash, uint64_t offset[2])
+{
+    uint64_t first = snceHash_Range(hash, table->setCount);
+    uint64_t second =
+        first + 1 + snceHash_Range(snceHash_Other(hash), table->setCount - 1);
+
+    if (second >= table->setCount) {
+        second -= table->setCount;
     }
+    offset[0] = table->offset + first * sizeof(snceSet);
+    offset[1] = table->offset + second * sizeof(snceSet);
+}
+
+/* snceTable_MappedSets finds the two sets of a hash, if this process has mapped both
+ * already; else it returns false. No system call. */
+SNCE_INLINE bool
+snceTable_MappedSets(const snceTable *table, uint64_t hash, snceSet *set[2])
+{
+    const snceMap *map = table->region->map;
+    uint8_t *first, *second;
+    uint64_t offset[2];
+
+    snceTable_Offsets(table, hash, offset);
+    first = snceMap_At(map, offset[0]);
+    second = snceMap_At(map, offset[1]);
+    if (SNCE_RARELY(!first || !second)) {
+        return false;
+    }
+    /* Sets do not straddle chunks. */
+    set[0] = (snceSet *)(first + (offset[0] & (SNCE_CHUNK_BYTES - 1)));
+    set[1] = (snceSet *)(second + (offset[1] & (SNCE_CHUNK_BYTES - 1)));
+    return true;
+}
+
+/* snceTable_Sets is the same, and maps what is not mapped yet; false if that cannot be
+ * had. */
+SNCE_INLINE bool
+snceTable_Sets(const snceTable *table, uint64_t hash, snceSet *set[2])
+{
+    return snceTable_MappedSets(table, hash, set) ||
+           (snceTable_MapPlaces(table, hash) &&
+            snceTable_MappedSets(table, hash, set));
+}
+
+/* snceTable_BestWays finds the best way in each, from the bits of the hash that are
+ * neither the set nor the tag. */
+static inline void
+snceTable_BestWays(uint64_t hash, unsigned way[2])
+{
+    way[0] = (unsigned)((hash >> 24 & 0xff) * SNCE_WAYS >> 8);
+    way[1] = (unsigned)((snceHash_Other(hash) >> 24 & 0xff) * SNCE_WAYS >> 8);
 }
 
 /* snceTable_MappedPlaces finds the places, if this process has mapped both sets
@@ -40,19 +89,11 @@ SNCE_INLINE bool
 snceTable_MappedPlaces(const snceTable *table, uint64_t hash,
                        snceProbePlaces *out)
 {
-    uint64_t other = hash * UINT64_C(0xd1342543de82ef95);
-    uint64_t index[2];
-
-    snceTable_Indices(table, hash, index);
-    out->tag = snceVersion_Tag(hash);
-    out->set[0] = snceTable_Mapped(table, index[0]);
-    out->set[1] = snceTable_Mapped(table, index[1]);
-    if (SNCE_RARELY(!out->set[0] || !out->set[1])) {
+    if (!snceTable_MappedSets(table, hash, out->set)) {
         return false;
     }
-    /* Of the bits that are neither the set nor the tag. */
-    out->way[0] = (unsigned)((hash >> 24 & 0xff) * SNCE_WAYS >> 8);
-    out->way[1] = (unsigned)((other >> 24 & 0xff) * SNCE_WAYS >> 8);
+    out->tag = snceVersion_Tag(hash);
+    snceTable_BestWays(hash, out->way);
     return true;
 }
 
@@ -79,7 +120,7 @@ snceProbePlaces_Fetch(const snceProbePlaces *at)
 SNCE_INLINE bool
 snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
 {
-    return !SNCE_RARELY(!snceTable_MappedPlaces(table, hash, out)) ||
+    return snceTable_MappedPlaces(table, hash, out) ||
            (snceTable_MapPlaces(table, hash) &&
             snceTable_MappedPlaces(table, hash, out));
 }
@@ -157,10 +198,10 @@ snceTable_ReadWanted(const snceTable *table, const snceProbe *probe,
     const snceWord *from = spot->set->slot[spot->way].word;
     uint64_t differs = 0;
     /* If the ID is another one, it does not matter what the sum is. */
-    uint64_t sum[2] = { probe->sum[0] + snceSlot_Tweak(&table->lot,
-                                                       snceTable_PlaceOf(spot),
-                                                       spot->seen),
-                        probe->sum[1] + SNCE_W_SUMMED - SNCE_W_ID };
+    uint64_t sum[2] = { probe->sum + snceSlot_Tweak(&table->lot,
+                                                    snceTable_PlaceOf(spot),
+                                                    spot->seen),
+                        SNCE_W_SUMMED - SNCE_W_ID };
 
 #pragma GCC unroll 2
     for (unsigned i = 0; i < SNCE_ID_MAX / 8; i += 2) {
@@ -173,6 +214,12 @@ snceTable_ReadWanted(const snceTable *table, const snceProbe *probe,
                   SNCE_W_STATE - SNCE_W_ADDRESS);
     snceHash_Add(hash, sum, SNCE_W_ADDRESS - SNCE_W_ID, words + SNCE_W_ADDRESS,
                  SNCE_W_STATE - SNCE_W_ADDRESS);
+    differs |= (words[SNCE_W_SHAPE] & 0xff) ^ probe->shape;
+    /* The secrets of another session are not even read: what is in a register may be
+     * left on the stack. */
+    if (SNCE_RARELY(differs != 0 || !snceProbe_IsAddress(probe, words))) {
+        return false;
+    }
 #pragma GCC unroll 6
     for (unsigned i = 0; i < SNCE_STATE_BYTES / 8; i += 2) {
         uint64_t pair[2];
@@ -181,12 +228,10 @@ snceTable_ReadWanted(const snceTable *table, const snceProbe *probe,
         snceHash_Add(hash, sum, SNCE_W_STATE - SNCE_W_ID + i, pair, 2);
         snceWord_Write(state + (size_t)i * 8, pair, 2);
     }
-    differs |= (words[SNCE_W_SHAPE] & 0xff) ^ probe->shape;
     snceSlot_Load(words + SNCE_W_ACCESS, from + SNCE_W_ACCESS, 1);
     snceSlot_Load(words + SNCE_W_SUM, from + SNCE_W_SUM, 1);
     return snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen) &&
-           (differs | (words[SNCE_W_SUM] ^ snceHash_End(sum))) == 0 &&
-           snceProbe_IsAddress(probe, words);
+           words[SNCE_W_SUM] == snceHash_Fold(sum);
 }
 
 /* snceTable_FindBest is snceTable_Find at the two best ways only. Of the |words|

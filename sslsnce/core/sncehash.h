@@ -72,18 +72,19 @@ snceHash_Add(const snceHash *hash, uint64_t sum[2], size_t from,
     }
 }
 
-/* snceHash_End makes the hash of what was added to { tweak, count }. */
+/* snceHash_Fold makes one word of what was added to { tweak, count }. It is enough to
+ * tell words apart; which of its bits differ is not spread. */
 static inline uint64_t
-snceHash_End(const uint64_t sum[2])
+snceHash_Fold(const uint64_t sum[2])
 {
-    return snceHash_Mix(sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15));
+    return sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* snceHash_Block hashes |count| words, at most SNCE_HASH_KEYS; different
- * |tweak|s give unrelated results. */
+/* snceHash_FoldBlock is the sum of |count| words, at most SNCE_HASH_KEYS, and a
+ * |tweak|. */
 static inline uint64_t
-snceHash_Block(const snceHash *hash, uint64_t tweak, const uint64_t *words,
-               size_t count)
+snceHash_FoldBlock(const snceHash *hash, uint64_t tweak, const uint64_t *words,
+                   size_t count)
 {
     uint64_t sum[2] = { tweak, count };
 
@@ -92,7 +93,16 @@ snceHash_Block(const snceHash *hash, uint64_t tweak, const uint64_t *words,
         snceHash_Multiply(sum, words[count - 1] + hash->key[SNCE_HASH_KEYS - 2],
                           hash->key[SNCE_HASH_KEYS - 1]);
     }
-    return snceHash_End(sum);
+    return snceHash_Fold(sum);
+}
+
+/* snceHash_Block hashes |count| words, at most SNCE_HASH_KEYS; different
+ * |tweak|s give unrelated results. */
+static inline uint64_t
+snceHash_Block(const snceHash *hash, uint64_t tweak, const uint64_t *words,
+               size_t count)
+{
+    return snceHash_Mix(snceHash_FoldBlock(hash, tweak, words, count));
 }
 
 /* snceHash_Words hashes any number of words, as snceHash_Block. */

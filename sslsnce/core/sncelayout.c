@@ -8,7 +8,7 @@
 #include "snceversion.h"
 
 /* Counted up when the meaning of the region changes but no size does. */
-#define LAYOUT_REVISION 7
+#define LAYOUT_REVISION 8
 
 uint64_t
 snceLayout_Signature(void)
@@ -27,6 +27,7 @@ snceLayout_Signature(void)
         offsetof(snceHeader, heap),
         offsetof(snceServerWords, home),
         offsetof(snceSet, stamp),
+        offsetof(snceSet, order),
         offsetof(snceSet, slot),
         SNCE_AT_DIRECTORY,
         SNCE_AT_NAMES,

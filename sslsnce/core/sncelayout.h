@@ -97,7 +97,8 @@ typedef struct {
     _Atomic uint32_t stamp[SNCE_WAYS]; /* hints (rule 7): second of creation,
                                          * class in the top bit; written by
                                          * the claim's holder */
-    uint64_t unused;
+    snceWord order;                    /* a hint (rule 7): snceorder.h;
+                                         * written by inserts */
     snceSlot slot[SNCE_WAYS];
 } snceSet;
 static_assert(offsetof(snceSet, slot) == 2 * SNCE_LINE &&

@@ -61,6 +61,15 @@ snceLife_Is(snceLife life, uint32_t generation)
            snceLife_State(life) == SNCE_LIFE_LIVE;
 }
 
+/* snceLife_Rests tells whether it lives, is open, and does not move. */
+static inline bool
+snceLife_Rests(snceLife life, uint32_t generation)
+{
+    return snceLife_Generation(life) == generation &&
+           (life & (SNCE_LIFE_STATE_MASK | SNCE_LIFE_MOVING |
+                    SNCE_LIFE_CLOSED)) == SNCE_LIFE_LIVE;
+}
+
 static inline unsigned
 snceLife_Home(snceLife life)
 {

@@ -6,9 +6,7 @@
  *
  * A look is many comparisons of ten versions, or ten stamps. It is written down
  * twice: as loops, which say what is meant and run everywhere, and side by side in
- * vectors of SSE2, which every x86-64 has. An insert into a full cache takes 2,500
- * instructions with the loops, 1,470 with the vectors. tests/unit/look_test.cc
- * holds the one against the other.
+ * vectors of SSE2, which every x86-64 has. tests/unit/look_test.cc compares the two.
  *
  * What a look says may be out of date when it is used. Whoever chooses a slot
  * by it loads that slot's version anew, and claims what that says. */
@@ -38,7 +36,6 @@ typedef struct {
     uint32_t
         visited; /* full: looked up since it was stored; empty: SNCE_OVERRODE */
     uint32_t tagged; /* full, with the tag that was asked for */
-    uint8_t hand;    /* of the set, as snceSlot_Look says */
 } snceLook;
 
 /* What stamps are compared with. */
@@ -94,25 +91,13 @@ snceLook_Age(uint32_t stamp, uint32_t nowSec, uint32_t ahead)
     return age > SNCE_AGE_MAX - ahead ? 0 : age;
 }
 
-/* What is longest. */
-typedef enum {
-    SNCE_OLDEST,       /* since it was stored */
-    SNCE_OLDEST_NOT_0, /* the same, but a second at least */
-    SNCE_IDLEST        /* since it was used; what never was, a bit longer */
-} snceLookOrder;
-
-/* Of those younger than an entry that is carried, none goes, however much younger
- * it is. */
-static inline uint32_t
-snceLook_Ahead(snceLookOrder order)
-{
-    return order == SNCE_OLDEST_NOT_0 ? SNCE_HALF_A_TURN : SNCE_CLOCKS_APART;
-}
-
 /* An idle time is told in half seconds, up to 34 years; a use as long after an
  * entry was stored. */
 #define SNCE_IDLE_MAX UINT32_C(0x3ffffffe)
 #define SNCE_USE_MAX UINT32_C(0x3fffffff)
+
+/* Of those that have been idle for more than a year none goes first. */
+#define SNCE_RANKED_MAX UINT32_C(0x3ffffff)
 
 /* ---- in loops ------------------------------------------------------------ */
 
@@ -120,7 +105,7 @@ snceLook_Ahead(snceLookOrder order)
 static inline snceLook
 snceLook_AtPlain(const snceSet *set, uint64_t tag)
 {
-    snceLook look = { 0, 0, 0, 0, 0 };
+    snceLook look = { 0, 0, 0, 0 };
 
     for (unsigned way = SNCE_WAYS; way-- > 0;) {
         snceVersion v =
@@ -131,9 +116,26 @@ snceLook_AtPlain(const snceSet *set, uint64_t tag)
         look.visited = 2 * look.visited + (v / SNCE_VISITED & 1);
         look.tagged =
             2 * look.tagged + snceVersion_Matches(v, SNCE_STATE_FULL, tag);
-        look.hand = (uint8_t)(look.hand + snceVersion_Generation(v));
     }
     return look;
+}
+
+/* Relaxed: as snceLook_AtPlain. */
+static inline bool
+snceLook_CrowdedPlain(snceSet *const set[2], uint64_t tag, unsigned *used)
+{
+    bool crowded = true;
+
+    *used = 0;
+    for (unsigned i = 0; i < 2 * SNCE_WAYS; i++) {
+        snceVersion v = atomic_load_explicit(
+            &set[i / SNCE_WAYS]->version[i % SNCE_WAYS], memory_order_relaxed);
+
+        crowded &= (v & SNCE_STATE_FULL) &&
+                   !snceVersion_Matches(v, SNCE_STATE_FULL, tag);
+        *used += v / SNCE_VISITED & 1;
+    }
+    return crowded;
 }
 
 /* Acquire also for a slot that is passed over: an entry that a move took out
@@ -172,19 +174,14 @@ snceLook_ExpiredPlain(const snceSet *set, const snceLookTimes *times)
     return expired;
 }
 
+/* snceLook_Idle is how long an entry has not been used: 1 at least, and for one
+ * that never was, a half second more. */
 static inline uint32_t
-snceLook_TimePlain(const snceSet *set, unsigned way, snceLookOrder order,
-                   uint32_t nowSec)
+snceLook_Idle(snceVersion v, uint32_t stamp, uint32_t nowSec)
 {
-    snceVersion v =
-        atomic_load_explicit(&set->version[way], memory_order_relaxed);
-    uint32_t time =
-        snceLook_Age(snceLook_StampOf(set, way), nowSec, snceLook_Ahead(order));
+    uint32_t time = snceLook_Age(stamp, nowSec, SNCE_CLOCKS_APART);
     uint32_t visited = v & SNCE_VISITED ? 1 : 0;
 
-    if (order != SNCE_IDLEST) {
-        return time + (order == SNCE_OLDEST);
-    }
     if (visited) {
         uint64_t used = snceVersion_UsedAt(v);
 
@@ -195,27 +192,44 @@ snceLook_TimePlain(const snceSet *set, unsigned way, snceLookOrder order,
     return 2 * time + 2 - visited;
 }
 
-static inline bool
-snceLook_LongestPlain(snceSet *const sets[2], snceLookOrder order,
-                      uint32_t nowSec, uint32_t ways[2])
+/* A way's rank is above that of another if its entry was never looked up, and the
+ * other was; of equals, if it has been idle longer; of equals, if it comes before the
+ * other one round the hand of the set. */
+#define SNCE_RANK_UNUSED (UINT32_C(1) << 30)
+
+static inline uint32_t
+snceLook_RankOf(snceVersion v, uint32_t idle, unsigned way, unsigned hand)
 {
-    uint32_t found[2] = { 0, 0 }, best = 1;
+    uint32_t unused = v & SNCE_VISITED ? 0 : SNCE_RANK_UNUSED;
 
-    for (unsigned i = 0; i < 2; i++) {
-        for (uint32_t left = ways[i]; left;) {
-            unsigned way = snceLook_Way(&left);
-            uint32_t time = snceLook_TimePlain(sets[i], way, order, nowSec);
+    idle = idle < SNCE_RANKED_MAX ? idle : SNCE_RANKED_MAX;
+    return unused | idle << 4 |
+           (SNCE_WAYS - 1 - (way + SNCE_WAYS - hand) % SNCE_WAYS);
+}
 
-            if (time > best) {
-                found[0] = found[1] = 0;
-                best = time;
-            }
-            found[i] |= (uint32_t)(time == best) << way;
+static inline uint64_t
+snceLook_RankedPlain(const snceSet *set, unsigned hand, uint32_t nowSec)
+{
+    uint32_t rank[SNCE_WAYS];
+    uint64_t order = 0;
+
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        snceVersion v =
+            atomic_load_explicit(&set->version[way], memory_order_relaxed);
+        uint32_t stamp = snceLook_StampOf(set, way);
+        unsigned above = 0;
+        uint64_t first;
+
+        rank[way] =
+            snceLook_RankOf(v, snceLook_Idle(v, stamp, nowSec), way, hand);
+        for (unsigned i = 0; i < way; i++) {
+            above += rank[i] > rank[way];
         }
+        first = (UINT64_C(1) << 4 * above) - 1;
+        order = (order & first) | (order & ~first) << 4 |
+                (uint64_t)way << 4 * above;
     }
-    ways[0] = found[0];
-    ways[1] = found[1];
-    return (found[0] | found[1]) != 0;
+    return order;
 }
 
 /* ---- side by side -------------------------------------------------------- */
@@ -252,12 +266,6 @@ snceLanes_Choose(__m128i mask, __m128i a, __m128i b)
 }
 
 static inline __m128i
-snceLanes_Max(__m128i a, __m128i b)
-{
-    return snceLanes_Choose(_mm_cmpgt_epi32(a, b), a, b);
-}
-
-static inline __m128i
 snceLanes_Min(__m128i a, __m128i b)
 {
     return snceLanes_Choose(_mm_cmpgt_epi32(a, b), b, a);
@@ -277,22 +285,6 @@ snceLanes_Mask(__m128i bytes)
     return (uint32_t)_mm_movemask_epi8(bytes) & SNCE_ALL_WAYS;
 }
 
-/* Every way of |ways|, as ones. */
-static inline snceLanes
-snceLanes_OfWays(uint32_t ways)
-{
-    snceLanes out;
-
-#pragma GCC unroll 3
-    for (int i = 0; i < SNCE_VECTORS; i++) {
-        __m128i bit = _mm_slli_epi32(_mm_setr_epi32(1, 2, 4, 8), 4 * i);
-
-        out.of[i] =
-            _mm_cmpeq_epi32(_mm_and_si128(snceLanes_All(ways), bit), bit);
-    }
-    return out;
-}
-
 static inline __m128i
 snceLanes_Lower(__m128i a, __m128i b)
 {
@@ -300,19 +292,16 @@ snceLanes_Lower(__m128i a, __m128i b)
         _mm_castsi128_ps(a), _mm_castsi128_ps(b), _MM_SHUFFLE(2, 0, 2, 0)));
 }
 
-/* The lower half of each version: all but its generation. What of those is added
- * up goes to |*generations|. */
+/* The lower half of each version: all but its generation. */
 static inline snceLanes
-snceLanes_Versions(const snceSet *set, __m128i *generations)
+snceLanes_Versions(const snceSet *set)
 {
     __m128i pair[5];
     snceLanes out;
 
-    *generations = _mm_setzero_si128();
 #pragma GCC unroll 5
     for (int i = 0; i < 5; i++) {
         pair[i] = snceLanes_Load(&set->version[2 * i]);
-        *generations = _mm_add_epi32(*generations, pair[i]);
     }
     out.of[0] = snceLanes_Lower(pair[0], pair[1]);
     out.of[1] = snceLanes_Lower(pair[2], pair[3]);
@@ -329,10 +318,8 @@ snceLanes_Tagged(const snceLanes *versions, uint64_t tag)
 
 #pragma GCC unroll 3
     for (int i = 0; i < SNCE_VECTORS; i++) {
-        __m128i differs = _mm_xor_si128(versions->of[i], wanted);
-
         equal.of[i] =
-            _mm_cmpeq_epi32(_mm_and_si128(differs, mask), _mm_setzero_si128());
+            _mm_cmpeq_epi32(_mm_and_si128(versions->of[i], mask), wanted);
     }
     return snceLanes_Mask(snceLanes_Bytes(&equal));
 }
@@ -341,10 +328,10 @@ static inline snceLook
 snceLook_AtLanes(const snceSet *set, uint64_t tag)
 {
     const uint32_t bits = SNCE_STATE_MASK | SNCE_VISITED;
-    __m128i generations, state;
-    snceLanes versions = snceLanes_Versions(set, &generations);
+    snceLanes versions = snceLanes_Versions(set);
     snceLanes low;
     snceLook look;
+    __m128i state;
 
 #pragma GCC unroll 3
     for (int i = 0; i < SNCE_VECTORS; i++) {
@@ -355,16 +342,47 @@ snceLook_AtLanes(const snceSet *set, uint64_t tag)
     look.busy = snceLanes_Mask(_mm_slli_epi16(state, 6));
     look.visited = snceLanes_Mask(_mm_slli_epi16(state, 5));
     look.tagged = snceLanes_Tagged(&versions, tag);
-    generations = _mm_add_epi32(generations, _mm_srli_si128(generations, 8));
-    look.hand = (uint8_t)_mm_cvtsi128_si32(_mm_srli_si128(generations, 4));
     return look;
+}
+
+static inline bool
+snceLook_CrowdedLanes(snceSet *const set[2], uint64_t tag, unsigned *used)
+{
+    const __m128i mask =
+        snceLanes_All((uint32_t)SNCE_TAG_MASK | SNCE_STATE_MASK);
+    const __m128i wanted = snceLanes_All((uint32_t)tag | SNCE_STATE_FULL);
+    const __m128i visited = snceLanes_All(SNCE_VISITED);
+    /* The last two ways are in there twice. */
+    const __m128i once = _mm_setr_epi32(SNCE_VISITED, SNCE_VISITED, 0, 0);
+    const snceLanes one = snceLanes_Versions(set[0]);
+    const snceLanes two = snceLanes_Versions(set[1]);
+    __m128i tagged = _mm_setzero_si128(), full = wanted, sum = tagged;
+
+#pragma GCC unroll 3
+    for (int i = 0; i < SNCE_VECTORS; i++) {
+        const __m128i bit = i < 2 ? visited : once;
+
+        full = _mm_and_si128(full, _mm_and_si128(one.of[i], two.of[i]));
+        tagged = _mm_or_si128(
+            tagged,
+            _mm_or_si128(
+                _mm_cmpeq_epi32(_mm_and_si128(one.of[i], mask), wanted),
+                _mm_cmpeq_epi32(_mm_and_si128(two.of[i], mask), wanted)));
+        sum = _mm_add_epi32(sum, _mm_add_epi32(_mm_and_si128(one.of[i], bit),
+                                               _mm_and_si128(two.of[i], bit)));
+    }
+    sum = _mm_sad_epu8(sum, _mm_setzero_si128()); /* of each half */
+    sum = _mm_add_epi32(sum, _mm_srli_si128(sum, 8));
+    *used = (unsigned)_mm_cvtsi128_si32(sum) / SNCE_VISITED;
+    /* Ones where the bit SNCE_STATE_FULL is set. */
+    full = _mm_srai_epi32(_mm_slli_epi32(full, 31), 31);
+    return _mm_movemask_epi8(_mm_andnot_si128(tagged, full)) == 0xffff;
 }
 
 static inline uint32_t
 snceLook_TaggedLanes(const snceSet *set, uint64_t tag)
 {
-    __m128i generations;
-    snceLanes versions = snceLanes_Versions(set, &generations);
+    snceLanes versions = snceLanes_Versions(set);
 
     atomic_signal_fence(memory_order_acquire);
     return snceLanes_Tagged(&versions, tag);
@@ -436,7 +454,7 @@ snceLanes_UsedAt(__m128i versions)
     return _mm_sub_epi32(snceLanes_Choose(small, step, sec), snceLanes_All(1));
 }
 
-/* One less than snceLook_TimePlain in SNCE_IDLEST. */
+/* One less than snceLook_Idle. */
 static inline __m128i
 snceLanes_Idle(__m128i versions, __m128i ages)
 {
@@ -451,55 +469,61 @@ snceLanes_Idle(__m128i versions, __m128i ages)
                          _mm_add_epi32(visited, snceLanes_All(1)));
 }
 
-static inline bool
-snceLook_LongestLanes(snceSet *const sets[2], snceLookOrder order,
-                      uint32_t nowSec, uint32_t ways[2])
+/* The last four bits of snceLook_RankOf, from way SNCE_WAYS - |hand| on. */
+static const uint32_t snceLanes_Turns[2 * SNCE_WAYS + 2] = {
+    9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0
+};
+
+/* A way's place in the order is the number of ways above it. */
+static inline uint64_t
+snceLook_RankedLanes(const snceSet *set, unsigned hand, uint32_t nowSec)
 {
-    const __m128i least = snceLanes_All(order != SNCE_OLDEST_NOT_0);
-    __m128i best = _mm_setzero_si128();
-    snceLanes time[2];
+    const uint32_t *turns = &snceLanes_Turns[SNCE_WAYS - hand];
+    snceLanes versions = snceLanes_Versions(set);
+    snceLanes stamps = snceLanes_Stamps(set);
+    snceLanes rank, above;
+    _Alignas(16) uint32_t place[4 * SNCE_VECTORS];
+    uint64_t order = 0;
 
-    for (int set = 0; set < 2; set++) {
-        snceLanes asked = snceLanes_OfWays(ways[set]);
-        snceLanes stamps = snceLanes_Stamps(sets[set]);
+#pragma GCC unroll 3
+    for (int i = 0; i < SNCE_VECTORS; i++) {
+        __m128i ages = snceLanes_Ages(stamps.of[i], nowSec, SNCE_CLOCKS_APART);
+        __m128i idle = _mm_add_epi32(snceLanes_Idle(versions.of[i], ages),
+                                     snceLanes_All(1));
+        __m128i unused = _mm_andnot_si128(
+            _mm_slli_epi32(versions.of[i], 30 - 2), /* of SNCE_VISITED */
+            snceLanes_All(SNCE_RANK_UNUSED));
+
+        idle = snceLanes_Min(idle, snceLanes_All(SNCE_RANKED_MAX));
+        rank.of[i] = _mm_or_si128(
+            _mm_or_si128(unused, _mm_slli_epi32(idle, 4)),
+            _mm_loadu_si128((const __m128i *)(const void *)&turns[4 * i]));
+        above.of[i] = _mm_setzero_si128();
+    }
+#pragma GCC unroll 10
+    for (int way = 0; way < SNCE_WAYS; way++) {
+        __m128i its = way % 4 == 0   ? _mm_shuffle_epi32(rank.of[way / 4], 0x00)
+                      : way % 4 == 1 ? _mm_shuffle_epi32(rank.of[way / 4], 0x55)
+                      : way % 4 == 2
+                          ? _mm_shuffle_epi32(rank.of[way / 4], 0xaa)
+                          : _mm_shuffle_epi32(rank.of[way / 4], 0xff);
 
 #pragma GCC unroll 3
         for (int i = 0; i < SNCE_VECTORS; i++) {
-            time[set].of[i] =
-                snceLanes_Ages(stamps.of[i], nowSec, snceLook_Ahead(order));
-        }
-        if (order == SNCE_IDLEST) {
-            __m128i generations;
-            snceLanes versions = snceLanes_Versions(sets[set], &generations);
-
-#pragma GCC unroll 3
-            for (int i = 0; i < SNCE_VECTORS; i++) {
-                time[set].of[i] =
-                    snceLanes_Idle(versions.of[i], time[set].of[i]);
-            }
-        }
-#pragma GCC unroll 3
-        for (int i = 0; i < SNCE_VECTORS; i++) {
-            time[set].of[i] = _mm_and_si128(
-                _mm_add_epi32(time[set].of[i], least), asked.of[i]);
-            best = snceLanes_Max(best, time[set].of[i]);
+            above.of[i] =
+                _mm_sub_epi32(above.of[i], _mm_cmpgt_epi32(its, rank.of[i]));
         }
     }
-    best =
-        snceLanes_Max(best, _mm_shuffle_epi32(best, _MM_SHUFFLE(1, 0, 3, 2)));
-    best =
-        snceLanes_Max(best, _mm_shuffle_epi32(best, _MM_SHUFFLE(2, 3, 0, 1)));
-    if (_mm_cvtsi128_si32(best) == 0) {
-        return false;
-    }
-    for (int set = 0; set < 2; set++) {
 #pragma GCC unroll 3
-        for (int i = 0; i < SNCE_VECTORS; i++) {
-            time[set].of[i] = _mm_cmpeq_epi32(time[set].of[i], best);
-        }
-        ways[set] = snceLanes_Mask(snceLanes_Bytes(&time[set]));
+    for (int i = 0; i < SNCE_VECTORS; i++) {
+        _mm_store_si128((__m128i *)(void *)&place[4 * i],
+                        _mm_slli_epi32(above.of[i], 2));
     }
-    return true;
+#pragma GCC unroll 10
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        order |= (uint64_t)way << place[way];
+    }
+    return order;
 }
 
 #endif /* SNCE_LANES_SSE2 */
@@ -519,6 +543,14 @@ snceLook_At(const snceSet *set, uint64_t tag)
     return SNCE_LOOK(At)(set, tag);
 }
 
+/* snceLook_Crowded tells whether all ways of two sets are full, none with the tag.
+ * |*used| is then how many of them were looked up. */
+static inline bool
+snceLook_Crowded(snceSet *const set[2], uint64_t tag, unsigned *used)
+{
+    return SNCE_LOOK(Crowded)(set, tag, used);
+}
+
 /* snceLook_Tagged returns the full ways of |set| that have the tag, and acquires
  * what was published in any way of it. */
 static inline uint32_t
@@ -534,13 +566,74 @@ snceLook_Expired(const snceSet *set, const snceLookTimes *times)
     return SNCE_LOOK(Expired)(set, times);
 }
 
-/* snceLook_Longest takes out of |ways|, those of two sets that are in question, all
- * but those that have been there, or idle, longest. False if there are none. */
-static inline bool
-snceLook_Longest(snceSet *const sets[2], snceLookOrder order, uint32_t nowSec,
-                 uint32_t ways[2])
+/* snceLook_Ranked returns the ways of |set|, full or not, in the order of their ranks
+ * (snceLook_RankOf), the first in the lowest four bits. |hand| is below SNCE_WAYS. */
+static inline uint64_t
+snceLook_Ranked(const snceSet *set, unsigned hand, uint32_t nowSec)
 {
-    return SNCE_LOOK(Longest)(sets, order, nowSec, ways);
+    return SNCE_LOOK(Ranked)(set, hand, nowSec);
+}
+
+/* ---- rarely -------------------------------------------------------------- */
+
+/* snceLook_Hand returns the hand of |set|: the sum of the generations, which every
+ * claim in the set counts up, modulo SNCE_WAYS. The choice among equals goes round
+ * with it. |*unused| is how many ways were not looked up, full or not. */
+static inline unsigned
+snceLook_Hand(const snceSet *set, unsigned *unused)
+{
+    uint32_t sum = 0;
+
+    *unused = 0;
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        snceVersion v =
+            atomic_load_explicit(&set->version[way], memory_order_relaxed);
+
+        sum += snceVersion_Generation(v);
+        *unused += !(v & SNCE_VISITED);
+    }
+    return (uint8_t)sum % SNCE_WAYS;
+}
+
+/* snceLook_Left returns for how many seconds no stamp of the |ways| of |set|
+ * expires; UINT32_MAX where |ways| is none. */
+static inline uint32_t
+snceLook_Left(const snceSet *set, uint32_t ways, const snceLookTimes *times)
+{
+    uint32_t least = UINT32_MAX;
+
+    while (ways) {
+        uint32_t stamp = snceLook_StampOf(set, snceLook_Way(&ways));
+        uint32_t age = snceLook_Age(stamp, times->nowSec, times->aheadSec);
+        uint32_t timeout = times->timeoutSec[stamp >> 31];
+        uint32_t left = age < timeout ? timeout - age : 0;
+
+        least = left < least ? left : least;
+    }
+    return least;
+}
+
+/* snceLook_OldestBefore returns the |ways| of |set| that were stored longest before
+ * |sec|, a second at least, and how long in |*age|; none, and 0, if there are
+ * none. Of those stored after |sec| none is meant, however long after. */
+static inline uint32_t
+snceLook_OldestBefore(const snceSet *set, uint32_t ways, uint32_t sec,
+                      uint32_t *age)
+{
+    uint32_t found = 0;
+
+    for (*age = 0; ways;) {
+        unsigned way = snceLook_Way(&ways);
+        uint32_t time =
+            snceLook_Age(snceLook_StampOf(set, way), sec, SNCE_HALF_A_TURN);
+
+        if (time > *age) {
+            *age = time;
+            found = 0;
+        }
+        found |= (uint32_t)(time == *age && time > 0) << way;
+    }
+    return found;
 }
 
 #endif /* SNCELOOK_H */

@@ -10,6 +10,7 @@
 #include "sncecount.h"
 #include "sncecut.h"
 #include "sncedirectory.h"
+#include "sncefind.h"
 #include "snceshape.h"
 #include "sncestep.h"
 #include "snceview.h"
@@ -54,14 +55,18 @@ Copy(const mover *m, const snceProbe *probe, const snceSpot *from,
      uint64_t words[SNCE_ENTRY_WORDS], snceSpot *to)
 {
     const snceHome *now = &m->view.now;
-    snceTaken taken;
-    snceResult result;
+    snceSet *set[2];
+    snceTaken taken = { 0 };
+    snceResult result = SNCE_NO_MEMORY;
 
     if (!Refer(m, words)) {
         return SNCE_MISS;
     }
-    result =
-        snceTable_Place(&now->table, probe, &m->rule, words, from, to, &taken);
+    if (snceTable_Sets(&now->table, probe->hash, set)) {
+        result = snceTable_Place(&now->table, set, probe, &m->rule, words,
+                                 (const uint8_t *)&words[SNCE_W_STATE], from,
+                                 to, &taken);
+    }
     if (taken.full) {
         snceHome_Count(now, (uint64_t)-1);
         snceHome_Release(now, taken.certificate);

@@ -24,9 +24,15 @@
  * in it, from those that lay there before and will lie there after (rule 12).
  */
 typedef struct {
-    uint64_t salt;  /* goes into every checksum */
-    uint32_t start; /* where generations count from; a multiple of 256 */
+    uint64_t salt; /* goes into every checksum */
 } snceLot;
+
+/* snceLot_Start returns where its generations count from: a multiple of 256. */
+static inline uint32_t
+snceLot_Start(const snceLot *lot)
+{
+    return (uint32_t)(lot->salt >> 32) & ~UINT32_C(0xff);
+}
 
 /* snceLot_Of returns the lot of the range whose word is |range|, for the
  * virtual server |id|. */
@@ -34,9 +40,8 @@ static inline snceLot
 snceLot_Of(uint64_t range, snceLocalId id)
 {
     uint64_t owner = (uint64_t)id.generation << 32 | id.number;
-    uint64_t salt = range * UINT64_C(0x9e3779b97f4a7c15) +
-                    owner * UINT64_C(0xd1342543de82ef95);
-    snceLot lot = { salt, (uint32_t)(salt >> 32) & ~UINT32_C(0xff) };
+    snceLot lot = { range * UINT64_C(0x9e3779b97f4a7c15) +
+                    owner * UINT64_C(0xd1342543de82ef95) };
 
     return lot;
 }
@@ -50,7 +55,17 @@ static inline bool
 snceSlot_Claim(snceWord *version, const snceLot *lot, snceVersion old,
                uint64_t tag, snceVersion *claim)
 {
-    *claim = snceVersion_Claimed(old, lot->start, tag);
+    *claim = snceVersion_Claimed(old, snceLot_Start(lot), tag);
+    return atomic_compare_exchange_strong_explicit(
+        version, &old, *claim, memory_order_seq_cst, memory_order_relaxed);
+}
+
+/* snceSlot_ClaimFull is the same where |old| is full. */
+static inline bool
+snceSlot_ClaimFull(snceWord *version, snceVersion old, uint64_t tag,
+                   snceVersion *claim)
+{
+    *claim = snceVersion_ClaimedFull(old, tag);
     return atomic_compare_exchange_strong_explicit(
         version, &old, *claim, memory_order_seq_cst, memory_order_relaxed);
 }
@@ -202,16 +217,18 @@ snceSlot_Tweak(const snceLot *lot, uint64_t place, snceVersion v)
     uint64_t generation = v >> SNCE_GENERATION_SHIFT;
 
     return (generation << SNCE_GENERATION_SHIFT | (v & SNCE_TAG_MASK)) ^
-           snceHash_Mix(place ^ lot->salt);
+           (place * UINT64_C(0xbf58476d1ce4e5b9) + lot->salt);
 }
 
 /* snceSlot_Sum is the checksum of |count| words, at most SNCE_HASH_KEYS, that
- * lie at the slot |place| of |lot| under the version |v|. */
+ * lie at the slot |place| of |lot| under the version |v|. Sums are compared with
+ * sums only, so they are not mixed as hashes are. */
 static inline uint64_t
 snceSlot_Sum(const snceHash *hash, const snceLot *lot, uint64_t place,
              snceVersion v, const uint64_t *words, size_t count)
 {
-    return snceHash_Block(hash, snceSlot_Tweak(lot, place, v), words, count);
+    return snceHash_FoldBlock(hash, snceSlot_Tweak(lot, place, v), words,
+                              count);
 }
 
 /* snceSlot_Look copies the |ways| version words of a set and returns its hand:

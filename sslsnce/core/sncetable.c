@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "sncelook.h"
+#include "snceorder.h"
 #include "sncepatience.h"
+#include "snceplace.h"
 
 /* Tries at a slot that other processes are changing too. Each failure means
  * that one of them succeeded. */
@@ -45,31 +47,16 @@ snceTable_SetsFor(uint64_t entries)
     return (slots + SNCE_WAYS - 1) / SNCE_WAYS + SetsMore(entries);
 }
 
-/* ---- keys and times ------------------------------------------------------ */
-
-static uint32_t
-Seconds(int64_t usec)
-{
-    int64_t sec = usec / SNCE_USEC_PER_SEC;
-
-    sec -= sec * SNCE_USEC_PER_SEC > usec; /* rounded down, before 1970 too */
-    return (uint32_t)(uint64_t)sec & 0x7fffffff;
-}
-
-static uint32_t
-StampOf(const uint64_t *words)
-{
-    return Seconds((int64_t)words[SNCE_W_CREATED]) |
-           (uint32_t)snceTable_ClassOf(words) << 31;
-}
+/* ---- times ---------------------------------------------------------------- */
 
 static snceLookTimes
 TimesOf(const snceRule *rule)
 {
     /* A second more, for stamps are rounded down. */
-    snceLookTimes times = { Seconds(rule->now.usec),
+    snceLookTimes times = { snceSeconds(rule->now.usec),
                             { rule->timeoutSec[0], rule->timeoutSec[1] },
-                            rule->skewSec + 1 };
+                            1 + (rule->skewSec ? snceRule_SkewSec(rule->skewSec)
+                                               : 0) };
 
     return times;
 }
@@ -144,10 +131,11 @@ snceTable_Find(const snceTable *table, const snceProbe *probe,
 bool
 snceTable_MapPlaces(const snceTable *table, uint64_t hash)
 {
-    uint64_t index[2];
+    uint64_t offset[2];
 
-    snceTable_Indices(table, hash, index);
-    return snceTable_Set(table, index[0]) && snceTable_Set(table, index[1]);
+    snceTable_Offsets(table, hash, offset);
+    return snceRegion_Place(table->region, offset[0]) &&
+           snceRegion_Place(table->region, offset[1]);
 }
 
 bool
@@ -260,7 +248,7 @@ static void
 TakeWhateverIsThere(removal *r, snceSet *set, unsigned way, snceVersion last)
 {
     snceVersion claim = snceVersion_Claimed(last + (UINT64_C(1) << 63),
-                                            r->table->lot.start, 0) |
+                                            snceLot_Start(&r->table->lot), 0) |
                         SNCE_OVERRODE;
     /* Sequentially consistent: as snceSlot_Claim. */
     const snceSpot spot = { set, way,
@@ -390,9 +378,10 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
 
 /* ---- putting in ---------------------------------------------------------- */
 
-/* The two sets as an insert saw them. */
+/* The two sets of an ID as an insert saw them. */
 typedef struct {
-    snceProbePlaces at;
+    snceSet *set[2];
+    uint64_t tag;
     snceLook look[2];
 } view;
 
@@ -406,11 +395,11 @@ FindSame(const view *v, const snceProbe *probe, snceSpot *out)
         for (uint32_t left = v->look[i].tagged; left;) {
             uint64_t words[SNCE_W_STATE]; /* up to what is secret */
 
-            *out = snceSpot_At(v->at.set[i], snceLook_Way(&left));
+            *out = snceSpot_At(v->set[i], snceLook_Way(&left));
             /* Torn words at worst hide it, and then there are two, which
              * snceTable_Remove expects. */
             snceSlot_Load(words, out->set->slot[out->way].word, SNCE_W_STATE);
-            if (snceVersion_Matches(out->seen, SNCE_STATE_FULL, v->at.tag) &&
+            if (snceVersion_Matches(out->seen, SNCE_STATE_FULL, v->tag) &&
                 snceProbe_IsId(probe, words) &&
                 snceProbe_IsAddress(probe, words)) {
                 return true;
@@ -453,9 +442,10 @@ Rested(const snceTable *table, snceSet *set, uint32_t ways, uint32_t overrode)
 
 /* Is the best way of a set among the |empty| ones? */
 static bool
-BestIsFree(const view *v, unsigned which, uint32_t empty, snceSpot *out)
+BestIsFree(const view *v, const unsigned best[2], unsigned which,
+           uint32_t empty, snceSpot *out)
 {
-    *out = snceSpot_At(v->at.set[which], v->at.way[which]);
+    *out = snceSpot_At(v->set[which], best[which]);
     return empty >> out->way & 1;
 }
 
@@ -464,29 +454,31 @@ BestIsFree(const view *v, unsigned which, uint32_t empty, snceSpot *out)
  * the next one round its hand. So 90 % of the sessions lie at a best way in a
  * cache that is 60 % full, 68 % in a full one. */
 static bool
-FindEmpty(const view *v, const uint32_t empty[2], snceSpot *out)
+FindEmpty(const view *v, uint64_t hash, const uint32_t empty[2], snceSpot *out)
 {
     const unsigned number[2] = { snceLook_Number(empty[0], 0),
                                  snceLook_Number(empty[1], 0) };
-    unsigned better = number[1] > number[0];
+    unsigned better = number[1] > number[0], best[2], unused;
     uint32_t ways = empty[better], ahead;
 
     if (!ways) {
         return false;
     }
-    if (BestIsFree(v, better, ways, out) ||
+    snceTable_BestWays(hash, best);
+    if (BestIsFree(v, best, better, ways, out) ||
         (number[!better] >= WAYS_TO_SPARE &&
-         BestIsFree(v, !better, empty[!better], out))) {
+         BestIsFree(v, best, !better, empty[!better], out))) {
         return true;
     }
-    ahead = ways & (SNCE_ALL_WAYS << v->look[better].hand % SNCE_WAYS);
-    *out = snceSpot_At(v->at.set[better], snceLook_Way(ahead ? &ahead : &ways));
+    ahead = ways & (SNCE_ALL_WAYS << snceLook_Hand(v->set[better], &unused));
+    *out = snceSpot_At(v->set[better], snceLook_Way(ahead ? &ahead : &ways));
     return true;
 }
 
 /* Finds a slot that holds no entry: one whose writer died; else an empty one. */
 static bool
-FindFree(const snceTable *table, const view *v, snceSpot *out, bool *reclaimed)
+FindFree(const snceTable *table, const view *v, uint64_t hash, snceSpot *out,
+         bool *reclaimed)
 {
     uint32_t empty[2], overrode[2];
 
@@ -500,26 +492,26 @@ FindFree(const snceTable *table, const view *v, snceSpot *out, bool *reclaimed)
     if (SNCE_RARELY(v->look[0].busy | v->look[1].busy | overrode[0] |
                     overrode[1])) {
         for (unsigned i = 0; i < 2; i++) {
-            if (FindAbandoned(table, v->at.set[i], v->look[i].busy, out)) {
+            if (FindAbandoned(table, v->set[i], v->look[i].busy, out)) {
                 *reclaimed = true;
                 return true;
             }
-            empty[i] = Rested(table, v->at.set[i], empty[i], overrode[i]);
+            empty[i] = Rested(table, v->set[i], empty[i], overrode[i]);
         }
     }
-    return FindEmpty(v, empty, out);
+    return FindEmpty(v, hash, empty, out);
 }
 
 /* Finds an empty slot that has yet to rest, where there is nothing else. */
 static bool
-FindResting(const view *v, snceSpot *out)
+FindResting(const view *v, uint64_t hash, snceSpot *out)
 {
     uint32_t empty[2];
 
     for (unsigned i = 0; i < 2; i++) {
         empty[i] = SNCE_ALL_WAYS & ~(v->look[i].full | v->look[i].busy);
     }
-    return FindEmpty(v, empty, out);
+    return FindEmpty(v, hash, empty, out);
 }
 
 /* Finds a claim to take back at once, where both sets hold nothing else: without
@@ -529,95 +521,233 @@ FindResting(const view *v, snceSpot *out)
 static bool
 FindAmongClaims(const view *v, snceSpot *out)
 {
+    unsigned unused;
+
     if ((v->look[0].busy & v->look[1].busy) != SNCE_ALL_WAYS) {
         return false;
     }
-    *out = snceSpot_At(v->at.set[0], v->look[0].hand % SNCE_WAYS);
+    *out = snceSpot_At(v->set[0], snceLook_Hand(v->set[0], &unused));
     return true;
 }
 
-/* A mask's ways counted from |first| on, round the set. */
-static inline uint32_t
-Turned(uint32_t ways, unsigned first)
+/* Makes and keeps the order of a set none of whose sessions expires for |left|
+ * seconds. */
+static snceOrder
+Rank(snceSet *set, const snceWhen *when, uint32_t left)
 {
-    return (ways >> first | ways << (SNCE_WAYS - first)) & SNCE_ALL_WAYS;
+    unsigned unused, hand = snceLook_Hand(set, &unused);
+    snceOrder order = snceOrder_Make(snceLook_Ranked(set, hand, when->nowSec),
+                                     unused, when->base, left);
+
+    /* Relaxed: a hint. */
+    atomic_store_explicit(&set->order, order, memory_order_relaxed);
+    return order;
 }
 
-/* Chooses the entry to give up: one that has expired, or that lookups refuse
- * because it lies too far ahead of the clock; else, while those that
- * nobody looked up since they were stored take two fifths of the room or more,
- * one of them; else any: the one that has been idle longest. So a flood of clients
- * that come once evicts itself, and otherwise this is LRU. An entry that was
- * looked up once is not kept for ever: where clients come in bursts, sets full of
- * such entries lost 9.8 points of the hit ratio to LRU. For an entry that is
- * |carried| from another table, the oldest of those that are older than it.
+snceOrder
+snceTable_Rank(snceSet *set, snceOrder order, const snceWhen *when)
+{
+    return Rank(set, when, snceOrder_Left(order, when->base));
+}
+
+/* Weighs one of the two sets. Returns those of the |full| ways that have expired, or
+ * that lookups refuse because they lie too far ahead of the clock; while there are
+ * any, the order is stale at once. */
+static uint32_t
+Weigh(snceSet *set, uint32_t full, const snceRule *rule)
+{
+    const snceLookTimes times = TimesOf(rule);
+    const snceWhen when = snceWhen_Of(rule);
+    uint32_t expired = full & snceLook_Expired(set, &times);
+
+    (void)Rank(set, &when, expired ? 0 : snceLook_Left(set, full, &times));
+    return expired;
+}
+
+bool
+snceTable_FindAnyVictim(snceSet *const set[2], const snceOrder order[2],
+                        unsigned used, uint64_t hash, const snceWhen *when,
+                        snceVictim *out)
+{
+    snceOrder first = order[0], second = order[1];
+    snceVersion seen[2] = { 0, 0 };
+    unsigned way[2];
+    bool other;
+
+    if (snceTable_EvictsUnused(2 * SNCE_WAYS - used, 2 * SNCE_WAYS)) {
+        way[0] = snceTable_FindUnused(set[0], &first, &seen[0]);
+        way[1] = snceTable_FindUnused(set[1], &second, &seen[1]);
+        if (way[0] == SNCE_WAYS) {
+            other = true;
+        } else if (way[1] == SNCE_WAYS) {
+            other = false;
+        } else {
+            uint32_t later = (snceLook_StampOf(set[0], way[0]) -
+                              snceLook_StampOf(set[1], way[1])) &
+                             SNCE_AGE_MAX;
+
+            other = later == 0 ? snceTable_PrefersSecond(hash)
+                               : later < SNCE_HALF_A_TURN;
+        }
+    } else {
+        uint32_t idle[2];
+
+        way[0] =
+            snceTable_FindIdlestIn(set[0], &first, when, &seen[0], &idle[0]);
+        way[1] =
+            snceTable_FindIdlestIn(set[1], &second, when, &seen[1], &idle[1]);
+        other = snceTable_Longer(idle, hash);
+    }
+    out->set = set[other];
+    out->way = way[other];
+    out->seen = seen[other];
+    out->order = other ? second : first;
+    if (out->way >= SNCE_WAYS ||
+        snceVersion_State(out->seen) != SNCE_STATE_FULL ||
+        snceTable_IsAhead(out->set, out->order, when->nowSec)) {
+        return false;
+    }
+    out->order = snceOrder_Stored(out->order, out->way);
+    return true;
+}
+
+/* Finds the one of the |ways| that has been idle longest, and for how long. */
+static unsigned
+FindIdlestOf(snceSet *set, uint32_t ways, uint32_t nowSec, uint32_t *idle)
+{
+    unsigned found = SNCE_WAYS;
+
+    for (*idle = 0; ways;) {
+        unsigned way = snceLook_Way(&ways);
+        uint32_t its = snceLook_Idle(snceSlot_Version(&set->version[way]),
+                                     snceLook_StampOf(set, way), nowSec);
+
+        if (its > *idle) {
+            *idle = its;
+            found = way;
+        }
+    }
+    return found;
+}
+
+/* Chooses the session to evict: one that has expired, or lies too far ahead of the
+ * clock; else, while those that nobody looked up since they were stored take two
+ * fifths of the room or more, the one of them that was stored first; else the one
+ * that has been idle longest. So a flood of clients that come once evicts itself,
+ * and otherwise this is LRU. An entry that was looked up once is not kept for ever:
+ * where clients come in bursts, sets full of such entries lost 9.8 points of the
+ * hit ratio to LRU.
  *
  * Times are seconds. Of those that have been idle as long, the first one round the
  * hand of its set goes, which moves on with every entry that is stored: so they
  * go in the order in which they came. */
 static bool
-FindVictim(const view *v, const snceRule *rule, uint64_t hash,
-           const uint64_t *carried, snceSpot *out)
+FindVictim(const view *v, const snceRule *rule, uint64_t hash, snceSpot *out)
 {
-    snceLookTimes times = TimesOf(rule);
-    snceLookOrder order = SNCE_OLDEST;
-    uint32_t ways[2], expired[2], fresh[2];
-    unsigned which = hash >> (SNCE_TICKET_SHIFT + 2) & 1;
-    unsigned first, way;
+    const snceWhen when = snceWhen_Of(rule);
+    uint32_t ways[2], unused[2], expired[2] = { 0, 0 }, time[2];
+    unsigned way[2], which;
+    snceOrder order;
 
     for (unsigned i = 0; i < 2; i++) {
         ways[i] = v->look[i].full;
-        fresh[i] = ways[i] & ~v->look[i].visited;
-        expired[i] = ways[i] & snceLook_Expired(v->at.set[i], &times);
+        unused[i] = ways[i] & ~v->look[i].visited;
+        order = atomic_load_explicit(&v->set[i]->order, memory_order_relaxed);
+        if (!snceOrder_IsFresh(order, when.base) ||
+            snceTable_IsAhead(v->set[i], order, when.nowSec)) {
+            expired[i] = Weigh(v->set[i], ways[i], rule);
+        }
     }
-    if (carried) {
-        times.nowSec = Seconds((int64_t)carried[SNCE_W_CREATED]);
-        order = SNCE_OLDEST_NOT_0;
-    } else if (expired[0] | expired[1]) {
+    if (expired[0] | expired[1]) {
         ways[0] = expired[0];
         ways[1] = expired[1];
-    } else if (5 * snceLook_Number(fresh[0], fresh[1]) >=
-               2 * snceLook_Number(ways[0], ways[1])) {
-        ways[0] = fresh[0];
-        ways[1] = fresh[1];
-    } else {
-        order = SNCE_IDLEST;
+    } else if (snceTable_EvictsUnused(snceLook_Number(unused[0], unused[1]),
+                                      snceLook_Number(ways[0], ways[1]))) {
+        ways[0] = unused[0];
+        ways[1] = unused[1];
     }
-    if (!snceLook_Longest(v->at.set, order, times.nowSec, ways)) {
+    way[0] = FindIdlestOf(v->set[0], ways[0], when.nowSec, &time[0]);
+    way[1] = FindIdlestOf(v->set[1], ways[1], when.nowSec, &time[1]);
+    if ((time[0] | time[1]) == 0) {
         return false;
     }
-    which ^= ways[which] == 0;
-    first = v->look[which].hand % SNCE_WAYS;
-    way = first + (unsigned)__builtin_ctz(Turned(ways[which], first));
-    *out =
-        snceSpot_At(v->at.set[which], way < SNCE_WAYS ? way : way - SNCE_WAYS);
+    which = snceTable_Longer(time, hash);
+    *out = snceSpot_At(v->set[which], way[which]);
     return true;
 }
 
-/* Notes what a claim overwrites. Words that fail their sum were spoiled by a
- * late writer, and refer to nothing that counts. */
-static void
-NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
-          const snceRule *rule)
+/* The same for an entry that is |carried| from another table: the oldest of those
+ * that are older than it. */
+static bool
+FindOlder(const view *v, uint64_t hash, const uint64_t *carried, snceSpot *out)
 {
-    const snceWord *word = spot->set->slot[spot->way].word;
+    const uint32_t sec = snceSeconds((int64_t)carried[SNCE_W_CREATED]);
+    uint32_t ways[2], age[2];
+    unsigned which;
+
+    for (unsigned i = 0; i < 2; i++) {
+        ways[i] =
+            snceLook_OldestBefore(v->set[i], v->look[i].full, sec, &age[i]);
+    }
+    which = snceTable_Longer(age, hash);
+    if (!ways[which]) {
+        return false;
+    }
+    *out = snceSpot_At(v->set[which], snceLook_Way(&ways[which]));
+    return true;
+}
+
+/* What a slot is claimed for, or why none is. */
+typedef enum {
+    CLAIM_EMPTY = SNCE_STATE_EMPTY, /* it holds nothing */
+    CLAIM_FULL = SNCE_STATE_FULL,   /* its session is evicted or replaced */
+    CLAIM_BUSY = SNCE_STATE_BUSY,   /* its writer died (rule 5) */
+    CLAIM_NONE,                     /* all are younger, and stay */
+    CLAIM_EXISTS                    /* the carried session is there */
+} purpose;
+
+/* Looks at both sets of |v| and chooses a slot. For an entry that is |carried| from another
+ * table, only an empty one, or one that holds an older entry. */
+static purpose
+Choose(const snceTable *table, view *v, const snceProbe *probe,
+       const snceRule *rule, const uint64_t *carried, snceSpot *out)
+{
+    uint64_t hash = probe->hash;
+    bool reclaimed = false;
+
+    v->look[0] = snceLook_At(v->set[0], v->tag);
+    v->look[1] = snceLook_At(v->set[1], v->tag);
+    if (FindSame(v, probe, out)) {
+        return carried ? CLAIM_EXISTS : CLAIM_FULL;
+    }
+    if (FindFree(table, v, hash, out, &reclaimed)) {
+        return reclaimed ? CLAIM_BUSY : CLAIM_EMPTY;
+    }
+    if (carried ? FindOlder(v, hash, carried, out)
+                : FindVictim(v, rule, hash, out)) {
+        return CLAIM_FULL;
+    }
+    if (FindResting(v, hash, out)) {
+        return CLAIM_EMPTY;
+    }
+    return FindAmongClaims(v, out) ? CLAIM_BUSY : CLAIM_NONE;
+}
+
+void
+snceTable_NoteTaken(const snceTable *table, const snceSpot *spot,
+                    const snceRule *rule, snceTaken *taken)
+{
     uint64_t words[SNCE_ENTRY_WORDS];
 
-    /* The few that mostly decide. */
-    for (unsigned i = SNCE_W_CREATED; i <= SNCE_W_CERTIFICATE; i++) {
-        words[i] = atomic_load_explicit(&word[i], memory_order_relaxed);
-    }
+    LoadEntry(words, spot->set->slot[spot->way].word);
     taken->full = true;
     taken->expired = snceRule_Expired(rule, snceTable_ClassOf(words),
                                       (int64_t)words[SNCE_W_CREATED]);
-    if (words[SNCE_W_CERTIFICATE]) {
-        LoadEntry(words, word);
-        if (words[SNCE_W_SUM] ==
-            snceTable_Sum(table, spot, spot->seen, words)) {
-            taken->certificate = words[SNCE_W_CERTIFICATE];
-        }
-        WipeState(words);
+    if (words[SNCE_W_CERTIFICATE] &&
+        words[SNCE_W_SUM] == snceTable_Sum(table, spot, spot->seen, words)) {
+        taken->certificate = words[SNCE_W_CERTIFICATE];
     }
+    WipeState(words);
 }
 
 /* A writer whose claim was overridden may have stored secrets into a slot that
@@ -625,11 +755,11 @@ NoteTaken(snceTaken *taken, const snceTable *table, const snceSpot *spot,
  * would wipe them. Nor would who has wiped these words already, and is about to
  * empty the slot; and what is being written may be spoiled as well, which is the
  * other writer's loss. Returns whether an entry went, which was counted. */
-static bool
-CleanUp(const snceTable *table, snceSet *set, unsigned way)
+bool
+snceTable_CleanUp(const snceTable *table, const snceSpot *lost)
 {
     for (unsigned try = 0; try < CLEAN_TRIES; try++) {
-        snceSpot spot = snceSpot_At(set, way);
+        snceSpot spot = snceSpot_At(lost->set, lost->way);
         bool full = snceVersion_State(spot.seen) == SNCE_STATE_FULL;
 
         if (full) {
@@ -648,55 +778,55 @@ CleanUp(const snceTable *table, snceSet *set, unsigned way)
     return false;
 }
 
+/* Gives a claimed slot back, of an entry whose |source| has gone. A remover may have
+ * overridden this claim already, and somebody else have stored an entry there: nothing
+ * is wiped that was not there before. */
+static void
+Abandon(const snceTable *table, const snceSpot *spot, snceVersion claim)
+{
+    if (snceVersion_State(spot->seen) == SNCE_STATE_EMPTY) {
+        Empty(table, spot->set, spot->way, claim);
+    } else {
+        Vacate(table, spot->set, spot->way, claim);
+    }
+}
+
 snceResult
-snceTable_Place(const snceTable *table, const snceProbe *probe,
-                const snceRule *rule, uint64_t words[SNCE_ENTRY_WORDS],
+snceTable_Place(const snceTable *table, snceSet *const set[2],
+                const snceProbe *probe, const snceRule *rule,
+                const uint64_t *words, const uint8_t state[SNCE_STATE_BYTES],
                 const snceSpot *source, snceSpot *spot, snceTaken *taken)
 {
+    const snceWhen when = snceWhen_Of(rule);
+    purpose claimed = CLAIM_NONE;
     snceVersion claim = 0;
-    bool claimed = false;
-    view v;
+    snceOrder order;
+    view v = { { set[0], set[1] }, snceVersion_Tag(probe->hash), { { 0 } } };
 
     memset(taken, 0, sizeof(*taken));
-    if (!snceTable_Places(table, probe->hash, &v.at)) {
-        return SNCE_NO_MEMORY;
-    }
-    snceProbePlaces_Fetch(&v.at);
-    for (unsigned try = 0; !claimed; try++) {
-        unsigned state = SNCE_STATE_FULL;
-        bool reclaimed = false;
+    for (unsigned try = 0; claimed == CLAIM_NONE; try++) {
+        purpose wanted =
+            try == PLACE_TRIES
+                ? CLAIM_NONE
+                : Choose(table, &v, probe, rule, source ? words : NULL, spot);
 
-        if (try == PLACE_TRIES) {
+        if (wanted == CLAIM_NONE) {
             return SNCE_DROPPED;
         }
-        v.look[0] = snceLook_At(v.at.set[0], v.at.tag);
-        v.look[1] = snceLook_At(v.at.set[1], v.at.tag);
-        if (FindSame(&v, probe, spot)) {
-            if (source) {
-                return SNCE_EXISTS;
-            }
-        } else if (FindFree(table, &v, spot, &reclaimed)) {
-            state = reclaimed ? SNCE_STATE_BUSY : SNCE_STATE_EMPTY;
-        } else if (!FindVictim(&v, rule, probe->hash, source ? words : NULL,
-                               spot)) {
-            if (FindResting(&v, spot)) {
-                state = SNCE_STATE_EMPTY;
-            } else if (FindAmongClaims(&v, spot)) {
-                state = SNCE_STATE_BUSY;
-                reclaimed = true;
-            } else {
-                return SNCE_DROPPED; /* all that it could replace is younger */
-            }
+        if (wanted == CLAIM_EXISTS) {
+            return SNCE_EXISTS;
         }
         /* It may have changed since the look: that is a race lost, too. */
-        claimed = snceVersion_State(spot->seen) == state &&
-                  snceSlot_Claim(&spot->set->version[spot->way], &table->lot,
-                                 spot->seen, v.at.tag, &claim);
-        taken->reclaimed = claimed && reclaimed;
+        if (snceVersion_State(spot->seen) == wanted &&
+            snceSlot_Claim(&spot->set->version[spot->way], &table->lot,
+                           spot->seen, snceVersion_Tag(probe->hash), &claim)) {
+            claimed = wanted;
+        }
     }
     SNCE_STEP("place-claimed");
-    if (snceVersion_State(spot->seen) == SNCE_STATE_FULL) {
-        NoteTaken(taken, table, spot, rule);
+    taken->reclaimed = claimed == CLAIM_BUSY;
+    if (claimed == CLAIM_FULL) {
+        snceTable_NoteTaken(table, spot, rule, taken);
     }
 
     /* Carrying an entry from one table to another: somebody may be removing
@@ -707,28 +837,18 @@ snceTable_Place(const snceTable *table, const snceProbe *probe,
                       atomic_load_explicit(&source->set->version[source->way],
                                            memory_order_seq_cst),
                       source->seen)) {
-        /* The remover may have overridden this claim already, and somebody
-         * else have stored an entry there: nothing is wiped that was not there
-         * before. */
-        if (snceVersion_State(spot->seen) == SNCE_STATE_EMPTY) {
-            Empty(table, spot->set, spot->way, claim);
-        } else {
-            Vacate(table, spot->set, spot->way, claim);
-        }
+        Abandon(table, spot, claim);
         return SNCE_DROPPED;
     }
-
-    words[SNCE_W_SUM] = snceTable_Sum(table, spot, claim, words);
-    snceSlot_Store(spot->set->slot[spot->way].word, words, SNCE_ENTRY_WORDS);
-    atomic_store_explicit(&spot->set->stamp[spot->way], StampOf(words),
-                          memory_order_relaxed);
-    SNCE_STEP("place-written");
-    if (!snceSlot_Publish(&spot->set->version[spot->way], claim)) {
-        taken->spoiled = CleanUp(table, spot->set, spot->way);
+    order = atomic_load_explicit(&spot->set->order, memory_order_relaxed);
+    /* One that is stale is made anew before it is used. */
+    order = order & SNCE_LIFE_MASK ? snceOrder_Stored(order, spot->way) : 0;
+    if (!snceTable_Fill(table, spot, claim, probe->sum,
+                        (const uint8_t *)probe->id, words, state, rule, &when,
+                        order)) {
+        taken->spoiled = snceTable_CleanUp(table, spot);
         return SNCE_DROPPED;
     }
-    SNCE_STEP("place-published");
-    spot->seen = snceVersion_Published(claim);
     if (source && source->seen & SNCE_VISITED) {
         snceTable_Use(spot, words, (snceTime){ (int64_t)words[SNCE_W_ACCESS] });
     }

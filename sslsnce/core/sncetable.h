@@ -44,7 +44,7 @@ typedef struct {
     uint64_t shape; /* ID length; the class is not part of the key */
     uint64_t address[2];
     bool matchAddress;
-    uint64_t sum[2]; /* the ID's part of its entry's checksum */
+    uint64_t sum; /* the ID's part of its entry's checksum */
     uint64_t hash;
 } snceProbe;
 
@@ -60,10 +60,9 @@ snceProbe_Hash(snceProbe *probe, const snceRegion *region)
 
     snceHash_Add(&region->hash, sum, 0, probe->id,
                  sizeof(probe->id) / sizeof(probe->id[0]));
-    probe->sum[0] = sum[0];
-    probe->sum[1] = sum[1];
+    probe->sum = snceHash_Fold(sum);
     /* A short end to it: nothing of a lookup can begin before this is known. */
-    x = probe->shape + sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15);
+    x = probe->shape + probe->sum;
     x = (x ^ x >> 32) * UINT64_C(0xbf58476d1ce4e5b9);
     probe->hash = x ^ x >> 32;
 }
@@ -79,10 +78,22 @@ snceTable_ClassOf(const uint64_t *words)
 typedef struct {
     snceTime now;
     uint32_t timeoutSec[SNCE_CLASSES];
-    uint32_t skewSec; /* as snceCacheOptions.clockSkewSec; for inserts only */
+    const _Atomic uint32_t
+        *skewSec; /* snceCacheOptions.clockSkewSec, where it lies;
+                                      * for inserts only, else NULL */
 } snceRule;
 
 #define SNCE_USEC_PER_SEC 1000000
+
+/* snceRule_SkewSec returns snceCacheOptions.clockSkewSec as it is now. Relaxed: it
+ * counts when seen. */
+static inline uint32_t
+snceRule_SkewSec(const _Atomic uint32_t *skewSec)
+{
+    uint32_t skew = atomic_load_explicit(skewSec, memory_order_relaxed);
+
+    return skew < SNCE_CLOCK_SKEW_MAX ? skew : SNCE_CLOCK_SKEW_MAX;
+}
 
 /* snceRule_Live tells whether an entry is neither dead nor created after |now|.
  * One comparison tells both: an age below zero is a very large number. */
@@ -141,16 +152,18 @@ snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
              uint64_t range, uint64_t setCount)
 {
     uint64_t offset = snceRange_Offset(range);
+    snceResult result;
 
     if (setCount < 2 || setCount > SNCE_SETS_MAX) {
         return SNCE_CORRUPT;
     }
+    result = snceRegion_Bound(region, offset, snceTable_Bytes(setCount));
     out->offset = offset;
     out->region = region;
     out->setCount = setCount;
     out->range = range;
     out->lot = snceLot_Of(range, id);
-    return snceRegion_Bound(region, offset, snceTable_Bytes(setCount));
+    return result;
 }
 
 /* snceTable_Set returns the |index|th set of a table, |index| below setCount, or
@@ -160,18 +173,6 @@ snceTable_Set(const snceTable *table, uint64_t index)
 {
     return (snceSet *)snceRegion_Place(table->region,
                                        table->offset + index * sizeof(snceSet));
-}
-
-/* snceTable_Mapped returns the same, or NULL if this process has not mapped it yet. No
- * system call. */
-static inline snceSet *
-snceTable_Mapped(const snceTable *table, uint64_t index)
-{
-    uint64_t offset = table->offset + index * sizeof(snceSet);
-    uint8_t *chunk = snceMap_At(table->region->map, offset);
-
-    return chunk ? (snceSet *)(chunk + (offset & (SNCE_CHUNK_BYTES - 1)))
-                 : NULL;
 }
 
 /* snceTable_PlaceOf returns where in its chunk a slot lies, for its checksum. Chunks
@@ -205,15 +206,16 @@ typedef struct {
     uint64_t certificate;
 } snceTaken;
 
-/* snceTable_Place stores |words| (the sum is computed here) in the slot worth
- * least, or in that of the same key. With |source|, only if that entry still
- * stands there and the key is not here already. Returns SNCE_OK (|*spot| is
- * where it lies now), SNCE_DROPPED, SNCE_NO_MEMORY (this process cannot map where it
- * would lie) or, with |source|, SNCE_EXISTS. |*taken| is
- * written in every case: even a lost race may have emptied the slot. */
-snceResult snceTable_Place(const snceTable *table, const snceProbe *probe,
-                           const snceRule *rule,
-                           uint64_t words[SNCE_ENTRY_WORDS],
+/* snceTable_Place stores an entry in the slot worth least, or in that of the same key,
+ * in the two sets |set| of its hash (snceTable_Sets): the ID of |probe|, the |words|
+ * between it and the owner's |state|, and that. With |source|, only if that entry still
+ * stands there and the key is not here already. Returns SNCE_OK (|*spot| is where it
+ * lies now), SNCE_DROPPED or, with |source|, SNCE_EXISTS. |*taken| is written in every
+ * case: even a lost race may have emptied the slot. */
+snceResult snceTable_Place(const snceTable *table, snceSet *const set[2],
+                           const snceProbe *probe, const snceRule *rule,
+                           const uint64_t *words,
+                           const uint8_t state[SNCE_STATE_BYTES],
                            const snceSpot *source, snceSpot *spot,
                            snceTaken *taken);
 

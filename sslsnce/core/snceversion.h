@@ -141,6 +141,15 @@ snceVersion_Claimed(snceVersion old, uint32_t start, uint64_t tag)
            SNCE_STATE_BUSY;
 }
 
+/* snceVersion_ClaimedFull is the same where |old| is full. */
+static inline snceVersion
+snceVersion_ClaimedFull(snceVersion old, uint64_t tag)
+{
+    uint64_t generation = snceVersion_Generation(old) + UINT32_C(1);
+
+    return generation << SNCE_GENERATION_SHIFT | tag | SNCE_STATE_BUSY;
+}
+
 /* snceVersion_Published returns what a claim becomes when its entry is whole.
  */
 static inline snceVersion

@@ -23,7 +23,6 @@ typedef struct {
     snceLocalId id;
     snceLife life;
     uint32_t timeoutSec[SNCE_CLASSES];
-    bool matchAddress;
     bool moving;
     snceHome old; /* only while moving: look here first (rule 11) */
     snceHome now; /* takes inserts */
@@ -38,7 +37,6 @@ snceView_Load(snceView *view, const snceServerWords *entry, snceHomeSeen *now)
         view->timeoutSec[i] =
             atomic_load_explicit(&entry->timeoutSec[i], memory_order_acquire);
     }
-    view->matchAddress = (view->life & SNCE_LIFE_ADDRESS) != 0;
 }
 
 /* Relaxed: what was loaded before it was loaded with acquire. */
@@ -53,6 +51,14 @@ snceView_Unchanged(const snceView *view, const snceServerWords *entry)
  * changing at this moment. */
 snceResult snceView_OpenAny(snceView *out, const snceRegion *region,
                             snceLocalId id);
+
+/* snceView_MatchesAddress tells whether a session is found only under the address of
+ * its client. */
+static inline bool
+snceView_MatchesAddress(const snceView *view)
+{
+    return (view->life & SNCE_LIFE_ADDRESS) != 0;
+}
 
 /* snceView_Closed tells whether nothing goes into the cache or comes out of it. */
 static inline bool
@@ -78,8 +84,7 @@ snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
     out->moving = false;
     /* Sequentially consistent: as in snceView_OpenAny. */
     out->life = atomic_load_explicit(&entry->life, memory_order_seq_cst);
-    if (!snceLife_Is(out->life, id.generation) ||
-        (out->life & (SNCE_LIFE_MOVING | SNCE_LIFE_CLOSED))) {
+    if (!snceLife_Rests(out->life, id.generation)) {
         return false;
     }
     snceView_Load(out, entry, &now);
@@ -122,17 +127,19 @@ snceView_Moved(const snceView *view)
            view->life;
 }
 
-/* snceView_ClockSkewSec returns snceCacheOptions.clockSkewSec. It lies beyond the
- * cache line that a lookup needs. Relaxed: it counts when seen. */
+/* snceView_ClockSkew returns where snceCacheOptions.clockSkewSec lies: beyond the
+ * cache line that a lookup needs. */
+static inline const _Atomic uint32_t *
+snceView_ClockSkew(const snceView *view)
+{
+    return &snceRegion_Server(view->region, view->id.number)->clockSkewSec;
+}
+
+/* snceView_ClockSkewSec returns what it is now. */
 static inline uint32_t
 snceView_ClockSkewSec(const snceView *view)
 {
-    const snceServerWords *entry =
-        snceRegion_Server(view->region, view->id.number);
-    uint32_t skew =
-        atomic_load_explicit(&entry->clockSkewSec, memory_order_relaxed);
-
-    return skew < SNCE_CLOCK_SKEW_MAX ? skew : SNCE_CLOCK_SKEW_MAX;
+    return snceRule_SkewSec(snceView_ClockSkew(view));
 }
 
 /* snceView_Rule returns when entries expire, at the time |now|; without skewSec,

@@ -4,13 +4,17 @@
 
 /* core.c: what does a lookup cost beside the least that it could cost?
  *
- *   core ENTRIES ROUNDS LOOKUPS
+ *   core ENTRIES ROUNDS LOOKUPS [evict]
  *
  * The floor is one read and copy of a slot's words out of the cache's own
  * table, at random. In both, the bytes that were read last say what is read
  * next, so that no processor can begin the next read before this one is there.
  * The two take turns, ROUNDS times. A hit has its ID made, too, which is none
- * of the cache's work: "no lookup" says what that takes. */
+ * of the cache's work: "no lookup" says what that takes.
+ *
+ * With "evict" the cache is then filled, and LOOKUPS sessions more are stored,
+ * each in the place of another one. Of every four of these none is looked up,
+ * or three are at once: "evict used". */
 
 #include "bench.h"
 #include "snceview.h"
@@ -103,6 +107,37 @@ static uint64_t Fill(snceCache cache, uint64_t count) {
   return stored;
 }
 
+/* A second passes with every hundredth of |entries|. */
+static double Replace(snceCache cache, uint64_t first, uint64_t count,
+                      uint64_t entries, unsigned ofFour) {
+  snceSession session, found;
+  uint64_t wrong = 0, ns = 0;
+  snceKey key = {.idLen = SNCE_ID_MAX};
+
+  memset(&found, 0, sizeof(found));
+  memcpy(key.address, bench_Address, sizeof(key.address));
+  for (uint64_t i = 0; i < count; i++) {
+    snceTime now = {bench_Time.usec +
+                    (int64_t)((first + i) * 100 / entries) * 1000000};
+    uint64_t begin;
+
+    bench_Session(first + i, &session);
+    session.created = session.lastAccess = now;
+    begin = bench_Ns();
+    wrong += snceCache_Insert(cache, &session, now) != SNCE_OK;
+    ns += bench_Ns() - begin;
+    if (bench_Mix(i) % 4 < ofFour) {
+      key.id = session.id;
+      wrong += snceCache_Lookup(cache, &key, now, &found) != SNCE_OK;
+    }
+  }
+  if (wrong) {
+    bench_Fail("%llu of %llu sessions were not stored",
+               (unsigned long long)wrong, (unsigned long long)count);
+  }
+  return (double)ns / (double)count;
+}
+
 int main(int argc, char **argv) {
   benchRow row = {.question = "core", .mode = "dependent"};
   uint64_t rounds, lookups, stored, used = 0;
@@ -111,8 +146,8 @@ int main(int argc, char **argv) {
   snceCache cache;
   snceView view;
 
-  if (argc != 4) {
-    bench_Fail("usage: core ENTRIES ROUNDS LOOKUPS");
+  if (argc != 4 && (argc != 5 || strcmp(argv[4], "evict") != 0)) {
+    bench_Fail("usage: core ENTRIES ROUNDS LOOKUPS [evict]");
   }
   row.entries = bench_Number("ENTRIES", argv[1], SNCE_ENTRIES_MAX);
   rounds = bench_Number("ROUNDS", argv[2], 1000);
@@ -161,6 +196,18 @@ int main(int argc, char **argv) {
       figures.inserts != stored || figures.live != stored ||
       figures.hits + figures.missesUnknown != used) {
     bench_Fail("the cache's figures do not add up");
+  }
+
+  row.subject = "ours";
+  for (unsigned ofFour = 0; argc == 5 && ofFour <= 3; ofFour += 3) {
+    uint64_t first = stored + ofFour * 4 * (row.entries + lookups);
+    double ns;
+
+    row.work = ofFour ? "evict used" : "evict";
+    (void)Replace(cache, first, 3 * row.entries, row.entries, ofFour);
+    first += 3 * row.entries;
+    ns = Replace(cache, first, lookups, row.entries, ofFour);
+    bench_Row(&row, "ns", ns);
   }
   snceRegion_Close(region);
   return 0;

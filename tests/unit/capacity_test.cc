@@ -17,6 +17,7 @@
 #include "test_clock.h"
 #include "test_region.h"
 #include "test_session.h"
+#include "words.h"
 
 namespace snce_test {
 namespace {
@@ -212,6 +213,66 @@ TEST(SnceCapacity, SessionsUsedLongAgoGoBeforeThoseUsedLately) {
   EXPECT_GE(late, 495u);
   // 235 in the mean, 255 the most of 300 trials; 500 were it not for the use.
   EXPECT_LE(old, 300u);
+}
+
+// The orders of the sets were made before the last lookups, and say nothing of
+// them.
+TEST(SnceCapacity, WhenAllWereUsedSinceTheirSetsWereWeighedTheIdlestGo) {
+  Region region(1000);
+  const snceCache cache = region.cache();
+  const auto after = [](int64_t sec) { return At(kStart + sec * kSecond); };
+  Store(cache, 0, 5000, At(kStart));
+  std::vector<uint64_t> kept;
+  for (uint64_t serial = 0; serial < 5000; ++serial)
+    if (CountFound(cache, serial, 1, after(10))) kept.push_back(serial);
+  Store(cache, 10000, 300, after(11));
+  const size_t half = kept.size() / 2;
+  const auto found = [&](size_t from, size_t to, int64_t sec) {
+    uint64_t sum = 0;
+    for (size_t i = from; i < to; ++i)
+      sum += CountFound(cache, kept[i], 1, after(sec));
+    return sum;
+  };
+  const uint64_t old = found(0, half, 20);
+  const uint64_t late = found(half, kept.size(), 5000);
+  CountFound(cache, 10000, 300, after(5000));
+  Store(cache, 20000, 200, after(5001));
+  const uint64_t oldLost = old - found(0, half, 5001);
+  const uint64_t lateLost = late - found(half, kept.size(), 5001);
+  printf("%d of %d used long ago went, %d of %d used lately\n", int(oldLost),
+         int(old), int(lateLost), int(late));
+  EXPECT_LE(lateLost, 10u);
+  EXPECT_GE(oldLost, 150u);
+}
+
+// Of two sets, one holds sessions that were all looked up since it was weighed:
+// none of them goes while the other one holds some that nobody looked up.
+TEST(SnceCapacity, WhereAllOfOneSetWereUsedSinceThoseOfTheOtherGo) {
+  constexpr uint64_t kWays = 10;
+  Region region(1000);
+  const snceCache cache = region.cache();
+  Store(cache, 0, 5000, At(kStart));
+  const uint64_t slots = WordsSlots(region.get(), 0);
+  std::vector<snceVersion> before;
+  for (uint64_t slot = 0; slot < slots; ++slot) {
+    snceVersion v = WordsVersion(region.get(), 0, slot);
+    ASSERT_EQ(SNCE_STATE_FULL, snceVersion_State(v));
+    if (slot / kWays % 2 == 0) {
+      v |= SNCE_VISITED;
+      WordsSetVersion(region.get(), 0, slot, v);
+    }
+    before.push_back(v);
+  }
+  Store(cache, 10000, 60, At(kStart + kSecond));
+  uint64_t gone[2] = {0, 0};
+  for (uint64_t slot = 0; slot < slots; ++slot)
+    gone[slot / kWays % 2] +=
+        !snceVersion_Same(before[slot], WordsVersion(region.get(), 0, slot));
+  printf("%d went where all were used, %d elsewhere\n", int(gone[0]),
+         int(gone[1]));
+  // One pair of sets in four holds none but used ones.
+  EXPECT_LE(gone[0], 30u);
+  EXPECT_GE(gone[1], 30u);
 }
 
 TEST(SnceCapacity, AFloodOfClientsThatComeOnceEvictsItself) {

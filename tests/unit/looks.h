@@ -15,8 +15,6 @@ extern "C" {
 
 #define LOOKS_WAYS 10
 
-enum { ORDER_OLDEST, ORDER_OLDEST_NOT_0, ORDER_IDLEST };
-
 /* A set that is looked at, and how. */
 typedef struct {
   uint64_t version[LOOKS_WAYS];
@@ -25,16 +23,14 @@ typedef struct {
   uint32_t nowSec;
   uint32_t timeoutSec[2];
   uint32_t aheadSec;
-  uint32_t ways; /* of which the longest are asked for */
-  int order;     /* ORDER_... */
 } Looked;
 
 /* What is seen. */
 typedef struct {
   uint32_t full, busy, visited, tagged;
-  uint8_t hand;
   uint32_t taggedAgain;
   uint32_t expired;
+  uint64_t ranked; /* the ways, first the lowest four bits */
 } Seen;
 
 /* By the loops, and by what this processor has; the same where it has none. */
@@ -48,9 +44,29 @@ uint64_t UsedVersion(uint64_t version, uint32_t sec);
 uint64_t TagOf(uint64_t hash);
 unsigned NumberOfWays(uint32_t a, uint32_t b);
 
-/* Those of |looked[0]| and of |looked[1]| that have been there longest. */
-bool LongestPlain(const Looked looked[2], uint32_t ways[2]);
-bool LongestAsBuilt(const Looked looked[2], uint32_t ways[2]);
+/* Whether both are full, without the tag of the first; if so, how many were
+ * used. */
+bool CrowdedPlain(const Looked looked[2], unsigned *used);
+bool CrowdedAsBuilt(const Looked looked[2], unsigned *used);
+
+/* Of the words themselves: how many seconds none of the |ways| expires; which
+ * of them were stored first of all before |sec|, and how long before. */
+unsigned HandOf(const Looked *looked, unsigned *unused);
+uint32_t LeftOf(const Looked *looked, uint32_t ways);
+uint32_t OldestBefore(const Looked *looked, uint32_t ways, uint32_t sec,
+                      uint32_t *age);
+uint32_t IdleOf(const Looked *looked, unsigned way);
+
+/* snceorder.h. */
+uint64_t OrderMake(uint64_t ways, unsigned unused, uint32_t base, uint32_t sec);
+uint32_t OrderLeft(uint64_t order, uint32_t base);
+bool OrderIsFresh(uint64_t order, uint32_t base);
+uint32_t OrderSince(uint64_t order, uint32_t base);
+unsigned OrderUnused(uint64_t order);
+unsigned OrderWayAt(uint64_t order, unsigned place);
+uint64_t OrderFirstUsed(uint64_t order);
+uint64_t OrderStored(uint64_t order, unsigned way);
+uint64_t OrderForget(uint64_t order);
 
 #ifdef __cplusplus
 }

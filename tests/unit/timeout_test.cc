@@ -3,6 +3,8 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 // When sessions die: by the timeout of their class, to the microsecond.
+#include <unistd.h>
+
 #include <cstdint>
 #include <cstring>
 
@@ -10,6 +12,7 @@
 #include "sslsnce/snce.h"
 #include "test_clock.h"
 #include "test_region.h"
+#include "test_server.h"
 #include "test_session.h"
 
 namespace snce_test {
@@ -88,6 +91,43 @@ TEST_F(SnceTimeout, TheCallersExpiryIsIgnored) {
   EXPECT_EQ(kStart + 100 * kSecond, answer_.session().expires.usec);
   clock_.Advance(100 * kSecond);
   EXPECT_EQ(SNCE_MISS, FindNow(session));
+}
+
+// Whatever becomes of the insert.
+TEST_F(SnceTimeout, AnInsertSaysWhatTheExpiryIs) {
+  const auto told = [&](snceCache cache, const Session& session,
+                        snceResult expected) {
+    snceTime expires = At(1);
+    EXPECT_EQ(expected, snceCache_InsertUntil(cache, session.get(),
+                                              clock_.Now(), &expires));
+    EXPECT_EQ(snceCache_Expiry(cache, session.get()->sessionClass,
+                               session.get()->created)
+                  .usec,
+              expires.usec);
+    return expires.usec;
+  };
+  snceCacheOptions options = Options(1000);
+  for (const snceClass each : {SNCE_CLASS_SSL2, SNCE_CLASS_SSL3}) {
+    const Session session = Session(1).Class(each).Created(clock_.Now());
+    EXPECT_EQ(clock_.Now().usec + options.timeoutSec[each] * kSecond,
+              told(cache_, session, SNCE_OK));
+  }
+  Session late = Session(2).Created(At(INT64_MAX - 1));
+  EXPECT_EQ(INT64_MAX, told(cache_, late, SNCE_OK));
+  late.get()->idLen = 0;
+  told(cache_, late, SNCE_INVALID);
+  options.closed = true;
+  ASSERT_EQ(SNCE_OK, snceCache_Configure(cache_, &options));
+  told(cache_, Session(3), SNCE_CLOSED);
+  const snceCache server = AddServer(region_.get(), "a.example", 30);
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), snceCache_Id(server)));
+  EXPECT_EQ(Session(4).get()->created.usec,
+            told(server, Session(4), SNCE_GONE));
+  snceRegion* reader = nullptr;
+  ASSERT_EQ(SNCE_OK,
+            snceRegion_Attach(&reader, dup(region_.fd()), SNCE_ACCESS_READ));
+  told(snceRegion_DefaultCache(reader), Session(5), SNCE_READ_ONLY);
+  snceRegion_Close(reader);
 }
 
 TEST_F(SnceTimeout, EveryTimeoutFromZeroToADayIsKeptToTheMicrosecond) {

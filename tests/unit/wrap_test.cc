@@ -122,6 +122,7 @@ TEST(SnceWrap, NoTwoClaimsOfASlotInARowHaveOneGeneration) {
         snceVersion_Claimed(WordsEmpty(before - 1) | 1, 256, 8));
     ASSERT_EQ(before, snceVersion_Generation(full));
     const snceVersion claim = snceVersion_Claimed(full, 256, 8);
+    EXPECT_EQ(claim, snceVersion_ClaimedFull(full, 8));
     EXPECT_EQ(uint32_t(before + 1), snceVersion_Generation(claim));
     EXPECT_FALSE(snceVersion_Same(full, snceVersion_Published(claim)));
   }
