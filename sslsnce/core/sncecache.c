@@ -9,6 +9,7 @@
 #include "sncefind.h"
 #include "snceplace.h"
 #include "snceslot.h"
+#include "sncesplit.h"
 #include "snceview.h"
 #include "snceword.h"
 
@@ -130,7 +131,7 @@ Find(snceCache cache, snceProbe *probe, uint64_t words[SNCE_ENTRY_WORDS],
         *home = &view->now;
         result =
             snceTable_Find(&view->now.table, probe, words, spot, otherAddress);
-        if (result == SNCE_OK || !snceView_Moved(view)) {
+        if (result == SNCE_OK || !snceView_Moved(view, probe->hash)) {
             return result == SNCE_MISS && unmapped ? SNCE_NO_MEMORY : result;
         }
     }
@@ -208,13 +209,28 @@ MakeWords(snceCache cache, const snceSession *session, uint64_t shape,
     words[SNCE_W_ACCESS] = (uint64_t)session->lastAccess.usec;
 }
 
+/* The same key may wait in the old home, or in a page that is being split, or be on its
+ * way from there: then either it is seen here or who carries it sees it gone. Two
+ * processes that carried it at once may have left two copies; only one was replaced. */
+static __attribute__((noinline)) void
+RemoveOthers(const snceView *view, const snceProbe *probe, const snceSpot *spot)
+{
+    bool unmapped = false;
+
+    SNCE_STEP("insert-doubled");
+    if (view->moving) {
+        (void)RemoveFrom(view, &view->old, probe, NULL, NULL, &unmapped);
+    }
+    (void)RemoveFrom(view, &view->now, probe, spot, NULL, &unmapped);
+}
+
 /* An entry was stored at |spot|, but something has changed since |view| was
  * opened. If it is not where lookups look, it is taken back rather than stored
  * anew: a removal might fall between the two and miss it (G5). */
-static __attribute__((noinline)) snceResult
-Settle(const snceView *view, snceCache cache, snceProbe *probe,
-       const snceSession *session, snceBlobRef certificate,
-       const snceSpot *spot)
+static snceResult
+SettleOnce(const snceView *view, snceCache cache, snceProbe *probe,
+           const snceSession *session, snceBlobRef certificate,
+           const snceSpot *spot)
 {
     uint64_t others[SNCE_ENTRY_WORDS];
     bool otherAddress, unmapped = false;
@@ -222,17 +238,23 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
     snceSpot found;
     snceView later;
     snceResult result = snceView_Open(&later, cache.region, cache.id);
+    bool grown =
+        result == SNCE_OK && later.now.table.range == view->now.table.range;
 
-    if (result == SNCE_OK && later.now.table.range == view->now.table.range) {
-        return SNCE_OK; /* whoever moves from here later on sees it */
+    if (grown && snceTable_IsPlace(&later.now.table, probe->hash, spot->set)) {
+        /* Whoever moves it from here later on sees it. What was of the same key may
+         * have been moved meanwhile, from where an insert looks to where it does
+         * not. */
+        RemoveOthers(&later, probe, spot);
+        return snceView_Moved(&later, probe->hash) ? SNCE_BUSY : SNCE_OK;
     }
     if (snceTable_Take(&view->now.table, spot)) {
         snceHome_Lose(&view->now, certificate);
-        if (result == SNCE_OK && later.moving &&
-            later.old.table.range == view->now.table.range) {
+        if (grown || (result == SNCE_OK && later.moving &&
+                      later.old.table.range == view->now.table.range)) {
             uint64_t words[SNCE_ENTRY_WORDS];
 
-            /* A copy of it may be on its way into the new home, or there. */
+            /* A copy of it may be on its way to where lookups look, or there. */
             memcpy(&words[SNCE_W_ID], probe->id, sizeof(probe->id));
             memcpy(&words[SNCE_W_ADDRESS], probe->address,
                    sizeof(probe->address));
@@ -251,16 +273,19 @@ Settle(const snceView *view, snceCache cache, snceProbe *probe,
     return result == SNCE_MISS ? SNCE_DROPPED : result;
 }
 
-/* The same key may wait in the old home, or be on its way from there: then either it
- * is seen here or Carry sees it gone. */
-static __attribute__((noinline)) void
-RemoveOthers(const snceView *view, const snceProbe *probe, const snceSpot *spot)
+/* The same until nothing changes meanwhile. */
+static __attribute__((noinline)) snceResult
+Settle(const snceView *view, snceCache cache, snceProbe *probe,
+       const snceSession *session, snceBlobRef certificate,
+       const snceSpot *spot)
 {
-    bool unmapped = false;
+    snceResult result = SNCE_BUSY;
 
-    SNCE_STEP("insert-doubled");
-    (void)RemoveFrom(view, &view->old, probe, NULL, NULL, &unmapped);
-    (void)RemoveFrom(view, &view->now, probe, spot, NULL, &unmapped);
+    for (unsigned try = 0; result == SNCE_BUSY && try < SNCE_VIEW_TRIES;
+         try++) {
+        result = SettleOnce(view, cache, probe, session, certificate, spot);
+    }
+    return result == SNCE_BUSY ? SNCE_OK : result;
 }
 
 /* Counts an insert that ended as |result| under |figure|, and returns what the caller
@@ -308,23 +333,47 @@ ProbeOf(const insert *in, const snceView *view)
     return probe;
 }
 
-/* Sees after an insert to what moves: the entry was stored at |spot|, and counted. */
+/* Sees after an insert to what moves, or may lie in another slot: the entry was stored
+ * at |spot|, and counted. */
 static __attribute__((noinline)) snceResult
-EndMoving(const insert *in, const snceView *view, const snceSpot *spot)
+EndMoving(const insert *in, const snceView *view, const snceSpot *spot,
+          bool doubled)
 {
     snceProbe probe = ProbeOf(in, view);
 
     snceProbe_Hash(&probe, in->cache.region);
-    if (view->moving) {
+    if (view->moving || doubled || snceTable_IsSplitting(&view->now.table)) {
         RemoveOthers(view, &probe, spot);
     }
-    if (!snceView_Moved(view)) {
+    if (!snceView_Moved(view, probe.hash)) {
         return SNCE_OK;
     }
     SNCE_STEP("insert-moved");
     return CountLost(
         in->cache, SNCE_N_DROPPED,
         Settle(view, in->cache, &probe, in->session, in->certificate, spot));
+}
+
+/* What an insert does at last for those that come after it. A cache whose sets are
+ * crowded grows, unless sessions that have expired make room. */
+SNCE_INLINE void
+TidyUp(const snceView *view, const snceProbe *probe, const snceRule *rule,
+       const snceTaken *took)
+{
+    bool turn = (probe->hash >> SNCE_TICKET_SHIFT & 3) == 0;
+    unsigned swept = 0;
+
+    /* If a live entry was evicted, neither set has one that has expired: these are
+     * evicted first. */
+    if ((turn || took->crowded) && (!took->full || took->expired)) {
+        swept = snceTable_Sweep(&view->now.table, probe, rule, snceHome_Gone,
+                                (void *)&view->now);
+    }
+    if (took->crowded && swept == 0) {
+        snceHome home = view->now;
+
+        snceSplit_Grow(&home, rule);
+    }
 }
 
 /* Counts an insert that ended as |result|, and what it |took|, and ends it. */
@@ -338,19 +387,15 @@ End(const insert *in, const snceView *view, const snceProbe *probe,
         snceHome_Release(&view->now, in->certificate);
         return CountLost(in->cache, SNCE_N_DROPPED, result);
     }
-    if (SNCE_RARELY(view->moving || snceView_Moved(view))) {
-        result = EndMoving(in, view, spot);
-        if (result != SNCE_OK || snceView_Moved(view)) {
+    if (SNCE_RARELY(view->moving || took->doubled ||
+                    snceTable_IsSplitting(&view->now.table) ||
+                    snceView_Moved(view, probe->hash))) {
+        result = EndMoving(in, view, spot, took->doubled);
+        if (result != SNCE_OK || snceView_Moved(view, probe->hash)) {
             return result;
         }
     }
-    /* Skip the sweep if a live entry was evicted: expired entries are evicted
-     * first, so neither set has any. */
-    if ((!took->full || took->expired) &&
-        (probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
-        snceTable_Sweep(&view->now.table, probe, rule, snceHome_Gone,
-                        (void *)&view->now);
-    }
+    TidyUp(view, probe, rule, took);
     return SNCE_OK;
 }
 
@@ -442,6 +487,7 @@ Store(const snceView *view, snceCache cache, const snceSession *session,
         return Place(&in, &seen, NULL, probe->sum, probe->hash, words);
     }
     if (SNCE_RARELY(
+            !snceTable_IsGrown(&view->now.table) ||
             !snceTable_ClaimVictim(set, probe->hash, &when, &victim, &claim))) {
         const insert in = { cache, session, id, certificate, rule->now };
         snceSet *const its[2] = { set[0], set[1] };
@@ -469,12 +515,12 @@ Store(const snceView *view, snceCache cache, const snceSession *session,
         return LoseClaim(&in, &seen, &its);
     }
     CountEvicted(cache);
-    if (SNCE_RARELY(view->moving || snceView_Moved(view))) {
+    if (SNCE_RARELY(view->moving || snceView_Moved(view, probe->hash))) {
         const insert in = { cache, session, id, certificate, rule->now };
         const snceView seen = *view;
         const snceSpot its = spot;
 
-        return EndMoving(&in, &seen, &its);
+        return EndMoving(&in, &seen, &its, false);
     }
     return SNCE_OK;
 }
@@ -773,7 +819,7 @@ LookUpAt(const lookup *l, const snceProbe *probe, const snceView *view)
     snceResult result =
         snceTable_Find(&view->now.table, probe, words, &spot, &otherAddress);
 
-    if (result != SNCE_OK && snceView_Moved(view)) {
+    if (result != SNCE_OK && snceView_Moved(view, probe->hash)) {
         return SNCE_DROPPED;
     }
     return EndLookup(l, probe, view, &view->now, &spot, words, result,
@@ -860,7 +906,7 @@ snceCache_Remove(snceCache cache, const snceKey *key)
                 RemoveFrom(&view, &view.old, &probe, NULL, NULL, &unmapped);
         }
         removed += RemoveFrom(&view, &view.now, &probe, NULL, NULL, &unmapped);
-        if (!snceView_Moved(&view)) {
+        if (!snceView_Moved(&view, probe.hash)) {
             break;
         }
     }

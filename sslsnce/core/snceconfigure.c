@@ -16,14 +16,12 @@
 #include "snceview.h"
 #include "sncewalk.h"
 
-/* How many sets a cache that grows needs, so that nothing is lost: the number
- * that SetsFor says keeps 99.8 % of a full cache; with a quarter to spare,
- * everything finds room. */
+/* How many entries a table has. */
 static uint64_t
-SetsForAll(const snceTable *table, uint64_t sets)
+Live(const snceTable *table)
 {
     uint64_t words[SNCE_ENTRY_WORDS];
-    uint64_t live = 0, least;
+    uint64_t live = 0;
     snceWalk walk;
     snceSpot spot;
 
@@ -32,9 +30,13 @@ SetsForAll(const snceTable *table, uint64_t sets)
         live++;
     }
     explicit_bzero(words, sizeof(words));
-    least = snceTable_SetsFor(live + live / 4);
-    sets = sets > least ? sets : least;
-    return sets < SNCE_SETS_MAX ? sets : SNCE_SETS_MAX;
+    return live;
+}
+
+static uint64_t
+Larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
 }
 
 /* How many cells a store for more certificates needs, likewise: with a quarter
@@ -45,14 +47,15 @@ CellsForAll(const snceView *view, uint64_t cells)
     const snceServerWords *entry =
         snceRegion_Server(view->region, view->id.number);
     unsigned side = snceRange_Side(view->now.store);
+    uint64_t now = snceSize_Cells(view->now.table.size);
     uint64_t stored =
         snceCount_Sum(view->region, view->id.number, SNCE_N_STORED + side) -
         atomic_load_explicit(&entry->storedFrom[side], memory_order_relaxed);
 
-    if (stored > 2 * view->now.cells) { /* below zero, or nonsense */
-        stored = view->now.cells;
+    if (stored > 2 * now) { /* below zero, or nonsense */
+        stored = now;
     }
-    cells = cells > 2 * stored ? cells : 2 * stored;
+    cells = snceRough_Up(Larger(cells, 2 * stored));
     return cells < SNCE_CELLS_MAX ? cells : SNCE_CELLS_MAX;
 }
 
@@ -70,28 +73,29 @@ Reshape(const snceView *view, snceRegion *region,
     const snceCacheOptions before = { .entries = snceWord_High(asked),
                                       .certificates = snceWord_Low(asked) };
     uint64_t cellsBefore = snceShape_Of(&before).cells;
+    uint64_t cells = snceSize_Cells(view->now.table.size);
+    uint64_t live;
     snceResult result;
 
     if (shape.asked == asked) {
         return SNCE_OK;
     }
+    live = Live(&view->now.table);
     if (options->entries >= before.entries) {
-        shape.sets = SetsForAll(&view->now.table, shape.sets);
-        if (shape.sets < view->now.table.setCount) {
-            shape.sets = view->now.table.setCount;
-        }
+        /* Nothing is lost: PagesFor keeps 99.8 % of a full cache; with a quarter
+         * to spare, everything finds room. */
+        shape.pages = Larger(shape.pages, snceTable_PagesFor(live + live / 4));
+        shape.pages = Larger(shape.pages, view->now.table.pages);
     }
+    shape.used = snceTable_UsedFor(live, shape.pages);
     if (shape.cells > cellsBefore) {
-        shape.cells = CellsForAll(view, shape.cells);
-        if (shape.cells < view->now.cells) {
-            shape.cells = view->now.cells;
-        }
+        shape.cells = Larger(CellsForAll(view, shape.cells), cells);
     } else if (shape.cells == cellsBefore) {
-        shape.cells = view->now.cells;
+        shape.cells = cells;
     }
-    if (shape.cells == view->now.cells) {
+    if (shape.cells == cells) {
         shape.store = view->now.store;
-        if (shape.sets == view->now.table.setCount) {
+        if (shape.pages == view->now.table.pages) {
             atomic_store_explicit(&entry->asked[home], shape.asked,
                                   memory_order_release);
             return SNCE_OK;
@@ -174,8 +178,9 @@ snceCache_Flush(snceCache cache)
     }
     entry = snceRegion_Server(cache.region, number);
     home = snceLife_Home(view.life);
-    shape.sets = view.now.table.setCount;
-    shape.cells = view.now.cells;
+    shape.pages = view.now.table.pages;
+    shape.used = snceSize_First(shape.pages);
+    shape.cells = snceSize_Cells(view.now.table.size);
     shape.asked =
         atomic_load_explicit(&entry->asked[home], memory_order_relaxed);
     snceChange_Mark(cache.region, number);

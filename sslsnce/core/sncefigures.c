@@ -53,7 +53,7 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
         entry = snceRegion_Server(cache.region, cache.id.number);
         asked = atomic_load_explicit(&entry->asked[snceLife_Home(view.life)],
                                      memory_order_acquire);
-        if (!snceView_Moved(&view)) {
+        if (!snceView_Turned(&view)) {
             break;
         }
     }
@@ -129,7 +129,7 @@ snceCache_GetFigures(snceCache cache, snceFigures *out)
         return SNCE_NO_MEMORY;
     }
     entry = snceRegion_Server(cache.region, cache.id.number);
-    out->slots = view.now.table.setCount * SNCE_WAYS;
+    out->slots = view.now.table.pages * SNCE_PAGE_SLOTS;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         *all[i].to =
             snceCount_Sum(cache.region, cache.id.number, all[i].figure);

@@ -13,8 +13,8 @@
 #include "sncetable.h"
 #include "snceword.h"
 
-/* snceProbePlaces is where the session of a hash may lie: in two sets, never the
- * same one twice, in each best of all at one way, and under which tag. */
+/* snceProbePlaces is where the session of a hash may lie: in two sets, a left one and
+ * a right one, in each best of all at one way, and under which tag. */
 typedef struct {
     uint64_t tag;
     snceSet *set[2];
@@ -28,19 +28,26 @@ snceHash_Other(uint64_t hash)
     return hash * UINT64_C(0xd1342543de82ef95);
 }
 
+/* snceTable_Pages finds in which pages of a table the sets of a hash lie. */
+static inline void
+snceTable_Pages(const snceTable *table, uint64_t hash, uint64_t page[2])
+{
+    page[0] = snceSize_Reduce(snceHash_Range(hash, table->pages), table->pages,
+                              snceTable_Used(table));
+    page[1] =
+        snceSize_Reduce(snceHash_Range(snceHash_Other(hash), table->pages),
+                        table->pages, snceTable_Used(table));
+}
+
 /* snceTable_Offsets finds where in the region the two sets of a hash are. */
 static inline void
 snceTable_Offsets(const snceTable *table, uint64_t hash, uint64_t offset[2])
 {
-    uint64_t first = snceHash_Range(hash, table->setCount);
-    uint64_t second =
-        first + 1 + snceHash_Range(snceHash_Other(hash), table->setCount - 1);
+    uint64_t page[2];
 
-    if (second >= table->setCount) {
-        second -= table->setCount;
-    }
-    offset[0] = table->offset + first * sizeof(snceSet);
-    offset[1] = table->offset + second * sizeof(snceSet);
+    snceTable_Pages(table, hash, page);
+    offset[0] = table->offset + page[0] * SNCE_PAGE;
+    offset[1] = table->offset + page[1] * SNCE_PAGE + sizeof(snceSet);
 }
 
 /* snceTable_MappedSets finds the two sets of a hash, if this process has mapped both
@@ -113,16 +120,6 @@ snceProbePlaces_Fetch(const snceProbePlaces *at)
         __builtin_prefetch(&word[SNCE_LINE / 8]);
         __builtin_prefetch(&word[2 * SNCE_LINE / 8]);
     }
-}
-
-/* snceTable_Places is the same, and maps what is not mapped yet; false if that cannot
- * be had. */
-SNCE_INLINE bool
-snceTable_Places(const snceTable *table, uint64_t hash, snceProbePlaces *out)
-{
-    return snceTable_MappedPlaces(table, hash, out) ||
-           (snceTable_MapPlaces(table, hash) &&
-            snceTable_MappedPlaces(table, hash, out));
 }
 
 /* snceTable_Sum is the checksum of |words| at |spot| under |v|. */

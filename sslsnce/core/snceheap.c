@@ -8,6 +8,7 @@
 
 #include "sncecell.h"
 #include "sncedirectory.h"
+#include "sncesize.h"
 
 /* ---- what is taken -------------------------------------------------------- */
 
@@ -82,7 +83,7 @@ VisitAll(const snceRegion *region, visitor visit, void *context)
                 result == SNCE_OK) {
                 result = VisitSegments(
                     region, snceRange_Page(store),
-                    snceWord_Low(snceDirectory_Load(&words->shape)), visit,
+                    snceSize_Cells(snceDirectory_Load(&words->size)), visit,
                     context);
             }
         }

@@ -10,7 +10,7 @@ snceResult
 snceHome_Store(snceBlob *out, const snceHome *home)
 {
     return snceBlob_At(out, home->table.region, home->id, home->store,
-                       home->cells);
+                       snceSize_Cells(home->table.size));
 }
 
 bool

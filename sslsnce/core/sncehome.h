@@ -15,15 +15,15 @@
 typedef struct {
     snceTable table;
     snceLocalId id;
-    uint64_t store; /* range word, not bounded yet: snceHome_Store */
-    uint64_t cells;
+    uint64_t store;       /* range word, not bounded yet: snceHome_Store */
+    snceHomeWords *words; /* from which it was opened */
 } snceHome;
 
 /* The words of a home, not bounded yet. */
 typedef struct {
     uint64_t table;
     uint64_t store;
-    uint64_t shape;
+    snceSize size;
 } snceHomeSeen;
 
 /* snceHomeWords_Load reads them. Acquire: pairs with the release stores of what
@@ -34,20 +34,28 @@ snceHomeWords_Load(const snceHomeWords *home, snceHomeSeen *out)
 {
     out->table = atomic_load_explicit(&home->table, memory_order_acquire);
     out->store = atomic_load_explicit(&home->store, memory_order_acquire);
-    out->shape = atomic_load_explicit(&home->shape, memory_order_acquire);
+    out->size = atomic_load_explicit(&home->size, memory_order_acquire);
 }
 
-/* snceHome_Open bounds what was seen of a home of the server |id| (rule 1); its
- * store is bounded by snceHome_Store. Returns as snceTable_At. */
+/* snceHome_Open bounds what was |seen| of a home's |words|, of the server |id| (rule 1);
+ * its store is bounded by snceHome_Store. Returns as snceTable_At. */
 SNCE_INLINE snceResult
 snceHome_Open(snceHome *out, const snceRegion *region, snceLocalId id,
-              const snceHomeSeen *seen)
+              snceHomeWords *words, const snceHomeSeen *seen)
 {
     out->id = id;
     out->store = seen->store;
-    out->cells = snceWord_Low(seen->shape);
-    return snceTable_At(&out->table, region, id, seen->table,
-                        snceWord_High(seen->shape));
+    out->words = words;
+    return snceTable_At(&out->table, region, id, seen->table, seen->size);
+}
+
+/* snceHome_Size returns the size word as it is now. Sequentially consistent: pairs with
+ * the compare-and-swaps of sncesplit.c as the load of snceView_Moved does with
+ * snceDirectory_Commit. */
+static inline snceSize
+snceHome_Size(const snceHome *home)
+{
+    return atomic_load_explicit(&home->words->size, memory_order_seq_cst);
 }
 
 /* snceHome_Store opens the store. Returns as snceBlob_At. */

@@ -8,7 +8,7 @@
 #include "snceversion.h"
 
 /* Counted up when the meaning of the region changes but no size does. */
-#define LAYOUT_REVISION 8
+#define LAYOUT_REVISION 9
 
 uint64_t
 snceLayout_Signature(void)

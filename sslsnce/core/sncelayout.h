@@ -141,8 +141,10 @@ enum {
 /* ---- the directory of virtual servers ------------------------------------ */
 
 /* Bounds of what a directory entry may say. */
-#define SNCE_SETS_MAX (UINT64_C(1) << 24)
-#define SNCE_CELLS_MAX ((uint64_t)SNCE_ENTRIES_MAX)
+#define SNCE_PAGES_MAX (UINT64_C(1) << 23)  /* of a table; of 20 slots each */
+#define SNCE_CELLS_MAX (UINT64_C(96) << 20) /* a rough number: sncesize.h */
+static_assert(SNCE_CELLS_MAX >= SNCE_ENTRIES_MAX,
+              "room for all that may be asked");
 
 /* Where the sessions of a virtual server lie. Range words: sncerange.h. Two
  * numbers in one word: snceWord_Pair. */
@@ -150,11 +152,11 @@ typedef struct {
     snceWord table; /* range word of the table */
     snceWord store; /* range word of the store of certificates; when a cache
                      * moves, both homes may have the same */
-    snceWord shape; /* sets of the table << 32 | cells of the store */
+    snceWord size;  /* sncesize.h; alone of these, anybody may change it */
 } snceHomeWords;
 
 /* One virtual server. Everything is written by the holder of the turn for rare
- * changes, one atomic word at a time (rule 9); read by anyone. The life word
+ * changes, one atomic word at a time (rule 9), but for the size words (rule 15); read by anyone. The life word
  * (sncelife.h) says which home is lived in and so what else counts: a change
  * fills in what nobody looks at and is made by one store of that word. A death
  * leaves the life word of before or after, and at worst ranges that are not

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sncecount.h"
+#include "sncecarry.h"
 #include "sncecut.h"
 #include "sncedirectory.h"
 #include "sncefind.h"
 #include "snceshape.h"
+#include "sncesplit.h"
 #include "sncestep.h"
 #include "snceview.h"
 #include "sncewalk.h"
@@ -22,81 +23,10 @@
 
 typedef struct {
     snceView view;
-    snceRule rule;
-    uint8_t *der; /* room for a certificate; NULL: one store for both homes */
+    snceCarry carry; /* from its old home to its new one */
 } mover;
 
-/* Makes |words| refer to the certificate in the new home. False if it was
- * evicted, and the session with it. */
-static bool
-Refer(const mover *m, uint64_t words[SNCE_ENTRY_WORDS])
-{
-    snceBlobRef ref = words[SNCE_W_CERTIFICATE];
-    snceBlob old, now;
-    size_t len;
-
-    if (!m->der || ref == 0) {
-        return snceHome_Retain(&m->view.now, ref);
-    }
-    if (snceHome_Store(&old, &m->view.old) != SNCE_OK ||
-        snceHome_Store(&now, &m->view.now) != SNCE_OK) {
-        return false;
-    }
-    now.hasTurn = true;
-    return snceBlob_Read(&old, ref, m->der, SNCE_CERTIFICATE_MAX, &len) ==
-               SNCE_OK &&
-           snceBlob_Hold(&now, m->der, len, &words[SNCE_W_CERTIFICATE]) ==
-               SNCE_OK;
-}
-
-/* Stores a copy in the new home, if the entry still stands in the old one. */
-static snceResult
-Copy(const mover *m, const snceProbe *probe, const snceSpot *from,
-     uint64_t words[SNCE_ENTRY_WORDS], snceSpot *to)
-{
-    const snceHome *now = &m->view.now;
-    snceSet *set[2];
-    snceTaken taken = { 0 };
-    snceResult result = SNCE_NO_MEMORY;
-
-    if (!Refer(m, words)) {
-        return SNCE_MISS;
-    }
-    if (snceTable_Sets(&now->table, probe->hash, set)) {
-        result = snceTable_Place(&now->table, set, probe, &m->rule, words,
-                                 (const uint8_t *)&words[SNCE_W_STATE], from,
-                                 to, &taken);
-    }
-    if (taken.full) {
-        snceHome_Count(now, (uint64_t)-1);
-        snceHome_Release(now, taken.certificate);
-    }
-    if (taken.spoiled) {
-        snceHome_Count(now, (uint64_t)-1);
-    }
-    if (result == SNCE_OK) {
-        snceHome_Count(now, 1);
-    } else {
-        snceHome_Release(now, words[SNCE_W_CERTIFICATE]);
-    }
-    return result;
-}
-
-/* Makes the probe that finds an entry from the entry itself. */
-static void
-MakeProbe(snceProbe *probe, const snceRegion *region, const uint64_t *words)
-{
-    memcpy(probe->id, &words[SNCE_W_ID], sizeof(probe->id));
-    memcpy(probe->address, &words[SNCE_W_ADDRESS], sizeof(probe->address));
-    probe->shape = words[SNCE_W_SHAPE] & 0xff;
-    probe->matchAddress = true;
-    snceProbe_Hash(probe, region);
-}
-
-/* Carries one entry over. While both copies stand, each counts, in the figures
- * and for its certificate: whoever takes one of them out, here or by a removal,
- * counts it off (rule 8).
- */
+/* Carries one entry over. */
 static void
 Carry(const mover *m, const snceSpot *from,
       const uint64_t words[SNCE_ENTRY_WORDS])
@@ -106,13 +36,20 @@ Carry(const mover *m, const snceSpot *from,
     snceProbe probe;
     snceSpot to;
 
-    MakeProbe(&probe, m->view.region, words);
+    snceCarry_Probe(&probe, m->view.region, words);
+    if (!snceTable_IsLookedAt(&m->view.old.table, probe.hash, from->set)) {
+        /* A writer died before it took this back: it may have been removed since. */
+        if (snceTable_Take(&m->view.old.table, from)) {
+            snceHome_Gone((void *)&m->view.old, words);
+        }
+        return;
+    }
     for (unsigned try = 0;
          result == SNCE_DROPPED && try < CARRY_TRIES &&
          snceSlot_Unchanged(&from->set->version[from->way], from->seen);
          try++) {
         memcpy(copy, words, sizeof(copy));
-        result = Copy(m, &probe, from, copy, &to);
+        result = snceCarry_Copy(&m->carry, &probe, from, copy, &to);
     }
     SNCE_STEP("move-copied");
     if (snceTable_Take(&m->view.old.table, from)) {
@@ -138,7 +75,7 @@ RoomFor(const snceView *view)
     snceWalk walk;
     snceSpot spot, other;
 
-    if (view->now.table.setCount >= view->old.table.setCount) {
+    if (view->now.table.pages >= view->old.table.pages) {
         return UINT64_MAX;
     }
     /* Less those that a process which died has carried, and new ones; but not
@@ -149,7 +86,7 @@ RoomFor(const snceView *view)
         bool otherAddress;
         snceProbe probe;
 
-        MakeProbe(&probe, view->region, words);
+        snceCarry_Probe(&probe, view->region, words);
         if (snceTable_Find(&view->old.table, &probe, copy, &other,
                            &otherAddress) != SNCE_OK) {
             entries--;
@@ -199,7 +136,7 @@ MapHome(const snceHome *home)
     uint64_t left = snceRegion_Bytes(table->region);
     snceBlob store;
     snceResult result = snceRegion_MapRange(table->region, table->offset,
-                                            snceTable_Bytes(table->setCount));
+                                            snceTable_Bytes(table->pages));
 
     if (result != SNCE_OK) {
         return result;
@@ -243,17 +180,21 @@ snceMove_Finish(snceRegion *region, uint32_t number)
         if (result != SNCE_OK) {
             return result;
         }
-        m.rule = snceView_Rule(&m.view, (snceTime){ INT64_MIN });
+        m.carry.old = &m.view.old;
+        m.carry.now = &m.view.now;
+        m.carry.rule = snceView_Rule(&m.view, (snceTime){ INT64_MIN });
         if (m.view.old.store != m.view.now.store) {
-            m.der = malloc(SNCE_CERTIFICATE_MAX);
-            if (!m.der) {
+            m.carry.der = malloc(SNCE_CERTIFICATE_MAX);
+            if (!m.carry.der) {
                 return SNCE_NO_MEMORY;
             }
         }
+        snceSplit_Freeze(&m.view.old, &m.carry.rule);
+        SNCE_STEP("move-frozen");
         result = CarryAll(&m);
-        if (m.der) {
-            explicit_bzero(m.der, SNCE_CERTIFICATE_MAX);
-            free(m.der);
+        if (m.carry.der) {
+            explicit_bzero(m.carry.der, SNCE_CERTIFICATE_MAX);
+            free(m.carry.der);
         }
     }
     if (result != SNCE_OK) {

@@ -25,8 +25,9 @@ snceShape_Of(const snceCacheOptions *options)
     if (!options->certificates && cells > CERTIFICATES_MAX) {
         cells = CERTIFICATES_MAX;
     }
-    shape.sets = snceTable_SetsFor(options->entries);
-    shape.cells = cells;
+    shape.pages = snceTable_PagesFor(options->entries);
+    shape.used = snceSize_First(shape.pages);
+    shape.cells = snceRough_Up(cells);
     shape.asked = snceWord_Pair(options->entries, options->certificates);
     return shape;
 }
@@ -34,7 +35,7 @@ snceShape_Of(const snceCacheOptions *options)
 static uint64_t
 TablePages(const snceShape *shape)
 {
-    return snceHeap_Pages(snceTable_Bytes(shape->sets));
+    return snceHeap_Pages(snceTable_Bytes(shape->pages));
 }
 
 /* Of the store's range: its head and its first cells. More come when they are
@@ -76,7 +77,7 @@ OpenStore(snceBlob *out, const snceRegion *region, uint32_t number,
     const snceLocalId id = { number, 0 };
     snceResult result =
         snceBlob_At(out, region, id, snceDirectory_Load(&words->store),
-                    snceWord_Low(snceDirectory_Load(&words->shape)));
+                    snceSize_Cells(snceDirectory_Load(&words->size)));
 
     out->hasTurn = true;
     return result;
@@ -97,6 +98,12 @@ PrepareStore(const snceRegion *region, uint32_t number, unsigned home)
                              : result;
 }
 
+static snceSize
+SizeOf(const snceShape *shape, uint64_t range)
+{
+    return snceSize_Of(range, shape->pages, shape->used, shape->cells);
+}
+
 snceResult
 snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
                   const snceShape *shape)
@@ -108,8 +115,7 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
     uint64_t range;
 
     /* A range's word comes after its size, so that it can be given back. */
-    snceDirectory_Store(&words->shape,
-                        snceWord_Pair(shape->sets, shape->cells));
+    snceDirectory_Store(&words->size, SizeOf(shape, 0));
     snceDirectory_Store(&entry->pages[home],
                         snceWord_Pair(TablePages(shape), StorePages(shape)));
     snceDirectory_Store(&entry->asked[home], shape->asked);
@@ -119,6 +125,7 @@ snceShape_Furnish(snceRegion *region, uint32_t number, unsigned home,
         return result;
     }
     snceDirectory_Store(&words->table, range);
+    snceDirectory_Store(&words->size, SizeOf(shape, range));
     SNCE_STEP("home-named");
     result = snceRegion_MapRange(region, snceRange_Offset(range),
                                  TablePages(shape) * SNCE_PAGE);

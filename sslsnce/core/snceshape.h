@@ -10,7 +10,8 @@
 
 /* snceShape is what a home is to be. */
 typedef struct {
-    uint64_t sets;
+    uint64_t pages; /* of the table; a rough number (sncesize.h), as |cells| */
+    uint64_t used;  /* of them, from the beginning */
     uint64_t cells;
     uint64_t store; /* range word of the store to keep; 0: a new one */
     uint64_t asked; /* as in snceServerWords */

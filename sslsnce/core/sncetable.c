@@ -22,6 +22,12 @@
  * bytes a session. */
 #define SPARE 8
 
+/* A table grows if the emptier set of an insert has so few empty slots. With three it is
+ * half full while it grows, 49 to 54 %, and of a million sessions none finds both sets
+ * full before the table has all its pages; with two, 300 do; with four it takes more than
+ * twice the memory of a full one. */
+#define CROWDED 3
+
 /* ---- where things lie ---------------------------------------------------- */
 
 /* Small caches, in which chance plays a larger part, get some sets more; most for
@@ -40,11 +46,22 @@ SetsMore(uint64_t entries)
 }
 
 uint64_t
-snceTable_SetsFor(uint64_t entries)
+snceTable_PagesFor(uint64_t entries)
 {
     uint64_t slots = entries + entries / SPARE;
+    uint64_t sets = (slots + SNCE_WAYS - 1) / SNCE_WAYS + SetsMore(entries);
 
-    return (slots + SNCE_WAYS - 1) / SNCE_WAYS + SetsMore(entries);
+    return snceRough_Up((sets + 1) / 2);
+}
+
+uint64_t
+snceTable_UsedFor(uint64_t entries, uint64_t pages)
+{
+    uint64_t first = snceSize_First(pages);
+    uint64_t used = 2 * entries / SNCE_PAGE_SLOTS + 1; /* half full */
+
+    used = used > first ? used : first;
+    return used < pages ? used : pages;
 }
 
 /* ---- times ---------------------------------------------------------------- */
@@ -105,27 +122,85 @@ FindAmong(const snceTable *table, const snceProbe *probe, snceSet *set,
     return SNCE_MISS;
 }
 
+/* Finds the sets of a page that is being split in which the session of |hash| may still
+ * lie; NULL for none. They are looked at before the others, so that a session that is
+ * moved meanwhile is found here or there. False if this process cannot map one. */
+static bool
+MapOld(const snceTable *table, uint64_t hash, snceSet *set[2])
+{
+    uint64_t page[2];
+
+    set[0] = set[1] = NULL;
+    if (!snceTable_IsSplitting(table)) {
+        return true;
+    }
+    snceTable_Pages(table, hash, page);
+    for (unsigned i = 0; i < 2; i++) {
+        if (page[i] == snceTable_Last(table)) {
+            set[i] = snceTable_Set(
+                table, 2 * snceSize_Partner(page[i], table->pages) + i);
+            if (!set[i]) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Finds all the sets that the session may lie in, those first; the last two are there. */
+static bool
+MapAll(const snceTable *table, uint64_t hash, snceSet *set[4])
+{
+    return MapOld(table, hash, set) && snceTable_Sets(table, hash, set + 2);
+}
+
+/* snceTable_Find in a page that is being split. */
+static __attribute__((noinline)) snceResult
+FindInOld(const snceTable *table, const snceProbe *probe,
+          uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot, bool *otherAddress)
+{
+    uint64_t tag = snceVersion_Tag(probe->hash);
+    snceResult result = SNCE_MISS;
+    snceSet *set[2];
+
+    if (!MapOld(table, probe->hash, set)) {
+        return SNCE_NO_MEMORY;
+    }
+    for (unsigned i = 0; i < 2 && result == SNCE_MISS; i++) {
+        if (set[i]) {
+            result =
+                FindAmong(table, probe, set[i], snceLook_Tagged(set[i], tag),
+                          words, spot, otherAddress);
+        }
+    }
+    return result;
+}
+
 snceResult
 snceTable_Find(const snceTable *table, const snceProbe *probe,
                uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
                bool *otherAddress)
 {
-    snceProbePlaces at;
+    uint64_t tag = snceVersion_Tag(probe->hash);
+    snceResult result = SNCE_MISS;
+    snceSet *set[2];
 
     *otherAddress = false;
-    if (!snceTable_Places(table, probe->hash, &at)) {
-        return SNCE_NO_MEMORY;
+    if (SNCE_RARELY(snceTable_IsSplitting(table))) {
+        result = FindInOld(table, probe, words, spot, otherAddress);
     }
-    for (unsigned i = 0; i < 2; i++) {
-        snceResult result = FindAmong(table, probe, at.set[i],
-                                      snceLook_Tagged(at.set[i], at.tag), words,
-                                      spot, otherAddress);
+    if (result == SNCE_MISS && !snceTable_Sets(table, probe->hash, set)) {
+        result = SNCE_NO_MEMORY;
+    }
+    for (unsigned i = 0; i < 2 && result == SNCE_MISS; i++) {
+        uint32_t ways = snceLook_Tagged(set[i], tag);
 
-        if (result != SNCE_MISS) {
-            return result;
+        if (ways) {
+            result = FindAmong(table, probe, set[i], ways, words, spot,
+                               otherAddress);
         }
     }
-    return SNCE_MISS;
+    return result;
 }
 
 bool
@@ -136,6 +211,56 @@ snceTable_MapPlaces(const snceTable *table, uint64_t hash)
     snceTable_Offsets(table, hash, offset);
     return snceRegion_Place(table->region, offset[0]) &&
            snceRegion_Place(table->region, offset[1]);
+}
+
+bool
+snceTable_IsPlace(const snceTable *table, uint64_t hash, const snceSet *set)
+{
+    uint64_t offset[2];
+
+    snceTable_Offsets(table, hash, offset);
+    for (unsigned i = 0; i < 2; i++) {
+        const uint8_t *chunk = snceMap_At(table->region->map, offset[i]);
+
+        if (chunk && (const uint8_t *)set ==
+                         chunk + (offset[i] & (SNCE_CHUNK_BYTES - 1))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+snceTable_IsLookedAt(const snceTable *table, uint64_t hash, const snceSet *set)
+{
+    snceSet *its[4];
+
+    if (!MapAll(table, hash, its)) {
+        return false;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        if (set == its[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+snceTable_SamePlaces(const snceTable *before, const snceTable *now,
+                     uint64_t hash)
+{
+    uint64_t was[2], is[2];
+
+    snceTable_Pages(before, hash, was);
+    snceTable_Pages(now, hash, is);
+    for (unsigned i = 0; i < 2; i++) {
+        if (was[i] != is[i] ||
+            (snceTable_IsSplitting(now) && is[i] == snceTable_Last(now))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool
@@ -194,10 +319,8 @@ snceTable_Take(const snceTable *table, const snceSpot *spot)
     return false;
 }
 
-/* Are these words the same session? It may have been carried to another table
- * and store, and been looked up since. */
-static bool
-SameSession(const uint64_t *a, const uint64_t *b)
+bool
+snceTable_IsSame(const uint64_t *a, const uint64_t *b)
 {
     return memcmp(&a[SNCE_W_ID], &b[SNCE_W_ID],
                   (SNCE_W_CERTIFICATE - SNCE_W_ID) * sizeof(*a)) == 0 &&
@@ -229,7 +352,7 @@ Judge(const removal *r, const snceSpot *spot, uint64_t words[SNCE_ENTRY_WORDS])
 {
     bool same = snceProbe_IsId(r->probe, words) &&
                 snceProbe_IsAddress(r->probe, words) &&
-                (!r->only || SameSession(words, r->only));
+                (!r->only || snceTable_IsSame(words, r->only));
 
     if (same && !words[SNCE_W_CERTIFICATE]) {
         return IS_KEYS;
@@ -322,45 +445,56 @@ RemoveFrom(removal *r, snceSet *set, unsigned way)
     }
 }
 
+/* Asks for the two sets of a hash: sncefind.h. */
+static void
+Fetch(uint64_t hash, snceSet *const set[2])
+{
+    snceProbePlaces at = { snceVersion_Tag(hash), { set[0], set[1] }, { 0 } };
+
+    snceTable_BestWays(hash, at.way);
+    snceProbePlaces_Fetch(&at);
+}
+
 snceRemoved
 snceTable_Remove(const snceTable *table, const snceProbe *probe,
                  const snceSpot *except, const uint64_t *only,
                  snceTable_Gone gone, void *context)
 {
     removal r = { table, probe, only, gone, context, { 0, 0, false } };
-    snceProbePlaces at;
+    snceSet *set[4];
 
-    if (!snceTable_Places(table, probe->hash, &at)) {
+    if (!MapAll(table, probe->hash, set)) {
         r.removed.unmapped = true;
         return r.removed;
     }
-    snceProbePlaces_Fetch(&at);
-    for (unsigned i = 0; i < 2 * SNCE_WAYS; i++) {
-        snceSet *set = at.set[i / SNCE_WAYS];
+    Fetch(probe->hash, set + 2);
+    for (unsigned i = 0; i < 4 * SNCE_WAYS; i++) {
+        snceSet *in = set[i / SNCE_WAYS];
         unsigned way = i % SNCE_WAYS;
 
-        if (!except || except->set != set || except->way != way) {
-            RemoveFrom(&r, set, way);
+        if (in && (!except || except->set != in || except->way != way)) {
+            RemoveFrom(&r, in, way);
         }
     }
     return r.removed;
 }
 
-void
+unsigned
 snceTable_Sweep(const snceTable *table, const snceProbe *probe,
                 const snceRule *rule, snceTable_Gone gone, void *context)
 {
     const snceLookTimes times = TimesOf(rule);
-    snceProbePlaces at;
+    unsigned swept = 0;
+    snceSet *set[2];
 
-    if (!snceTable_Places(table, probe->hash, &at)) {
-        return;
+    if (!snceTable_Sets(table, probe->hash, set)) {
+        return 0;
     }
     for (unsigned i = 0; i < 2; i++) {
-        for (uint32_t left = snceLook_Expired(at.set[i], &times); left;) {
+        for (uint32_t left = snceLook_Expired(set[i], &times); left;) {
             unsigned way = snceLook_Way(&left);
             uint64_t words[SNCE_ENTRY_WORDS];
-            snceSpot spot = snceSpot_At(at.set[i], way);
+            snceSpot spot = snceSpot_At(set[i], way);
 
             if (snceVersion_State(spot.seen) != SNCE_STATE_FULL) {
                 continue;
@@ -370,10 +504,12 @@ snceTable_Sweep(const snceTable *table, const snceProbe *probe,
                                  (int64_t)words[SNCE_W_CREATED]) &&
                 snceTable_Take(table, &spot)) {
                 gone(context, words);
+                swept++;
             }
             WipeState(words);
         }
     }
+    return swept;
 }
 
 /* ---- putting in ---------------------------------------------------------- */
@@ -383,9 +519,13 @@ typedef struct {
     snceSet *set[2];
     uint64_t tag;
     snceLook look[2];
+    unsigned
+        spare; /* empty slots from which on the fuller set has some to spare */
 } view;
 
-#define WAYS_TO_SPARE 5
+/* So many while a table grows: its sets are balanced when their pages are split. */
+#define SPARE_GROWING 3
+#define SPARE_GROWN 5
 
 /* Finds the slot that has the key already. */
 static bool
@@ -466,7 +606,7 @@ FindEmpty(const view *v, uint64_t hash, const uint32_t empty[2], snceSpot *out)
     }
     snceTable_BestWays(hash, best);
     if (BestIsFree(v, best, better, ways, out) ||
-        (number[!better] >= WAYS_TO_SPARE &&
+        (number[!better] >= v->spare &&
          BestIsFree(v, best, !better, empty[!better], out))) {
         return true;
     }
@@ -791,27 +931,80 @@ Abandon(const snceTable *table, const snceSpot *spot, snceVersion claim)
     }
 }
 
+/* Is it time for a table that may grow to do so? */
+static bool
+IsCrowded(const snceTable *table, const view *v)
+{
+    unsigned most = 0;
+
+    if (snceTable_IsGrown(table)) {
+        return false;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned empty = snceLook_Number(
+            SNCE_ALL_WAYS & ~(v->look[i].full | v->look[i].busy), 0);
+
+        most = empty > most ? empty : most;
+    }
+    return most <= CROWDED;
+}
+
+/* May another slot of the two sets come to have the same key? */
+static bool
+IsDoubled(const view *v, const snceSpot *spot)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t ways = v->look[i].tagged | v->look[i].busy;
+
+        if (v->set[i] == spot->set) {
+            ways &= ~(UINT32_C(1) << spot->way);
+        }
+        if (ways) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is the entry that is carried still where it was read? */
+static bool
+Stands(const snceSource *source)
+{
+    const snceSpot *spot = &source->spot;
+    snceVersion now = atomic_load_explicit(&spot->set->version[spot->way],
+                                           memory_order_seq_cst);
+
+    return snceVersion_Same(now, spot->seen) &&
+           (!source->size ||
+            atomic_load_explicit(source->size, memory_order_seq_cst) ==
+                source->seen);
+}
+
 snceResult
 snceTable_Place(const snceTable *table, snceSet *const set[2],
                 const snceProbe *probe, const snceRule *rule,
                 const uint64_t *words, const uint8_t state[SNCE_STATE_BYTES],
-                const snceSpot *source, snceSpot *spot, snceTaken *taken)
+                const snceSource *source, snceSpot *spot, snceTaken *taken)
 {
     const snceWhen when = snceWhen_Of(rule);
     purpose claimed = CLAIM_NONE;
     snceVersion claim = 0;
     snceOrder order;
-    view v = { { set[0], set[1] }, snceVersion_Tag(probe->hash), { { 0 } } };
+    view v = { { set[0], set[1] },
+               snceVersion_Tag(probe->hash),
+               { { 0 } },
+               snceTable_IsGrown(table) ? SPARE_GROWN : SPARE_GROWING };
 
     memset(taken, 0, sizeof(*taken));
     for (unsigned try = 0; claimed == CLAIM_NONE; try++) {
-        purpose wanted =
-            try == PLACE_TRIES
-                ? CLAIM_NONE
-                : Choose(table, &v, probe, rule, source ? words : NULL, spot);
+        purpose wanted;
 
-        if (wanted == CLAIM_NONE) {
+        if (try == PLACE_TRIES) {
             return SNCE_DROPPED;
+        }
+        wanted = Choose(table, &v, probe, rule, source ? words : NULL, spot);
+        if (wanted == CLAIM_NONE) {
+            return source ? SNCE_FULL : SNCE_DROPPED;
         }
         if (wanted == CLAIM_EXISTS) {
             return SNCE_EXISTS;
@@ -824,19 +1017,18 @@ snceTable_Place(const snceTable *table, snceSet *const set[2],
         }
     }
     SNCE_STEP("place-claimed");
+    taken->crowded = IsCrowded(table, &v);
+    taken->doubled = IsDoubled(&v, spot);
     taken->reclaimed = claimed == CLAIM_BUSY;
     if (claimed == CLAIM_FULL) {
         snceTable_NoteTaken(table, spot, rule, taken);
     }
 
-    /* Carrying an entry from one table to another: somebody may be removing
-     * it. Either this load sees that, or the remover, who looks through this
-     * table after the other one, sees the claim and overrides it: both loads
-     * and both claims are sequentially consistent. */
-    if (source && !snceVersion_Same(
-                      atomic_load_explicit(&source->set->version[source->way],
-                                           memory_order_seq_cst),
-                      source->seen)) {
+    /* Carrying an entry from one place to another: somebody may be removing it.
+     * Either this sees that, or the remover, who looks here after he looked there,
+     * sees the claim and overrides it: both loads and both claims are sequentially
+     * consistent. */
+    if (source && !Stands(source)) {
         Abandon(table, spot, claim);
         return SNCE_DROPPED;
     }
@@ -849,7 +1041,7 @@ snceTable_Place(const snceTable *table, snceSet *const set[2],
         taken->spoiled = snceTable_CleanUp(table, spot);
         return SNCE_DROPPED;
     }
-    if (source && source->seen & SNCE_VISITED) {
+    if (source && source->spot.seen & SNCE_VISITED) {
         snceTable_Use(spot, words, (snceTime){ (int64_t)words[SNCE_W_ACCESS] });
     }
     return SNCE_OK;

@@ -4,23 +4,34 @@
 
 /* sncetable.h: the session table of one virtual server.
  *
- * Sets of ten slots; a session lies in one of the two sets that its ID's
- * hash names. Works on entries, which are words (sncelayout.h); what they mean
- * to a session is sncecache.c's business. */
+ * Pages of two sets, a left one and a right one, of ten slots. A session lies in
+ * one of the two sets that its ID's hash names: the left one of one page, or the
+ * right one of another. How many pages are in use: sncesize.h. Works on entries,
+ * which are words (sncelayout.h); what they mean to a session is sncecache.c's
+ * business. */
 #ifndef SNCETABLE_H
 #define SNCETABLE_H
 
 #include "snceregion.h"
+#include "sncesize.h"
 #include "snceslot.h"
 
 /* snceTable is this process's view of one table: a bounded place (rule 1). */
 typedef struct {
     const snceRegion *region;
-    uint64_t offset;   /* of its range in the region */
-    uint64_t setCount; /* at least 2 */
-    uint64_t range;    /* its word; names this life of the range */
+    uint64_t offset; /* of its range in the region */
+    uint64_t pages;  /* it may have; bounded */
+    uint64_t range;  /* its word; names this life of the range */
+    snceSize size;   /* the word that says so, as it was seen */
     snceLot lot;
 } snceTable;
+
+/* snceTable_Used returns how many of its pages are in use. */
+static inline uint64_t
+snceTable_Used(const snceTable *table)
+{
+    return snceSize_Used(table->size);
+}
 
 /* snceSpot is where an entry was seen: its slot, and its version then. */
 typedef struct {
@@ -134,40 +145,49 @@ snceRule_Expiry(const snceRule *rule, snceClass sessionClass, snceTime created)
     return expiry;
 }
 
-/* snceTable_SetsFor returns how many sets hold |entries| sessions (G10). */
-uint64_t snceTable_SetsFor(uint64_t entries);
+/* snceTable_PagesFor returns how many pages hold |entries| sessions (G10). */
+uint64_t snceTable_PagesFor(uint64_t entries);
 
-/* snceTable_Bytes returns the size of a table of |setCount| sets. */
+/* snceTable_UsedFor returns how many of |pages| pages a table should use that gets
+ * |entries| sessions at once. */
+uint64_t snceTable_UsedFor(uint64_t entries, uint64_t pages);
+
+/* snceTable_Bytes returns the size of a table of |pages| pages. */
 static inline uint64_t
-snceTable_Bytes(uint64_t setCount)
+snceTable_Bytes(uint64_t pages)
 {
-    return setCount * sizeof(snceSet);
+    return pages * SNCE_PAGE;
 }
 
-/* snceTable_At opens the table of |setCount| sets in |range|, which belongs to
- * the server |id|. A range of zeros is an empty table. Returns as
+/* The slots of a page. */
+#define SNCE_PAGE_SLOTS (2 * SNCE_WAYS)
+
+/* snceTable_At opens the table in |range|, which belongs to the server |id| and whose
+ * size word was seen to be |size|. A range of zeros is an empty table. Returns as
  * snceRegion_Bound; |*out| is written on SNCE_NO_MEMORY too. */
 static inline snceResult
 snceTable_At(snceTable *out, const snceRegion *region, snceLocalId id,
-             uint64_t range, uint64_t setCount)
+             uint64_t range, snceSize size)
 {
     uint64_t offset = snceRange_Offset(range);
+    uint64_t pages = snceSize_Pages(size);
     snceResult result;
 
-    if (setCount < 2 || setCount > SNCE_SETS_MAX) {
+    if (SNCE_RARELY(pages - 1 >= SNCE_PAGES_MAX)) { /* or it is 0 */
         return SNCE_CORRUPT;
     }
-    result = snceRegion_Bound(region, offset, snceTable_Bytes(setCount));
+    result = snceRegion_Bound(region, offset, snceTable_Bytes(pages));
     out->offset = offset;
     out->region = region;
-    out->setCount = setCount;
+    out->pages = pages;
     out->range = range;
+    out->size = size;
     out->lot = snceLot_Of(range, id);
     return result;
 }
 
-/* snceTable_Set returns the |index|th set of a table, |index| below setCount, or
- * NULL if this process cannot map it. */
+/* snceTable_Set returns the |index|th set of a table, |index| below twice its pages,
+ * or NULL if this process cannot map it. */
 static inline snceSet *
 snceTable_Set(const snceTable *table, uint64_t index)
 {
@@ -187,6 +207,57 @@ snceTable_PlaceOf(const snceSpot *spot)
 /* snceTable_MapPlaces maps the two sets of |hash|. False if they cannot be had. */
 bool snceTable_MapPlaces(const snceTable *table, uint64_t hash);
 
+/* ---- while it grows ------------------------------------------------------ */
+
+/* snceTable_IsSplitting tells whether sessions of the last page in use may still lie in
+ * the page that it is split from. */
+static inline bool
+snceTable_IsSplitting(const snceTable *table)
+{
+    return (table->size & SNCE_SIZE_SPLITTING) != 0;
+}
+
+/* snceTable_IsGrown tells whether all the pages that the table may have are in use, and
+ * the last one was split. */
+static inline bool
+snceTable_IsGrown(const snceTable *table)
+{
+    return snceTable_Used(table) == table->pages &&
+           !snceTable_IsSplitting(table);
+}
+
+/* snceTable_Last returns the last page in use. */
+static inline uint64_t
+snceTable_Last(const snceTable *table)
+{
+    return snceTable_Used(table) - 1;
+}
+
+/* snceTable_Resize opens the same table as its size word says now, |size|. False, and
+ * nothing is changed, if that is the word of another table, or nonsense. */
+static inline bool
+snceTable_Resize(snceTable *table, snceSize size)
+{
+    if (!snceSize_Follows(size, table->size)) {
+        return false;
+    }
+    table->size = size;
+    return true;
+}
+
+/* snceTable_IsPlace tells whether the session of |hash| may be stored in |set|. */
+bool snceTable_IsPlace(const snceTable *table, uint64_t hash,
+                       const snceSet *set);
+
+/* snceTable_IsLookedAt tells whether lookups look for it in |set|. */
+bool snceTable_IsLookedAt(const snceTable *table, uint64_t hash,
+                          const snceSet *set);
+
+/* snceTable_SamePlaces tells whether the session of |hash| lies in the same sets of a
+ * table as it did |before|, and in no others. */
+bool snceTable_SamePlaces(const snceTable *before, const snceTable *now,
+                          uint64_t hash);
+
 /* snceTable_Find copies the entry for |probe| to |words|, where it was to
  * |*spot|. Returns SNCE_OK; SNCE_MISS (and |*otherAddress| tells whether the
  * ID is there for another client address); SNCE_CORRUPT (an entry that may be
@@ -196,6 +267,15 @@ snceResult snceTable_Find(const snceTable *table, const snceProbe *probe,
                           uint64_t words[SNCE_ENTRY_WORDS], snceSpot *spot,
                           bool *otherAddress);
 
+/* snceSource is where an entry lies that is carried to another place. */
+typedef struct {
+    snceSpot spot;
+    const snceWord
+        *size; /* NULL; or the size word of its table, which must still be
+                           * |seen| when the other place was claimed */
+    snceSize seen;
+} snceSource;
+
 /* snceTaken is what an insert found in the slot that it took, and what else it
  * cost. */
 typedef struct {
@@ -203,6 +283,9 @@ typedef struct {
     bool expired;   /* it was dead by the rule */
     bool reclaimed; /* its writer died */
     bool spoiled;   /* this one was too late, and took another's entry along */
+    bool crowded;   /* the sets have few empty slots, and the table may grow */
+    bool
+        doubled; /* another slot there has the same tag, or may come to have it */
     uint64_t certificate;
 } snceTaken;
 
@@ -210,13 +293,13 @@ typedef struct {
  * in the two sets |set| of its hash (snceTable_Sets): the ID of |probe|, the |words|
  * between it and the owner's |state|, and that. With |source|, only if that entry still
  * stands there and the key is not here already. Returns SNCE_OK (|*spot| is where it
- * lies now), SNCE_DROPPED or, with |source|, SNCE_EXISTS. |*taken| is written in every
- * case: even a lost race may have emptied the slot. */
+ * lies now), SNCE_DROPPED or, with |source|, SNCE_EXISTS or SNCE_FULL (of younger
+ * entries). |*taken| is written in every case: even a lost race may have emptied the slot. */
 snceResult snceTable_Place(const snceTable *table, snceSet *const set[2],
                            const snceProbe *probe, const snceRule *rule,
                            const uint64_t *words,
                            const uint8_t state[SNCE_STATE_BYTES],
-                           const snceSpot *source, snceSpot *spot,
+                           const snceSource *source, snceSpot *spot,
                            snceTaken *taken);
 
 /* snceTable_Use notes that the entry at |spot| was looked up at |at|: who was
@@ -238,6 +321,10 @@ snceTable_Use(const snceSpot *spot, const uint64_t *words, snceTime at)
 /* snceTable_Take empties the slot at |spot| if it still holds what was seen
  * there, wiped. True if it did. */
 bool snceTable_Take(const snceTable *table, const snceSpot *spot);
+
+/* snceTable_IsSame tells whether these words are those of one session. It may have been
+ * carried to another place and store, and been looked up since. */
+bool snceTable_IsSame(const uint64_t *a, const uint64_t *b);
 
 /* snceTable_Gone is told the words of an entry that was taken out. */
 typedef void (*snceTable_Gone)(void *context, const uint64_t *words);
@@ -263,8 +350,10 @@ bool snceTable_Entry(const snceTable *table, uint64_t index, snceSpot *spot,
                      uint64_t words[SNCE_ENTRY_WORDS]);
 
 /* snceTable_Sweep wipes the expired entries in the two sets of |probe|, which
- * an insert has just had in hand, so that no memory is touched for it. */
-void snceTable_Sweep(const snceTable *table, const snceProbe *probe,
-                     const snceRule *rule, snceTable_Gone gone, void *context);
+ * an insert has just had in hand, so that no memory is touched for it. Returns how
+ * many. */
+unsigned snceTable_Sweep(const snceTable *table, const snceProbe *probe,
+                         const snceRule *rule, snceTable_Gone gone,
+                         void *context);
 
 #endif /* SNCETABLE_H */

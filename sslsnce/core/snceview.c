@@ -13,13 +13,15 @@
 /* Opens both homes, the second one too if the first one is out of reach:
  * snceView_Look. */
 static snceResult
-OpenHomes(snceView *view, const snceHomeSeen *now, const snceHomeSeen *old)
+OpenHomes(snceView *view, snceHomeWords *nowWords, const snceHomeSeen *now,
+          snceHomeWords *oldWords, const snceHomeSeen *old)
 {
-    snceResult result = snceHome_Open(&view->now, view->region, view->id, now);
+    snceResult result =
+        snceHome_Open(&view->now, view->region, view->id, nowWords, now);
 
     if (view->moving && (result == SNCE_OK || result == SNCE_NO_MEMORY)) {
         snceResult other =
-            snceHome_Open(&view->old, view->region, view->id, old);
+            snceHome_Open(&view->old, view->region, view->id, oldWords, old);
 
         result = other == SNCE_OK ? result : other;
     }
@@ -29,7 +31,7 @@ OpenHomes(snceView *view, const snceHomeSeen *now, const snceHomeSeen *old)
 snceResult
 snceView_OpenAny(snceView *out, const snceRegion *region, snceLocalId id)
 {
-    const snceServerWords *entry;
+    snceServerWords *entry;
 
     memset(out, 0, sizeof(*out));
     if (id.number >= SNCE_SERVERS) {
@@ -38,6 +40,7 @@ snceView_OpenAny(snceView *out, const snceRegion *region, snceLocalId id)
     entry = snceRegion_Server(region, id.number);
     for (unsigned try = 0; try < LOOK_TRIES; try++) {
         snceHomeSeen now, old = { 0 };
+        unsigned home;
 
         out->region = region;
         out->id = id;
@@ -48,13 +51,34 @@ snceView_OpenAny(snceView *out, const snceRegion *region, snceLocalId id)
             return SNCE_GONE;
         }
         out->moving = (out->life & SNCE_LIFE_MOVING) != 0;
-        snceView_Load(out, entry, &now);
+        home = snceLife_Home(out->life);
+        snceView_Load(out, entry, &entry->home[home], &now);
         if (out->moving) {
-            snceHomeWords_Load(&entry->home[!snceLife_Home(out->life)], &old);
+            snceHomeWords_Load(&entry->home[!home], &old);
         }
         if (snceView_Unchanged(out, entry)) {
-            return OpenHomes(out, &now, &old);
+            return OpenHomes(out, &entry->home[home], &now, &entry->home[!home],
+                             &old);
         }
     }
     return SNCE_CORRUPT;
+}
+
+/* Has |home| grown so that the session of |hash| lies elsewhere? */
+static bool
+IsElsewhere(const snceHome *home, uint64_t hash)
+{
+    snceTable now = home->table;
+    snceSize size = snceHome_Size(home);
+
+    return size != now.size &&
+           (!snceTable_Resize(&now, size) ||
+            !snceTable_SamePlaces(&home->table, &now, hash));
+}
+
+bool
+snceView_Resized(const snceView *view, uint64_t hash)
+{
+    return IsElsewhere(&view->now, hash) ||
+           (view->moving && IsElsewhere(&view->old, hash));
 }

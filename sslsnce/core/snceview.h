@@ -30,9 +30,10 @@ typedef struct {
 
 /* What belongs to the life word that |view| has, if that is unchanged then. */
 static inline void
-snceView_Load(snceView *view, const snceServerWords *entry, snceHomeSeen *now)
+snceView_Load(snceView *view, const snceServerWords *entry,
+              const snceHomeWords *home, snceHomeSeen *now)
 {
-    snceHomeWords_Load(&entry->home[snceLife_Home(view->life)], now);
+    snceHomeWords_Load(home, now);
     for (unsigned i = 0; i < SNCE_CLASSES; i++) {
         view->timeoutSec[i] =
             atomic_load_explicit(&entry->timeoutSec[i], memory_order_acquire);
@@ -72,7 +73,8 @@ snceView_Closed(const snceView *view)
 SNCE_INLINE bool
 snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
 {
-    const snceServerWords *entry;
+    snceServerWords *entry;
+    snceHomeWords *home;
     snceHomeSeen now;
 
     if (id.number >= SNCE_SERVERS) {
@@ -87,9 +89,10 @@ snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
     if (!snceLife_Rests(out->life, id.generation)) {
         return false;
     }
-    snceView_Load(out, entry, &now);
+    home = &entry->home[snceLife_Home(out->life)];
+    snceView_Load(out, entry, home, &now);
     return snceView_Unchanged(out, entry) &&
-           snceHome_Open(&out->now, region, id, &now) == SNCE_OK;
+           snceHome_Open(&out->now, region, id, home, &now) == SNCE_OK;
 }
 
 /* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE, SNCE_CORRUPT,
@@ -113,11 +116,12 @@ snceView_Look(snceView *out, const snceRegion *region, snceLocalId id)
     return result == SNCE_NO_MEMORY ? SNCE_OK : result;
 }
 
-/* snceView_Moved tells whether anything changed since the view was opened, so
- * that what was not found may be where nobody looked, and what was stored where
- * nobody will. */
+/* snceView_Resized is the part of snceView_Moved that is rare: a table has grown. */
+bool snceView_Resized(const snceView *view, uint64_t hash);
+
+/* snceView_Turned tells whether the life word changed since the view was opened. */
 static inline bool
-snceView_Moved(const snceView *view)
+snceView_Turned(const snceView *view)
 {
     const snceServerWords *entry =
         snceRegion_Server(view->region, view->id.number);
@@ -125,6 +129,18 @@ snceView_Moved(const snceView *view)
     /* Sequentially consistent: pairs with snceDirectory_Commit. */
     return atomic_load_explicit(&entry->life, memory_order_seq_cst) !=
            view->life;
+}
+
+/* snceView_Moved tells whether anything changed since the view was opened that matters
+ * for the session of |hash|: what was not found may be where nobody looked, and what
+ * was stored where nobody will. */
+static inline bool
+snceView_Moved(const snceView *view, uint64_t hash)
+{
+    return snceView_Turned(view) ||
+           SNCE_RARELY((view->moving ||
+                        snceHome_Size(&view->now) != view->now.table.size) &&
+                       snceView_Resized(view, hash));
 }
 
 /* snceView_ClockSkew returns where snceCacheOptions.clockSkewSec lies: beyond the

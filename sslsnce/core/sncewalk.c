@@ -27,9 +27,9 @@ static bool
 NextStretch(snceWalk *walk)
 {
     const snceTable *table = walk->table;
-    uint64_t slots = table->setCount * SNCE_WAYS;
+    uint64_t slots = table->pages * SNCE_PAGE_SLOTS;
     uint64_t base = snceRange_Offset(table->range);
-    uint64_t end = base + snceTable_Bytes(table->setCount);
+    uint64_t end = base + snceTable_Bytes(table->pages);
     uint64_t at = base + walk->slot / SNCE_WAYS * sizeof(snceSet);
     uint64_t data, hole, set;
 

@@ -21,7 +21,7 @@
 
 /* The words of a slot at random, from slot to slot. */
 static double Floor(const snceTable *table, uint64_t reads, uint64_t seed) {
-  uint64_t slots = table->setCount * SNCE_WAYS, serial = seed, sum = 0;
+  uint64_t slots = table->pages * SNCE_PAGE_SLOTS, serial = seed, sum = 0;
   uint64_t begin = bench_Ns();
 
   for (uint64_t i = 0; i < reads; i++) {
@@ -193,7 +193,8 @@ int main(int argc, char **argv) {
     used += 2 * lookups + lookups / 10 + 1;
   }
   if (snceCache_GetFigures(cache, &figures) != SNCE_OK ||
-      figures.inserts != stored || figures.live != stored ||
+      figures.inserts != stored ||
+      figures.live + figures.replacedLive != stored ||
       figures.hits + figures.missesUnknown != used) {
     bench_Fail("the cache's figures do not add up");
   }

@@ -15,6 +15,8 @@
  *   create   microseconds until a region is there; |servers|: with as many
  *            virtual servers as there can be, which share half of ENTRIES
  *   insert   |fill|: into a new cache, which takes its memory meanwhile;
+ *            |longest|: the longest one of them, the least of ROUNDS caches,
+ *            since now and then another process comes between;
  *            |refill|: a portion of new ones, removed after it
  *   hit, miss   each lookup depends on the last one's answer, as in core.c
  *   attach   microseconds; |descriptor| in this process; |inherit| in one that
@@ -289,6 +291,42 @@ static void TimeLookups(subject *of, benchRow *row, uint64_t stored) {
 }
 
 /* ---- inserts ------------------------------------------------------------- */
+
+/* How long the longest of |count| inserts into a new cache takes. */
+static uint64_t Longest(uint64_t entries, uint64_t count) {
+  uint64_t longest = 0;
+  subject of;
+
+  Open(&of, entries);
+  for (uint64_t serial = 0; serial < count; serial++) {
+    snceSession session;
+    uint64_t spent;
+
+    bench_Session(serial, &session);
+    spent = bench_Ns();
+    Must("insert", snceCache_Insert(of.cache, &session, bench_Time));
+    spent = bench_Ns() - spent;
+    longest = spent > longest ? spent : longest;
+  }
+  of.inserts = count;
+  Balance(&of);
+  snceRegion_Close(of.region);
+  return longest;
+}
+
+static void TimeLongest(benchRow *row, uint64_t entries, uint64_t count) {
+  uint64_t least = UINT64_MAX;
+
+  count = count < LOOKUPS ? count : LOOKUPS;
+  for (unsigned round = 0; round < ROUNDS; round++) {
+    uint64_t longest = Longest(entries, count);
+
+    least = longest < least ? longest : least;
+  }
+  row->work = "insert";
+  row->mode = "longest";
+  bench_Row(row, "ns", (double)least);
+}
 
 /* A portion is a sixth of what is stored: a tenth of a cache that is 60 % full.
  */
@@ -566,6 +604,7 @@ int main(int argc, char **argv) {
                : row.entries * 6 / 10;
 
   TimeCreation(&row, row.entries);
+  TimeLongest(&row, row.entries, wanted);
   Open(&of, row.entries);
   Memory(&of, &row, "empty");
   stored = Fill(&of, 0, wanted, RESERVE, &spent);

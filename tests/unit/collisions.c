@@ -27,8 +27,8 @@ static bool Meets(const snceTable *table, uint64_t hash, uint64_t other) {
   if (snceVersion_Tag(hash) != snceVersion_Tag(other)) {
     return false;
   }
-  if (!snceTable_Places(table, hash, &at) ||
-      !snceTable_Places(table, other, &there)) {
+  if (!snceTable_MappedPlaces(table, hash, &at) ||
+      !snceTable_MappedPlaces(table, other, &there)) {
     return false;
   }
   for (int i = 0; i < 2; i++) {

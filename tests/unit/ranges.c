@@ -6,6 +6,7 @@
 
 #include "sncecell.h"
 #include "snceregion.h"
+#include "sncesize.h"
 
 static Range Of(uint64_t word, uint64_t pages) {
   Range range = {0, 0};
@@ -28,7 +29,7 @@ unsigned GetSegments(const snceRegion *region, uint32_t number, int home,
                      Range *out, unsigned most) {
   const snceHomeWords *words = &snceRegion_Server(region, number)->home[home];
   const uint64_t store = atomic_load(&words->store);
-  const uint64_t cells = snceWord_Low(atomic_load(&words->shape));
+  const uint64_t cells = snceSize_Cells(atomic_load(&words->size));
   const snceStoreHead *head;
   unsigned count = 0;
 

@@ -6,7 +6,7 @@
 
 #include "sncelife.h"
 #include "snceregion.h"
-#include "snceslot.h"
+#include "sncetable.h"
 
 static const snceHomeWords *Home(const snceRegion *region, uint32_t number) {
   const snceServerWords *entry = snceRegion_Server(region, number);
@@ -36,7 +36,7 @@ static snceCellSet *CellsOf(const snceRegion *region, uint32_t number) {
 }
 
 uint64_t WordsSlots(const snceRegion *region, uint32_t number) {
-  return (snceWord_High(atomic_load(&Home(region, number)->shape))) * SNCE_WAYS;
+  return snceSize_Pages(atomic_load(&Home(region, number)->size)) * SNCE_PAGE_SLOTS;
 }
 
 uint64_t WordsVersion(const snceRegion *region, uint32_t number,
