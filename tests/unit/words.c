@@ -36,7 +36,8 @@ static snceCellSet *CellsOf(const snceRegion *region, uint32_t number) {
 }
 
 uint64_t WordsSlots(const snceRegion *region, uint32_t number) {
-  return snceSize_Pages(atomic_load(&Home(region, number)->size)) * SNCE_PAGE_SLOTS;
+  return snceSize_Pages(atomic_load(&Home(region, number)->size)) *
+         SNCE_PAGE_SLOTS;
 }
 
 uint64_t WordsVersion(const snceRegion *region, uint32_t number,
