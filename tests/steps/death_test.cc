@@ -112,7 +112,8 @@ TEST_P(SnceSessionDeath, TheNextOperationSucceedsAtOnce) {
   ASSERT_EQ(visible == std::vector<uint64_t>{0} ? SNCE_MISS : SNCE_OK, result);
   if (result == SNCE_OK) {
     ASSERT_EQ(SNCE_OK, answer_.Lookup(stage.cache(), key, kNow));
-    ASSERT_EQ(visible, std::vector<uint64_t>{answer_.variant()});
+    ASSERT_TRUE(std::count(visible.begin(), visible.end(), answer_.variant()))
+        << answer_.variant();
     if (answer_.session().certificate.len != 0) {
       ASSERT_EQ("", answer_.Differs(Mine(answer_.variant())));
     } else {

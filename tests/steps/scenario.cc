@@ -12,6 +12,7 @@
 
 #include "gtest/gtest.h"
 #include "test_clock.h"
+#include "test_growth.h"
 #include "test_server.h"
 #include "test_session.h"
 #include "test_steps.h"
@@ -161,6 +162,123 @@ Scenario OfServer(const char* name, std::function<void(const Stage&)> prepare,
           nullptr, nullptr,       true,    left, next};
 }
 
+// ---- a cache that grows by itself -------------------------------------------
+
+bool IsCrowded(snceCache cache, const Session& session) {
+  return GrowthRoom(cache, session.get()->id) <= GROWTH_CROWDED;
+}
+
+// One whose insert makes the table grow; none may be there yet.
+Session Trigger(snceCache cache) {
+  for (uint64_t i = 0; i < 200; ++i)
+    if (IsCrowded(cache, Session(60000 + i))) return Session(60000 + i);
+  return Session(60000);
+}
+
+// Fills the default cache until |crowded| says that it is enough.
+void Crowd(const Stage& stage, const std::function<bool(snceCache)>& crowded) {
+  const snceCache cache = stage.cache();
+  const uint64_t word = GrowthOf(cache).word;
+  GrowthSet(cache, GrowthFrozen(word));
+  for (uint64_t i = 0; i < 6 * kN && !crowded(cache); ++i) {
+    const Session filler(10000 + i);
+    // Nothing is evicted.
+    if (GrowthRoom(cache, filler.get()->id) > 0) {
+      EXPECT_EQ(SNCE_OK, filler.Insert(cache, kNow));
+    }
+  }
+  GrowthSet(cache, word);
+}
+
+// The default cache is so large that it grows, and session 7 will move with the
+// next page.
+void WaitToMove(const Stage& stage) {
+  const snceCache cache = stage.cache();
+  StoreBefore(stage);
+  const snceCacheOptions options = Small(3 * kN);
+  EXPECT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
+  while (GrowthOf(cache).used < GrowthOf(cache).pages) {
+    const uint64_t word = GrowthOf(cache).word;
+    GrowthSet(cache, GrowthBegun(word));
+    const GrowthPlace place = GrowthWhere(cache, Mine(0).get()->id);
+    GrowthSet(cache, word);
+    if (place == GROWTH_IN_OLD) return;
+    GrowthStep(cache, kNow);
+  }
+  ADD_FAILURE() << "it never moves";
+}
+
+// Nobody has moved it yet, though its page has begun to be split.
+void WaitInOld(const Stage& stage) {
+  WaitToMove(stage);
+  GrowthSet(stage.cache(), GrowthBegun(GrowthOf(stage.cache()).word));
+}
+
+// The place where it would wait is free.
+void WaitForNone(const Stage& stage) {
+  WaitToMove(stage);
+  EXPECT_EQ(SNCE_OK, RemoveMine(stage.cache()));
+}
+
+void GrowByAPage(const Stage& stage) { GrowthStep(stage.cache(), kNow); }
+
+std::vector<Scenario> GrowthScenarios() {
+  const auto before = [](const Passed&) { return Visible{kBefore}; };
+  const auto mine = [](const Passed&) { return Visible{kMine}; };
+  const auto gone = [](const Passed&) { return Visible{0}; };
+  std::vector<Scenario> all = {
+      OfSession(
+          "insert_that_grows_the_table",
+          [](const Stage& stage) {
+            WaitForNone(stage);
+            Crowd(stage, [](snceCache cache) {
+              return IsCrowded(cache, Mine(kMine));
+            });
+          },
+          InsertMine,
+          [](const Passed& passed) {
+            return passed("place-published") ? Visible{kMine} : Visible{0};
+          },
+          false),
+      OfSession(
+          "growth_that_moves_it",
+          [](const Stage& stage) {
+            WaitToMove(stage);
+            Crowd(stage, [](snceCache cache) {
+              return IsCrowded(cache, Trigger(cache));
+            });
+          },
+          [](const Stage& stage) {
+            return Trigger(stage.cache()).Insert(stage.cache(), kNow);
+          },
+          before, false),
+      OfSession(
+          "removal_while_its_page_is_split", WaitInOld,
+          [](const Stage& stage) { return RemoveMine(stage.cache()); }, gone,
+          false),
+      OfSession(
+          "replacement_while_its_page_is_split", WaitInOld, InsertMine,
+          [](const Passed& passed) {
+            return passed("remove-claimed")    ? Visible{kMine}
+                   : passed("place-published") ? Visible{kBefore, kMine}
+                                               : Visible{kBefore};
+          },
+          false),
+  };
+  all[0].moves = all[1].moves = true;
+  Scenario overtaken = OfSession("insert_that_growth_overtakes", WaitForNone,
+                                 InsertMine, gone, false);
+  overtaken.pause = "place-written";
+  overtaken.meanwhile = GrowByAPage;
+  all.push_back(overtaken);
+  overtaken = OfSession("insert_that_growth_moves", WaitForNone, InsertMine,
+                        mine, false);
+  overtaken.pause = "place-published";
+  overtaken.meanwhile = GrowByAPage;
+  all.push_back(overtaken);
+  return all;
+}
+
 std::vector<Scenario> SessionScenarios() {
   const auto inserted = [](const Passed& passed) {
     return passed("place-published") ? Visible{kMine} : Visible{0};
@@ -244,6 +362,7 @@ std::vector<Scenario> SessionScenarios() {
           Session(100 + serial, 2, kEverything).Insert(stage.cache(), kNow));
   };
   all.push_back(overtaken);
+  for (const Scenario& more : GrowthScenarios()) all.push_back(more);
   return all;
 }
 
@@ -409,7 +528,10 @@ std::vector<Place> PlacesOf(Kind kind) {
       const unsigned passing = ++passings[trace[at]];
       const bool last = std::find(trace.begin() + ptrdiff_t(at) + 1,
                                   trace.end(), trace[at]) == trace.end();
-      if (at < from || (passing > 1 && !last)) continue;
+      if (at < from || (passing > 1 && !last && !scenario.moves)) continue;
+      // The insert is the first to pass a step of those.
+      const bool both = trace[at].compare(0, 6, "place-") == 0;
+      if (scenario.moves && passing > (both ? 2u : 1u)) continue;
       places.push_back({&scenario, trace[at], passing});
     }
   }

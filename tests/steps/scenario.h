@@ -46,6 +46,9 @@ struct Scenario {
   // the next change.
   bool plain;
   std::function<void(const Stage&, const Passed&)> left, next;
+  // How many sessions it moves depends on the region's keys, at least one: of
+  // their steps only the first is of interest.
+  bool moves = false;
 };
 
 const std::vector<Scenario>& Scenarios();
