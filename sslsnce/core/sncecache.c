@@ -527,7 +527,7 @@ Store(const snceView *view, snceCache cache, const snceSession *session,
 
 /* Stores any |session| in the cache that |view| saw. */
 static __attribute__((noinline)) snceResult
-StoreAny(const snceView *view, snceCache cache, const snceSession *session,
+StoreAny(snceView *view, snceCache cache, const snceSession *session,
          snceTime now)
 {
     snceBlobRef certificate = 0;
@@ -543,6 +543,8 @@ StoreAny(const snceView *view, snceCache cache, const snceSession *session,
         result = SNCE_TOO_LARGE;
     } else if (session->certificate.len) {
         result = Hold(&view->now, &session->certificate, &certificate);
+        /* That takes most of an insert's time: the table may have grown. */
+        (void)snceTable_Resize(&view->now.table, snceHome_Size(&view->now));
     }
     if (result != SNCE_OK) {
         return CountLost(cache, SNCE_N_REFUSED, result);
