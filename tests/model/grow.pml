@@ -1,0 +1,634 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* grow.pml: a table that grows by a page (linear hashing) while sessions of one
+ * key are stored, removed and looked up. The key belongs to the half of the old
+ * page that goes to the new one. That a slot is read whole or not at all is
+ * slot.pml's business: here an entry is one word, and late stores do not count.
+ *
+ * A process that is stopped is one that spin does not choose for a while, one
+ * that dies is one that it never chooses again: both happen at every step. */
+
+/* ---- sizes, each of which `run` may set ----------------------------------- */
+
+#ifndef SPLITTERS
+#define SPLITTERS 2 /* at most 3 */
+#endif
+#ifndef INSERTERS
+#define INSERTERS 0 /* at most 2 */
+#endif
+#ifndef REMOVERS
+#define REMOVERS 0
+#endif
+#ifndef READERS
+#define READERS 0
+#endif
+#ifndef GROWTHS
+#define GROWTHS 1 /* at most 2; with 2, only the first slot of the old page */
+#endif
+#ifndef OVERRIDES
+#define OVERRIDES 0 /* claims that a splitter or an insert may override */
+#endif
+
+/* ---- versions ------------------------------------------------------------- */
+
+/* There is one key, so one tag; claims that empty a slot have none. */
+#define EMPTY 0
+#define FULL 1
+#define BUSY 2    /* claimed for an entry */
+#define LEAVING 3 /* claimed to be emptied */
+#define VISITED 4
+#define STATE(v) ((v) & 3)
+#define NEXT(v, state) ((((v) >> 3) + 1) << 3 | (state))
+#define WITH(v, state) (((v) & ~7) | (state))
+#define SAME(a, b) ((((a) ^ (b)) & ~VISITED) == 0)
+
+/* ---- the region ----------------------------------------------------------- */
+
+/* Slots of the key, in the order in which everybody looks. A second growth splits
+ * the place of slot 2: that is the page which the first one made or, with
+ * SPLIT_OTHER, the key's other set. */
+#define SLOTS 5
+#define NONE 5
+#if GROWTHS == 1
+#define OLD 3 /* sets: slots 0 and 1, */
+#else
+#define OLD 1 /* or 0 alone */
+#endif
+#define SECOND 4
+#define THIRD 8
+#define LAST 16
+
+byte version[SLOTS];
+byte entry[SLOTS]; /* the session there, whole */
+
+/* (active, at rest or splitting), counted up: odd while a page is split. */
+byte word;
+#define END (2 * GROWTHS)
+#define SPLITTING(w) ((w) & 1)
+
+/* Sets of slots, one for each value of the word: those where lookups and removals
+ * look; those that a splitter empties; those where inserts store. */
+#define FOR_WORDS(set0, set1, set2, set3, set4) \
+    ((set0) | (set1) << 5 | (set2) << 10 | (set3) << 15 | (set4) << 20)
+#ifdef SPLIT_OTHER
+#define AT_FIRST (OLD | SECOND)
+#define FIRST_ELSEWHERE 2
+#else
+#define AT_FIRST (OLD | LAST)
+#define FIRST_ELSEWHERE 4
+#endif
+#define LOOKED_AT \
+    FOR_WORDS(AT_FIRST, OLD | SECOND | LAST, SECOND | LAST, \
+              SECOND | THIRD | LAST, THIRD | LAST)
+#define SPLIT FOR_WORDS(0, OLD, 0, SECOND, 0)
+#ifdef FAULT_STORES_IN_OLD
+#define STORED_IN LOOKED_AT
+#else
+#define STORED_IN (LOOKED_AT & ~(SPLIT))
+#endif
+#define HAS(sets, w, s) ((sets) >> 5 * (w) + (s) & 1)
+#define SEES(w, s) HAS(LOOKED_AT, w, s)
+#define STORES(w, s) HAS(STORED_IN, w, s)
+
+/* ---- what only the proof knows -------------------------------------------- */
+
+/* Sets of sessions: 0 was there, 1 and 2 are the inserters'. */
+byte claims;   /* that have had a slot */
+byte ended;    /* whose insert has ended */
+byte removed;  /* that no lookup which begins now may get: a removal ended, */
+byte replaced; /* a later insert has stored, */
+byte dropped;  /* their own insert was reported dropped */
+byte overrides;
+
+/* So that spin's message names the guarantee. */
+hidden byte G2;
+hidden byte G5;
+hidden byte FOUND;
+hidden byte LATEST;
+hidden byte LEFT;
+hidden byte DROPPED;
+
+#define IN(set, n) ((set) >> (n) & 1)
+
+/* What a lookup that began with these sets may not get. */
+inline Judge(n, isRemoved, isReplaced, isDropped)
+{
+    G5 = !IN(isRemoved, n);
+    assert(G5);
+    LATEST = !IN(isReplaced, n);
+    assert(LATEST);
+    DROPPED = !IN(isDropped, n);
+    assert(DROPPED)
+}
+
+/* What a lookup finds that begins now, if it is quick and slot |n| is the first. */
+inline JudgeSlot(n)
+{
+    if
+    :: STATE(version[n]) == FULL && SEES(word, n) ->
+       Judge(entry[n], removed, replaced, dropped)
+    :: n < 2 && STATE(version[n]) == FULL && word >= 2 ->
+       LEFT = !IN(ended, entry[n]);
+       assert(LEFT)
+    :: else
+    fi
+}
+
+inline JudgeAll()
+{
+    JudgeSlot(0);
+    JudgeSlot(1);
+    JudgeSlot(2);
+    JudgeSlot(3);
+    JudgeSlot(4)
+}
+
+/* ---- what several do ------------------------------------------------------ */
+
+/* snceSlot_Vacate, if the claim still stands. */
+inline Vacate(s, claim)
+{
+    atomic {
+        if
+        :: version[s] == claim -> version[s] = WITH(claim, EMPTY); entry[s] = 0
+        :: else
+        fi;
+        claim = 0
+    }
+}
+
+/* May a slot be claimed for an entry? An entry of another key may have stood there,
+ * which makes no difference. */
+#ifdef FAULT_CLAIMS_ARE_FREE
+#define MAY_OVERRIDE true
+#else
+#define MAY_OVERRIDE (overrides < OVERRIDES)
+#endif
+#define MAY_CLAIM(s) \
+    (STATE(version[s]) == EMPTY || ((STATE(version[s]) & BUSY) && MAY_OVERRIDE))
+
+inline Claim(s, claim)
+{
+    overrides = overrides + (STATE(version[s]) & BUSY -> 1 : 0);
+    claim = NEXT(version[s], BUSY);
+    version[s] = claim;
+    entry[s] = 0
+}
+
+#ifdef FAULT_CLAIMS_STAND
+#define TO_REMOVE(s) (STATE(version[s]) == FULL)
+#else
+#define TO_REMOVE(s) (STATE(version[s]) == FULL || STATE(version[s]) == BUSY)
+#endif
+
+/* snceTable_Remove: every slot that is looked at under |w|, but |except|; if |only|
+ * is not NONE, that session alone; but who stands in a claim is not known. */
+#define GOES(s, except, only) \
+    ((s) != (except) && TO_REMOVE(s) && \
+     ((only) == NONE || STATE(version[s]) == BUSY || entry[s] == (only)))
+
+/* The |s|th slot in the order of those who look: the old ones first. */
+#ifdef FAULT_NEW_FIRST
+#define NTH(w, s) (((s) + 2 * ((w) == 1)) % SLOTS)
+#else
+#define NTH(w, s) (s)
+#endif
+
+/* Counts |s| on to the next one that is looked at under |w|. */
+inline Advance(w, s)
+{
+    do
+    :: s < SLOTS && !SEES(w, NTH(w, s)) -> s++
+    :: else -> break
+    od
+}
+
+inline Remove(w, except, only)
+{
+    s = 0;
+    do
+    :: atomic {
+           claim == 0;
+           Advance(w, s);
+           if
+           :: s == SLOTS -> s = 0; break
+           :: s < SLOTS && GOES(NTH(w, s), except, only) ->
+              claim = NEXT(version[NTH(w, s)], LEAVING);
+              version[NTH(w, s)] = claim
+           :: else -> s++
+           fi
+       }
+    :: atomic {
+           claim != 0;
+           if
+           :: version[NTH(w, s)] == claim ->
+              version[NTH(w, s)] = WITH(claim, EMPTY);
+              entry[NTH(w, s)] = 0
+           :: else
+           fi;
+           claim = 0;
+           s++
+       }
+    od
+}
+
+/* ---- an insert has the table grow, or helps ------------------------------- */
+
+proctype Splitter()
+{
+    byte w, from, seen, session, to, claim;
+
+begin:
+    atomic {
+        if
+        :: !SPLITTING(word) && word < END -> word++
+        :: else
+        fi;
+        w = word;
+        if
+        :: SPLITTING(w) -> from = (w == 1 -> 0 : 2)
+        :: else -> goto done
+        fi
+    };
+#ifdef FAULT_ENDS_EARLY
+    atomic {
+        if
+        :: word == w -> word = w + 1; JudgeAll()
+        :: else
+        fi
+    };
+#endif
+look:
+    atomic {
+        if
+        :: STATE(version[from]) == FULL ->
+           seen = version[from];
+           session = entry[from]
+        :: else -> goto next
+        fi;
+        if
+        :: to = (w == 1 -> 2 : 3)
+        :: to = 4
+        fi
+    };
+#ifdef FAULT_TAKEN_FIRST
+    atomic {
+        if
+        :: SAME(version[from], seen) ->
+           version[from] = WITH(NEXT(version[from], 0), EMPTY);
+           entry[from] = 0
+        :: else -> goto next
+        fi
+    };
+#endif
+#ifdef FAULT_SOURCE_CHECKED_FIRST
+    if
+    :: SAME(version[from], seen) && word == w
+    :: else -> goto next
+    fi;
+#endif
+    /* snceTable_Place with a source: a look at the other place, then at the one
+     * that is claimed, if nothing changed there since. */
+#ifndef FAULT_EXISTING_UNSEEN
+    if
+    :: STATE(version[(to == 4 -> (w == 1 -> 2 : 3) : 4)]) == FULL ->
+       to = NONE;
+       goto take /* SNCE_EXISTS */
+    :: else
+    fi;
+#endif
+    atomic {
+        if
+        :: STATE(version[to]) == FULL -> to = NONE; goto take
+        :: MAY_CLAIM(to) -> Claim(to, claim)
+        fi
+    };
+#ifndef FAULT_SOURCE_CHECKED_FIRST
+#ifndef FAULT_TAKEN_FIRST
+#ifndef FAULT_SOURCE_UNCHECKED
+    if
+    :: SAME(version[from], seen)
+    :: else -> goto giveBack
+    fi;
+#endif
+#ifndef FAULT_WORD_UNCHECKED
+    if
+    :: word == w
+    :: else -> goto giveBack
+    fi;
+#endif
+#endif
+#endif
+    atomic {
+        if
+        :: version[to] == claim ->
+           version[to] = WITH(claim, FULL);
+           entry[to] = session;
+           claim = version[to];
+           JudgeSlot(to)
+        :: else ->
+           claim = 0;
+#ifdef FAULT_TAKES_ANYWAY
+           to = NONE
+#else
+           to = 0; seen = 0; session = 0;
+#ifdef FAULT_LOST_IS_DONE
+           goto next
+#else
+           goto look
+#endif
+#endif
+        fi
+    };
+take:
+    atomic {
+        if
+#ifdef FAULT_NOTE_IS_CHANGE
+        :: version[from] == seen ->
+#else
+        :: SAME(version[from], seen) ->
+#endif
+           claim = NEXT(version[from], LEAVING);
+           version[from] = claim;
+           to = from
+        :: else -> goto kept
+        fi
+    };
+giveBack:
+    Vacate(to, claim);
+    goto next;
+kept:
+    /* Somebody else took it out. The copy stays, if it lies where lookups look. */
+#ifdef FAULT_TAKES_BACK_ALWAYS
+#define TAKES_BACK true
+#else
+#ifdef FAULT_BETTER_COPY_WINS
+#define TAKES_BACK (to == 4 && STATE(version[2]) == FULL || !SEES(word, to))
+#else
+#ifdef FAULT_LEAVES_EARLY
+#define TAKES_BACK (!STORES(word, to))
+#else
+#define TAKES_BACK (!SEES(word, to))
+#endif
+#endif
+#endif
+    atomic {
+        if
+        :: to != NONE && TAKES_BACK && SAME(version[to], claim) ->
+           claim = NEXT(version[to], LEAVING);
+           version[to] = claim;
+           goto giveBack
+        :: else
+        fi
+    };
+next:
+    atomic {
+        from++; seen = 0; session = 0; to = 0; claim = 0;
+        if
+        :: w == 1 && HAS(SPLIT, 1, from) -> goto look
+        :: else
+        fi
+    };
+    atomic {
+        if
+        :: word == w -> word = w + 1; JudgeAll()
+        :: else
+        fi;
+        w = 0; from = 0
+    };
+#if GROWTHS == 2
+    if
+    :: goto begin
+    :: true
+    fi;
+#endif
+done:
+    atomic { w = 0; from = 0 }
+}
+
+/* ---- snceCache_Insert ----------------------------------------------------- */
+
+proctype Inserter(byte me)
+{
+    byte w, now, former, at, s, claim, mine;
+    bool others, stored;
+
+    former = ended;
+anew:
+    atomic {
+        w = word;
+        if
+        :: STORES(w, 0) -> at = 0
+        :: STORES(w, 1) -> at = 1
+        :: STORES(w, 2) -> at = 2
+        :: STORES(w, 3) -> at = 3
+        :: STORES(w, 4) -> at = 4
+        fi
+    };
+    /* Choose: a look at the other slots, then at the one that is claimed. */
+    do
+    :: atomic {
+           Advance(w, s);
+           if
+           :: s == SLOTS -> s = 0; break
+           :: s < SLOTS && s != at && STORES(w, s) && TO_REMOVE(s) ->
+              others = true;
+              s++
+           :: else -> s++
+           fi
+       }
+    od;
+    atomic {
+        STATE(version[at]) == FULL || MAY_CLAIM(at);
+        Claim(at, claim);
+        claims = claims | 1 << me;
+#ifdef FAULT_CLAIM_UNSEEN
+        others = false
+#endif
+    };
+#ifdef FAULT_WORD_READ_EARLY
+    now = word;
+#endif
+    atomic {
+        if
+        :: version[at] == claim ->
+           version[at] = WITH(claim, FULL);
+           entry[at] = me;
+           mine = version[at];
+           claim = 0;
+           stored = true
+        :: else ->
+#if REMOVERS == 0 && OVERRIDES == 0 && INSERTERS == 1
+           /* Nobody died, nobody removes. */
+           G2 = !STORES(word, at);
+           assert(G2);
+#endif
+           goto done
+        fi
+    };
+    atomic {
+#ifndef FAULT_WORD_READ_EARLY
+        now = word;
+#endif
+        if
+        :: now == w && !SPLITTING(w) && !others -> goto done
+        :: else -> w = now
+        fi
+    };
+settle:
+    if
+    :: STORES(w, at) ->
+#ifndef FAULT_OTHERS_STAY
+       Remove(w, at, NONE);
+#endif
+       skip
+    :: else ->
+#ifdef FAULT_STAYS_IN_OLD
+       skip
+#else
+       atomic {
+           if
+           :: SAME(version[at], mine) ->
+              claim = NEXT(version[at], LEAVING);
+              version[at] = claim
+           :: else
+           fi;
+           stored = false
+       };
+       Vacate(at, claim);
+#ifndef FAULT_COPIES_STAY
+       Remove(w, NONE, me);
+#endif
+#ifdef FAULT_STORED_ANEW
+       goto anew
+#else
+       skip
+#endif
+#endif
+    fi;
+#ifndef FAULT_SETTLES_ONCE
+    atomic {
+        if
+        :: word != w -> w = word; goto settle
+        :: else
+        fi
+    };
+#endif
+done:
+    atomic {
+        ended = ended | 1 << me;
+        if
+        :: stored -> replaced = replaced | former
+        :: else -> dropped = dropped | 1 << me
+        fi;
+        JudgeAll();
+        w = 0; now = 0; former = 0; at = 0; s = 0; claim = 0; mine = 0;
+        others = false; stored = false
+    }
+}
+
+/* ---- snceCache_Remove ----------------------------------------------------- */
+
+proctype Remover()
+{
+    byte w, s, claim, doomed;
+
+    atomic { doomed = claims; w = word };
+again:
+    Remove(w, NONE, NONE);
+#ifndef FAULT_REMOVAL_TRUSTED
+    atomic {
+        if
+        :: word != w -> w = word; goto again
+        :: else
+        fi
+    };
+#endif
+    atomic {
+        removed = removed | doomed;
+        JudgeAll();
+        w = 0; doomed = 0
+    }
+}
+
+/* ---- snceCache_Lookup ----------------------------------------------------- */
+
+proctype Reader()
+{
+    byte w, s, isRemoved, isReplaced, isDropped;
+
+    atomic {
+        isRemoved = removed; isReplaced = replaced; isDropped = dropped;
+        w = word
+    };
+look:
+    atomic {
+        Advance(w, s);
+        if
+        :: s == SLOTS -> goto missed
+        :: else
+        fi;
+        if
+        :: STATE(version[NTH(w, s)]) == FULL ->
+           Judge(entry[NTH(w, s)], isRemoved, isReplaced, isDropped);
+           version[NTH(w, s)] = version[NTH(w, s)] | VISITED;
+           goto done
+        :: else -> s++; goto look
+        fi
+    };
+missed:
+#ifndef FAULT_MISS_TRUSTED
+    atomic {
+        if
+        :: word != w -> w = word; s = 0; goto look
+        :: else
+        fi
+    };
+#endif
+#if INSERTERS == 0 && REMOVERS == 0
+    FOUND = false; /* nobody removed it, nobody replaced it */
+    assert(FOUND);
+#endif
+done:
+    atomic { w = 0; s = 0; isRemoved = 0; isReplaced = 0; isDropped = 0 }
+}
+
+init
+{
+    atomic {
+#ifndef STARTS_EMPTY
+        if
+        :: version[0] = NEXT(0, FULL) /* session 0 */
+        :: version[FIRST_ELSEWHERE] = NEXT(0, FULL)
+        :: version[0] = NEXT(0, FULL);
+           version[FIRST_ELSEWHERE] = NEXT(0, FULL)
+        fi;
+#endif
+        claims = 1;
+        ended = 1;
+        run Splitter();
+#if SPLITTERS >= 2
+        run Splitter();
+#endif
+#if SPLITTERS >= 3
+        run Splitter();
+#endif
+#if INSERTERS >= 1
+        run Inserter(1);
+#endif
+#if INSERTERS >= 2
+        run Inserter(2);
+#endif
+#if REMOVERS >= 1
+        run Remover();
+#endif
+#if READERS >= 1
+        run Reader();
+#endif
+#ifdef AT_REST
+        run Last();
+#endif
+    }
+}
