@@ -365,7 +365,7 @@ TEST(SnceMemory, MemoryIsTakenAsSessionsArrive) {
   uint64_t before = start;
   // The first step takes the pages that a cache begins with; each one after it
   // doubles the sessions.
-  for (uint64_t stored = 0, until = 500; until <= 16000; until *= 2) {
+  for (uint64_t stored = 0, until = 2000; until <= 16000; until *= 2) {
     for (; stored < until; ++stored)
       ASSERT_EQ(SNCE_OK, Session(stored).Insert(region.cache(), At(kStart)));
     const uint64_t now = snceRegion_ResidentBytes(region.get());

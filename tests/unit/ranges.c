@@ -82,7 +82,7 @@ void NameManyRanges(const snceRegion *region) {
     for (unsigned home = 0; home < 2; home++) {
       const uint64_t which = (2 * i + home) * HEADS / (2 * SNCE_SERVERS);
 
-      atomic_store(&entry->home[home].shape, snceWord_Pair(2, cells));
+      atomic_store(&entry->home[home].size, snceSize_Of(1, 1, 1, cells));
       atomic_store(&entry->pages[home], snceWord_Pair(16, 16));
       atomic_store(&entry->home[home].store,
                    snceRange_Of(1, first + which * SNCE_GRAIN_PAGES));
