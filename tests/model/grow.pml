@@ -25,7 +25,10 @@
 #define READERS 0
 #endif
 #ifndef GROWTHS
-#define GROWTHS 1 /* at most 2; with 2, only the first slot of the old page */
+#define GROWTHS 1 /* at most 2 */
+#endif
+#ifndef OLD_SLOTS
+#define OLD_SLOTS 2 /* of the key in the old page; at most 2 */
 #endif
 #ifndef OVERRIDES
 #define OVERRIDES 0 /* claims that a splitter or an insert may override */
@@ -51,11 +54,7 @@
  * SPLIT_OTHER, the key's other set. */
 #define SLOTS 5
 #define NONE 5
-#if GROWTHS == 1
-#define OLD 3 /* sets: slots 0 and 1, */
-#else
-#define OLD 1 /* or 0 alone */
-#endif
+#define OLD ((1 << OLD_SLOTS) - 1) /* sets */
 #define SECOND 4
 #define THIRD 8
 #define LAST 16
@@ -236,9 +235,25 @@ inline Remove(w, except, only)
 
 /* ---- an insert has the table grow, or helps ------------------------------- */
 
+/* Shall a splitter take its copy out of slot |s|, whose source is gone? */
+#ifdef FAULT_TAKES_BACK_ALWAYS
+#define TAKES_BACK(s) true
+#else
+#ifdef FAULT_BETTER_COPY_WINS
+#define TAKES_BACK(s) ((s) == 4 && STATE(version[2]) == FULL)
+#else
+#ifdef FAULT_LEAVES_EARLY
+#define TAKES_BACK(s) (!STORES(word, s))
+#else
+#define TAKES_BACK(s) (!SEES(word, s))
+#endif
+#endif
+#endif
+
 proctype Splitter()
 {
     byte w, from, seen, session, to, claim;
+    bool own; /* the entry at |from| is a copy of its own */
 
 begin:
     atomic {
@@ -291,14 +306,12 @@ look:
 #endif
     /* snceTable_Place with a source: a look at the other place, then at the one
      * that is claimed, if nothing changed there since. */
-#ifndef FAULT_EXISTING_UNSEEN
     if
     :: STATE(version[(to == 4 -> (w == 1 -> 2 : 3) : 4)]) == FULL ->
        to = NONE;
        goto take /* SNCE_EXISTS */
     :: else
     fi;
-#endif
     atomic {
         if
         :: STATE(version[to]) == FULL -> to = NONE; goto take
@@ -350,42 +363,51 @@ take:
 #else
         :: SAME(version[from], seen) ->
 #endif
-           claim = NEXT(version[from], LEAVING);
-           version[from] = claim;
-           to = from
+           seen = NEXT(version[from], LEAVING);
+           version[from] = seen
         :: else -> goto kept
         fi
     };
+    Vacate(from, seen);
+#if GROWTHS == 2
+    goto kept; /* the pass may be over: a late insert may have stored the old one */
+#else
+    goto next;
+#endif
 giveBack:
     Vacate(to, claim);
+#if GROWTHS == 2
+    if
+    :: own -> atomic { to = from; claim = seen; goto kept }
+    :: else
+    fi;
+#endif
     goto next;
 kept:
-    /* Somebody else took it out. The copy stays, if it lies where lookups look. */
-#ifdef FAULT_TAKES_BACK_ALWAYS
-#define TAKES_BACK true
-#else
-#ifdef FAULT_BETTER_COPY_WINS
-#define TAKES_BACK (to == 4 && STATE(version[2]) == FULL || !SEES(word, to))
-#else
-#ifdef FAULT_LEAVES_EARLY
-#define TAKES_BACK (!STORES(word, to))
-#else
-#define TAKES_BACK (!SEES(word, to))
-#endif
-#endif
-#endif
+    /* Others may count on the copy, so it stays where lookups look. But its page may
+     * be split by now, and the pass have gone by its claim: then it is carried on.
+     * That is a whole pass here, where the page has one slot of the key. */
     atomic {
         if
-        :: to != NONE && TAKES_BACK && SAME(version[to], claim) ->
+        :: to != NONE && SAME(version[to], claim) && TAKES_BACK(to) ->
            claim = NEXT(version[to], LEAVING);
            version[to] = claim;
+           own = false;
            goto giveBack
+#if GROWTHS == 2
+#ifndef FAULT_LATE_COPY_STAYS
+        :: to != NONE && SAME(version[to], claim) && HAS(SPLIT, word, to) ->
+           w = word; from = to; own = true;
+           seen = 0; session = 0; to = 0; claim = 0;
+           goto look
+#endif
+#endif
         :: else
         fi
     };
 next:
     atomic {
-        from++; seen = 0; session = 0; to = 0; claim = 0;
+        from++; seen = 0; session = 0; to = 0; claim = 0; own = false;
         if
         :: w == 1 && HAS(SPLIT, 1, from) -> goto look
         :: else
@@ -595,6 +617,22 @@ done:
     atomic { w = 0; s = 0; isRemoved = 0; isReplaced = 0; isDropped = 0 }
 }
 
+/* ---- when all have ended --------------------------------------------------- */
+
+#ifdef AT_REST
+#define IS_LEFT(s) (STATE(version[s]) == FULL && !SEES(word, s))
+
+proctype Last()
+{
+    atomic {
+        _nr_pr == 2; /* this one and the first */
+        LEFT = !(IS_LEFT(0) || IS_LEFT(1) || IS_LEFT(2) || IS_LEFT(3) ||
+                 IS_LEFT(4));
+        assert(LEFT)
+    }
+}
+#endif
+
 init
 {
     atomic {
@@ -608,6 +646,9 @@ init
 #endif
         claims = 1;
         ended = 1;
+#ifdef AT_REST
+        run Last();
+#endif
         run Splitter();
 #if SPLITTERS >= 2
         run Splitter();
@@ -626,9 +667,6 @@ init
 #endif
 #if READERS >= 1
         run Reader();
-#endif
-#ifdef AT_REST
-        run Last();
 #endif
     }
 }
