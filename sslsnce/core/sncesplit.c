@@ -28,19 +28,17 @@ Change(snceHome *home, snceSize to)
                                                    memory_order_relaxed);
 }
 
-/* Moves the entry |words|, which was read at |from|, to where lookups look. Another
- * process may do the same at this moment: then there may be two copies of it, until a
- * removal, or an insert of the same key, finds both. */
-static void
-Move(const snceCarry *carry, const snceProbe *probe, const snceSpot *from,
-     const uint64_t words[SNCE_ENTRY_WORDS])
+/* Copies the entry |words|, which was read at |from|, to where lookups look, and takes
+ * the old one out. Returns as snceCarry_Copy; |*to| is where the copy lies on SNCE_OK. */
+static snceResult
+MoveOnce(const snceCarry *carry, const snceProbe *probe, const snceSpot *from,
+         const uint64_t words[SNCE_ENTRY_WORDS], snceSpot *to)
 {
     uint64_t copy[SNCE_ENTRY_WORDS];
     snceResult result;
-    snceSpot to;
 
     memcpy(copy, words, sizeof(copy));
-    result = snceCarry_Copy(carry, probe, from, copy, &to);
+    result = snceCarry_Copy(carry, probe, from, copy, to);
     explicit_bzero(copy, sizeof(copy));
     SNCE_STEP("split-copied");
     /* Where there are only younger ones it is the one to evict. */
@@ -49,6 +47,42 @@ Move(const snceCarry *carry, const snceProbe *probe, const snceSpot *from,
         snceHome_Lose(carry->old, words[SNCE_W_CERTIFICATE]);
     }
     SNCE_STEP("split-moved");
+    return result;
+}
+
+/* Moves it. Another process may do the same at this moment: then there may be two copies
+ * of it, until a removal, or an insert of the same key, finds both.
+ *
+ * A process that was slow may have stored its copy in a page that is being split itself
+ * by now, and behind those who look through it: the copy goes on with them, or goes
+ * where lookups no longer look for it. */
+static void
+Move(const snceCarry *carry, const snceProbe *probe, const snceSpot *from,
+     const uint64_t words[SNCE_ENTRY_WORDS])
+{
+    snceHome now = *carry->now;
+    const snceCarry on = { &now, &now, carry->rule, NULL };
+    snceSpot at, to;
+
+    if (MoveOnce(carry, probe, from, words, &at) != SNCE_OK) {
+        return;
+    }
+    for (unsigned try = 0; try < SPLIT_TRIES; try++) {
+        if (!snceTable_Resize(&now.table, snceHome_Size(&now)) ||
+            snceTable_IsPlace(&now.table, probe->hash, at.set) ||
+            !snceSlot_Unchanged(&at.set->version[at.way], at.seen)) {
+            return;
+        }
+        if (!snceTable_IsLookedAt(&now.table, probe->hash, at.set)) {
+            if (snceTable_Take(&now.table, &at)) {
+                snceHome_Lose(&now, words[SNCE_W_CERTIFICATE]);
+            }
+            return;
+        }
+        if (MoveOnce(&on, probe, &at, words, &to) == SNCE_OK) {
+            at = to;
+        }
+    }
 }
 
 /* What becomes of what lies at a slot of the page that is split. */

@@ -190,23 +190,31 @@ void Crowd(const Stage& stage, const std::function<bool(snceCache)>& crowded) {
   GrowthSet(cache, word);
 }
 
-// The default cache is so large that it grows, and session 7 will move with the
-// next page.
-void WaitToMove(const Stage& stage) {
+// Will session 7 move with the next page?
+bool MovesNext(snceCache cache) {
+  const uint64_t word = GrowthOf(cache).word;
+  GrowthSet(cache, GrowthBegun(word));
+  const GrowthPlace place = GrowthWhere(cache, Mine(0).get()->id);
+  GrowthSet(cache, word);
+  return place == GROWTH_IN_OLD;
+}
+
+// Makes the default cache so large that it grows, and lets it until |ready|.
+void GrowUntil(const Stage& stage,
+               const std::function<bool(snceCache)>& ready) {
   const snceCache cache = stage.cache();
   StoreBefore(stage);
   const snceCacheOptions options = Small(3 * kN);
   EXPECT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
   while (GrowthOf(cache).used < GrowthOf(cache).pages) {
-    const uint64_t word = GrowthOf(cache).word;
-    GrowthSet(cache, GrowthBegun(word));
-    const GrowthPlace place = GrowthWhere(cache, Mine(0).get()->id);
-    GrowthSet(cache, word);
-    if (place == GROWTH_IN_OLD) return;
+    if (ready(cache)) return;
     GrowthStep(cache, kNow);
   }
   ADD_FAILURE() << "it never moves";
 }
+
+// Session 7 will move with the next page.
+void WaitToMove(const Stage& stage) { GrowUntil(stage, MovesNext); }
 
 // Nobody has moved it yet, though its page has begun to be split.
 void WaitInOld(const Stage& stage) {
@@ -214,9 +222,13 @@ void WaitInOld(const Stage& stage) {
   GrowthSet(stage.cache(), GrowthBegun(GrowthOf(stage.cache()).word));
 }
 
-// The place where it would wait is free.
+// The place where it would wait is free: an insert stores it there again.
 void WaitForNone(const Stage& stage) {
-  WaitToMove(stage);
+  GrowUntil(stage, [&](snceCache cache) {
+    EXPECT_EQ(SNCE_OK, RemoveMine(cache));
+    EXPECT_EQ(SNCE_OK, Mine(kBefore).Insert(cache, kNow));
+    return MovesNext(cache);
+  });
   EXPECT_EQ(SNCE_OK, RemoveMine(stage.cache()));
 }
 
