@@ -288,7 +288,12 @@ TEST(SnceShrink, ThreadsGoOnWhileItGrowsAndShrinks) {
   }
   stop = true;
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(0u, missed) << "of " << lookups;
+  const snceFigures figures = FiguresOf(cache);
+  EXPECT_EQ(0u, missed) << "of " << lookups << "; without their certificates "
+                        << figures.missesCertificate << ", spoiled "
+                        << figures.corrupt << ", claims taken back "
+                        << figures.reclaimed << ", evicted "
+                        << figures.replacedLive;
   EXPECT_EQ(0u, mixed);
   EXPECT_EQ(0u, returned) << "removed or dropped sessions found again";
   EXPECT_EQ(0u, lost) << "changes failed";
