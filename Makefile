@@ -11,6 +11,8 @@ $(if $(NSS),,$(error NSS_SRC=$(NSS_SRC) is no NSS source tree))
 export NSS_SRC
 endif
 
+# What builds: packages, NSS's source, NSS. What tests share is in SUPPORT.
+TOOLS := patches/build
 SUPPORT := tests/support
 
 .DEFAULT_GOAL := help
@@ -20,7 +22,8 @@ First
   make demo              the cache beside stock NSS, with real clients, in one table
   make check             every test that one release of NSS needs
   make deps              install what is missing (Debian 12; root or sudo)
-  make install           headers, man page and patch tool, under DESTDIR and PREFIX
+  make install           headers, man page, patch tool, documents and an example, under
+                         DESTDIR and PREFIX
 
 Build
   make core              the core alone: build/core/libsnce.a
@@ -63,6 +66,10 @@ Measure (tests/bench/README.md)
                          about an hour; BENCH=NAME only one; KEEP=1 keeps the results
   make bench-smoke       the smallest size of each, in a minute
 
+Everything
+  bash .ci/run           what CI asks of a change, in less than an hour on two cores
+  make nightly           the long form of it, in some hours
+
 Examine the code
   make sanitize          the tests under ASan, UBSan and TSan; PROGRAMS=unit some
                          only
@@ -85,12 +92,44 @@ help:
 
 .PHONY: deps
 deps:
-	@$(SUPPORT)/deps
+	@$(TOOLS)/deps
 
-# --- The core and its tests: no NSS ----------------------------------------
+# --- The core: no NSS ------------------------------------------------------
 
-include $(SUPPORT)/core.mk
-include $(SUPPORT)/storm.mk
+# SANITIZE= and COVERAGE=1 instrument it for tests; STEPS=1 lets a process stop at
+# each step that the code names (tests/steps). Each has objects of its own.
+include $(SUPPORT)/instrument.mk
+CORE := build/core$(CODE_VARIANT)$(if $(STEPS),-steps)
+CORE_OBJECTS := $(patsubst sslsnce/%.c,$(CORE)/%.o,$(wildcard sslsnce/core/*.c))
+
+WARNINGS := -Wall -Wextra -Werror
+CORE_WARNINGS := $(WARNINGS) -Wshadow -Wvla -Wstrict-prototypes \
+    -Wmissing-prototypes -Wconversion
+CORE_FLAGS := -O2 -g -fPIC -MMD -MP -Iinclude -Isslsnce/core \
+    $(if $(STEPS),-DSNCE_STEPS) $(SANITIZED)
+
+.PHONY: core
+core: $(CORE)/libsnce.a
+$(CORE)/libsnce.a: $(CORE_OBJECTS) $(CORE)/objects
+	@rm -f $@
+	ar rcs $@ $(CORE_OBJECTS)
+$(CORE)/core/%.o: sslsnce/core/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CORE_WARNINGS) $(CORE_FLAGS) $(COUNTED) $(CFLAGS) \
+	    -c -o $@ $<
+-include $(CORE_OBJECTS:.o=.d)
+
+# Changes when a source comes or goes, also one of a test: what was linked with it is
+# then old.
+LISTED = $(CORE_OBJECTS) $(CORE_TEST_OBJECTS)
+$(CORE)/objects: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LISTED)' | cmp -s - $@ || echo '$(LISTED)' >$@
+.PHONY: FORCE
+FORCE:
+
+# Its tests: unit, processes, storm, steps.
+include $(SUPPORT)/core_tests.mk
 
 # --- NSS -------------------------------------------------------------------
 
@@ -98,11 +137,11 @@ NSS_PARTS ?= libs
 
 .PHONY: nss nss-stock nss-minimal
 nss:
-	@$(SUPPORT)/build-nss nss $(NSS) $(NSS_PARTS)
+	@$(TOOLS)/build-nss nss $(NSS) $(NSS_PARTS)
 nss-stock:
-	@$(SUPPORT)/build-nss stock $(NSS) $(NSS_PARTS)
+	@$(TOOLS)/build-nss stock $(NSS) $(NSS_PARTS)
 nss-minimal:
-	@$(SUPPORT)/build-nss minimal $(NSS) $(NSS_PARTS)
+	@$(TOOLS)/build-nss minimal $(NSS) $(NSS_PARTS)
 
 # These tests reach into libssl as ssl_gtest does. Where NSS puts its
 # libraries is known only when they are built, hence the second make.
@@ -114,9 +153,9 @@ pointers: nss
 
 .PHONY: nss-gtest nss-stock-gtest ssl_gtest ssl_gtest-stock
 nss-gtest:
-	@$(SUPPORT)/build-nss nss $(NSS) libs gtest
+	@$(TOOLS)/build-nss nss $(NSS) libs gtest
 nss-stock-gtest:
-	@$(SUPPORT)/build-nss stock $(NSS) libs gtest
+	@$(TOOLS)/build-nss stock $(NSS) libs gtest
 ssl_gtest: nss-gtest
 	@tests/nss/run-ssl-gtest build/nss-$(NSS)
 ssl_gtest-stock: nss-stock-gtest
@@ -128,42 +167,51 @@ include $(SUPPORT)/regress.mk
 
 # --- Secrets ---------------------------------------------------------------
 
-include $(SUPPORT)/secrets.mk
+# Do the tests of secrets, which are in unit, processes and adapter, see what they
+# are for, and does the cache say nothing? MUTANTS=: some of them, by name.
+.PHONY: secrets
+secrets: unit-program processes-program nss
+	@tests/secrets/mutants/run $(CORE) $(MUTANTS)
+	@tests/secrets/silent $(NSS)
 
 # --- Demo and check --------------------------------------------------------
 
 # These programs use NSS's public API only and are built once, against the
 # distribution's NSS: the same binary runs on both libraries.
-DEMO_PROGRAMS := $(patsubst tests/%.c,build/%,$(wildcard tests/demo/*.c))
+DEMO_PROGRAMS := build/demo/httpsd build/demo/httpsload
 INTEROP_PROGRAMS := $(patsubst tests/%.c,build/%,$(wildcard tests/interop/*.c))
 CLIENT_LIBRARY := nss
 build/interop/client_gnutls: CLIENT_LIBRARY := gnutls
-$(DEMO_PROGRAMS) $(INTEROP_PROGRAMS): build/%: tests/%.c
+build/demo/httpsd: sslsnce/examples/httpsd.c
+build/demo/httpsload $(INTEROP_PROGRAMS): build/%: tests/%.c
+$(DEMO_PROGRAMS) $(INTEROP_PROGRAMS):
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -MMD -MP $(CFLAGS) \
-	    -Iinclude $$(pkg-config --cflags $(CLIENT_LIBRARY)) -o $@ $< \
+	    -Iinclude $$(pkg-config --cflags $(CLIENT_LIBRARY)) -o $@ $(filter %.c,$^) \
 	    $(LDFLAGS) $$(pkg-config --libs $(CLIENT_LIBRARY)) -lpthread
 -include $(DEMO_PROGRAMS:=.d) $(INTEROP_PROGRAMS:=.d)
 
 .PHONY: demo demo-programs
 demo-programs: $(DEMO_PROGRAMS)
 demo:
-	@$(SUPPORT)/deps
+	@$(TOOLS)/deps
 	@$(MAKE) --no-print-directory nss
 	@$(MAKE) --no-print-directory -s demo-programs
 	@tests/demo/run build/nss-$(NSS)/lib
 
 .PHONY: interop interop-programs
 interop-programs: $(INTEROP_PROGRAMS)
-interop: nss
-	@$(SUPPORT)/deps tests/interop/packages
+interop: nss-stock nss
+	@$(TOOLS)/deps tests/interop/packages
 	@$(MAKE) --no-print-directory -s interop-programs
 	@tests/interop/run build/nss-$(NSS)/lib
 	@tests/interop/unmodified build/nss-$(NSS)/lib
+	@$(MAKE) --no-print-directory -s demo-programs
+	@tests/interop/tickets build/nss-$(NSS)/lib build/stock-$(NSS)/lib
 
 .PHONY: check
 check:
-	@$(SUPPORT)/deps
+	@$(TOOLS)/deps
 	@NSS=$(NSS) $(SUPPORT)/check
 
 # --- Benchmarks ------------------------------------------------------------
@@ -176,7 +224,12 @@ include $(SUPPORT)/resources.mk
 
 # --- Model -----------------------------------------------------------------
 
-include $(SUPPORT)/model.mk
+# Checked with spin (tests/model/README.md). MODEL=NAME: these only, by a part of
+# their names.
+.PHONY: model
+model:
+	@$(TOOLS)/deps tests/model/packages
+	@tests/model/run $(MODEL)
 
 # --- Fuzzing ----------------------------------------------------------------
 
@@ -184,11 +237,22 @@ include $(SUPPORT)/fuzz.mk
 
 # --- Sanitizers, static analysis, coverage ----------------------------------
 
-include $(SUPPORT)/quality.mk
+# What they run is in tests/quality. PROGRAMS='unit processes adapter pointers', or
+# some of them: what runs under sanitizers.
+.PHONY: sanitize analyze coverage quality-deps
+quality-deps:
+	@$(TOOLS)/deps tests/quality/packages
+sanitize: nss
+	@tests/quality/sanitize $(NSS) $(PROGRAMS)
+analyze: quality-deps nss
+	@tests/quality/analyze $(NSS)
+coverage: quality-deps nss
+	@tests/quality/coverage $(NSS)
 
 # --- The rest --------------------------------------------------------------
 
 SHARE = $(DESTDIR)$(PREFIX)/share/sslsnce
+DOC = $(DESTDIR)$(PREFIX)/share/doc/sslsnce
 
 # patches/apply takes what it copies from where it lies, so it goes with the
 # sources in the layout of this tree.
@@ -202,11 +266,18 @@ install:
 	install -m 644 LICENSE $(SHARE)
 	chmod -R u=rwX,go=rX $(SHARE)
 	chmod 755 $(SHARE)/patches/apply
-	rm -f $(SHARE)/sslsnce/sslsnce.7
+	rm -rf $(SHARE)/sslsnce/sslsnce.7 $(SHARE)/sslsnce/examples $(SHARE)/patches/build
 	install -d $(DESTDIR)$(PREFIX)/share/man/man7
 	sed 's,@SHARE@,$(PREFIX)/share/sslsnce,' sslsnce/sslsnce.7 \
 	    >$(DESTDIR)$(PREFIX)/share/man/man7/sslsnce.7
+	install -d $(DOC)/examples
+	install -m 644 README.md CHANGELOG.md SECURITY.md $(DOC)
+	install -m 644 sslsnce/examples/*.c $(DOC)/examples
 	@echo 'To patch an NSS tree: $(PREFIX)/share/sslsnce/patches/apply NSS_TREE'
+
+.PHONY: nightly
+nightly:
+	@bash .ci/run long
 
 .PHONY: format-check
 format-check:

@@ -4,10 +4,10 @@
 
 /* sslsnce.h: the server session cache, for NSS applications.
  *
- * An application that knows nothing of sslsnce goes on calling what ssl.h
- * declares, and gets what is said here. What is new is reached through NSS's
- * experimental API: one binary runs on every NSS, and on one without sslsnce
- * the call returns SECFailure with SSL_ERROR_UNSUPPORTED_EXPERIMENTAL_API.
+ * An application that does not know sslsnce goes on calling the functions of
+ * ssl.h; this header says what they then do. The new calls go through NSS's
+ * experimental API, so that one binary runs on every NSS: on an NSS without
+ * sslsnce they return SECFailure with SSL_ERROR_UNSUPPORTED_EXPERIMENTAL_API.
  *
  * This header needs NSS's ssl.h and sslexp.h of any release, in C or C++. */
 #ifndef SSLSNCE_SSLSNCE_H
@@ -21,11 +21,15 @@
 extern "C" {
 #endif
 
+/* The version of this header. The figures (SSL_GetServerCacheFigures) have the
+ * version of the library that the process has loaded. */
+#define SSLSNCE_VERSION "0.2.0"
+
 /* ---- The calls of ssl.h ----
  *
  * SSL_ConfigServerSessionIDCache, SSL_ConfigMPServerSIDCache and
- * SSL_ConfigServerSessionIDCacheWithOpt make the default cache, or give the one
- * that is there new limits.
+ * SSL_ConfigServerSessionIDCacheWithOpt make the default cache. If it exists
+ * already, they change its limits.
  *
  *   maxCacheEntries   sessions that the cache holds. 0: 10,000. At most
  *                     100,000,000. Memory is taken as sessions arrive.
@@ -33,99 +37,119 @@ extern "C" {
  *                     5 to 100. 0: 100.
  *   ssl3_timeout      seconds that any other lives: 5 to 86,400. 0: 86,400.
  *                     Both count from the session's creation, by the clock of
- *                     the socket that asks; what is out of range becomes the
- *                     nearest limit. A session that was created more than two
- *                     seconds ahead of that clock (clockSkewSec, below) is a
- *                     full handshake: else a clock that is set back would
- *                     lengthen every session.
+ *                     the socket that looks it up. A value out of range becomes
+ *                     the nearest limit. If a session was created more than two
+ *                     seconds ahead of that clock (clockSkewSec, below), the
+ *                     handshake is a full one: otherwise a clock that is set
+ *                     back would lengthen every session.
  *   directory         accepted and ignored: the cache is anonymous memory.
- *   maxCertCacheEntries, maxSrvNameCacheEntries
- *                     client certificates, each of up to 65,535 bytes, and
- *                     server names that the cache holds. 0 or less: one
- *                     certificate for each session; 1,024 names.
+ *   maxCertCacheEntries
+ *                     client certificates that the cache holds, each of up to
+ *                     65,535 bytes. 0 or less: one for each session.
+ *   maxSrvNameCacheEntries
+ *                     accepted and ignored: a session keeps a hash of its server
+ *                     name.
  *
- * A session is refused, and its client makes a full handshake again, if its ID
- * is empty or longer than 32 bytes, or its client's certificate has more than
- * 65,535 bytes. A session never comes back without its client's certificate,
- * nor under another server name.
+ * The cache refuses a session, and its client makes a full handshake again, if
+ * its ID is empty or over 32 bytes, or its client's certificate has more than
+ * 65,535 bytes. A session never resumes without its client's certificate, nor
+ * under another server name.
  *
  * A session, or a session ticket, resumes under the server key that it was made
- * under: in every process that has that key, and with no other one. Under
- * another certificate its client makes a full handshake; a certificate renewed
- * with its old key is not another one. A cache has room for what 1,024 server
- * keys need, and keeps it until it is made anew. The sessions of further ones
- * resume in the process that made them only, and so do those under a key whose
- * token signs but neither decrypts nor derives, or fails to for a while: it is
- * asked again after a second, and then after pauses of up to five minutes
- * (keyFailures, below). Until then the process protects tickets and cookies of
- * HelloRetryRequests with keys of its own, and accepts them after it too.
+ * under and under no other key, in every process that has that key. With the
+ * certificate of another key the client makes a full handshake; a certificate
+ * that is renewed with its old key changes nothing.
  *
- * The SNI callback is called once for every ClientHello with a server name,
- * before libssl decides whether to resume; NSS calls it before TLS 1.3 for full
- * handshakes only. A session resumes on the socket as the callback left it:
- *   SSL_REQUIRE_CERTIFICATE      not without a client certificate, where a full
- *                                handshake would insist on one
- *   SSL_NO_CACHE                 not by ID
- *   SSL_ENABLE_SESSION_TICKETS   not by ticket, and no ticket is issued, if the
- *                                callback disabled them. A ticket that the
- *                                application issued (SSL_SendSessionTicket, TLS
+ * A cache has room for what 1,024 server keys need, and keeps it until all
+ * processes have shut the cache down. Sessions under further server keys resume
+ * only in the process that made them. The same holds for a server key whose
+ * token signs but neither decrypts nor derives, or fails to for a while: the
+ * process asks the token again after a second, and then after pauses of up to
+ * five minutes (keyFailures, below).
+ *
+ * Session tickets, and the cookies of HelloRetryRequests, are encrypted under
+ * ticket keys, which all processes with a common server key share: RSA, RSA-PSS
+ * or EC. A new ticket key encrypts each day, by the clocks of the sockets; the
+ * old ones decrypt until the last ticket made with them has expired. A process
+ * whose token fails has ticket keys of its own until the token works, and goes
+ * on accepting what they protect. After SSL_SetSessionTicketKeyPair, only that
+ * key shares.
+ *
+ * libssl calls the SNI callback once for every ClientHello with a server name,
+ * before it decides whether to resume. (Without sslsnce, NSS calls it before
+ * TLS 1.3 for full handshakes only.) What the callback made of the socket then
+ * counts:
+ *   SSL_REQUIRE_CERTIFICATE      a session without a client certificate does not
+ *                                resume where a full handshake would insist on one
+ *   SSL_NO_CACHE                 no session resumes by ID
+ *   SSL_ENABLE_SESSION_TICKETS   if the callback disabled them, no session resumes
+ *                                by ticket, and libssl issues none. A ticket that
+ *                                the application issued (SSL_SendSessionTicket, TLS
  *                                1.3) resumes with or without this option, as in
  *                                NSS
- *   the name that it chose       not if the session was made under another
- * In these cases its client makes a full handshake. Version and cipher suite
- * stay as they were negotiated before the callback. After a HelloRetryRequest the
- * callback is called again, for the second ClientHello; options that a
+ *   the name that it chose       a session that was made under another name does
+ *                                not resume
+ * In these cases the client makes a full handshake. Version and cipher suite
+ * stay as they were negotiated before the callback. After a HelloRetryRequest
+ * libssl calls the callback again, for the second ClientHello; options that a
  * SSL_HelloRetryRequestCallback changes count in the same way. As in NSS, no
  * SSL_AuthCertificateHook runs for a session that resumes: sockets that trust
  * different client certificates need different caches (SSL_BindServerCache).
  *
- * A session that resumed by ticket is not in the cache: its ID is the client's
- * choice. A ticket that cannot be made, or would have more than 61,440 bytes,
- * which leave a client no room for its other extensions, is not sent; the
- * handshake goes on. A ticket that was made more than two seconds ahead of the
- * clock of the socket that is offered it is a full handshake.
+ * The cache does not store a session that resumed by ticket, because the client
+ * chose its ID. libssl sends no ticket, and the handshake goes on, if the
+ * ticket cannot be made or would have more than 61,440 bytes, which leave a
+ * client no room for its other extensions. If a ticket was made more than two
+ * seconds (clockSkewSec) ahead of the clock of the socket that receives it, the
+ * handshake is a full one.
  *
- * Before NSS_Init: allowed. After SSL_ShutdownServerSessionIDCache: makes a new
- * cache. A second time: the timeouts count at once, for the sessions that are
- * there too; more entries make the cache larger and keep what is in it; fewer
+ * The Config calls may come before NSS_Init. After
+ * SSL_ShutdownServerSessionIDCache they make a new cache. A second call changes
+ * the cache that exists: its timeouts count at once, also for the sessions that
+ * are in it; more entries make the cache larger and keep what is in it; fewer
  * leave it as large as it is. A single-process cache that is configured again
- * for many processes is exported from then on; one for many processes stays so.
- * In a child process it acts on the cache that the processes share.
+ * for many processes is exported from then on; a cache for many processes stays
+ * exported. In a child process the call acts on the cache that the processes
+ * share.
  *
- * Return SECSuccess, or SECFailure with
- *   SEC_ERROR_INVALID_ARGS            a number of entries that cannot be
- *   SEC_ERROR_NO_MEMORY               memory or address space; when growing,
+ * They return SECSuccess, or SECFailure with
+ *   SEC_ERROR_INVALID_ARGS            a number of entries that is negative or too
+ *                                     large
+ *   SEC_ERROR_NO_MEMORY               no memory or address space; when growing,
  *                                     the timeouts are set, the size is kept
  *   PR_INSUFFICIENT_RESOURCES_ERROR   RLIMIT_MEMLOCK forbids to lock the cache,
- *                                     as a strict file of caches asks (below)
+ *                                     as a strict configuration file (below) asks,
+ *                                     or to lock the part by which it is to grow
  *   PR_PROC_DESC_TABLE_FULL_ERROR     no file descriptor left
  *   PR_FILE_TOO_BIG_ERROR             RLIMIT_FSIZE forbids the size
- *   PR_OPERATION_NOT_SUPPORTED_ERROR  a kernel without sealed memory files
+ *   PR_OPERATION_NOT_SUPPORTED_ERROR  the kernel allows no memory file: neither
+ *                                     memfd_create, nor open with O_TMPFILE on a
+ *                                     memory file system
  *   PR_BAD_DESCRIPTOR_ERROR           the application closed the cache's
- *                                     descriptor, which it cannot be exported
- *                                     or configured again without
+ *                                     descriptor, without which the cache cannot
+ *                                     be exported or configured again
  *   SEC_ERROR_BUSY                    another process did not end its own
  *                                     configuring within two seconds
- * and whatever cache was there goes on.
+ * and a cache that existed before the call goes on.
  *
- * Processes. A child by fork has its parent's cache and shares it, whichever
- * call made it. For a child by exec, SSL_ConfigMPServerSIDCache writes a string
- * into the environment (SSL_ENV_VAR_NAME), and leaves the cache's descriptor,
- * the only one that it has, open across exec.
+ * Processes. A child by fork shares its parent's cache, whichever call made it.
+ * For a child by exec, SSL_ConfigMPServerSIDCache writes a string into the
+ * environment (SSL_ENV_VAR_NAME), and leaves the cache's only descriptor open
+ * across exec.
  *
- * SSL_InheritMPServerSIDCache attaches to the cache that |envString|, or with
- * NULL the environment, names. With NULL, in a process that has a cache (by
- * fork, or because this is the second time), it changes nothing and succeeds; so
- * it does with a string that names the cache that the process has, by whatever
- * descriptor, which stays the caller's.
- * It fails, and a cache that was there goes on, with
+ * SSL_InheritMPServerSIDCache attaches to the cache that |envString| names, or
+ * with NULL to the one that the environment names. With NULL, in a process that
+ * has a cache already (by fork, or from an earlier call), it changes nothing
+ * and succeeds. The same holds if the string names the cache that the process
+ * has, whichever descriptor it gives; that descriptor stays the caller's. If it
+ * fails, a cache that the process had goes on. It fails with
  *   SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED  no string, and no cache either
- *   SEC_ERROR_INVALID_ARGS                 not a string of that form
- *   PR_BAD_DESCRIPTOR_ERROR                the descriptor that it names was
- *                                          closed, or is not a memory file
+ *   SEC_ERROR_INVALID_ARGS                 a string that Config did not write
+ *   PR_BAD_DESCRIPTOR_ERROR                the descriptor in the string was closed,
+ *                                          or is not a memory file
  *   SEC_ERROR_BAD_DATA                     a cache of another build, or not the
  *                                          one that the string names
- *   SEC_ERROR_BAD_DATABASE                 a cache that is torn
+ *   SEC_ERROR_BAD_DATABASE                 the cache's memory failed a check
  *   PR_INSUFFICIENT_RESOURCES_ERROR        a locked cache (below), which this
  *                                          process's RLIMIT_MEMLOCK forbids. The
  *                                          error's text has the bytes and the
@@ -135,60 +159,64 @@ extern "C" {
  *                                          the one that this process has
  *
  * SSL_ShutdownServerSessionIDCache detaches this process. The cache lives on in
- * others, and as long as a child has its descriptor, which it may inherit it by;
- * the last one to go takes it along. Threads in the middle of a lookup
- * or a store are waited for, at most a second (if one is still there, say under
- * a debugger, the memory stays mapped). From then on nothing is cached, and
- * every handshake that asks the cache is a full one, until the next Config; the
- * environment keeps its string. Always succeeds, a second time too.
+ * other processes, and while a child that may still inherit it has its
+ * descriptor; it ends with the last of them. The call waits, for at most a
+ * second, for threads that are in the middle of a lookup or a store. If one is
+ * still there (under a debugger, say), the memory stays mapped. From then on
+ * this process caches nothing, and every handshake that asks the cache is a
+ * full one, until the next Config; the environment keeps its string. The call
+ * always succeeds, a second time too.
  *
- * SSL_GetMaxServerCacheLocks and SSL_SetMaxServerCacheLocks keep a number (at
- * first 10, at least 3) for callers that ask. The cache has no locks.
+ * SSL_GetMaxServerCacheLocks and SSL_SetMaxServerCacheLocks return and set a
+ * number (at first 10, at least 3) that has no effect: the cache has no locks.
  *
  * Any thread may call any of these at any time, also as the first call of the
- * process, before NSPR and NSS are initialized. A thread that is cancelled
- * (pthread_cancel) ends after the call. A child process may be forked at any time
- * too, but for the first call in a process that exports the cache:
- * it sets the environment, which the C library does under a lock that such a
- * child would find taken.
+ * process, before NSPR and NSS are initialized. If the thread is cancelled
+ * (pthread_cancel), it ends after the call. Another thread may fork at any time
+ * too, except during the first call that exports the cache: that call sets the
+ * environment, and the C library's lock for it would stay taken in the child.
  *
- * The first Config or Inherit keeps libssl loaded for the life of the process: a
- * program that loaded it by dlopen may call dlclose, before or after Shutdown
- * and NSS_Shutdown, and finds its cache again when it loads it again. */
+ * The first Config or Inherit keeps libssl loaded for the life of the process.
+ * A program that loaded libssl by dlopen may call dlclose, before or after
+ * Shutdown and NSS_Shutdown, and finds its cache again when it loads libssl
+ * again. */
 
 /* ---- Virtual servers -----------------------------------------------------
  *
  * Beside the default cache there may be up to 1,024 others, each for a virtual
  * server: a cache with a name, a size, timeouts and figures of its own. The load
- * on one evicts nothing of another. They lie where the default cache lies, so
- * that all processes that share it share them: what one process changes counts
- * in all of them at once, and a process that dies while it changes something
- * leaves what was before or what was to be.
+ * on one evicts nothing from another. They lie in the same shared memory as the
+ * default cache, so that all processes that share it share all of them: a change
+ * by one process counts in all processes at once. If a process dies during a
+ * change, the cache is as it was before the change, or as the change was to
+ * make it.
  *
- * A connection belongs to the cache that its socket is bound to by
- * SSL_BindServerCache; else to the one whose name the client asks for (the
- * host_name of its server_name extension, RFC 6066 section 3), exactly, or as
- * "*.example.org" for any name of one more label than example.org; else to the
- * default cache. This is so with or without an SNI callback, whose choice of a
- * certificate counts as it always did.
+ * A connection belongs to the first of these caches that there is:
+ *   the cache that its socket is bound to (SSL_BindServerCache);
+ *   the cache whose name is exactly the name that the client asks for (the
+ *   host_name of its server_name extension, RFC 6066 section 3);
+ *   the cache "*.example.org", if that name has one label more than example.org;
+ *   the default cache.
+ * This holds with or without an SNI callback, whose choice of a certificate
+ * counts as it always did.
  *
- * A session is found only in the cache where it was put, and only under the
- * server name that its first client asked for, or without a name if that client
- * did; in the default cache too, and by ticket too. Anything else is a full
- * handshake.
+ * A session is found only in the cache that stored it, and only by a client
+ * that asks for the same server name as its first client did, or for none if
+ * that one asked for none. This holds in the default cache and for tickets too.
+ * In every other case the client makes a full handshake.
  *
  * Names are host names of at most 255 bytes: labels of ASCII letters, digits,
- * '-' and '_' with a dot between them, compared without regard to case. "*" is
- * the default cache.
+ * '-' and '_' with a dot between them, compared without regard to case. "*"
+ * names the default cache.
  *
- * All calls may be made by any thread of any process that has a cache, by
- * Config or Inherit; they fail with SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED where
- * there is none. Those that change something take turns: they may wait for
- * another process's change, for two seconds at most (then SEC_ERROR_BUSY).
- * Handshakes do not wait. */
+ * Any thread of any process that has a cache, by Config or Inherit, may make
+ * these calls; without a cache they fail with
+ * SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED. Only one process at a time changes
+ * caches: a call that changes something waits up to two seconds for another
+ * process's change, then fails with SEC_ERROR_BUSY. Handshakes do not wait. */
 
-/* SSLServerCacheParams is what a cache is to be; all zero is a good beginning.
- * Fields are only ever added at the end. */
+/* SSLServerCacheParams says how to make a cache; 0 in a field asks for its
+ * default. New fields are only ever added at the end. */
 typedef struct SSLServerCacheParamsStr {
     PRUint32 length;         /* sizeof(SSLServerCacheParams) */
     PRUint32 entries;        /* sessions; 0: 10,000 */
@@ -199,32 +227,37 @@ typedef struct SSLServerCacheParamsStr {
                               * client address that it was made from, as in the
                               * default cache */
     PRUint32 clockSkewSec;   /* seconds that a session may have been created
-                              * ahead of the clock of the socket that asks; at
-                              * most 300. 0: 2 */
+                              * ahead of the clock of the socket that looks it
+                              * up; at most 300. 0: 2 */
 } SSLServerCacheParams;
 
-/* SSL_AddServerCache makes the cache |name| as |params| say; with NULL all is
- * default. It counts for the handshakes that begin after it.
+/* SSL_AddServerCache makes the cache |name| as |params| say; with NULL every
+ * parameter has its default. Handshakes that begin after the call use the
+ * cache.
  *
- * Fails with SEC_ERROR_INVALID_ARGS (no such name can be, or a parameter is out
- * of range), PR_FILE_EXISTS_ERROR (it is there already), SEC_ERROR_NO_MEMORY
- * (memory, or the address space that the region was made with),
- * PR_INSUFFICIENT_RESOURCES_ERROR (1,024 are there) or SEC_ERROR_BUSY. */
+ * Fails with SEC_ERROR_INVALID_ARGS (|name| is not a valid name, or a parameter
+ * is out of range), PR_FILE_EXISTS_ERROR (the cache exists already),
+ * SEC_ERROR_NO_MEMORY (memory or address space), PR_FILE_TOO_BIG_ERROR
+ * (RLIMIT_FSIZE), PR_INSUFFICIENT_RESOURCES_ERROR (there are 1,024 already; or
+ * RLIMIT_MEMLOCK, where the caches are locked in memory),
+ * PR_BAD_DESCRIPTOR_ERROR (the application closed the cache's descriptor) or
+ * SEC_ERROR_BUSY. */
 #define SSL_AddServerCache(name, params)                                       \
     SSL_EXPERIMENTAL_API(                                                      \
         "SSL_AddServerCache",                                                  \
         (const char *_name, const SSLServerCacheParams *_params),              \
         (name, params))
 
-/* SSL_ChangeServerCache gives the cache |name|, or with NULL the default one,
- * the limits in |params|, all of them, while it works; one that the file of caches
- * has closed (below) stays closed. Timeouts count at once,
- * for the sessions that are there too. A larger cache keeps every live session;
- * a smaller one the newest, as many as it holds.
+/* SSL_ChangeServerCache sets all limits of the cache |name|, or with NULL of
+ * the default cache, to those in |params|, while the cache is in use. A cache
+ * that the configuration file (below) has closed stays closed. Timeouts count
+ * at once, also for the sessions that are in the cache. A larger cache keeps
+ * every live session; a smaller one keeps the newest, as many as it holds.
  *
  * Fails with SEC_ERROR_INVALID_ARGS, PR_FILE_NOT_FOUND_ERROR (no such cache),
- * SEC_ERROR_NO_MEMORY (no room to grow: timeouts are set, the size is kept) or
- * SEC_ERROR_BUSY. */
+ * SEC_ERROR_NO_MEMORY, PR_FILE_TOO_BIG_ERROR or PR_INSUFFICIENT_RESOURCES_ERROR
+ * (no room to grow, as for SSL_AddServerCache: timeouts are set, the size is
+ * kept), PR_BAD_DESCRIPTOR_ERROR or SEC_ERROR_BUSY. */
 #define SSL_ChangeServerCache(name, params)                                    \
     SSL_EXPERIMENTAL_API(                                                      \
         "SSL_ChangeServerCache",                                               \
@@ -232,29 +265,39 @@ typedef struct SSLServerCacheParamsStr {
         (name, params))
 
 /* SSL_FlushServerCache removes and wipes every session of the cache |name|, or
- * with NULL of the default one: none that was stored before the call is found
- * after it. Tickets that clients hold go on working.
+ * with NULL of the default cache: after the call, no session is found that was
+ * stored before it. Tickets that clients hold stay valid.
  *
- * Fails with PR_FILE_NOT_FOUND_ERROR, SEC_ERROR_NO_MEMORY or SEC_ERROR_BUSY. */
+ * Fails with PR_FILE_NOT_FOUND_ERROR, SEC_ERROR_NO_MEMORY,
+ * PR_FILE_TOO_BIG_ERROR or PR_INSUFFICIENT_RESOURCES_ERROR (no room for an
+ * empty cache beside the full one), PR_BAD_DESCRIPTOR_ERROR or
+ * SEC_ERROR_BUSY. */
 #define SSL_FlushServerCache(name)                                             \
     SSL_EXPERIMENTAL_API("SSL_FlushServerCache", (const char *_name), (name))
 
-/* SSL_RemoveServerCache removes the cache |name| with its sessions. Sockets that
- * are bound to it store and find nothing from then on, accept no tickets and
- * issue none (SSL_SendSessionTicket fails with SSL_ERROR_FEATURE_DISABLED), also
- * if a cache of that name is added again. The default cache cannot be removed.
+/* SSL_RemoveServerCache removes the cache |name| with its sessions. From then
+ * on, sockets that are bound to it store and find no session, accept no ticket
+ * and issue none (SSL_SendSessionTicket fails with SSL_ERROR_FEATURE_DISABLED),
+ * even if a cache of that name is added again. The default cache cannot be
+ * removed.
  *
- * Fails with PR_FILE_NOT_FOUND_ERROR or SEC_ERROR_BUSY. */
+ * Fails with SEC_ERROR_INVALID_ARGS (the default cache),
+ * PR_FILE_NOT_FOUND_ERROR, PR_BAD_DESCRIPTOR_ERROR or SEC_ERROR_BUSY; and with
+ * SEC_ERROR_NO_MEMORY, PR_INSUFFICIENT_RESOURCES_ERROR or
+ * PR_OPERATION_NOT_SUPPORTED_ERROR if another process died while it changed a
+ * cache, and this process has not the memory to end that change. */
 #define SSL_RemoveServerCache(name)                                            \
     SSL_EXPERIMENTAL_API("SSL_RemoveServerCache", (const char *_name), (name))
 
-/* SSL_BindServerCache binds |fd|, a socket of libssl, to the cache |name|, for
- * the handshakes that begin after it, whatever name their clients ask for ("*"
- * for the default cache); with NULL it gives the choice back to that name.
- * Connections that are made with |fd| as their model (SSL_ImportFD,
- * SSL_ReconfigFD) are bound as it is. A binding is to the cache that has the name
- * now: when that is removed, or the process shuts its caches down, the socket
- * stores and finds nothing until it is bound again.
+/* SSL_BindServerCache binds |fd|, a socket of libssl, to the cache |name| ("*"
+ * for the default cache): handshakes that begin after the call use that cache,
+ * whatever name their clients ask for. With NULL, the name that a client asks
+ * for chooses the cache again. Connections that are made with |fd| as their
+ * model (SSL_ImportFD, SSL_ReconfigFD) are bound as it is. The socket is bound
+ * to the cache that has the name now. After that cache was removed, or the
+ * process has shut its caches down, the socket stores and finds nothing until
+ * it is bound again; a socket that is bound to "*" uses the default cache of
+ * the next Config.
  *
  * Fails with PR_BAD_DESCRIPTOR_ERROR (no socket of libssl) or
  * PR_FILE_NOT_FOUND_ERROR. */
@@ -262,11 +305,11 @@ typedef struct SSLServerCacheParamsStr {
     SSL_EXPERIMENTAL_API("SSL_BindServerCache",                                \
                          (PRFileDesc * _fd, const char *_name), (fd, name))
 
-/* SSL_ListServerCaches calls |visit| with |arg| for every cache: its name, NULL
- * for the default cache, and what it is. Both are |visit|'s until it returns;
- * it may make any call. One that is added or removed meanwhile may be left out
- * or not. Ends early when |visit| does not return SECSuccess, and returns that.
- */
+/* SSL_ListServerCaches calls |visit| with |arg| for every cache, with its name
+ * (NULL for the default cache) and its parameters. |visit| may use both until
+ * it returns, and may make any call. A cache that is added or removed meanwhile
+ * may be left out or not. If |visit| does not return SECSuccess, the list ends
+ * there, and the call returns that value. */
 typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
                                            const SSLServerCacheParams *params);
 #define SSL_ListServerCaches(visit, arg)                                       \
@@ -274,115 +317,123 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
                          (SSLServerCacheVisitor _visit, void *_arg),           \
                          (visit, arg))
 
-/* ---- For programs that nobody rebuilds -----------------------------------
+/* ---- For programs that are not rebuilt -----------------------------------
  *
- * The environment variable SSL_SERVER_CACHE_CONFIG names a file that every call
- * of SSL_Config... reads (but in programs that run with another user's rights).
- * Each of its lines is a cache, in NSS's parameter syntax:
+ * The environment variable SSL_SERVER_CACHE_CONFIG names a configuration file.
+ * Every call of SSL_Config... reads it, except in programs that run with
+ * another user's rights. Each line describes one cache, in NSS's parameter
+ * syntax:
  *
  *     # a comment, also behind a line
  *     name=shop.example entries=20000 ssl3Timeout=5m matchClientAddress=no
  *     name=*            entries=50000 ssl3Timeout=1h
  *
- * name=* is the default cache: what is given for it takes the place of what the
- * application asked for. Of any other cache, what is not given has its default. A
- * cache that is there already is changed, one that no line names stays.
+ * name=* is the default cache: a value in its line replaces the one that the
+ * application asked for. In the line of any other cache, a parameter that is
+ * left out has its default. A cache that exists already is changed; a cache
+ * that no line names stays as it is.
  *
  *   name                a host name or wildcard, as above, or *
  *   entries, certificates
  *                       numbers, as in SSLServerCacheParams
  *   ssl2Timeout, ssl3Timeout, clockSkew
  *                       seconds, or a number with s, m, h or d: 300, 300s, 5m, 1h,
- *                       1d. clockSkew is how far ahead of the asking socket's clock
- *                       a session may have been created: 1 to 300 s; 2
+ *                       1d. clockSkew is how far ahead of the clock of the socket
+ *                       that looks it up a session may have been created: 1 to
+ *                       300 s, by default 2
  *   matchClientAddress  yes, true, on, 1 or no, false, off, 0
  *   lock                the same; for name=* only (below)
  *
- * Case does not count in any of these. Blanks may stand around '=', values in quotes,
- * a dot at the end of a name; lines may end in CR LF, and a UTF-8 byte-order mark may
- * begin the file, which has at most 1 MiB.
+ * Upper and lower case are the same in all of these. Blanks may surround '=', a
+ * value may stand in quotes, a name may end in a dot, lines may end in CR LF,
+ * and the file may begin with a UTF-8 byte-order mark. It has at most 1 MiB.
  *
- * lock=yes keeps the memory of all caches out of swap: every process that uses them
- * locks it, a page when it is first touched, or SSL_InheritMPServerSIDCache refuses
- * it with PR_INSUFFICIENT_RESOURCES_ERROR. RLIMIT_MEMLOCK counts the address space
- * that is reserved, so where it is not unlimited (and the process has not
- * CAP_IPC_LOCK), no more than it allows is reserved, and later caches may find no
- * room; one of 10,000 sessions takes 320 MB of it at least, 95 MB with 100
- * certificates. A child by fork that may not lock goes on without.
+ * lock=yes keeps the memory of all caches out of swap: every process that uses
+ * them locks each page when it first touches it. Where RLIMIT_MEMLOCK forbids
+ * that, SSL_InheritMPServerSIDCache fails with PR_INSUFFICIENT_RESOURCES_ERROR,
+ * and a child by fork goes on without the lock.
+ * RLIMIT_MEMLOCK counts the memory that a process has mapped, 2 MiB at a time:
+ * 8 MiB for a cache of 10,000 sessions.
  *
- * An error in the file does not take the server down, and makes nothing less safe
- * than the file asks. The call succeeds, and
+ * An error in the file does not take the server down, and makes nothing less
+ * safe than the file asks. The call succeeds, and
  *   a wrong line that names a server
- *                       closes its cache: its clients get full handshakes, by
- *                       session ID and by ticket, until a later call reads the
- *                       line mended. While no line names it, it stays closed
+ *                       closes the cache of that server: its clients make full
+ *                       handshakes, by session ID and by ticket, until a later
+ *                       call reads the line corrected. If no line names the server
+ *                       any more, its cache stays closed
  *   two lines for one cache
  *                       are both wrong
- *   a line without a name that can be read, or with two
+ *   a line without a name that can be read, or with two names
  *                       is ignored
  *   a wrong line for name=*
  *                       lowers the application's values to each limit that could
- *                       be read of it (a flag that could not: to the stricter)
+ *                       be read from it (for a flag that could not be read: to the
+ *                       stricter value)
  *   entries or certificates of name=* for which there is no room (address space,
- *   RLIMIT_FSIZE)
- *                       count as the application's, or as the line's where those
- *                       are fewer; the rest of the line counts as it is
- *   more servers than the 1,024 that there can be
+ *   RLIMIT_FSIZE, when growing RLIMIT_MEMLOCK)
+ *                       are replaced by the application's, or kept where they are
+ *                       fewer; the rest of the line counts as it is
+ *   more servers than the 1,024 that there can be, or than there is room for
  *                       lower the cache that their clients get instead to the
- *                       timeouts and the address matching of their lines, and
- *                       close it if those are wrong
- *   lock=yes where RLIMIT_MEMLOCK forbids it, or for caches that are there already
- *                       closes all caches, those too that the application adds,
+ *                       timeouts, clock skew and address matching of their lines,
+ *                       and close it if those lines are wrong
+ *   lock=yes where RLIMIT_MEMLOCK forbids it, or where the caches exist already
+ *                       closes all caches, also those that the application adds,
  *                       until the line is changed. Caches that no line names stay
- *                       closed then as well
+ *                       closed even then
  *   a file that is missing, unreadable, empty, too large or no regular file, and
  *   a variable that is empty
  *                       count as no file
- * A value out of range becomes the nearest limit. The call fails only as it does
- * without a file, or with PR_PROC_DESC_TABLE_FULL_ERROR or SEC_ERROR_NO_MEMORY if
- * the file cannot be read for want of these.
+ * A value out of range becomes the nearest limit. The call fails only as it
+ * does without a file, or because it lacks descriptors or memory to read the
+ * file (PR_PROC_DESC_TABLE_FULL_ERROR, SEC_ERROR_NO_MEMORY).
  *
- * All this is reported on stderr and to syslog (facility daemon, severity error, by
- * a socket of its own), each message once for each version of the file in a process:
+ * All of this is reported on stderr and to syslog (facility daemon, severity
+ * error, by a socket of the library's own), each message once in a process for
+ * each version of the file:
  *
  *     cache file /etc/caches:12:8: unknown parameter "entris" (did you mean
  *     "entries"?); cache "shop.example" is closed: full handshakes only, until the
  *     line is mended
  *
- * with line and column (in bytes from 1), in one line; after 20 messages, how many
- * more there are. SSL_GetServerCacheFigures tells which caches are closed.
+ * A message is one line, with the fault's line and column (in bytes from 1).
+ * After 20 messages, one more says how many are left out.
+ * SSL_GetServerCacheFigures tells which caches are closed.
  *
- * With SSL_SERVER_CACHE_CONFIG_STRICT=1 any error, a value out of range and an
- * empty file excepted, fails the call instead: SEC_ERROR_INVALID_ARGS, NSPR's
- * error for a file that cannot be read, PR_INSUFFICIENT_RESOURCES_ERROR (servers,
- * RLIMIT_MEMLOCK), PR_INVALID_STATE_ERROR (too late to lock), or
- * SEC_ERROR_NO_MEMORY or PR_FILE_TOO_BIG_ERROR (no room). The first message is the
- * error's text (PR_GetErrorText). Every cache is then what it was before the call.
- * If the room ran short only after some caches were changed, the call has changed
- * them back: servers that it had added are gone again, and sessions that shorter
- * timeouts or fewer entries cost the others do not come back. A cache stays changed
+ * With SSL_SERVER_CACHE_CONFIG_STRICT=1 any error fails the call instead,
+ * except a value out of range and an empty file. The call then fails with
+ * SEC_ERROR_INVALID_ARGS, NSPR's error for a file that cannot be read,
+ * PR_INSUFFICIENT_RESOURCES_ERROR (too many servers, or RLIMIT_MEMLOCK),
+ * PR_INVALID_STATE_ERROR (too late to lock), or SEC_ERROR_NO_MEMORY or
+ * PR_FILE_TOO_BIG_ERROR (no room). The error's text (PR_GetErrorText) is the
+ * first message. Every cache is then as it was before the call. If the call ran
+ * out of room after it had changed some caches, it changes them back: it
+ * removes the servers that it had added, but sessions that the others lost to
+ * shorter timeouts or fewer entries do not come back. A cache stays changed
  * only if another process changes caches for two seconds meanwhile. */
 #define SSL_SERVER_CACHE_CONFIG "SSL_SERVER_CACHE_CONFIG"
 #define SSL_SERVER_CACHE_CONFIG_STRICT "SSL_SERVER_CACHE_CONFIG_STRICT"
 
 /* ---- SSL_GetServerCacheFigures ------------------------------------------- */
 
-/* SSLServerCacheFigures is what a cache has and has done since it was made, in
- * all processes. Fields are only ever added at the end. */
+/* SSLServerCacheFigures counts what a cache holds, and what it has done since
+ * it was made, in all processes. New fields are only ever added at the end. */
 typedef struct SSLServerCacheFiguresStr {
     PRUint32 length; /* bytes written, |length| included */
 
     PRUint32 ssl2TimeoutSec;
     PRUint32 ssl3TimeoutSec;
-    PRUint32 closed; /* 1: nothing goes in or comes out, because of the file of
-                      * caches (above) */
+    PRUint32 closed; /* 1: closed by the configuration file (above): it stores
+                      * and finds nothing */
 
-    PRUint64 entries;       /* sessions that it was configured for */
+    PRUint64 entries;       /* sessions that it is configured for */
     PRUint64 slots;         /* places for sessions */
     PRUint64 live;          /* sessions now, expired ones included */
     PRUint64 certificates;  /* client certificates now */
-    PRUint64 regionBytes;   /* address space */
-    PRUint64 residentBytes; /* memory; 0 if that cannot be found out */
+    PRUint64 regionBytes;   /* bytes of the shared memory; a process maps what
+                             * it uses of them */
+    PRUint64 residentBytes; /* memory that it takes now; 0 if unknown */
 
     PRUint64 hits;
     PRUint64 missesUnknown; /* no such session */
@@ -392,39 +443,50 @@ typedef struct SSLServerCacheFiguresStr {
     PRUint64 missesCertificate; /* its certificate was evicted */
 
     PRUint64 inserts;
-    PRUint64 replacedExpired; /* inserts into an expired session's place */
+    PRUint64 replacedExpired; /* inserts that took an expired session's place */
     PRUint64 replacedLive;    /* inserts that evicted another session */
     PRUint64 dropped;         /* inserts that lost a race */
-    PRUint64 refused;         /* inserts that were too large */
-    PRUint64 removals;
-    PRUint64 reclaimed;  /* places taken back from processes that died */
+    PRUint64 refused;         /* inserts too large, or into a closed cache */
+    PRUint64 removals;        /* sessions removed */
+    PRUint64 reclaimed;       /* places taken back from processes that died */
     PRUint64 corrupt;    /* sessions spoiled by a process that was stopped while
-                         * it stored one, and went on too late */
-    PRUint64 wiped;      /* taken out because expired, or their certificate was
-                         * evicted */
-    PRUint64 overridden; /* unfinished inserts that a removal took away, which
-                          * might have been of the removed session */
+                          * it stored one, and went on too late */
+    PRUint64 wiped;      /* sessions taken out because they expired, or because
+                          * their certificate was evicted */
+    PRUint64 overridden; /* unfinished inserts that a removal cancelled, because
+                          * they might have been of the session to remove */
 
-    PRUint64 missesFuture; /* created further ahead of the socket's clock than
-                            * clockSkewSec */
-    PRUint64 keyFailures;  /* keys for master secrets and tickets that a token
-                            * would not unwrap, or wrap, under a server key, each
-                            * time that it was asked; until then the process has
-                            * keys of its own, whose sessions resume there only */
+    PRUint64 missesFuture; /* created more than clockSkewSec ahead of the
+                            * socket's clock */
+    PRUint64 keyFailures;  /* failures of a token to wrap or unwrap, under a
+                            * server key, the keys for master secrets or
+                            * tickets: one for each time that it was asked.
+                            * Until it works, the process uses keys of its own,
+                            * whose sessions resume there only */
+    PRUint64 unmapped;     /* lookups, inserts and removals that did nothing
+                            * because the process could not map that part of the
+                            * cache: the cache's descriptor was closed, or a
+                            * limit forbids it */
+
+    /* SSLSNCE_VERSION of the library that answered, ended by a NUL. */
+    char version[16];
 } SSLServerCacheFigures;
 
-/* SSL_GetServerCacheFigures writes the figures of the cache |name|, or with NULL
- * of the default one, into |*figures|, which has |len| bytes: as much as fits of
- * what this libssl knows, and into |figures->length| how much that was. Fields
- * beyond it are not written.
+/* SSL_GetServerCacheFigures writes the figures of the cache |name|, or with
+ * NULL of the default cache, into |*figures|, which has |len| bytes. It writes
+ * as much as fits of the fields that this libssl knows, and the number of bytes
+ * written into |figures->length|. Fields beyond that are not written.
  *
  * Returns SECSuccess, or SECFailure with SEC_ERROR_INVALID_ARGS,
  * SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, PR_FILE_NOT_FOUND_ERROR (no such
  * cache), SEC_ERROR_BAD_DATABASE or, on an NSS without sslsnce,
- * SSL_ERROR_UNSUPPORTED_EXPERIMENTAL_API. Any thread; does not block; makes one
- * system call. Each figure is exact when the processes rest, but that a process
- * which died in the middle of an operation may leave |live| and |certificates|
- * off by one. |regionBytes| and |residentBytes| are those of all caches. */
+ * SSL_ERROR_UNSUPPORTED_EXPERIMENTAL_API. Any thread may call it; it does not
+ * block, and makes one system call. While no process is in an operation, each
+ * figure is exact, with two exceptions: a process that died in the middle of an
+ * operation may leave |live| and |certificates| off by one, and two processes
+ * that carried a session at the same moment, because the cache grew, may leave
+ * two copies, and both count. |regionBytes| and |residentBytes| are those of
+ * all caches. */
 #define SSL_GetServerCacheFigures(name, figures, len)                          \
     SSL_EXPERIMENTAL_API(                                                      \
         "SSL_GetServerCacheFigures",                                           \

@@ -7,9 +7,11 @@
 #include "sncecancel.h"
 #include "sncefork.h"
 #include "snceheader.h"
+#include "snceshape.h"
 
-/* A process that dies attached is never counted off, and the count has 32 bits:
- * before it can wrap, the region counts as shared. */
+/* The count of attached processes has 32 bits, and each process that dies
+ * attached leaves it one too high. Long before it can wrap, the region counts
+ * as shared. */
 #define ATTACHED_MANY (UINT32_C(1) << 31)
 
 void
@@ -29,21 +31,24 @@ snceResult
 snceRegion_Attach(snceRegion **out, int fd, snceAccess access)
 {
     snceRegion *region;
-    uint64_t bytes;
-    snceResult result = snceRegion_CheckFile(fd, &bytes);
+    snceResult result = snceRegion_CheckFile(fd);
 
     if (result == SNCE_OK) {
-        result = snceRegion_Map(&region, fd, bytes, access);
+        result = snceRegion_Map(&region, fd, access, false);
     }
     if (result != SNCE_OK) {
         return result;
     }
     result = snceHeader_Check(region);
-    /* A reader puts nothing into it. */
+    /* A reader puts no secrets into it. */
     if (result == SNCE_OK && access != SNCE_ACCESS_READ &&
         snceRegion_Header(region)->lock) {
         result = snceRegion_LockMemory(region);
-        region->locked = result == SNCE_OK;
+    }
+    /* A reader maps nothing in advance: it may want to look at one cache of
+     * many. */
+    if (result == SNCE_OK && access != SNCE_ACCESS_READ) {
+        result = snceShape_MapAll(region);
     }
     if (result != SNCE_OK) {
         region->fd = -1; /* still the caller's */

@@ -6,7 +6,11 @@
 
 #include <string.h>
 
+#include "sncecell.h"
 #include "sncecount.h"
+#include "sncedirectory.h"
+#include "snceheap.h"
+#include "sncelock.h"
 #include "sncepatience.h"
 
 /* Tries at a count that other processes are changing too. Each failure means
@@ -15,60 +19,35 @@
 
 /* ---- where things lie ---------------------------------------------------- */
 
-#define CLASSES 6
-
-typedef struct {
-    uint32_t dataBytes; /* the longest blob of this class */
-    uint32_t share;     /* cells of this class in 32nds of the store's */
-} sizeClass;
-
-/* Twice the cells that were asked for in the ordinary sizes, because a set
- * that overflows evicts while others have room; address space is free. */
-static const sizeClass classes[CLASSES] = {
-    { 1024, 64 }, { 2048, 64 }, { 4096, 64 },
-    { 8192, 16 }, { 16384, 4 }, { 65536, 1 },
-};
-
-static uint64_t
-CellBytes(const sizeClass *sized)
+/* How many segments a class has. A class takes its segments one after the other. */
+static unsigned
+Segments(const snceBlob *store, unsigned which)
 {
-    return SNCE_CELL_HEAD * sizeof(uint64_t) + sized->dataBytes;
-}
+    unsigned segments = 0;
 
-static uint64_t
-SetBytes(const sizeClass *sized)
-{
-    return sizeof(snceCellSet) + SNCE_CELL_WAYS * CellBytes(sized);
-}
-
-static uint64_t
-SetCount(const sizeClass *sized, uint64_t cells)
-{
-    uint64_t sets =
-        (cells * sized->share / 32 + SNCE_CELL_WAYS - 1) / SNCE_CELL_WAYS;
-
-    return sets ? sets : 1;
-}
-
-static uint64_t
-ClassBytes(const sizeClass *sized, uint64_t cells)
-{
-    return snceLayout_InPages(SetCount(sized, cells) * SetBytes(sized));
-}
-
-/* Where the sets of one class begin, counted from the store. */
-static uint64_t
-ClassOffset(unsigned which, uint64_t cells)
-{
-    uint64_t offset = 0;
-
-    for (unsigned i = 0; i < which; i++) {
-        offset += ClassBytes(&classes[i], cells);
+    /* Acquire: pairs with the release store in TakeSegment. */
+    while (segments < SNCE_SEGMENTS &&
+           atomic_load_explicit(&store->head->segment[which][segments],
+                                memory_order_acquire) != 0) {
+        segments++;
     }
-    return offset;
+    return segments;
 }
 
-/* A cell and what belongs to it. */
+/* Which segment a set is in. */
+static unsigned
+SegmentOf(const snceBlob *store, unsigned which, uint64_t set)
+{
+    unsigned segment = 0;
+
+    while (segment < SNCE_SEGMENTS - 1 &&
+           snceCell_SetsBefore(which, store->cells, segment + 1) <= set) {
+        segment++;
+    }
+    return segment;
+}
+
+/* A cell, and where its parts lie. */
 typedef struct {
     snceCellSet *set;
     unsigned way;
@@ -77,25 +56,68 @@ typedef struct {
     uint64_t place; /* of its words in the store's range, for the checksum */
     snceWord *word;
     size_t dataBytes;
+    const snceWord
+        *segment; /* where it lies in: word of the head, and its value */
+    uint64_t segmentPage;
 } cell;
 
-static void
+/* A certificate that is to be stored. */
+typedef struct {
+    const uint8_t *data;
+    size_t len;
+    uint64_t digest; /* from it come its sets, its tag and its checksum */
+    unsigned which;  /* class of size */
+} blob;
+
+/* Finds a cell, |index| in its class. Returns SNCE_OK; SNCE_MISS (there is none);
+ * SNCE_CORRUPT (its segment cannot lie there); SNCE_NO_MEMORY (this process cannot
+ * map it). */
+static snceResult
 FindCell(const snceBlob *store, unsigned which, uint64_t index, cell *out)
 {
-    const sizeClass *sized = &classes[which];
-    uint64_t set = ClassOffset(which, store->cells) +
-                   index / SNCE_CELL_WAYS * SetBytes(sized);
-    uint64_t at;
+    uint64_t set = index / SNCE_CELL_WAYS;
+    uint64_t offset, first;
+    snceResult result;
+    unsigned segment;
 
-    out->set =
-        snceRegion_Within(store->region, store->offset + set, SetBytes(sized));
+    if (set >= snceCell_SetsMost(which, store->cells)) {
+        return SNCE_MISS;
+    }
+    segment = SegmentOf(store, which, set);
+    first = snceCell_SetsBefore(which, store->cells, segment);
+    out->segment = &store->head->segment[which][segment];
+    /* Acquire: as in Segments. */
+    out->segmentPage = atomic_load_explicit(out->segment, memory_order_acquire);
+    offset = snceWord_Low(out->segmentPage) * SNCE_PAGE;
+    if (offset == 0) {
+        return SNCE_MISS;
+    }
+    result =
+        snceRegion_Bound(store->region, offset,
+                         snceCell_SegmentBytes(which, store->cells, segment));
+    if (result != SNCE_OK) {
+        return result;
+    }
+    offset += snceCell_Offset(which, set - first);
+    /* The whole set must lie in one chunk. A spoiled word may name a segment that
+     * begins where the heap starts none, so that sets straddle chunks (rule 1). */
+    if (offset % SNCE_CHUNK_BYTES + snceCell_SetBytes(which) >
+        SNCE_CHUNK_BYTES) {
+        return SNCE_CORRUPT;
+    }
+    out->set = snceRegion_Place(store->region, offset);
+    if (!out->set) {
+        return SNCE_NO_MEMORY;
+    }
     out->way = (unsigned)(index % SNCE_CELL_WAYS);
     out->which = which;
     out->index = index;
-    at = sizeof(snceCellSet) + out->way * CellBytes(sized);
-    out->place = set + at;
-    out->word = (snceWord *)((uint8_t *)out->set + at);
-    out->dataBytes = sized->dataBytes;
+    out->place =
+        offset + sizeof(snceCellSet) + out->way * snceCell_Bytes(which);
+    out->word = (snceWord *)((uint8_t *)(out->set + 1) +
+                             out->way * snceCell_Bytes(which));
+    out->dataBytes = snceCellClasses[which].dataBytes;
+    return SNCE_OK;
 }
 
 static snceBlobRef
@@ -105,43 +127,220 @@ MakeRef(const cell *at, snceVersion v)
            (at->which + 1);
 }
 
-/* References come out of shared memory: bounded before use (rule 1). */
-static bool
+/* Finds the cell that |ref| names. References come out of shared memory, so they are
+ * bounded before use (rule 1). Returns as FindCell. */
+static snceResult
 FollowRef(const snceBlob *store, snceBlobRef ref, cell *out)
 {
     unsigned which = (unsigned)(ref & 7);
-    uint64_t index = (uint32_t)ref >> 3;
 
-    if (which == 0 || which > CLASSES ||
-        index >= SetCount(&classes[which - 1], store->cells) * SNCE_CELL_WAYS) {
-        return false;
+    if (which == 0 || which > SNCE_CELL_CLASSES) {
+        return SNCE_MISS;
     }
-    FindCell(store, which - 1, index, out);
-    return true;
-}
-
-uint64_t
-snceBlob_Bytes(uint64_t cells)
-{
-    return ClassOffset(CLASSES, cells);
+    return FindCell(store, which - 1, (uint32_t)ref >> 3, out);
 }
 
 snceResult
 snceBlob_At(snceBlob *out, const snceRegion *region, snceLocalId id,
             uint64_t range, uint64_t cells)
 {
-    if (cells == 0 || cells > SNCE_CELLS_MAX ||
-        !snceRegion_AtRange(region, range, snceBlob_Bytes(cells))) {
+    uint64_t offset = snceRange_Offset(range);
+    snceResult result;
+
+    if (cells == 0 || cells > SNCE_CELLS_MAX) {
         return SNCE_CORRUPT;
     }
+    result = snceRegion_Bound(region, offset, sizeof(snceStoreHead));
+    if (result != SNCE_OK) {
+        return result;
+    }
+    out->head = snceRegion_Place(region, offset);
+    if (!out->head) {
+        return SNCE_NO_MEMORY;
+    }
     out->region = region;
-    out->offset = snceRange_Offset(range);
     out->cells = cells;
     out->range = range;
     out->server = id.number;
-    out->lot = snceLot_Of(range, id);
+    out->hasLock = false;
+    out->epoch = snceEpoch_Of(range, id);
     return SNCE_OK;
 }
+
+/* ---- segments ------------------------------------------------------------ */
+
+/* Does the directory still name the store? It does until the store's memory is given
+ * back; after that the range may belong to another table or store. Sequentially
+ * consistent: ordered after the caller's claim, and pairs with the release store of
+ * snceShape_Vacate. */
+static bool
+IsNamed(const snceBlob *store)
+{
+    const snceServerWords *entry =
+        snceRegion_Server(store->region, store->server);
+
+    for (unsigned backing = 0; backing < 2; backing++) {
+        if (atomic_load_explicit(&entry->backing[backing].store,
+                                 memory_order_seq_cst) == store->range) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Notes in the directory that the store has segments. False if the directory does not
+ * name the store, which is then being given back. */
+static bool
+NoteGrown(const snceBlob *store)
+{
+    snceServerWords *entry = snceRegion_Server(store->region, store->server);
+    bool named = false;
+
+    for (unsigned backing = 0; backing < 2; backing++) {
+        if (snceDirectory_Load(&entry->backing[backing].store) ==
+            store->range) {
+            snceDirectory_Store(&entry->grown[backing], 1);
+            named = true;
+        }
+    }
+    return named;
+}
+
+/* Takes a segment from the heap for a class that has |segments|. The caller holds the
+ * administrative lock. Returns SNCE_OK if the class has more then; SNCE_GONE if the
+ * store is being given back; else as snceHeap_Take. */
+static snceResult
+TakeSegment(const snceBlob *store, unsigned which, unsigned segments)
+{
+    snceWord *word = &store->head->segment[which][segments];
+    uint64_t bytes = snceCell_SegmentBytes(which, store->cells, segments);
+    snceResult result;
+    uint64_t range;
+
+    if (!NoteGrown(store)) {
+        return SNCE_GONE;
+    }
+    if (snceDirectory_Load(word) != 0) {
+        return SNCE_OK; /* another process was faster */
+    }
+    result = snceHeap_Take(store->region, snceHeap_Pages(bytes), 0, &range);
+    if (result == SNCE_OK) {
+        SNCE_STEP("blob-segment");
+        /* Release: pairs with the acquire loads in Segments and FindCell. */
+        atomic_store_explicit(word, snceRange_Page(range),
+                              memory_order_release);
+    }
+    return result;
+}
+
+/* Gives a class more cells. Returns SNCE_OK if it has more; SNCE_FULL if it has all
+ * that it may have; SNCE_BUSY if another process holds the administrative lock, for
+ * which an insert does not wait (G2); or why the class could not grow. */
+static snceResult
+Grow(const snceBlob *store, unsigned which, unsigned segments)
+{
+    snceResult result;
+
+    if (segments == SNCE_SEGMENTS ||
+        snceCell_SegmentBytes(which, store->cells, segments) == 0) {
+        return SNCE_FULL;
+    }
+    if (store->hasLock) {
+        return TakeSegment(store, which, segments);
+    }
+    result = snceLock_Try(store->region);
+    if (result == SNCE_OK) {
+        result = TakeSegment(store, which, segments);
+        snceLock_Give(store->region);
+    }
+    return result;
+}
+
+/* Does a class with |segments| have room for |blobs|? It needs twice as many cells,
+ * as a whole store does. */
+static bool
+HasRoom(const snceBlob *store, unsigned which, unsigned segments,
+        uint64_t blobs)
+{
+    return snceCell_SetsBefore(which, store->cells, segments) *
+               SNCE_CELL_WAYS >=
+           2 * blobs;
+}
+
+snceResult
+snceBlob_Prepare(const snceBlob *store, const snceBlob *old, uint64_t stored)
+{
+    for (unsigned which = 0; which < SNCE_CELL_USUAL; which++) {
+        snceDirectory_Store(&store->head->segment[which][0],
+                            snceRange_Page(store->range) +
+                                snceCell_FirstOffset(which, store->cells) /
+                                    SNCE_PAGE);
+    }
+    for (unsigned which = 0; old && which < SNCE_CELL_CLASSES; which++) {
+        unsigned before = Segments(old, which);
+
+        /* At most one segment more than in the old store. */
+        for (unsigned i = Segments(store, which);
+             before && i <= before && !HasRoom(store, which, i, stored); i++) {
+            snceResult result = Grow(store, which, i);
+
+            if (result == SNCE_FULL) {
+                break;
+            }
+            if (result != SNCE_OK) {
+                return result == SNCE_GONE ? SNCE_CORRUPT : result;
+            }
+        }
+    }
+    return SNCE_OK;
+}
+
+snceResult
+snceBlob_Map(const snceBlob *store, uint64_t *left)
+{
+    snceResult result = SNCE_OK;
+
+    for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
+        for (unsigned i = 0, end = Segments(store, which);
+             i < end && result == SNCE_OK; i++) {
+            uint64_t offset = snceWord_Low(snceDirectory_Load(
+                                  &store->head->segment[which][i])) *
+                              SNCE_PAGE;
+            uint64_t bytes = snceCell_SegmentBytes(which, store->cells, i);
+
+            if (snceRegion_Bound(store->region, offset, bytes) != SNCE_OK) {
+                continue;
+            }
+            if (bytes > *left) {
+                *left = 0;
+                return SNCE_OK;
+            }
+            *left -= bytes;
+            result = snceRegion_MapRange(store->region, offset, bytes);
+        }
+    }
+    return result;
+}
+
+void
+snceBlob_Discard(const snceBlob *store)
+{
+    for (unsigned which = 0; which < SNCE_CELL_CLASSES; which++) {
+        for (unsigned i = Segments(store, which); i-- > 0;) {
+            snceWord *word = &store->head->segment[which][i];
+            uint64_t page = snceDirectory_Load(word);
+
+            /* Sequentially consistent: pairs with the load in StoreIn. A writer that
+             * finds the word unchanged has stored before this wipes. */
+            atomic_store_explicit(word, 0, memory_order_seq_cst);
+            snceHeap_Drop(
+                store->region, snceWord_Low(page),
+                snceHeap_Pages(snceCell_SegmentBytes(which, store->cells, i)));
+        }
+    }
+}
+
+/* ---- figures ------------------------------------------------------------- */
 
 static void
 CountStored(const snceBlob *store, uint64_t n)
@@ -152,9 +351,9 @@ CountStored(const snceBlob *store, uint64_t n)
 
 /* ---- counts -------------------------------------------------------------- */
 
-/* Adds |step|, 1 or -1, to the count of the generation |generation|. Returns
- * false if the cell holds another, or nobody refers to it any more: then it is
- * about to be wiped. |*left| is what the count is now. */
+/* Adds |step|, 1 or -1, to the number of sessions that refer to the certificate of
+ * |generation|. |*left| is the new number. False if the cell holds another
+ * generation, or no session refers to it any more: it is about to be wiped. */
 static bool
 Count(const cell *at, uint32_t generation, int step, uint32_t *left)
 {
@@ -181,8 +380,9 @@ Count(const cell *at, uint32_t generation, int step, uint32_t *left)
 
 /* ---- reading ------------------------------------------------------------- */
 
-/* Copies the blob under |seen| if it is whole and fits; with |buf| NULL it only
- * looks. */
+/* Copies the certificate that lies in the cell under the version |seen| to |buf|, or
+ * only checks it if |buf| is NULL. Returns SNCE_OK; SNCE_TOO_LARGE (|*len| is its
+ * length); SNCE_MISS if it is not whole, or has changed. */
 static snceResult
 ReadCell(const snceBlob *store, const cell *at, snceVersion seen, uint8_t *buf,
          size_t bufLen, size_t *len)
@@ -203,8 +403,7 @@ ReadCell(const snceBlob *store, const cell *at, snceVersion seen, uint8_t *buf,
         return SNCE_TOO_LARGE;
     }
 
-    /* In blocks, as snceHash_Bytes, so that no buffer of 64 KiB is needed
-     * beside the caller's. */
+    /* Block by block, as snceHash_Bytes does, so that this needs no buffer of 64 KiB. */
     sum = length;
     for (size_t done = 0; done < length;) {
         uint64_t block[SNCE_HASH_KEYS];
@@ -219,7 +418,7 @@ ReadCell(const snceBlob *store, const cell *at, snceVersion seen, uint8_t *buf,
         }
         done += bytes;
     }
-    sum = snceSlot_Sum(hash, &store->lot, at->place, seen, &sum, 1);
+    sum = snceSlot_Sum(hash, &store->epoch, at->place, seen, &sum, 1);
     if (!snceSlot_Unchanged(&at->set->version[at->way], seen) ||
         sum != head[SNCE_C_SUM]) {
         return SNCE_MISS;
@@ -236,8 +435,9 @@ snceBlob_Read(const snceBlob *store, snceBlobRef ref, uint8_t *buf,
     snceResult result;
     cell at;
 
-    if (!FollowRef(store, ref, &at)) {
-        return SNCE_MISS;
+    result = FollowRef(store, ref, &at);
+    if (result != SNCE_OK) {
+        return result;
     }
     seen = snceSlot_Version(&at.set->version[at.way]);
     if (snceVersion_State(seen) != SNCE_STATE_FULL ||
@@ -253,29 +453,36 @@ snceBlob_Read(const snceBlob *store, snceBlobRef ref, uint8_t *buf,
 
 /* ---- writing ------------------------------------------------------------- */
 
-/* The word of |data| that begins at |at|, zero-filled. */
+/* The |index|th word of a certificate, zero-filled. */
 static uint64_t
-WordAt(const uint8_t *data, size_t len, size_t at)
+WordOf(const blob *b, size_t index)
 {
+    size_t left = b->len - index * 8;
     uint64_t word = 0;
 
-    memcpy(&word, data + at, len - at < sizeof(word) ? len - at : sizeof(word));
+    memcpy(&word, b->data + index * 8,
+           left < sizeof(word) ? left : sizeof(word));
     return word;
 }
 
-/* Words that are stored or wiped between two looks at the claim. A cell takes
- * up to a thousand times as long to write as a session's slot, and many sessions
- * may refer to what is stored there next: a writer that was overridden had
- * better notice. */
-#define BLOCK 16
+static size_t
+WordsOf(const blob *b)
+{
+    return (b->len + 7) / 8;
+}
 
+/* Is the claim still in force? Writers ask this for each word that they store or
+ * wipe. An interrupted writer may have lost its cell, or the store its memory; then a
+ * single late word spoils the certificate that lies there now, to which many sessions
+ * may refer. A writer is interrupted here more often than in a session's slot: a cell
+ * takes up to a thousand times as long to write. */
 static bool
 StillOurs(const cell *at, snceVersion claim)
 {
     return snceSlot_Holds(&at->set->version[at->way], claim);
 }
 
-/* Gives a claimed cell back, whose words are wiped. */
+/* Gives a claimed cell back. The caller has wiped its words. */
 static void
 EmptyCell(const snceBlob *store, const cell *at, snceVersion claim)
 {
@@ -284,46 +491,59 @@ EmptyCell(const snceBlob *store, const cell *at, snceVersion claim)
     (void)snceSlot_Vacate(&at->set->version[at->way], claim, tick);
 }
 
-/* Stores |data|, which has |digest|, in a claimed cell. False if the claim was
- * overridden meanwhile. */
+/* Stores a certificate in a claimed cell, and counts the first session. False if the
+ * claim was overridden meanwhile. */
 static bool
 WriteCell(const snceBlob *store, const cell *at, snceVersion claim,
-          const uint8_t *data, size_t len, uint64_t digest)
+          const blob *b)
 {
     uint64_t head[SNCE_CELL_HEAD];
 
-    for (size_t i = 0; i * 8 < len; i++) {
-        uint64_t word = WordAt(data, len, i * 8);
+    for (size_t i = 0; i < WordsOf(b); i++) {
+        uint64_t word = WordOf(b, i);
 
-        if (i % BLOCK == 0 && !StillOurs(at, claim)) {
+        if (!StillOurs(at, claim)) {
             return false;
         }
         snceSlot_Store(at->word + SNCE_CELL_HEAD + i, &word, 1);
         SNCE_STEP("blob-storing");
+        /* Take back this word only, which may have come late. Words that were stored
+         * in time are gone; where they were, the same certificate may lie again. */
+        if (!StillOurs(at, claim)) {
+            snceSlot_TakeBack(at->word + SNCE_CELL_HEAD + i, word);
+            return false;
+        }
     }
-    head[SNCE_C_SUM] = snceSlot_Sum(&store->region->hash, &store->lot,
-                                    at->place, claim, &digest, 1);
-    head[SNCE_C_LENGTH] = len;
-    /* Equal certificates share a set: most probably the one that is here now
-     * is the same, and only this would spoil it. */
+    head[SNCE_C_SUM] = snceSlot_Sum(&store->region->hash, &store->epoch,
+                                    at->place, claim, &b->digest, 1);
+    head[SNCE_C_LENGTH] = b->len;
+    /* Equal certificates share a set, so most probably the same certificate lies here
+     * now. Its words would not suffer from the ones stored above; only this head
+     * would spoil it. */
     if (!StillOurs(at, claim)) {
         return false;
     }
     snceSlot_Store(at->word, head, SNCE_CELL_HEAD);
+    if (!StillOurs(at, claim)) {
+        return false;
+    }
+    atomic_store_explicit(&at->set->count[at->way],
+                          (uint64_t)snceVersion_Generation(claim) << 32 | 1,
+                          memory_order_relaxed);
     return true;
 }
 
-/* Wipes the first |count| words of a claimed cell, as long as it is ours. */
+/* Wipes the first |count| words of a claimed cell, as long as the claim is in force. */
 static void
 WipeCell(const cell *at, snceVersion claim, size_t count)
 {
-    for (size_t i = 0; i < count && StillOurs(at, claim); i += BLOCK) {
-        snceSlot_Wipe(at->word + i, count - i < BLOCK ? count - i : BLOCK);
+    for (size_t i = 0; i < count && StillOurs(at, claim); i++) {
+        snceSlot_Wipe(at->word + i, 1);
     }
 }
 
-/* Wipes a claimed cell and gives it back. Only what the length says was used,
- * unless that is nonsense, which a dead writer can leave. */
+/* Wipes a claimed cell and gives it back: the words that its length says were used,
+ * or all if the length is nonsense, which a dead writer can leave. */
 static void
 VacateCell(const snceBlob *store, const cell *at, snceVersion claim)
 {
@@ -337,7 +557,7 @@ VacateCell(const snceBlob *store, const cell *at, snceVersion claim)
     EmptyCell(store, at, claim);
 }
 
-/* Is the blob under |seen| whole, and nothing behind it? */
+/* Is the certificate under |seen| whole, with nothing but zeros behind it? */
 static bool
 Intact(const snceBlob *store, const cell *at, snceVersion seen)
 {
@@ -357,8 +577,10 @@ Intact(const snceBlob *store, const cell *at, snceVersion seen)
     return true;
 }
 
-/* A writer whose claim was overridden may have stored a few words into a cell
- * that is nobody's since, or another's: nobody else would wipe them. */
+/* Cleans a cell after a writer that lost its claim. The writer may have stored words
+ * into a cell that is empty by now, or another writer's, and no other process would
+ * wipe them. In a store that was given back meanwhile there is nothing to do:
+ * WriteCell has taken back the word that came late. */
 static void
 CleanUp(const snceBlob *store, const cell *at)
 {
@@ -366,10 +588,10 @@ CleanUp(const snceBlob *store, const cell *at)
     snceVersion seen = snceSlot_Version(version), claim;
     bool full = snceVersion_State(seen) == SNCE_STATE_FULL;
 
-    if (full && Intact(store, at, seen)) {
+    if ((full && Intact(store, at, seen)) || !IsNamed(store)) {
         return;
     }
-    if (snceSlot_Claim(version, &store->lot, seen, 0, &claim)) {
+    if (snceSlot_Claim(version, &store->epoch, seen, 0, &claim)) {
         if (full) {
             CountStored(store, (uint64_t)-1);
         }
@@ -378,10 +600,10 @@ CleanUp(const snceBlob *store, const cell *at)
     }
 }
 
-/* The first cell of the set that may be written without taking anything from
- * anybody: an empty one that need not rest; else one whose writer died. Notes
- * claims that it passes. -1 if there is none. |*resting| is an empty one that
- * has to rest, or -1. */
+/* Finds the first cell of the set that can be written without evicting a certificate:
+ * an empty one that need not rest; else one whose writer died. Notes the claims that
+ * it passes (rule 5). Returns its way, or -1. |*resting| is the way of an empty cell
+ * that has to rest, or -1. */
 static int
 ChooseFree(const snceBlob *store, snceCellSet *set,
            const snceVersion seen[SNCE_CELL_WAYS], int *resting)
@@ -406,7 +628,7 @@ ChooseFree(const snceBlob *store, snceCellSet *set,
                 abandoned = (int)way;
             }
         } else if (snceSlot_Rested(seen[way], now)) {
-            /* What is in no state was spoiled, and is as good as empty. */
+            /* A cell whose state is invalid was spoiled, and counts as empty. */
             return (int)way;
         } else if (*resting < 0) {
             *resting = (int)way;
@@ -415,10 +637,11 @@ ChooseFree(const snceBlob *store, snceCellSet *set,
     return abandoned;
 }
 
-/* Chooses the cell of the set to write: a free one; one that nobody refers to;
- * else the next one round the hand that was not used since it was last passed;
- * where there is no certificate at all, an empty one that has to rest, or where
- * every cell is claimed the next one round the hand (rule 5). Returns the way. */
+/* Chooses the cell of the set to write, and returns its way. In this order: a free
+ * cell; a certificate to which no session refers; the next one round the hand that
+ * was not read since the hand last passed it; the next one round the hand. A set
+ * without any certificate gives an empty cell that has to rest, or, where all cells
+ * are claimed, the next one round the hand (rule 5). */
 static int
 ChooseVictim(const snceBlob *store, snceCellSet *set,
              const snceVersion seen[SNCE_CELL_WAYS], uint8_t hand)
@@ -459,49 +682,130 @@ ChooseVictim(const snceBlob *store, snceCellSet *set,
     return first;
 }
 
-/* Finds a blob equal to |data|, which has |digest|, in its set and counts one
- * session more. */
+/* Does the cell, whose version is |v|, hold the same certificate? The checksum must
+ * agree too: a late writer may have left the same certificate there, stored in an
+ * earlier epoch of this range. */
 static bool
-FindEqual(const snceBlob *store, unsigned which, uint64_t set,
-          const snceVersion seen[SNCE_CELL_WAYS], const uint8_t *data,
-          size_t len, uint64_t digest, snceBlobRef *ref)
+HasSame(const snceBlob *store, const cell *at, snceVersion v, const blob *b)
 {
-    uint64_t tag = snceVersion_Tag(digest);
+    uint64_t head[SNCE_CELL_HEAD];
+
+    snceSlot_Load(head, at->word, SNCE_CELL_HEAD);
+    if (head[SNCE_C_LENGTH] != b->len ||
+        head[SNCE_C_SUM] != snceSlot_Sum(&store->region->hash, &store->epoch,
+                                         at->place, v, &b->digest, 1)) {
+        return false;
+    }
+    for (size_t i = 0; i < WordsOf(b); i++) {
+        uint64_t word;
+
+        snceSlot_Load(&word, at->word + SNCE_CELL_HEAD + i, 1);
+        if (word != WordOf(b, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* How many sets a certificate may lie in: two anywhere, which keeps sets evenly
+ * filled, and one in the newest segment, which is the emptiest while a class grows. */
+#define CANDIDATES 3
+
+/* An equal certificate is also found if it was stored before the class grew, up to
+ * this many times. If the class has grown more often, the certificate is stored a
+ * second time, which is harmless. */
+#define OLDER_SIZES 2
+
+static uint64_t
+Candidate(const snceBlob *store, unsigned which, unsigned segments,
+          uint64_t digest, unsigned n)
+{
+    uint64_t all = snceCell_SetsBefore(which, store->cells, segments);
+    uint64_t newest = snceCell_SetsBefore(which, store->cells, segments - 1);
+
+    switch (n) {
+        case 0:
+            return snceHash_Range(digest, all);
+        case 1:
+            return snceHash_Range(snceHash_Mix(digest), all);
+        default:
+            return newest + snceHash_Range(snceHash_Mix(~digest), all - newest);
+    }
+}
+
+/* One set in which a certificate may lie, as it was seen. */
+typedef struct {
+    uint64_t index;
+    snceCellSet *set;
+    snceVersion seen[SNCE_CELL_WAYS];
+    uint8_t hand;
+} candidate;
+
+/* Looks at the set |index|. Returns as FindCell. */
+static snceResult
+LookAt(const snceBlob *store, unsigned which, uint64_t index, candidate *out)
+{
+    cell at;
+    snceResult result = FindCell(store, which, index * SNCE_CELL_WAYS, &at);
+
+    if (result == SNCE_OK) {
+        out->index = index;
+        out->set = at.set;
+        out->hand = snceSlot_Look(out->seen, at.set->version, SNCE_CELL_WAYS);
+    }
+    return result;
+}
+
+/* Finds the same certificate in one set, and counts one session more that refers to
+ * it. */
+static bool
+FindSame(const snceBlob *store, const candidate *c, const blob *b,
+         snceBlobRef *ref)
+{
+    uint64_t tag = snceVersion_Tag(b->digest);
 
     for (unsigned way = 0; way < SNCE_CELL_WAYS; way++) {
-        uint64_t head[SNCE_CELL_HEAD];
+        uint32_t sessions;
         snceVersion v;
-        uint32_t left;
-        bool equal;
         cell at;
 
-        if (!snceVersion_Matches(seen[way], SNCE_STATE_FULL, tag)) {
+        if (!snceVersion_Matches(c->seen[way], SNCE_STATE_FULL, tag)) {
             continue;
         }
-        FindCell(store, which, set * SNCE_CELL_WAYS + way, &at);
+        if (FindCell(store, b->which, c->index * SNCE_CELL_WAYS + way, &at) !=
+            SNCE_OK) {
+            return false;
+        }
         v = snceSlot_Version(&at.set->version[way]);
-        if (!snceVersion_Matches(v, SNCE_STATE_FULL, tag)) {
+        if (!snceVersion_Matches(v, SNCE_STATE_FULL, tag) ||
+            !HasSame(store, &at, v, b) ||
+            !Count(&at, snceVersion_Generation(v), 1, &sessions)) {
             continue;
         }
-        snceSlot_Load(head, at.word, SNCE_CELL_HEAD);
-        /* The sum too: a writer that came too late may have left the same
-         * certificate, as of this range's last life. */
-        equal =
-            head[SNCE_C_LENGTH] == len &&
-            head[SNCE_C_SUM] == snceSlot_Sum(&store->region->hash, &store->lot,
-                                             at.place, v, &digest, 1);
-        for (size_t done = 0; equal && done < len; done += 8) {
-            uint64_t word;
-
-            snceSlot_Load(&word, at.word + SNCE_CELL_HEAD + done / 8, 1);
-            equal = word == WordAt(data, len, done);
+        SNCE_STEP("blob-counted");
+        /* If it was evicted before it was counted, the count belonged to a generation
+         * that is gone, and the certificate must be stored again. */
+        if (snceSlot_Unchanged(&at.set->version[way], v)) {
+            *ref = MakeRef(&at, v);
+            return true;
         }
-        if (equal && Count(&at, snceVersion_Generation(v), 1, &left)) {
-            SNCE_STEP("blob-counted");
-            /* Was it evicted before it was counted? Then a new one is due;
-             * the count belonged to a generation that is gone. */
-            if (snceSlot_Unchanged(&at.set->version[way], v)) {
-                *ref = MakeRef(&at, v);
+    }
+    return false;
+}
+
+/* The same in all sets in which it may lie. */
+static bool
+FindAnywhere(const snceBlob *store, unsigned segments, const blob *b,
+             snceBlobRef *ref)
+{
+    for (unsigned i = 0; i <= OLDER_SIZES && i < segments; i++) {
+        for (unsigned n = 0; n < CANDIDATES; n++) {
+            uint64_t set =
+                Candidate(store, b->which, segments - i, b->digest, n);
+            candidate c;
+
+            if (LookAt(store, b->which, set, &c) == SNCE_OK &&
+                FindSame(store, &c, b, ref)) {
                 return true;
             }
         }
@@ -509,64 +813,188 @@ FindEqual(const snceBlob *store, unsigned which, uint64_t set,
     return false;
 }
 
+/* Does a session need the certificate in that cell? */
+static bool
+IsInUse(const candidate *c, unsigned way)
+{
+    return snceVersion_State(c->seen[way]) == SNCE_STATE_FULL &&
+           (uint32_t)atomic_load_explicit(&c->set->count[way],
+                                          memory_order_relaxed) != 0;
+}
+
+/* Chooses a cell to write: an empty one in the candidate that has most of them; if no
+ * candidate has one, the victim of the first candidate. On SNCE_OK |*way| is its way
+ * in |*out|. Otherwise this process can reach none of the candidates: returns why, as
+ * FindCell. */
+static snceResult
+ChooseCell(const snceBlob *store, unsigned segments, const blob *b,
+           candidate *out, unsigned *way)
+{
+    snceResult result = SNCE_MISS;
+    unsigned most = 0;
+    bool found = false;
+
+    for (unsigned n = 0; n < CANDIDATES; n++) {
+        unsigned free = 0;
+        candidate c;
+
+        result = LookAt(store, b->which,
+                        Candidate(store, b->which, segments, b->digest, n), &c);
+        if (result != SNCE_OK) {
+            continue;
+        }
+        for (unsigned i = 0; i < SNCE_CELL_WAYS; i++) {
+            free += snceVersion_State(c.seen[i]) == SNCE_STATE_EMPTY;
+        }
+        if (!found || free > most) {
+            *out = c;
+            most = free;
+            found = true;
+        }
+    }
+    if (!found) {
+        return result;
+    }
+    *way = (unsigned)ChooseVictim(store, out->set, out->seen, out->hand);
+    return SNCE_OK;
+}
+
+/* Stores a certificate in a cell that looked as |c| says. False if another process
+ * was faster.
+ *
+ * A writer that was interrupted after it chose the cell may claim it in the range's
+ * next epoch, if the cell is empty there; the range may be a table by then, of which
+ * 64 KiB are a large part. So the writer checks after the claim, before it writes,
+ * that the directory still names the store. If the store is given back later, its
+ * memory is wiped, the claim with it, and WriteCell ends. */
+static bool
+StoreIn(const snceBlob *store, const candidate *c, unsigned way, const blob *b,
+        snceBlobRef *ref)
+{
+    unsigned state = snceVersion_State(c->seen[way]);
+    snceVersion claim;
+    cell at;
+
+    /* IsNamed before the claim too: what |c| saw is then of this epoch, and only an
+     * empty cell looks alike in the next one. */
+    if (FindCell(store, b->which, c->index * SNCE_CELL_WAYS + way, &at) !=
+            SNCE_OK ||
+        !IsNamed(store) ||
+        !snceSlot_Claim(&at.set->version[way], &store->epoch, c->seen[way],
+                        snceVersion_Tag(b->digest), &claim)) {
+        return false;
+    }
+    SNCE_STEP("blob-claimed");
+    if (!IsNamed(store)) {
+        EmptyCell(store, &at, claim);
+        return false;
+    }
+    if (state == SNCE_STATE_FULL) {
+        CountStored(store, (uint64_t)-1);
+    }
+    if (state != SNCE_STATE_EMPTY) {
+        /* The old certificate may be longer than the new one. */
+        WipeCell(&at, claim, SNCE_CELL_HEAD + at.dataBytes / 8);
+    }
+    if (!WriteCell(store, &at, claim, b)) {
+        CleanUp(store, &at);
+        return false;
+    }
+    SNCE_STEP("blob-written");
+    if (!snceSlot_Publish(&at.set->version[way], claim)) {
+        CleanUp(store, &at);
+        return false;
+    }
+    SNCE_STEP("blob-published");
+    CountStored(store, 1);
+    /* Sequentially consistent: pairs with the store in snceBlob_Discard. If the store
+     * was given back since the cell was found, no other process wipes the cell. */
+    if (atomic_load_explicit(at.segment, memory_order_seq_cst) !=
+        at.segmentPage) {
+        CountStored(store, (uint64_t)-1);
+        if (snceSlot_Claim(&at.set->version[way], &store->epoch,
+                           snceVersion_Published(claim), 0, &claim)) {
+            VacateCell(store, &at, claim);
+        }
+        return false;
+    }
+    *ref = MakeRef(&at, claim);
+    return true;
+}
+
+/* The result of an insert whose store could not grow. */
+static snceResult
+Refusal(snceResult grown)
+{
+    return grown == SNCE_BUSY || grown == SNCE_GONE ? SNCE_DROPPED : SNCE_FULL;
+}
+
+/* Makes |*out| of |data|, which stays the caller's. False if no cell is as large. */
+static bool
+MakeBlob(const snceBlob *store, const uint8_t *data, size_t len, blob *out)
+{
+    unsigned which = 0;
+
+    while (which < SNCE_CELL_CLASSES &&
+           snceCellClasses[which].dataBytes < len) {
+        which++;
+    }
+    if (which == SNCE_CELL_CLASSES || len == 0) {
+        return false;
+    }
+    out->data = data;
+    out->len = len;
+    out->digest = snceHash_Bytes(&store->region->hash, 0, data, len);
+    out->which = which;
+    return true;
+}
+
 snceResult
 snceBlob_Hold(const snceBlob *store, const uint8_t *data, size_t len,
               snceBlobRef *ref)
 {
-    unsigned which = 0;
-    uint64_t digest, tag, set;
-    cell at;
+    snceResult grown = SNCE_OK;
+    blob b;
 
-    while (which < CLASSES && classes[which].dataBytes < len) {
-        which++;
-    }
-    if (which == CLASSES || len == 0) {
+    if (!MakeBlob(store, data, len, &b)) {
         return SNCE_TOO_LARGE;
     }
-    /* From the digest come its set, its tag and its checksum. */
-    digest = snceHash_Bytes(&store->region->hash, 0, data, len);
-    tag = snceVersion_Tag(digest);
-    set = snceHash_Range(digest, SetCount(&classes[which], store->cells));
-    FindCell(store, which, set * SNCE_CELL_WAYS, &at);
+    for (unsigned try = 0; try < SNCE_CELL_WAYS + SNCE_SEGMENTS; try++) {
+        unsigned segments = Segments(store, b.which);
+        snceResult result;
+        candidate c;
+        unsigned way = 0;
 
-    for (unsigned try = 0; try < SNCE_CELL_WAYS; try++) {
-        snceVersion seen[SNCE_CELL_WAYS];
-        uint8_t hand = snceSlot_Look(seen, at.set->version, SNCE_CELL_WAYS);
-        snceVersion claim;
-        int way;
-
-        if (FindEqual(store, which, set, seen, data, len, digest, ref)) {
-            return SNCE_OK;
-        }
-        way = ChooseVictim(store, at.set, seen, hand);
-        if (!snceSlot_Claim(&at.set->version[way], &store->lot, seen[way], tag,
-                            &claim)) {
+        if (segments == 0) {
+            grown = Grow(store, b.which, 0);
+            if (grown != SNCE_OK) {
+                return Refusal(grown);
+            }
             continue;
         }
-        SNCE_STEP("blob-claimed");
-        if (snceVersion_State(seen[way]) == SNCE_STATE_FULL) {
-            CountStored(store, (uint64_t)-1);
-        }
-        FindCell(store, which, set * SNCE_CELL_WAYS + (unsigned)way, &at);
-        if (snceVersion_State(seen[way]) != SNCE_STATE_EMPTY) {
-            /* The old blob may be longer than the new one. */
-            WipeCell(&at, claim, SNCE_CELL_HEAD + at.dataBytes / 8);
-        }
-        if (!WriteCell(store, &at, claim, data, len, digest)) {
-            CleanUp(store, &at);
-            continue;
-        }
-        atomic_store_explicit(&at.set->count[way],
-                              (uint64_t)snceVersion_Generation(claim) << 32 | 1,
-                              memory_order_relaxed);
-        SNCE_STEP("blob-written");
-        if (snceSlot_Publish(&at.set->version[way], claim)) {
-            SNCE_STEP("blob-published");
-            CountStored(store, 1);
-            *ref = MakeRef(&at, claim);
+        if (FindAnywhere(store, segments, &b, ref)) {
             return SNCE_OK;
         }
-        CleanUp(store, &at);
+        result = ChooseCell(store, segments, &b, &c, &way);
+        if (result != SNCE_OK) { /* SNCE_MISS: the store is being given back */
+            return result == SNCE_MISS || !IsNamed(store) ? SNCE_DROPPED
+                                                          : result;
+        }
+        if (grown == SNCE_OK && IsInUse(&c, way)) {
+            grown = Grow(store, b.which, segments);
+            if (grown == SNCE_BUSY) {
+                return SNCE_DROPPED; /* lose this session rather than those in use */
+            }
+            if (grown == SNCE_OK) {
+                continue;
+            }
+        }
+        if (StoreIn(store, &c, way, &b, ref)) {
+            return SNCE_OK;
+        }
+        if (!IsNamed(store)) {
+            return SNCE_DROPPED;
+        }
     }
     return SNCE_FULL;
 }
@@ -577,7 +1005,7 @@ snceBlob_Retain(const snceBlob *store, snceBlobRef ref)
     uint32_t left;
     cell at;
 
-    return FollowRef(store, ref, &at) &&
+    return FollowRef(store, ref, &at) == SNCE_OK &&
            Count(&at, (uint32_t)(ref >> 32), 1, &left);
 }
 
@@ -588,20 +1016,20 @@ snceBlob_Release(const snceBlob *store, snceBlobRef ref)
     uint32_t left;
     cell at;
 
-    if (!FollowRef(store, ref, &at) ||
+    if (FollowRef(store, ref, &at) != SNCE_OK ||
         !Count(&at, (uint32_t)(ref >> 32), -1, &left) || left > 0) {
         return;
     }
     SNCE_STEP("blob-unheld");
-    /* From count 0 it never rises again (Count), so nobody can come to refer
-     * to it while it is wiped. */
+    /* A count of 0 never rises again (Count), so no session can come to refer to the
+     * certificate while it is wiped. */
     for (unsigned try = 0; try < 2; try++) { /* a reader may set visited */
         seen = snceSlot_Version(&at.set->version[at.way]);
         if (snceVersion_State(seen) != SNCE_STATE_FULL ||
             snceVersion_Generation(seen) != ref >> 32) {
             return;
         }
-        if (snceSlot_Claim(&at.set->version[at.way], &store->lot, seen, 0,
+        if (snceSlot_Claim(&at.set->version[at.way], &store->epoch, seen, 0,
                            &claim)) {
             SNCE_STEP("blob-released");
             CountStored(store, (uint64_t)-1);

@@ -2,70 +2,14 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* The sessions of one virtual server: what the words of a slot mean. */
-#include <string.h>
+#include "sncecache.h"
 
-#include "sncecount.h"
-#include "sncefind.h"
-#include "snceslot.h"
-#include "snceview.h"
-#include "snceword.h"
-
-/* A lookup whose session is replaced or carried over, and its certificate with
- * it, looks again so often. */
-#define LOOKUP_TRIES 4
-
-static void
-Count(const snceView *view, unsigned figure)
+void
+snceCache_CountUnmapped(snceCache cache)
 {
-    snceCount_Add(view->region, view->id.number, figure, 1);
-}
-
-SNCE_INLINE bool
-MakeProbe(snceCache cache, const uint8_t *id, size_t idLen,
-          const uint8_t address[SNCE_ADDRESS_BYTES], snceProbe *out)
-{
-    if (idLen == 0 || idLen > SNCE_ID_MAX) {
-        return false;
+    if (cache.id.number < SNCE_SERVERS) {
+        snceCount_Add(cache.region, cache.id.number, SNCE_N_UNMAPPED, 1);
     }
-    if (idLen == SNCE_ID_MAX) { /* as NSS makes them */
-        snceWord_Read(out->id, id, SNCE_ID_MAX / 8);
-    } else {
-        uint8_t filled[SNCE_ID_MAX] = { 0 };
-
-        memcpy(filled, id, idLen);
-        snceWord_Read(out->id, filled, SNCE_ID_MAX / 8);
-    }
-    snceWord_Read(out->address, address, SNCE_ADDRESS_BYTES / 8);
-    out->shape = idLen;
-    out->matchAddress = true;
-    snceProbe_Hash(out, cache.region);
-    return true;
-}
-
-static void
-TakeOut(const snceHome *home, const snceSpot *spot, snceBlobRef certificate)
-{
-    if (home->table.region->access != SNCE_ACCESS_READ &&
-        snceTable_Take(&home->table, spot)) {
-        snceHome_Lose(home, certificate);
-    }
-}
-
-/* Removes |probe|'s key from |home|, as snceTable_Remove; returns the number of
- * sessions, and counts the unfinished inserts that went with them. */
-static unsigned
-RemoveFrom(const snceView *view, const snceHome *home, const snceProbe *probe,
-           const snceSpot *except, const uint64_t *only)
-{
-    snceRemoved removed = snceTable_Remove(&home->table, probe, except, only,
-                                           snceHome_Gone, (void *)home);
-
-    if (SNCE_RARELY(removed.claims)) {
-        snceCount_Add(view->region, view->id.number, SNCE_N_OVERRIDDEN,
-                      removed.claims);
-    }
-    return removed.entries;
 }
 
 void
@@ -84,17 +28,16 @@ snceSession_Wipe(snceSession *session)
     session->certificate.capacity = certificate.capacity;
 }
 
-/* ---- finding ------------------------------------------------------------- */
-
-/* Finds the entry for |probe|: |*view| is then what was looked at, |*home| the
- * one of its homes that the entry is in. */
-static snceResult
-Find(snceCache cache, snceProbe *probe, uint64_t words[SNCE_ENTRY_WORDS],
-     snceView *view, const snceHome **home, snceSpot *spot, bool *otherAddress)
+snceResult
+snceCache_Find(snceCache cache, snceLookupKey *lookupKey, snceView *view,
+               snceFound *found)
 {
     snceResult result = SNCE_MISS;
 
+    found->otherAddress = false;
     for (unsigned try = 0; try < SNCE_VIEW_TRIES; try++) {
+        bool oldUnmapped = false;
+
         result = snceView_Open(view, cache.region, cache.id);
         if (result != SNCE_OK) {
             return result;
@@ -102,468 +45,85 @@ Find(snceCache cache, snceProbe *probe, uint64_t words[SNCE_ENTRY_WORDS],
         if (snceView_Closed(view)) {
             return SNCE_MISS;
         }
-        probe->matchAddress = view->matchAddress;
+        lookupKey->matchAddress = snceView_MatchesAddress(view);
         if (view->moving) {
-            *home = &view->old;
-            result = snceTable_Find(&view->old.table, probe, words, spot,
-                                    otherAddress);
+            found->backing = &view->old;
+            result = snceTable_Find(&view->old.table, lookupKey, found->words,
+                                    &found->position, &found->otherAddress);
             if (result == SNCE_OK) {
                 return result;
             }
+            oldUnmapped = result == SNCE_NO_MEMORY;
         }
-        *home = &view->now;
-        result =
-            snceTable_Find(&view->now.table, probe, words, spot, otherAddress);
-        if (result == SNCE_OK || !snceView_Moved(view)) {
-            return result;
+        found->backing = &view->now;
+        result = snceTable_Find(&view->now.table, lookupKey, found->words,
+                                &found->position, &found->otherAddress);
+        if (result == SNCE_OK || !snceView_Moved(view, lookupKey->hash)) {
+            return result == SNCE_MISS && oldUnmapped ? SNCE_NO_MEMORY : result;
         }
     }
     return result;
 }
 
-/* ---- inserting ----------------------------------------------------------- */
-
-static snceResult
-Hold(const snceHome *home, const snceBuffer *certificate, snceBlobRef *ref)
+void
+snceCache_RemoveFrom(const snceView *view, const snceBacking *backing,
+                     const snceLookupKey *lookupKey, const sncePosition *except,
+                     const uint64_t *only, snceRemoved *removed)
 {
-    snceBlob store;
-    snceResult result;
+    snceRemoved its = snceTable_Remove(&backing->table, lookupKey, except, only,
+                                       snceBacking_Gone, (void *)backing);
 
-    *ref = 0;
-    if (certificate->len == 0) {
-        return SNCE_OK;
+    if (SNCE_RARELY(its.claims)) {
+        snceCount_Add(view->region, view->id.number, SNCE_N_OVERRIDDEN,
+                      its.claims);
     }
-    if (certificate->len > SNCE_CERTIFICATE_MAX) {
-        return SNCE_TOO_LARGE;
-    }
-    result = snceHome_Store(&store, home);
-    if (result == SNCE_OK) {
-        result =
-            snceBlob_Hold(&store, certificate->data, certificate->len, ref);
-    }
-    return result;
-}
-
-/* Counts an insert into |view->now| that ended as |placed| says. */
-static void
-CountPlaced(const snceView *view, const snceTaken *taken, bool placed)
-{
-    snceLane *lane = snceCount_Lane(view->region, view->id.number);
-    int more = placed - taken->full - taken->spoiled;
-
-    if (taken->reclaimed) {
-        snceLane_Add(lane, SNCE_N_RECLAIMED, 1);
-    }
-    if (taken->full) {
-        snceLane_Add(
-            lane,
-            taken->expired ? SNCE_N_REPLACED_EXPIRED : SNCE_N_REPLACED_LIVE, 1);
-        snceHome_Release(&view->now, taken->certificate);
-    }
-    if (placed) {
-        snceLane_Add(lane, SNCE_N_INSERT, 1);
-    }
-    if (more != 0) {
-        snceLane_Add(lane, snceHome_LiveFigure(&view->now), (uint64_t)more);
-    }
-}
-
-/* An entry was stored at |spot|, but something has changed since |view| was
- * opened. If it is not where lookups look, it is taken back rather than stored
- * anew: a removal might fall between the two and miss it (G5). */
-static snceResult
-Settle(const snceView *view, snceCache cache, snceProbe *probe,
-       const uint64_t words[SNCE_ENTRY_WORDS], const snceSpot *spot)
-{
-    uint64_t others[SNCE_ENTRY_WORDS];
-    const snceHome *home;
-    bool otherAddress;
-    snceSpot found;
-    snceView later;
-    snceResult result = snceView_Open(&later, cache.region, cache.id);
-
-    if (result == SNCE_OK && later.now.table.range == view->now.table.range) {
-        return SNCE_OK; /* whoever moves from here later on sees it */
-    }
-    if (snceTable_Take(&view->now.table, spot)) {
-        snceHome_Lose(&view->now, words[SNCE_W_CERTIFICATE]);
-        if (result == SNCE_OK && later.moving &&
-            later.old.table.range == view->now.table.range) {
-            /* A copy of it may be on its way into the new home, or there. */
-            (void)RemoveFrom(&later, &later.now, probe, NULL, words);
-        }
-        return result == SNCE_GONE ? SNCE_GONE : SNCE_DROPPED;
-    }
-    /* It was carried over, evicted or removed, or its page was given back
-     * before anybody saw it. */
-    result = Find(cache, probe, others, &later, &home, &found, &otherAddress);
-    explicit_bzero(others, sizeof(others));
-    return result == SNCE_MISS ? SNCE_DROPPED : result;
-}
-
-/* Stores the words where inserts go now. */
-static snceResult
-Store(const snceView *view, snceCache cache, snceProbe *probe, snceTime now,
-      uint64_t words[SNCE_ENTRY_WORDS])
-{
-    snceRule rule = snceView_Rule(view, now);
-    snceResult result;
-    snceTaken taken;
-    snceSpot spot;
-
-    rule.skewSec = snceView_ClockSkewSec(view);
-    probe->matchAddress = view->matchAddress;
-    result = snceTable_Place(&view->now.table, probe, &rule, words, NULL, &spot,
-                             &taken);
-    CountPlaced(view, &taken, result == SNCE_OK);
-    if (result != SNCE_OK) {
-        snceHome_Release(&view->now, words[SNCE_W_CERTIFICATE]);
-        return result;
-    }
-    if (view->moving) {
-        SNCE_STEP("insert-doubled");
-        /* The same key may wait in the old home, or be on its way from there:
-         * then either it is seen here or Carry sees it gone. */
-        (void)RemoveFrom(view, &view->old, probe, NULL, NULL);
-        (void)RemoveFrom(view, &view->now, probe, &spot, NULL);
-    }
-    if (snceView_Moved(view)) {
-        SNCE_STEP("insert-moved");
-        return Settle(view, cache, probe, words, &spot);
-    }
-    /* Skip the sweep if a live entry was evicted: expired entries are evicted
-     * first, so neither set has any. */
-    if ((!taken.full || taken.expired) &&
-        (probe->hash >> SNCE_TICKET_SHIFT & 3) == 0) {
-        snceTable_Sweep(&view->now.table, probe, &rule, snceHome_Gone,
-                        (void *)&view->now);
-    }
-    return SNCE_OK;
-}
-
-snceResult
-snceCache_Insert(snceCache cache, const snceSession *session, snceTime now)
-{
-    uint64_t words[SNCE_ENTRY_WORDS];
-    snceBlobRef certificate;
-    snceProbe probe;
-    snceView view;
-    snceResult result;
-
-    if (cache.region->access == SNCE_ACCESS_READ) {
-        return SNCE_READ_ONLY;
-    }
-    result = snceView_Open(&view, cache.region, cache.id);
-    if (result != SNCE_OK) {
-        return result;
-    }
-    if (snceView_Closed(&view)) {
-        result = SNCE_CLOSED;
-    } else if (!MakeProbe(cache, session->id, session->idLen, session->address,
-                          &probe) ||
-               (unsigned)session->sessionClass >= SNCE_CLASSES) {
-        result = SNCE_INVALID;
-    } else if (session->nameLen > SNCE_NAME_MAX) {
-        result = SNCE_TOO_LARGE;
-    } else {
-        result = Hold(&view.now, &session->certificate, &certificate);
-    }
-    if (result != SNCE_OK) {
-        Count(&view, SNCE_N_REFUSED);
-        return result;
-    }
-
-    memcpy(&words[SNCE_W_ID], probe.id, sizeof(probe.id));
-    memcpy(&words[SNCE_W_ADDRESS], probe.address, sizeof(probe.address));
-    words[SNCE_W_CREATED] = (uint64_t)session->created.usec;
-    words[SNCE_W_SHAPE] = probe.shape | (uint64_t)session->sessionClass << 8;
-    words[SNCE_W_CERTIFICATE] = certificate;
-    words[SNCE_W_NAME] =
-        snceHash_Name(&cache.region->hash, session->name, session->nameLen);
-    memcpy(&words[SNCE_W_STATE], session->state, SNCE_STATE_BYTES);
-    words[SNCE_W_ACCESS] = (uint64_t)session->lastAccess.usec;
-
-    result = Store(&view, cache, &probe, now, words);
-    snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
-    if (result != SNCE_OK && result != SNCE_GONE) {
-        Count(&view, SNCE_N_DROPPED);
-    }
-    return result;
-}
-
-/* ---- looking up ---------------------------------------------------------- */
-
-/* Does an entry made under the name that hashes to |made| belong to the server
- * name that is asked for? */
-static bool
-NameFits(const snceKey *key, snceCache cache, uint64_t made)
-{
-    return !key->name ||
-           made == snceHash_Name(&cache.region->hash, key->name, key->nameLen);
-}
-
-/* Copies the certificate |ref|, to which an entry refers: it, or the session is
- * not there. Returns SNCE_DROPPED if the entry has gone elsewhere meanwhile. */
-static snceResult
-ReadCertificate(const snceView *view, const snceHome *home,
-                const snceSpot *spot, snceBlobRef ref, snceBuffer *out)
-{
-    snceBlob store;
-    snceResult result = snceHome_Store(&store, home);
-
-    if (result == SNCE_OK) {
-        result =
-            snceBlob_Read(&store, ref, out->data, out->capacity, &out->len);
-    }
-    if (result == SNCE_MISS) {
-        if (!snceSlot_Unchanged(&spot->set->version[spot->way], spot->seen)) {
-            return SNCE_DROPPED;
-        }
-        TakeOut(home, spot, ref);
-        Count(view, SNCE_N_CERTIFICATE);
-    }
-    return result;
-}
-
-/* Moves the time of the last access. It is outside the checksum, so a reader
- * that comes late can at worst move that of another entry which was last used
- * in the same microsecond (rule 6). */
-static void
-MoveAccess(const snceSpot *spot, uint64_t from, snceTime now)
-{
-    if (from != (uint64_t)now.usec) {
-        (void)atomic_compare_exchange_strong_explicit(
-            &spot->set->slot[spot->way].word[SNCE_W_ACCESS], &from,
-            (uint64_t)now.usec, memory_order_relaxed, memory_order_relaxed);
-    }
-}
-
-/* What a lookup looks for, and where the answer goes. */
-typedef struct {
-    snceCache cache;
-    const snceKey *key;
-    snceTime now;
-    snceSession *out;
-} lookup;
-
-/* Looks again at an entry that is not plainly alive. It may have expired: then it
- * is taken out. Or it was created after |now|: then it is alive unless it lies too
- * far ahead. By value, so that the hit path need not put the entry into memory. */
-static __attribute__((noinline)) bool
-IsBarelyAlive(const snceView *view, const snceHome *home, const snceSpot *spot,
-              int64_t created, snceBlobRef certificate, snceTime now)
-{
-    uint64_t ahead = (uint64_t)created - (uint64_t)now.usec;
-
-    if (created <= now.usec) {
-        TakeOut(home, spot, certificate);
-        Count(view, SNCE_N_EXPIRED);
-        return false;
-    }
-    if (ahead > (uint64_t)snceView_ClockSkewSec(view) * SNCE_USEC_PER_SEC) {
-        Count(view, SNCE_N_FUTURE);
-        return false;
-    }
-    return true;
-}
-
-/* Answers with the entry |words| at |spot|, if it is alive and under that name;
- * its state is the caller's business. Returns SNCE_DROPPED if it went elsewhere
- * before its certificate was read. */
-SNCE_INLINE snceResult
-Answer(const lookup *l, const snceView *view, const snceHome *home,
-       const snceSpot *spot, const snceProbe *probe,
-       const uint64_t words[SNCE_ENTRY_WORDS])
-{
-    snceRule rule = snceView_Rule(view, l->now);
-    unsigned sessionClass = snceTable_ClassOf(words);
-    snceSession *out = l->out;
-
-    if (SNCE_RARELY(!snceRule_Live(&rule, sessionClass,
-                                   (int64_t)words[SNCE_W_CREATED])) &&
-        !IsBarelyAlive(view, home, spot, (int64_t)words[SNCE_W_CREATED],
-                       words[SNCE_W_CERTIFICATE], l->now)) {
-        return SNCE_MISS;
-    }
-    if (SNCE_RARELY(!NameFits(l->key, l->cache, words[SNCE_W_NAME]))) {
-        Count(view, SNCE_N_NAME);
-        return SNCE_MISS;
-    }
-    if (words[SNCE_W_CERTIFICATE]) {
-        snceResult result = ReadCertificate(
-            view, home, spot, words[SNCE_W_CERTIFICATE], &out->certificate);
-
-        if (result != SNCE_OK) {
-            return result;
-        }
-    } else {
-        out->certificate.len = 0;
-    }
-
-    snceWord_Write(out->id, probe->id, SNCE_ID_MAX / 8);
-    out->idLen = l->key->idLen;
-    snceWord_Write(out->address, &words[SNCE_W_ADDRESS],
-                   SNCE_ADDRESS_BYTES / 8);
-    out->sessionClass = (snceClass)sessionClass;
-    out->created.usec = (int64_t)words[SNCE_W_CREATED];
-    out->lastAccess.usec = (int64_t)words[SNCE_W_ACCESS];
-    out->expires = snceRule_Expiry(&rule, out->sessionClass, out->created);
-    if (l->cache.region->access != SNCE_ACCESS_READ) {
-        snceTable_Use(spot, words, l->now);
-        MoveAccess(spot, words[SNCE_W_ACCESS], l->now);
-    }
-    Count(view, SNCE_N_HIT);
-    return SNCE_OK;
-}
-
-/* The end of a lookup that found |result| somewhere in |home|. */
-static snceResult
-Finish(const lookup *l, const snceProbe *probe, const snceView *view,
-       const snceHome *home, const snceSpot *spot,
-       uint64_t words[SNCE_ENTRY_WORDS], snceResult result, bool otherAddress)
-{
-    if (result == SNCE_CORRUPT) {
-        /* A slot spoiled by a writer that lost its claim: one entry less. */
-        Count(view, SNCE_N_CORRUPT);
-        result = SNCE_MISS;
-    }
-    if (result != SNCE_OK) {
-        Count(view, otherAddress ? SNCE_N_ADDRESS : SNCE_N_UNKNOWN);
-        return result;
-    }
-    result = Answer(l, view, home, spot, probe, words);
-    if (result == SNCE_OK) {
-        snceWord_Write(l->out->state, &words[SNCE_W_STATE],
-                       SNCE_STATE_BYTES / 8);
-    }
-    snceWord_Wipe(&words[SNCE_W_STATE], SNCE_STATE_BYTES / 8);
-    return result;
-}
-
-/* One try at a lookup, whatever happens to the cache meanwhile. Returns
- * SNCE_DROPPED if it is worth another. */
-static snceResult
-LookUp(const lookup *l, snceProbe *probe)
-{
-    uint64_t words[SNCE_ENTRY_WORDS];
-    bool otherAddress = false;
-    const snceHome *home = NULL;
-    snceResult result;
-    snceSpot spot;
-    snceView view;
-
-    result = Find(l->cache, probe, words, &view, &home, &spot, &otherAddress);
-    if (result == SNCE_GONE) {
-        return SNCE_MISS;
-    }
-    return Finish(l, probe, &view, home, &spot, words, result, otherAddress);
-}
-
-static __attribute__((noinline)) snceResult
-LookUpMoving(const lookup *l, snceProbe *probe)
-{
-    snceResult result = SNCE_DROPPED;
-
-    for (unsigned try = 0; result == SNCE_DROPPED && try < LOOKUP_TRIES;
-         try++) {
-        result = LookUp(l, probe);
-    }
-    return result == SNCE_DROPPED ? SNCE_MISS : result;
-}
-
-/* The same in the cache that |view| saw at rest. SNCE_DROPPED if it did not rest. */
-static __attribute__((noinline)) snceResult
-LookUpAt(const lookup *l, const snceProbe *probe, const snceView *view)
-{
-    uint64_t words[SNCE_ENTRY_WORDS];
-    bool otherAddress;
-    snceSpot spot;
-    snceResult result =
-        snceTable_Find(&view->now.table, probe, words, &spot, &otherAddress);
-
-    if (result != SNCE_OK && snceView_Moved(view)) {
-        return SNCE_DROPPED;
-    }
-    return Finish(l, probe, view, &view->now, &spot, words, result,
-                  otherAddress);
-}
-
-/* The same in line, for a session that lies where it is best: that is most of them.
- * LookUpAt is told of things where they lie, so nothing is copied for it; and they
- * lie in memory, all but the way from the hash to the slot. */
-SNCE_INLINE snceResult
-LookUpResting(const lookup *l, snceProbe *probe)
-{
-    const uint64_t hash = probe->hash;
-    uint64_t words[SNCE_ENTRY_WORDS];
-    snceProbePlaces at;
-    snceResult result;
-    snceSpot spot;
-    snceView view;
-
-    if (SNCE_RARELY(
-            !snceView_OpenResting(&view, l->cache.region, l->cache.id))) {
-        return SNCE_DROPPED;
-    }
-    probe->matchAddress = view.matchAddress;
-    snceTable_Places(&view.now.table, hash, &at);
-    if (SNCE_RARELY(!snceTable_FindBest(&view.now.table, probe, &at, words,
-                                        l->out->state, &spot))) {
-        return LookUpAt(l, probe, &view);
-    }
-    result = Answer(l, &view, &view.now, &spot, probe, words);
-    if (result != SNCE_OK) {
-        explicit_bzero(l->out->state, SNCE_STATE_BYTES);
-    }
-    return result;
-}
-
-snceResult
-snceCache_Lookup(snceCache cache, const snceKey *key, snceTime now,
-                 snceSession *out)
-{
-    const lookup l = { cache, key, now, out };
-    snceProbe probe;
-    snceResult result;
-
-    if (!MakeProbe(cache, key->id, key->idLen, key->address, &probe)) {
-        return SNCE_INVALID;
-    }
-    result = LookUpResting(&l, &probe);
-    return result == SNCE_DROPPED ? LookUpMoving(&l, &probe) : result;
+    removed->entries += its.entries;
+    removed->claims += its.claims;
+    removed->unmapped |= its.unmapped;
 }
 
 snceResult
 snceCache_Remove(snceCache cache, const snceKey *key)
 {
-    unsigned removed = 0;
-    snceProbe probe;
+    snceRemoved removed = { 0, 0, false };
+    snceLookupKey lookupKey;
     snceView view;
 
     if (cache.region->access == SNCE_ACCESS_READ) {
         return SNCE_READ_ONLY;
     }
-    if (!MakeProbe(cache, key->id, key->idLen, key->address, &probe)) {
+    if (!snceCache_MakeKey(cache, key->id, key->idLen, key->address,
+                           &lookupKey)) {
         return SNCE_INVALID;
     }
     for (unsigned try = 0; try < SNCE_VIEW_TRIES; try++) {
         snceResult result = snceView_Open(&view, cache.region, cache.id);
 
         if (result == SNCE_GONE) {
-            return removed ? SNCE_OK : SNCE_MISS;
+            return removed.entries ? SNCE_OK : SNCE_MISS;
         }
         if (result != SNCE_OK) {
+            if (result == SNCE_NO_MEMORY) {
+                snceCache_CountUnmapped(cache);
+            }
             return result;
         }
-        probe.matchAddress = view.matchAddress;
+        lookupKey.matchAddress = snceView_MatchesAddress(&view);
         if (view.moving) {
-            removed += RemoveFrom(&view, &view.old, &probe, NULL, NULL);
+            snceCache_RemoveFrom(&view, &view.old, &lookupKey, NULL, NULL,
+                                 &removed);
         }
-        removed += RemoveFrom(&view, &view.now, &probe, NULL, NULL);
-        if (!snceView_Moved(&view)) {
+        snceCache_RemoveFrom(&view, &view.now, &lookupKey, NULL, NULL,
+                             &removed);
+        if (!snceView_Moved(&view, lookupKey.hash)) {
             break;
         }
     }
-    snceCount_Add(cache.region, cache.id.number, SNCE_N_REMOVED, removed);
-    return removed ? SNCE_OK : SNCE_MISS;
+    snceCount_Add(cache.region, cache.id.number, SNCE_N_REMOVED,
+                  removed.entries);
+    if (removed.unmapped) {
+        snceCache_CountUnmapped(cache);
+        return SNCE_NO_MEMORY;
+    }
+    return removed.entries ? SNCE_OK : SNCE_MISS;
 }

@@ -26,29 +26,29 @@ snceChange_Bury(const snceRegion *region, uint32_t number)
     (void)snceRegion_Discard(region, snceRegion_CountersOffset(number),
                              sizeof(snceCounters));
     SNCE_STEP("remove-emptied");
-    snceDirectory_Commit(entry,
-                         snceLife_Next(snceDirectory_Load(&entry->life),
-                                       SNCE_LIFE_FREE, SNCE_LIFE_STATE_MASK));
+    snceDirectory_Commit(
+        entry, snceState_Next(snceDirectory_Load(&entry->state),
+                              SNCE_SERVER_FREE, SNCE_SERVER_PHASE_MASK));
 }
 
-/* Ends what the process that died changing |number| began. */
+/* Ends the change of |number| that a process began before it died. */
 static snceResult
 Repair(snceRegion *region, uint32_t number)
 {
     snceServerWords *entry = snceRegion_Server(region, number);
-    snceLife life = snceDirectory_Load(&entry->life);
+    snceState state = snceDirectory_Load(&entry->state);
 
-    switch (snceLife_State(life)) {
-        case SNCE_LIFE_LIVE:
-            if (life & SNCE_LIFE_MOVING) {
+    switch (snceState_Phase(state)) {
+        case SNCE_SERVER_LIVE:
+            if (state & SNCE_SERVER_MOVING) {
                 return snceMove_Finish(region, number);
             }
-            snceShape_Vacate(region, number, !snceLife_Home(life));
+            snceShape_Vacate(region, number, !snceState_Backing(state));
             return SNCE_OK;
-        case SNCE_LIFE_LEAVING:
+        case SNCE_SERVER_LEAVING:
             snceChange_Bury(region, number);
             return SNCE_OK;
-        default: /* it was to be added */
+        default: /* a server was being added */
             snceShape_Vacate(region, number, 0);
             snceShape_Vacate(region, number, 1);
             snceName_Tidy(region);
@@ -66,6 +66,7 @@ snceChange_Begin(snceRegion *region)
     if (result != SNCE_OK) {
         return result;
     }
+    snceRegion_Refresh(region);
     SNCE_STEP("change-began");
     mark = snceDirectory_Load(&header->change);
     if (mark > 0 && mark <= SNCE_SERVERS) {
@@ -87,9 +88,9 @@ snceChange_Mark(const snceRegion *region, uint32_t number)
                         (uint64_t)number + 1);
 }
 
-/* Wipes the stack below: a change has copied entries there, and compilers keep
- * parts of a copy where nobody can wipe them one by one. A change goes about
- * 2 KiB deep. */
+/* Wipes the stack below this function. A change has copied entries there, and
+ * compilers keep parts of a copy where nobody can wipe them one by one. A
+ * change goes about 2 KiB deep. */
 static __attribute__((noinline)) void
 WipeStack(void)
 {
@@ -104,12 +105,12 @@ snceChange_End(snceRegion *region)
     snceHeader *header = snceRegion_Header(region);
     uint64_t mark = snceDirectory_Load(&header->change);
 
-    /* For want of memory a cache may be left on its way: then the mark stays,
-     * and the next change goes on with it. */
+    /* If memory runs out, a cache may be left moving. Then the mark stays, and
+     * the next change goes on with the move. */
     if (mark == 0 || mark > SNCE_SERVERS ||
         !(snceDirectory_Load(
-              &snceRegion_Server(region, (uint32_t)mark - 1)->life) &
-          SNCE_LIFE_MOVING)) {
+              &snceRegion_Server(region, (uint32_t)mark - 1)->state) &
+          SNCE_SERVER_MOVING)) {
         snceDirectory_Store(&header->change, 0);
     }
     snceHeap_Sweep(region);

@@ -2,8 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* A live cache is changed: what snce.h says of snceCache_Configure and
- * snceCache_Flush. */
+/* A live cache is changed: snceCache_Configure and snceCache_Flush. */
 #include <string.h>
 
 #include "sncechange.h"
@@ -16,44 +15,104 @@
 #include "snceview.h"
 #include "sncewalk.h"
 
-/* How many sets a cache that grows needs, so that nothing is lost: the number
- * that SetsFor says keeps 99.8 % of a full cache; with a quarter to spare,
- * everything finds room. */
+/* How many entries a table has. */
 static uint64_t
-SetsForAll(const snceTable *table, uint64_t sets)
+Live(const snceTable *table)
 {
     uint64_t words[SNCE_ENTRY_WORDS];
-    uint64_t live = 0, least;
+    uint64_t live = 0;
     snceWalk walk;
-    snceSpot spot;
+    sncePosition position;
 
     snceWalk_Begin(&walk, table);
-    while (snceWalk_Next(&walk, &spot, words)) {
+    while (snceWalk_Next(&walk, &position, words)) {
         live++;
     }
     explicit_bzero(words, sizeof(words));
-    least = snceTable_SetsFor(live + live / 4);
-    sets = sets > least ? sets : least;
-    return sets < SNCE_SETS_MAX ? sets : SNCE_SETS_MAX;
+    return live;
 }
 
-/* How many cells a store for more certificates needs, likewise: with a quarter
- * of its cells used, no set of sixteen overflows. */
+static uint64_t
+Larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* How many cells a store needs that is to have |cells| and to keep what it has: with a
+ * quarter of its cells used, no set of sixteen overflows. */
 static uint64_t
 CellsForAll(const snceView *view, uint64_t cells)
 {
     const snceServerWords *entry =
         snceRegion_Server(view->region, view->id.number);
-    unsigned side = snceRange_Side(view->now.store);
+    uint64_t now = snceSize_Cells(view->now.table.size);
     uint64_t stored =
-        snceCount_Sum(view->region, view->id.number, SNCE_N_STORED + side) -
-        atomic_load_explicit(&entry->storedFrom[side], memory_order_relaxed);
+        snceCount_Since(view->region, view->id.number, SNCE_N_STORED,
+                        view->now.store, entry->storedFrom);
 
-    if (stored > 2 * view->now.cells) { /* below zero, or nonsense */
-        stored = view->now.cells;
+    if (stored > 2 * now) { /* below zero, or nonsense */
+        stored = now;
     }
-    cells = cells > 2 * stored ? cells : 2 * stored;
-    return cells < SNCE_CELLS_MAX ? cells : SNCE_CELLS_MAX;
+    cells = snceRough_Up(Larger(cells, 2 * stored));
+    return Larger(now, cells < SNCE_CELLS_MAX ? cells : SNCE_CELLS_MAX);
+}
+
+/* The shape that |options| ask of a cache that was asked to have |before|:
+ *
+ *   entries       pages of its table
+ *   fewer         as many as that takes; what does not fit is evicted
+ *   as many, more also as many as it has, and room for what it holds, so that nothing
+ *                 is lost: PagesFor keeps 99.8 % of a full cache, and with a quarter
+ *                 to spare everything
+ *   certificates  cells of its store
+ *   fewer         as many as that takes
+ *   as many       as it has
+ *   more          also as many as it has, and room for what it holds
+ */
+static snceShape
+ShapeFor(const snceView *view, const snceCacheOptions *options,
+         const snceCacheOptions *before)
+{
+    snceShape shape = snceShape_Of(options);
+    uint64_t cellsBefore = snceShape_Of(before).cells;
+    uint64_t live = Live(&view->now.table);
+
+    if (options->entries >= before->entries) {
+        shape.pages = Larger(shape.pages, snceTable_PagesFor(live + live / 4));
+        shape.pages = Larger(shape.pages, view->now.table.pages);
+    }
+    shape.used = snceTable_UsedFor(live, shape.pages);
+    if (shape.cells > cellsBefore) {
+        shape.cells = CellsForAll(view, shape.cells);
+    } else if (shape.cells == cellsBefore) {
+        shape.cells = snceSize_Cells(view->now.table.size);
+    }
+    if (shape.cells == snceSize_Cells(view->now.table.size)) {
+        shape.store = view->now.store;
+    }
+    return shape;
+}
+
+/* Begins to move the sessions of a cache to a backing store of another shape, and
+ * moves them. */
+static snceResult
+Move(const snceView *view, snceRegion *region, snceServerWords *entry,
+     snceShape *shape)
+{
+    unsigned backing = snceState_Backing(view->state);
+    snceResult result;
+
+    snceChange_Mark(region, view->id.number);
+    result = snceShape_Furnish(region, view->id.number, !backing, shape);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    SNCE_STEP("move-furnished");
+    snceDirectory_Commit(entry,
+                         snceState_Next(view->state ^ SNCE_SERVER_BACKING,
+                                        SNCE_SERVER_MOVING, 0));
+    SNCE_STEP("move-began");
+    return snceMove_Finish(region, view->id.number);
 }
 
 /* Gives the server the shape that |options| ask for. */
@@ -61,52 +120,24 @@ static snceResult
 Reshape(const snceView *view, snceRegion *region,
         const snceCacheOptions *options)
 {
-    uint32_t number = view->id.number;
-    snceServerWords *entry = snceRegion_Server(region, number);
-    unsigned home = snceLife_Home(view->life);
-    uint64_t asked =
-        atomic_load_explicit(&entry->asked[home], memory_order_relaxed);
-    snceShape shape = snceShape_Of(options);
+    snceServerWords *entry = snceRegion_Server(region, view->id.number);
+    snceWord *word = &entry->asked[snceState_Backing(view->state)];
+    uint64_t asked = atomic_load_explicit(word, memory_order_relaxed);
     const snceCacheOptions before = { .entries = snceWord_High(asked),
                                       .certificates = snceWord_Low(asked) };
-    uint64_t cellsBefore = snceShape_Of(&before).cells;
-    snceResult result;
+    snceShape shape;
 
-    if (shape.asked == asked) {
+    if (snceShape_Of(options).asked == asked) {
         return SNCE_OK;
     }
-    if (options->entries >= before.entries) {
-        shape.sets = SetsForAll(&view->now.table, shape.sets);
-        if (shape.sets < view->now.table.setCount) {
-            shape.sets = view->now.table.setCount;
-        }
+    shape = ShapeFor(view, options, &before);
+    if (shape.pages == view->now.table.pages &&
+        shape.cells == snceSize_Cells(view->now.table.size)) {
+        /* It has that shape already: only the request is noted. */
+        atomic_store_explicit(word, shape.asked, memory_order_release);
+        return SNCE_OK;
     }
-    if (shape.cells > cellsBefore) {
-        shape.cells = CellsForAll(view, shape.cells);
-        if (shape.cells < view->now.cells) {
-            shape.cells = view->now.cells;
-        }
-    } else if (shape.cells == cellsBefore) {
-        shape.cells = view->now.cells;
-    }
-    if (shape.cells == view->now.cells) {
-        shape.store = view->now.store;
-        if (shape.sets == view->now.table.setCount) {
-            atomic_store_explicit(&entry->asked[home], shape.asked,
-                                  memory_order_release);
-            return SNCE_OK;
-        }
-    }
-    snceChange_Mark(region, number);
-    result = snceShape_Furnish(region, number, !home, &shape);
-    if (result != SNCE_OK) {
-        return result;
-    }
-    SNCE_STEP("move-furnished");
-    snceDirectory_Commit(
-        entry, snceLife_Next(view->life ^ SNCE_LIFE_HOME, SNCE_LIFE_MOVING, 0));
-    SNCE_STEP("move-began");
-    return snceMove_Finish(region, number);
+    return Move(view, region, entry, &shape);
 }
 
 /* Begins a change of |cache|, as it is now in |*view|. On SNCE_OK the caller ends with
@@ -145,12 +176,13 @@ snceCache_Configure(snceCache cache, const snceCacheOptions *options)
     snceOptions_Retime(entry, options);
     flags = snceOptions_Flags(options);
     if (options->keepClosed) {
-        flags = (flags & ~SNCE_LIFE_CLOSED) |
-                (unsigned)(view.life & SNCE_LIFE_CLOSED);
+        flags = (flags & ~SNCE_SERVER_CLOSED) |
+                (unsigned)(view.state & SNCE_SERVER_CLOSED);
     }
-    if (flags != (view.life & SNCE_LIFE_FLAGS)) {
-        view.life = snceLife_Next(view.life, flags, SNCE_LIFE_FLAGS & ~flags);
-        snceDirectory_Commit(entry, view.life);
+    if (flags != (view.state & SNCE_SERVER_FLAGS)) {
+        view.state =
+            snceState_Next(view.state, flags, SNCE_SERVER_FLAGS & ~flags);
+        snceDirectory_Commit(entry, view.state);
         SNCE_STEP("change-flagged");
     }
     result = Reshape(&view, cache.region, options);
@@ -166,28 +198,29 @@ snceCache_Flush(snceCache cache)
     snceResult result;
     snceShape shape = { 0 };
     snceView view;
-    unsigned home;
+    unsigned backing;
 
     result = Begin(&view, cache);
     if (result != SNCE_OK) {
         return result;
     }
     entry = snceRegion_Server(cache.region, number);
-    home = snceLife_Home(view.life);
-    shape.sets = view.now.table.setCount;
-    shape.cells = view.now.cells;
+    backing = snceState_Backing(view.state);
+    shape.pages = view.now.table.pages;
+    shape.used = snceSize_First(shape.pages);
+    shape.cells = snceSize_Cells(view.now.table.size);
     shape.asked =
-        atomic_load_explicit(&entry->asked[home], memory_order_relaxed);
+        atomic_load_explicit(&entry->asked[backing], memory_order_relaxed);
     snceChange_Mark(cache.region, number);
-    result = snceShape_Furnish(cache.region, number, !home, &shape);
+    result = snceShape_Furnish(cache.region, number, !backing, &shape);
     if (result != SNCE_OK) {
         goto done;
     }
     SNCE_STEP("flush-furnished");
-    snceDirectory_Commit(entry,
-                         snceLife_Next(view.life ^ SNCE_LIFE_HOME, 0, 0));
+    snceDirectory_Commit(
+        entry, snceState_Next(view.state ^ SNCE_SERVER_BACKING, 0, 0));
     SNCE_STEP("flush-switched");
-    snceShape_Vacate(cache.region, number, home);
+    snceShape_Vacate(cache.region, number, backing);
 
 done:
     snceChange_End(cache.region);

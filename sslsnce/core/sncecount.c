@@ -2,33 +2,43 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-#define _GNU_SOURCE /* sched_getcpu */
-
 #include "sncecount.h"
 
-#include <sched.h>
+/* <sched.h> declares this only with _GNU_SOURCE, which this file does not
+ * define. */
+extern int sched_getcpu(void);
 
-/* In line, which position-independent code does to nothing that is exported. */
-static inline snceLane *
-LaneOf(const snceRegion *region, uint32_t server)
+_Thread_local snceLaneUse snceLane_Use SNCE_THREAD_MODEL;
+
+void
+snceLane_Ask(snceLaneUse *use)
 {
-    snceCounters *counters = snceRegion_Counters(region, server);
-
-    return &counters->lane[(unsigned)sched_getcpu() % SNCE_LANES];
+    use->lane = (unsigned)sched_getcpu() % SNCE_LANES;
+    use->uses = SNCE_LANE_USES;
 }
 
 snceLane *
+snceCount_Nowhere(void)
+{
+    static snceLane nowhere;
+
+    return &nowhere;
+}
+
+#ifdef SNCE_STEPS
+snceLane *
 snceCount_Lane(const snceRegion *region, uint32_t server)
 {
-    return LaneOf(region, server);
+    return snceLane_Of(region, server);
 }
+#endif
 
 void
 snceCount_Add(const snceRegion *region, uint32_t server, unsigned figure,
               uint64_t n)
 {
     if (region->access != SNCE_ACCESS_READ) {
-        snceLane_Add(LaneOf(region, server), figure, n);
+        snceLane_Add(snceCount_Lane(region, server), figure, n);
     }
 }
 
@@ -38,9 +48,19 @@ snceCount_Sum(const snceRegion *region, uint32_t server, unsigned figure)
     snceCounters *counters = snceRegion_Counters(region, server);
     uint64_t sum = 0;
 
-    for (unsigned lane = 0; lane < SNCE_LANES; lane++) {
+    for (unsigned lane = 0; counters && lane < SNCE_LANES; lane++) {
         sum += atomic_load_explicit(&counters->lane[lane].count[figure],
                                     memory_order_relaxed);
     }
     return sum;
+}
+
+uint64_t
+snceCount_Since(const snceRegion *region, uint32_t server, unsigned figure,
+                uint64_t range, const snceWord from[2])
+{
+    unsigned side = snceRange_Side(range);
+
+    return snceCount_Sum(region, server, figure + side) -
+           atomic_load_explicit(&from[side], memory_order_relaxed);
 }

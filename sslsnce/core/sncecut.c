@@ -11,7 +11,7 @@
 
 #define BUCKETS 4096
 
-/* Creation times as unsigned numbers of the same order. */
+/* Maps creation times to unsigned numbers in the same order. */
 static uint64_t
 OrderOf(int64_t created)
 {
@@ -28,9 +28,9 @@ static bool
 NextOrder(snceWalk *walk, uint64_t *order)
 {
     uint64_t words[SNCE_ENTRY_WORDS];
-    snceSpot spot;
+    sncePosition position;
 
-    if (!snceWalk_Next(walk, &spot, words)) {
+    if (!snceWalk_Next(walk, &position, words)) {
         return false;
     }
     *order = OrderOf((int64_t)words[SNCE_W_CREATED]);
@@ -38,7 +38,7 @@ NextOrder(snceWalk *walk, uint64_t *order)
     return true;
 }
 
-/* The entries' number, and the first and the last of them. */
+/* Returns the number of entries, and the first and the last of their times. */
 static uint64_t
 Survey(const snceTable *table, uint64_t *least, uint64_t *most)
 {
@@ -72,9 +72,9 @@ snceCut_Find(snceCut *out, const snceTable *table, uint64_t keep)
     if (!bucket) {
         return SNCE_NO_MEMORY;
     }
-    /* The cut lies between |least| and |most|, and |keep| of what lies between
-     * them stay: each round leaves one 4,096th of the time between. Entries
-     * that are removed meanwhile leave room at worst. */
+    /* The cut lies between |least| and |most|, and of the entries between them
+     * |keep| stay. Each round reduces the time between to one 4,096th. If
+     * entries are removed meanwhile, at worst some room is left. */
     while (least < most) {
         unsigned shift = 0, i = BUCKETS - 1;
 

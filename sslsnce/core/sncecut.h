@@ -8,20 +8,23 @@
 
 #include "sncetable.h"
 
-/* snceCut divides sessions by creation: those after it stay, those before it
- * go, and of those at it so many stay. */
+/* snceCut divides sessions by their time of creation. Those created after
+ * |created| stay, those created before it go, and of those created at that time
+ * |spare| stay. */
 typedef struct {
     int64_t created;
     uint64_t spare;
 } snceCut;
 
 /* snceCut_Find finds the cut that keeps the |keep| newest entries of |table|,
- * or all if there are no more. Returns SNCE_OK or SNCE_NO_MEMORY. The caller
- * has the turn. Reads the entries a few times, and keeps a count for each of
- * 4,096 ranges of time, nothing for each entry. */
+ * or all entries if there are no more than |keep|. Returns SNCE_OK or
+ * SNCE_NO_MEMORY. The caller holds the administrative lock. It reads the
+ * entries a few times. It keeps a count for each of 4,096 ranges of time, and
+ * nothing for each entry. */
 snceResult snceCut_Find(snceCut *out, const snceTable *table, uint64_t keep);
 
-/* snceCut_Keeps decides for one entry. */
+/* snceCut_Keeps tells whether the entry |words| stays. It counts |cut->spare|
+ * down. */
 bool snceCut_Keeps(snceCut *cut, const uint64_t *words);
 
 #endif /* SNCECUT_H */

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* What a cache is: what snce.h says of its options, its figures and the expiry of
- * its sessions. */
+/* A cache's options, its figures, and the expiry of its sessions, as snce.h
+ * describes them. */
 #include <string.h>
 
 #include "sncecount.h"
@@ -15,7 +15,7 @@ snceCache_Expiry(snceCache cache, snceClass sessionClass, snceTime created)
     snceView view;
     snceRule rule;
 
-    if (snceView_Open(&view, cache.region, cache.id) != SNCE_OK) {
+    if (snceView_Look(&view, cache.region, cache.id) != SNCE_OK) {
         return created;
     }
     rule = snceView_Rule(&view, created);
@@ -25,16 +25,17 @@ snceCache_Expiry(snceCache cache, snceClass sessionClass, snceTime created)
 bool
 snceCache_IsOpen(snceCache cache)
 {
-    snceLife life;
+    snceState state;
 
     if (cache.id.number >= SNCE_SERVERS) {
         return false;
     }
     /* Sequentially consistent: as in snceView_OpenAny. */
-    life = atomic_load_explicit(
-        &snceRegion_Server(cache.region, cache.id.number)->life,
+    state = atomic_load_explicit(
+        &snceRegion_Server(cache.region, cache.id.number)->state,
         memory_order_seq_cst);
-    return snceLife_Is(life, cache.id.generation) && !(life & SNCE_LIFE_CLOSED);
+    return snceState_Is(state, cache.id.generation) &&
+           !(state & SNCE_SERVER_CLOSED);
 }
 
 snceResult
@@ -46,14 +47,14 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
     uint64_t asked;
 
     for (unsigned try = 0; try < SNCE_VIEW_TRIES; try++) {
-        result = snceView_Open(&view, cache.region, cache.id);
+        result = snceView_Look(&view, cache.region, cache.id);
         if (result != SNCE_OK) {
             return result;
         }
         entry = snceRegion_Server(cache.region, cache.id.number);
-        asked = atomic_load_explicit(&entry->asked[snceLife_Home(view.life)],
-                                     memory_order_acquire);
-        if (!snceView_Moved(&view)) {
+        asked = atomic_load_explicit(
+            &entry->asked[snceState_Backing(view.state)], memory_order_acquire);
+        if (!snceView_Changed(&view)) {
             break;
         }
     }
@@ -62,23 +63,23 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
     out->certificates = snceWord_Low(asked);
     memcpy(out->timeoutSec, view.timeoutSec, sizeof(out->timeoutSec));
     out->clockSkewSec = snceView_ClockSkewSec(&view);
-    out->matchAddress = view.matchAddress;
-    out->unlisted = (view.life & SNCE_LIFE_UNLISTED) != 0;
+    out->matchAddress = snceView_MatchesAddress(&view);
+    out->unlisted = (view.state & SNCE_SERVER_UNLISTED) != 0;
     out->closed = snceView_Closed(&view);
     out->lock = snceRegion_Header(cache.region)->lock != 0;
     return SNCE_OK;
 }
 
-/* What is in one range: what was counted under its side since it was made. */
+/* Returns how many sessions or certificates are in one range, by its
+ * |figure|. */
 static uint64_t
 Within(const snceView *view, unsigned figure, uint64_t range,
        const snceWord from[2])
 {
-    unsigned side = snceRange_Side(range);
-    uint64_t sum = snceCount_Sum(view->region, view->id.number, figure + side) -
-                   atomic_load_explicit(&from[side], memory_order_relaxed);
+    uint64_t sum =
+        snceCount_Since(view->region, view->id.number, figure, range, from);
 
-    return sum > INT64_MAX ? 0 : sum; /* below zero: others went on meanwhile */
+    return sum > INT64_MAX ? 0 : sum;
 }
 
 void
@@ -86,7 +87,7 @@ snceCache_CountKeyFailure(snceCache cache)
 {
     snceView view;
 
-    if (snceView_Open(&view, cache.region, cache.id) == SNCE_OK) {
+    if (snceView_Look(&view, cache.region, cache.id) == SNCE_OK) {
         snceCount_Add(cache.region, cache.id.number, SNCE_N_KEY_FAILURE, 1);
     }
 }
@@ -115,21 +116,28 @@ snceCache_GetFigures(snceCache cache, snceFigures *out)
         { SNCE_N_CORRUPT, &out->corrupt },
         { SNCE_N_FUTURE, &out->missesFuture },
         { SNCE_N_KEY_FAILURE, &out->keyFailures },
+        { SNCE_N_UNMAPPED, &out->unmapped },
     };
     const snceServerWords *entry;
-    uint64_t left;
+    uint64_t left, evicted;
     snceView view;
-    snceResult result = snceView_Open(&view, cache.region, cache.id);
+    snceResult result = snceView_Look(&view, cache.region, cache.id);
 
     if (result != SNCE_OK) {
         return result;
     }
+    if (!snceRegion_Counters(cache.region, cache.id.number)) {
+        return SNCE_NO_MEMORY;
+    }
     entry = snceRegion_Server(cache.region, cache.id.number);
-    out->slots = view.now.table.setCount * SNCE_WAYS;
+    out->slots = view.now.table.pages * SNCE_PAGE_SLOTS;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         *all[i].to =
             snceCount_Sum(cache.region, cache.id.number, all[i].figure);
     }
+    evicted = snceCount_Sum(cache.region, cache.id.number, SNCE_N_EVICTED);
+    out->inserts += evicted;
+    out->replacedLive += evicted;
     out->live =
         Within(&view, SNCE_N_LIVE, view.now.table.range, entry->liveFrom);
     out->certificates =

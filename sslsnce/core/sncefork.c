@@ -8,7 +8,8 @@
 
 #define REGIONS_WATCHED 16
 
-/* Guarded by watchLock, which a fork holds, so that the child gets it free. */
+/* Guarded by watchLock. A fork holds that lock, so that the child finds the
+ * table in order and can release the lock. */
 static snceRegion *watched[REGIONS_WATCHED];
 static bool watching;
 static pthread_mutex_t watchLock = PTHREAD_MUTEX_INITIALIZER;
@@ -39,27 +40,32 @@ AfterFork(void)
     (void)pthread_mutex_unlock(&watchLock);
 }
 
-/* A child has its parent's mappings, but not the locks on them. And a thread that
- * had a turn is not in it: it had that turn under the parent's process id, which
- * is the child's own if each is the first process of a PID namespace, as in
- * containers. Then the child would wait for itself for ever. */
+/* A child has its parent's mappings, but memory locks are not inherited, so it
+ * takes its own.
+ *
+ * Nor does it have the thread that held the administrative lock at the fork.
+ * |lockHolder| names the parent's process id then. That is the child's own id
+ * too if each of them is the first process of a PID namespace, as in
+ * containers, and then the child would wait for itself for ever. So it is
+ * cleared. */
 static void
 AfterForkInChild(void)
 {
     for (unsigned i = 0; i < REGIONS_WATCHED; i++) {
         if (watched[i]) {
-            atomic_store_explicit(&watched[i]->turnHolder, 0,
+            atomic_store_explicit(&watched[i]->lockHolder, 0,
                                   memory_order_relaxed);
         }
         if (watched[i] && watched[i]->locked) {
-            watched[i]->locked = snceRegion_LockMemory(watched[i]) == SNCE_OK;
+            watched[i]->locked = snceMap_Lock(watched[i]->map) == SNCE_OK;
         }
     }
     AfterFork();
 }
 
-/* When the library is loaded: at the first region, a fork could come between
- * taking the lock and registering what frees it in the child. */
+/* Registers the fork handlers when the library is loaded. If that were left to
+ * the first region, a fork could come after watchLock was taken and before its
+ * release in the child was registered. */
 __attribute__((constructor)) static void
 WatchForks(void)
 {

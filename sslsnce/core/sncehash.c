@@ -18,7 +18,8 @@ snceHash_Init(snceHash *hash, uint64_t seed)
     }
 }
 
-/* In blocks, each one's hash the next one's tweak. */
+/* Hashes the words in blocks; the hash of each block is the tweak of the next
+ * one. */
 uint64_t
 snceHash_Words(const snceHash *hash, uint64_t tweak, const uint64_t *words,
                size_t count)
@@ -31,7 +32,7 @@ snceHash_Words(const snceHash *hash, uint64_t tweak, const uint64_t *words,
     return snceHash_Block(hash, tweak, words, count);
 }
 
-/* Likewise. */
+/* In blocks, as snceHash_Words. */
 uint64_t
 snceHash_Bytes(const snceHash *hash, uint64_t tweak, const uint8_t *data,
                size_t len)

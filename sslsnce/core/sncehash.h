@@ -2,14 +2,14 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sncehash.h: the keyed hash behind set choice, tags and checksums.
+/* sncehash.h: the keyed hash that chooses sets and tags, and makes checksums.
  *
  * Pairs of words are added to secret keys and multiplied (the NH family: Black
- * and others, "UMAC: Fast and Secure Message Authentication", CRYPTO 1999), so
- * that the products do not wait for each other: a checksum over a session
- * costs a dozen multiplications side by side. The keys come from the region's
- * random seed. It guards against torn entries and chosen session IDs, not
- * against a process that can write the region. */
+ * and others, "UMAC: Fast and Secure Message Authentication", CRYPTO 1999). The
+ * products do not wait for each other, so a checksum over a session costs a
+ * dozen multiplications side by side. The keys come from the region's random
+ * seed. The hash protects against torn entries and against session IDs that are
+ * chosen to collide, not against a process that can write the region. */
 #ifndef SNCEHASH_H
 #define SNCEHASH_H
 
@@ -45,7 +45,8 @@ snceHash_Multiply(uint64_t sum[2], uint64_t a, uint64_t b)
 
     sum[0] += (uint64_t)product;
     sum[1] += (uint64_t)(product >> 64);
-    /* Else all products are made first, kept in memory and added then. */
+    /* Without this, the compiler makes all products first, keeps them in memory
+     * and adds them afterwards. */
     __asm__("" : "+r"(sum[0]), "+r"(sum[1]));
 #else
     uint64_t aLow = (uint32_t)a, aHigh = a >> 32;
@@ -58,9 +59,9 @@ snceHash_Multiply(uint64_t sum[2], uint64_t a, uint64_t b)
 #endif
 }
 
-/* snceHash_Add adds |count| words, an even number, that are number |from| and so
- * on of their block, to |sum|. Where |count| is a constant, as in every lookup,
- * nothing is left of the loop. */
+/* snceHash_Add adds |count| words, an even number, to |sum|. They are the words
+ * of their block from number |from| on. Where |count| is a constant, as in
+ * every lookup, the compiler leaves nothing of the loop. */
 static inline void
 snceHash_Add(const snceHash *hash, uint64_t sum[2], size_t from,
              const uint64_t *words, size_t count)
@@ -72,18 +73,20 @@ snceHash_Add(const snceHash *hash, uint64_t sum[2], size_t from,
     }
 }
 
-/* snceHash_End makes the hash of what was added to { tweak, count }. */
+/* snceHash_Fold returns one word made from a |sum| that began as { tweak, count
+ * }. The word tells different inputs apart, but is not mixed: two inputs that
+ * are alike may have words that are alike. */
 static inline uint64_t
-snceHash_End(const uint64_t sum[2])
+snceHash_Fold(const uint64_t sum[2])
 {
-    return snceHash_Mix(sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15));
+    return sum[0] + sum[1] * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* snceHash_Block hashes |count| words, at most SNCE_HASH_KEYS; different
- * |tweak|s give unrelated results. */
+/* snceHash_FoldBlock returns the checksum of |count| words, at most
+ * SNCE_HASH_KEYS, and a |tweak|. */
 static inline uint64_t
-snceHash_Block(const snceHash *hash, uint64_t tweak, const uint64_t *words,
-               size_t count)
+snceHash_FoldBlock(const snceHash *hash, uint64_t tweak, const uint64_t *words,
+                   size_t count)
 {
     uint64_t sum[2] = { tweak, count };
 
@@ -92,10 +95,19 @@ snceHash_Block(const snceHash *hash, uint64_t tweak, const uint64_t *words,
         snceHash_Multiply(sum, words[count - 1] + hash->key[SNCE_HASH_KEYS - 2],
                           hash->key[SNCE_HASH_KEYS - 1]);
     }
-    return snceHash_End(sum);
+    return snceHash_Fold(sum);
 }
 
-/* snceHash_Words hashes any number of words, as snceHash_Block. */
+/* snceHash_Block hashes |count| words, at most SNCE_HASH_KEYS; different
+ * |tweak|s give unrelated results. */
+static inline uint64_t
+snceHash_Block(const snceHash *hash, uint64_t tweak, const uint64_t *words,
+               size_t count)
+{
+    return snceHash_Mix(snceHash_FoldBlock(hash, tweak, words, count));
+}
+
+/* snceHash_Words hashes any number of words, otherwise as snceHash_Block. */
 uint64_t snceHash_Words(const snceHash *hash, uint64_t tweak,
                         const uint64_t *words, size_t count);
 
@@ -103,7 +115,8 @@ uint64_t snceHash_Words(const snceHash *hash, uint64_t tweak,
 uint64_t snceHash_Bytes(const snceHash *hash, uint64_t tweak,
                         const uint8_t *data, size_t len);
 
-/* snceHash_Name hashes a session's server name: 0 for none, never 0 for one. */
+/* snceHash_Name hashes a session's server name. The result is 0 if |len| is 0,
+ * and never 0 otherwise. */
 uint64_t snceHash_Name(const snceHash *hash, const uint8_t *name, size_t len);
 
 /* snceHash_Range maps |hash| evenly onto 0 .. |count| - 1, |count| below 2^32.

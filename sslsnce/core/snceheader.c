@@ -9,18 +9,16 @@
 static uint64_t
 HeaderSum(const snceHeader *header)
 {
-    const uint64_t fields[] = {
-        header->signature, header->bytes, header->id[0],
-        header->id[1],     header->seed,  header->lock
-    };
+    const uint64_t fields[] = { header->signature, header->id[0], header->id[1],
+                                header->seed, header->lock };
     snceHash hash;
 
     snceHash_Init(&hash, SNCE_MAGIC);
     return snceHash_Words(&hash, 1, fields, sizeof(fields) / 8);
 }
 
-/* The region's id is 128 random bits. Half of them tell apart the few regions
- * that a process ever has; 0 stands for no region. */
+/* The region's id is 128 random bits. One half is enough to tell apart the few
+ * regions that a process ever has. 0 stands for no region. */
 uint64_t
 snceHeader_Identity(const snceHeader *header)
 {
@@ -37,7 +35,6 @@ snceHeader_Write(const snceRegion *region, bool lock)
         return SNCE_UNSUPPORTED;
     }
     header->signature = snceLayout_Signature();
-    header->bytes = region->bytes;
     header->id[0] = random[0];
     header->id[1] = random[1];
     header->seed = random[2];
@@ -65,7 +62,7 @@ snceHeader_Check(const snceRegion *region)
         header->signature != snceLayout_Signature()) {
         return SNCE_FOREIGN;
     }
-    if (header->sum != HeaderSum(header) || header->bytes != region->bytes) {
+    if (header->sum != HeaderSum(header)) {
         return SNCE_CORRUPT;
     }
     return SNCE_OK;

@@ -2,28 +2,28 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* The inheritance string, by which a process that another program was started in
+/* The inheritance string, by which a child process that runs another program
  * finds a region.
  *
- * "snce1:FD:BYTES:SIGNATURE:ID0:ID1", FD decimal, the others 16 hexadecimal
- * digits. Fixed widths leave one spelling for each region. */
+ * Its form is "snce2:FD:SIGNATURE:ID0:ID1". FD is decimal, the others are 16
+ * hexadecimal digits each. Because of the fixed widths each region has exactly
+ * one spelling. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "snceattach.h"
 #include "sncefork.h"
 
-#define STRING_FORM                                                            \
-    "snce1:%d:%016" PRIx64 ":%016" PRIx64 ":%016" PRIx64 ":%016" PRIx64
+#define STRING_FORM "snce2:%d:%016" PRIx64 ":%016" PRIx64 ":%016" PRIx64
 
 static int
-FormString(char *buf, size_t bufLen, int fd, uint64_t bytes, uint64_t signature,
+FormString(char *buf, size_t bufLen, int fd, uint64_t signature,
            const uint64_t id[2])
 {
-    return snprintf(buf, bufLen, STRING_FORM, fd, bytes, signature, id[0],
-                    id[1]);
+    return snprintf(buf, bufLen, STRING_FORM, fd, signature, id[0], id[1]);
 }
 
 snceResult
@@ -39,8 +39,7 @@ snceRegion_Export(const snceRegion *region, char *buf, size_t bufLen)
     if (flags < 0 || (flags & FD_CLOEXEC)) {
         return SNCE_BAD_DESCRIPTOR;
     }
-    len = FormString(buf, bufLen, region->fd, region->bytes, header->signature,
-                     header->id);
+    len = FormString(buf, bufLen, region->fd, header->signature, header->id);
     if (len <= 0 || (size_t)len >= bufLen) {
         return SNCE_TOO_LARGE;
     }
@@ -48,16 +47,16 @@ snceRegion_Export(const snceRegion *region, char *buf, size_t bufLen)
     return SNCE_OK;
 }
 
-/* What a string says. */
+/* The parts of an inheritance string. */
 typedef struct {
     int fd;
-    uint64_t bytes;
     uint64_t signature;
     uint64_t id[2];
 } regionName;
 
-/* Reads what FormString writes; anything that would not be written the same
- * way again is refused, which rules out signs, spaces and overflows. */
+/* Parses a string that FormString wrote. It formats the result again and
+ * refuses the string if that differs, which rules out signs, spaces and
+ * overflows. */
 static bool
 ParseString(const char *string, regionName *out)
 {
@@ -65,15 +64,12 @@ ParseString(const char *string, regionName *out)
     int len;
 
     if (!string || strnlen(string, SNCE_STRING_MAX) == SNCE_STRING_MAX ||
-        sscanf(string,
-               "snce1:%9d:%16" SCNx64 ":%16" SCNx64 ":%16" SCNx64 ":%16" SCNx64,
-               &out->fd, &out->bytes, &out->signature, &out->id[0],
-               &out->id[1]) != 5 ||
+        sscanf(string, "snce2:%9d:%16" SCNx64 ":%16" SCNx64 ":%16" SCNx64,
+               &out->fd, &out->signature, &out->id[0], &out->id[1]) != 4 ||
         out->fd < 0) {
         return false;
     }
-    len = FormString(again, sizeof(again), out->fd, out->bytes, out->signature,
-                     out->id);
+    len = FormString(again, sizeof(again), out->fd, out->signature, out->id);
     return len > 0 && strcmp(again, string) == 0;
 }
 
@@ -82,8 +78,7 @@ HasName(const snceRegion *region, const regionName *name)
 {
     const snceHeader *header = snceRegion_Header(region);
 
-    return region->bytes == name->bytes && header->id[0] == name->id[0] &&
-           header->id[1] == name->id[1];
+    return header->id[0] == name->id[0] && header->id[1] == name->id[1];
 }
 
 snceResult
@@ -103,9 +98,14 @@ snceRegion_IsNamed(const snceRegion *region, const char *string)
 uint64_t
 snceRegion_StringBytes(const char *string)
 {
+    struct stat status;
     regionName name;
 
-    return ParseString(string, &name) ? name.bytes : 0;
+    return ParseString(string, &name) &&
+                   snceRegion_CheckFile(name.fd) == SNCE_OK &&
+                   fstat(name.fd, &status) == 0
+               ? (uint64_t)status.st_size
+               : 0;
 }
 
 snceResult

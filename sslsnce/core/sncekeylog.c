@@ -2,13 +2,13 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* The key log (rule 10): write-once records, found by name.
+/* The key log (rule 10): records that are written once and found by name.
  *
- * A writer fills a cell that nobody else touches and enters it in the log with
+ * A writer fills a cell that nobody else touches, and enters it in the log with
  * one compare-and-swap on the first free place. Before each try it looks
- * through all the records in front of that place, so a name cannot come to
- * stand in the log twice, and a writer that died or was stopped on the way
- * holds nobody up and spoils nothing. */
+ * through all records before that place, so that no name gets into the log
+ * twice. A writer that dies or is stopped on the way delays nobody and spoils
+ * nothing. */
 #include <string.h>
 
 #include "snceregion.h"
@@ -19,11 +19,12 @@ SumOf(const snceRegion *region, const uint64_t *words)
 {
     size_t count = SNCE_K_VALUE + (size_t)(words[SNCE_K_LENGTH] + 7) / 8;
 
-    return snceHash_Words(&region->hash, SNCE_AT_KEYS, words + 1, count - 1);
+    return snceHash_Words(&region->hash, SNCE_AT_KEY_LOG, words + 1, count - 1);
 }
 
-/* Reads the record in the cell |index|. Returns SNCE_OK, SNCE_MISS (it has
- * another name) or SNCE_CORRUPT. */
+/* Copies the record in the cell |index| to |words|. Returns SNCE_OK, SNCE_MISS
+ * (it has another name), SNCE_CORRUPT or SNCE_NO_MEMORY (this process cannot
+ * map the cell). */
 static snceResult
 ReadCell(const snceRegion *region, uint64_t index, const uint8_t *name,
          uint64_t words[SNCE_KEY_WORDS])
@@ -33,7 +34,10 @@ ReadCell(const snceRegion *region, uint64_t index, const uint8_t *name,
     if (index >= SNCE_KEY_CELLS) {
         return SNCE_CORRUPT;
     }
-    cell = &snceRegion_Keys(region)->cell[index];
+    cell = snceRegion_KeyCell(region, index);
+    if (!cell) {
+        return SNCE_NO_MEMORY;
+    }
     snceSlot_Load(words, cell->word, SNCE_K_VALUE);
     if (memcmp(&words[SNCE_K_NAME], name, SNCE_KEY_NAME_BYTES) != 0) {
         return SNCE_MISS;
@@ -53,22 +57,24 @@ CopyValue(const uint64_t *words, uint8_t *buf, size_t bufLen, size_t *len)
     if (*len > bufLen) {
         return SNCE_TOO_LARGE;
     }
-    if (*len > 0) { /* else |buf| may be NULL, which is not for memcpy */
+    if (*len > 0) { /* else |buf| may be NULL, which memcpy forbids */
         memcpy(buf, &words[SNCE_K_VALUE], *len);
     }
     return SNCE_OK;
 }
 
 /* Looks for |name| in the log from |*place| on. Returns SNCE_OK, SNCE_CORRUPT,
- * or SNCE_MISS: |*place| is then the first free place, or SNCE_KEY_RECORDS. */
+ * SNCE_NO_MEMORY, or SNCE_MISS; then |*place| is the first free place, or
+ * SNCE_KEY_RECORDS if there is none. */
 static snceResult
 Search(const snceRegion *region, const uint8_t *name,
        uint64_t words[SNCE_KEY_WORDS], unsigned *place)
 {
     for (; *place < SNCE_KEY_RECORDS; (*place)++) {
-        /* Acquire: pairs with the release in Enter; the cell is whole. */
+        /* Acquire: pairs with the release in Enter, so that the cell is
+         * complete. */
         uint64_t entry = atomic_load_explicit(
-            &snceRegion_Keys(region)->log[*place], memory_order_acquire);
+            &snceRegion_KeyLog(region)->log[*place], memory_order_acquire);
         snceResult result;
 
         if (entry == 0) {
@@ -88,16 +94,17 @@ Enter(const snceRegion *region, unsigned place, unsigned cell)
     uint64_t none = 0;
 
     return atomic_compare_exchange_strong_explicit(
-        &snceRegion_Keys(region)->log[place], &none, (uint64_t)cell + 1,
+        &snceRegion_KeyLog(region)->log[place], &none, (uint64_t)cell + 1,
         memory_order_release, memory_order_relaxed);
 }
 
-/* Takes a free cell; SNCE_KEY_CELLS if there is none. Acquire: pairs with the
- * release in GiveCell, so that the wiping there is over. */
+/* Returns a cell that was free, and is now taken; SNCE_KEY_CELLS if there is
+ * none. Acquire: pairs with the release store in GiveCell, so that the cell has
+ * been wiped. */
 static unsigned
 TakeCell(const snceRegion *region)
 {
-    snceKeyRecords *keys = snceRegion_Keys(region);
+    snceKeyLog *keys = snceRegion_KeyLog(region);
     unsigned cell;
 
     for (cell = 0; cell < SNCE_KEY_CELLS; cell++) {
@@ -115,36 +122,50 @@ TakeCell(const snceRegion *region)
 static void
 GiveCell(const snceRegion *region, unsigned cell)
 {
-    snceKeyRecords *keys = snceRegion_Keys(region);
+    snceKeyCell *written = snceRegion_KeyCell(region, cell);
 
-    snceSlot_Wipe(keys->cell[cell].word, SNCE_KEY_WORDS);
+    if (written) {
+        snceSlot_Wipe(written->word, SNCE_KEY_WORDS);
+    }
     SNCE_STEP("key-wiped");
-    atomic_store_explicit(&keys->taken[cell], 0, memory_order_release);
+    atomic_store_explicit(&snceRegion_KeyLog(region)->taken[cell], 0,
+                          memory_order_release);
 }
 
-static unsigned
+/* Takes a cell and fills it. Returns SNCE_OK, SNCE_FULL (no cell is free) or
+ * SNCE_NO_MEMORY (this process cannot map the cell). |*out| is the cell, or
+ * SNCE_KEY_CELLS unless SNCE_OK is returned. */
+static snceResult
 WriteCell(const snceRegion *region, const uint8_t *name, const uint8_t *value,
-          size_t valueLen)
+          size_t valueLen, unsigned *out)
 {
     unsigned cell = TakeCell(region);
     uint64_t words[SNCE_KEY_WORDS] = { 0 };
+    snceKeyCell *to;
 
-    if (cell < SNCE_KEY_CELLS) {
-        SNCE_STEP("key-taken");
-        words[SNCE_K_LENGTH] = valueLen;
-        memcpy(&words[SNCE_K_NAME], name, SNCE_KEY_NAME_BYTES);
-        if (valueLen > 0) {
-            memcpy(&words[SNCE_K_VALUE], value, valueLen);
-        }
-        words[SNCE_K_SUM] = SumOf(region, words);
-        snceSlot_Store(snceRegion_Keys(region)->cell[cell].word, words,
-                       SNCE_K_VALUE);
-        SNCE_STEP("key-half");
-        snceSlot_Store(snceRegion_Keys(region)->cell[cell].word + SNCE_K_VALUE,
-                       words + SNCE_K_VALUE, SNCE_KEY_WORDS - SNCE_K_VALUE);
-        explicit_bzero(words, sizeof(words));
+    *out = SNCE_KEY_CELLS;
+    if (cell == SNCE_KEY_CELLS) {
+        return SNCE_FULL;
     }
-    return cell;
+    SNCE_STEP("key-taken");
+    to = snceRegion_KeyCell(region, cell);
+    if (!to) {
+        GiveCell(region, cell);
+        return SNCE_NO_MEMORY;
+    }
+    words[SNCE_K_LENGTH] = valueLen;
+    memcpy(&words[SNCE_K_NAME], name, SNCE_KEY_NAME_BYTES);
+    if (valueLen > 0) {
+        memcpy(&words[SNCE_K_VALUE], value, valueLen);
+    }
+    words[SNCE_K_SUM] = SumOf(region, words);
+    snceSlot_Store(to->word, words, SNCE_K_VALUE);
+    SNCE_STEP("key-half");
+    snceSlot_Store(to->word + SNCE_K_VALUE, words + SNCE_K_VALUE,
+                   SNCE_KEY_WORDS - SNCE_K_VALUE);
+    explicit_bzero(words, sizeof(words));
+    *out = cell;
+    return SNCE_OK;
 }
 
 snceResult
@@ -178,20 +199,24 @@ snceKeyLog_Put(snceRegion *region, const uint8_t name[SNCE_KEY_NAME_BYTES],
     if (region->access == SNCE_ACCESS_READ) {
         return SNCE_READ_ONLY;
     }
-    /* Each turn but the last goes one place further, unless somebody takes out
-     * of the log what was entered. */
-    for (unsigned turn = 0;
-         (result = Search(region, name, words, &place)) == SNCE_MISS; turn++) {
-        if (turn > SNCE_KEY_RECORDS) {
+    /* Each try but the last goes one place further, unless a damaged log has
+     * lost an entry. So a sound log never needs more tries than there are
+     * records. */
+    for (unsigned try = 0;
+         (result = Search(region, name, words, &place)) == SNCE_MISS; try++) {
+        if (try > SNCE_KEY_RECORDS) {
             result = SNCE_CORRUPT;
             break;
         }
-        if (cell == SNCE_KEY_CELLS) {
-            cell = WriteCell(region, name, value, valueLen);
-        }
-        if (place == SNCE_KEY_RECORDS || cell == SNCE_KEY_CELLS) {
+        if (place == SNCE_KEY_RECORDS) {
             result = SNCE_FULL;
             break;
+        }
+        if (cell == SNCE_KEY_CELLS) {
+            result = WriteCell(region, name, value, valueLen, &cell);
+            if (result != SNCE_OK) {
+                break;
+            }
         }
         SNCE_STEP("key-written");
         if (Enter(region, place, cell)) {

@@ -7,8 +7,9 @@
 #include "sncehash.h"
 #include "snceversion.h"
 
-/* Counted up when the meaning of the region changes but no size does. */
-#define LAYOUT_REVISION 6
+/* Counted up when the meaning of the region changes but none of the sizes and
+ * offsets below. */
+#define LAYOUT_REVISION 10
 
 uint64_t
 snceLayout_Signature(void)
@@ -19,20 +20,24 @@ snceLayout_Signature(void)
         sizeof(snceServerWords),
         sizeof(snceNames),
         sizeof(snceSet),
-        sizeof(snceSlot),
+        sizeof(snceSlotWords),
         sizeof(snceCellSet),
         sizeof(snceCounters),
-        sizeof(snceKeyRecords),
+        sizeof(snceKeyLog),
+        sizeof(snceStoreHead),
         offsetof(snceHeader, heap),
-        offsetof(snceServerWords, home),
+        offsetof(snceServerWords, backing),
         offsetof(snceSet, stamp),
+        offsetof(snceSet, order),
         offsetof(snceSet, slot),
         SNCE_AT_DIRECTORY,
         SNCE_AT_NAMES,
         SNCE_AT_COUNTERS,
-        SNCE_AT_KEYS,
-        SNCE_AT_JOURNAL,
+        SNCE_AT_KEY_LOG,
+        SNCE_AT_KEY_CELLS,
         SNCE_AT_HEAP,
+        SNCE_GRAIN,
+        SNCE_CHUNK_BYTES,
         SNCE_WAYS,
         SNCE_CELL_WAYS,
         SNCE_FIGURES,
@@ -42,7 +47,9 @@ snceLayout_Signature(void)
     };
     snceHash hash;
 
-    /* A byte order that differs reads this seed differently. */
+    /* The byte order needs no part of its own: with the other one, a header's
+     * magic number and signature read as other numbers, and snceHeader_Check
+     * refuses the region. */
     snceHash_Init(&hash, SNCE_MAGIC);
     return snceHash_Words(&hash, 0, shape, sizeof(shape) / sizeof(shape[0]));
 }

@@ -4,13 +4,14 @@
 
 /* sncelayout.h: everything that lies in a region, written once.
  *
- * A field's comment says who writes it, who reads it under what rule, and what
+ * A field's comment says who writes it, who reads it under which rule, and what
  * a death leaves behind. The rules are numbered in sslsnce/README.md. Offsets
- * count from the start of the region; no pointer is ever stored. */
+ * count from the start of the region; no pointer is ever stored in it. */
 #ifndef SNCELAYOUT_H
 #define SNCELAYOUT_H
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,21 +20,40 @@
 
 typedef _Atomic uint64_t snceWord;
 
-/* For the few functions that every lookup goes through, and that a compiler
- * would rather call: its structures then are registers. */
+/* Forces inlining, for the few functions that every lookup goes through: their
+ * structures then stay in registers. Left to itself, the compiler calls
+ * them. */
 #define SNCE_INLINE static inline __attribute__((always_inline))
 
-/* Of what hardly any lookup meets. After a dozen conditions of which it knows
- * nothing a compiler takes what is left for rare, and makes it small, not fast. */
+/* Marks conditions that are rare in lookups and inserts, so that the compiler
+ * keeps the usual path short. Without these marks, after a dozen conditions it
+ * takes the usual path for a rare one and optimizes it for size instead of
+ * speed. */
 #define SNCE_RARELY(condition) __builtin_expect(!!(condition), 0)
 
 #define SNCE_LINE 64      /* a cache line */
-#define SNCE_PAGE 4096    /* ranges of the region begin on a multiple of this */
+#define SNCE_PAGE 4096    /* unit in which ranges are counted */
 #define SNCE_WAYS 10      /* slots in a set of a table */
-#define SNCE_CELL_WAYS 16 /* cells in a set of a store */
+#define SNCE_CELL_WAYS 16 /* cells in a set of a certificate store */
 
-/* Lock-free or not at all: a lock inside an atomic would die with its holder.
- */
+/* Ranges begin on a multiple of this and take whole multiples of it. It is the
+ * largest page size of any kernel, so giving memory back never touches a
+ * neighbour. */
+#define SNCE_GRAIN 65536
+#define SNCE_GRAIN_PAGES (SNCE_GRAIN / SNCE_PAGE)
+
+/* A process maps the region in chunks, each when it is first needed. A range that
+ * fits into a chunk does not straddle two; a larger one begins on a chunk. */
+#define SNCE_CHUNK_SHIFT 21
+#define SNCE_CHUNK_BYTES (UINT64_C(1) << SNCE_CHUNK_SHIFT)
+#define SNCE_CHUNK_PAGES (SNCE_CHUNK_BYTES / SNCE_PAGE)
+
+/* The largest region. */
+#define SNCE_BYTES_MAX (UINT64_C(1) << 38)
+#define SNCE_CHUNKS (SNCE_BYTES_MAX >> SNCE_CHUNK_SHIFT)
+
+/* Atomics must be lock-free: a lock inside an atomic would stay taken when its
+ * holder dies. */
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
               "sslsnce needs lock-free 64-bit atomics");
 
@@ -46,12 +66,13 @@ snceLayout_InPages(uint64_t bytes)
 
 /* ---- a session table ----------------------------------------------------- */
 
-/* An entry's words, as they lie in a slot. Written by the claim's holder
- * (rule 3); read by anyone under rule 4; a death leaves a claimed slot whose
- * words do not count. */
+/* The words of an entry, as they lie in a slot. The holder of the claim writes
+ * them (rule 3); anyone reads them under rule 4. A death leaves the slot
+ * claimed, and its words do not count. */
 enum {
-    SNCE_W_SUM = 0,         /* over the words up to SNCE_W_SUMMED, the slot's
-                             * place, its version and the table (rule 12) */
+    SNCE_W_SUM = 0,         /* checksum over the words before SNCE_W_SUMMED, the
+                             * slot's place, its version and the table's epoch
+                             * (rule 12) */
     SNCE_W_ID = 1,          /* 4 words, zero-filled */
     SNCE_W_ADDRESS = 5,     /* 2 words */
     SNCE_W_CREATED = 7,     /* microseconds */
@@ -59,8 +80,8 @@ enum {
     SNCE_W_CERTIFICATE = 9, /* snceBlobRef or 0 */
     SNCE_W_NAME = 10,       /* snceHash_Name of the server name, or 0 */
     SNCE_W_STATE = 11,      /* 12 words, the owner's */
-    SNCE_W_SUMMED = 23,     /* words before this one are summed */
-    SNCE_W_ACCESS = 23,     /* microseconds; readers move it (rule 6) */
+    SNCE_W_SUMMED = 23,     /* the checksum covers the words before this one */
+    SNCE_W_ACCESS = 23,     /* microseconds; readers change it (rule 6) */
     SNCE_ENTRY_WORDS = 24
 };
 static_assert(SNCE_W_STATE * 8 + SNCE_STATE_BYTES == SNCE_W_SUMMED * 8,
@@ -68,21 +89,22 @@ static_assert(SNCE_W_STATE * 8 + SNCE_STATE_BYTES == SNCE_W_SUMMED * 8,
 
 typedef struct {
     snceWord word[SNCE_ENTRY_WORDS];
-} snceSlot;
-static_assert(sizeof(snceSlot) == 3 * SNCE_LINE, "a slot is three lines");
+} snceSlotWords;
+static_assert(sizeof(snceSlotWords) == 3 * SNCE_LINE, "a slot is three lines");
 
-/* A set: what a lookup scans, what a replacement weighs, and the slots. Two of
- * them fill a page, so that a lookup that missed the processor's translation
- * buffer for the versions does not miss it again for the slot: with sets of
- * sixteen, which straddled pages, a lookup among a million sessions took half
- * as long again. */
+/* A set: the versions, which a lookup scans; the stamps and the order, by which
+ * an insert chooses the session to evict; and the slots. Two sets fill a page,
+ * so that one entry of the processor's translation buffer serves the versions
+ * and the slots. With sets of sixteen, which straddled pages, a lookup among a
+ * million sessions took half as long again. */
 typedef struct {
     snceWord version[SNCE_WAYS];       /* rule 2 */
     _Atomic uint32_t stamp[SNCE_WAYS]; /* hints (rule 7): second of creation,
-                                         * class in the top bit; written by
-                                         * the claim's holder */
-    uint64_t unused;
-    snceSlot slot[SNCE_WAYS];
+                                        * class in the top bit; written by the
+                                        * claim's holder */
+    snceWord order;                    /* a hint (rule 7): snceorder.h; written
+                                        * by inserts */
+    snceSlotWords slot[SNCE_WAYS];
 } snceSet;
 static_assert(offsetof(snceSet, slot) == 2 * SNCE_LINE &&
                   2 * sizeof(snceSet) == SNCE_PAGE,
@@ -90,19 +112,36 @@ static_assert(offsetof(snceSet, slot) == 2 * SNCE_LINE &&
 
 /* ---- a store of certificates --------------------------------------------- */
 
-/* Heads a set of cells; the cells follow. A cell is SNCE_CELL_HEAD words and
- * then the data, zero-filled to a word. A store begins with a set's head. */
+/* Cells come in classes of size. The sets of a class lie in segments. A segment
+ * is a range of its own, taken when it is needed; the first has a fixed size,
+ * and each other one is as large as all before it together. */
+#define SNCE_CELL_CLASSES 6
+#define SNCE_SEGMENTS 28
+
+/* The head of a certificate store, at the beginning of its range. A segment's
+ * word is the page on which the segment begins, 0 for none; its size follows
+ * from its number. The holder of the administrative lock writes each word once
+ * in the store's life; anyone reads it. A death leaves a segment or none. */
+typedef struct {
+    snceWord segment[SNCE_CELL_CLASSES][SNCE_SEGMENTS];
+} snceStoreHead;
+static_assert(sizeof(snceStoreHead) <= SNCE_PAGE, "a page");
+
+/* The head of a set of cells; the cells follow it. A cell is SNCE_CELL_HEAD
+ * words and then the data, zero-filled to a word. No set straddles two
+ * chunks. */
 typedef struct {
     snceWord version[SNCE_CELL_WAYS]; /* rule 2 */
-    snceWord count[SNCE_CELL_WAYS]; /* generation << 32 | sessions that refer to
-                                  * it; a death can leave it too high, never
-                                  * too low (rule 8) */
+    snceWord count[SNCE_CELL_WAYS];   /* generation << 32 | number of sessions
+                                       * that refer to the cell; a death can
+                                       * leave the number too high, never too
+                                       * low (rule 8) */
 } snceCellSet;
 static_assert(sizeof(snceCellSet) == 4 * SNCE_LINE, "no gaps");
 
 enum {
-    SNCE_C_SUM = 0,    /* over the length, the data, the place, the version
-                        * and the store (rule 12) */
+    SNCE_C_SUM = 0,    /* checksum over the length, the data, the place, the
+                        * version and the store's epoch (rule 12) */
     SNCE_C_LENGTH = 1, /* bytes of data */
     SNCE_CELL_HEAD = 2
 };
@@ -110,40 +149,53 @@ enum {
 /* ---- the directory of virtual servers ------------------------------------ */
 
 /* Bounds of what a directory entry may say. */
-#define SNCE_SETS_MAX (UINT64_C(1) << 24)
-#define SNCE_CELLS_MAX ((uint64_t)SNCE_ENTRIES_MAX)
+#define SNCE_PAGES_MAX (UINT64_C(1) << 23)  /* of a table; of 20 slots each */
+#define SNCE_CELLS_MAX (UINT64_C(96) << 20) /* a rough number: sncesize.h */
+static_assert(SNCE_CELLS_MAX >= SNCE_ENTRIES_MAX,
+              "room for all that may be asked");
 
-/* Where the sessions of a virtual server lie. Range words: sncerange.h. Two
- * numbers in one word: snceWord_Pair. */
+/* A backing store: where the sessions of a virtual server lie. Range words are
+ * described in sncerange.h. Two numbers in one word: snceWord_Pair. */
 typedef struct {
     snceWord table; /* range word of the table */
-    snceWord store; /* range word of the store of certificates; when a cache
-                     * moves, both homes may have the same */
-    snceWord shape; /* sets of the table << 32 | cells of the store */
-} snceHomeWords;
+    snceWord store; /* range word of the certificate store; while a cache moves,
+                     * both backing stores may name the same one */
+    snceWord size;  /* sncesize.h; the only one of these words that anybody may
+                     * change (rule 15) */
+} snceBackingWords;
 
-/* One virtual server. Everything is written by the holder of the turn for rare
- * changes, one atomic word at a time (rule 9); read by anyone. The life word
- * (sncelife.h) says which home is lived in and so what else counts: a change
- * fills in what nobody looks at and is made by one store of that word. A death
- * leaves the life word of before or after, and at worst ranges that are not
- * yet given back: the next change does it (rule 13). */
+/* One virtual server. The holder of the administrative lock writes all of this,
+ * one atomic word at a time (rule 9), except for the size words, which anybody
+ * may change (rule 15). Anyone reads it. The state word (sncestate.h) says
+ * which backing store is in use, and so which of the other words count: a
+ * change fills in words that nobody looks at, and takes effect by one store of
+ * the state word. A death leaves the state word as it was before or after the
+ * change, and at worst ranges that are not given back yet; the next change
+ * gives them back (rule 13). */
 typedef struct {
-    snceWord life;
-    _Atomic uint32_t timeoutSec[SNCE_CLASSES]; /* each counts when seen */
-    snceHomeWords home[2];
-    /* A line of its own for what lookups do not need. */
-    snceWord asked[2];      /* by home: entries << 32 | certificates */
-    snceWord pages[2];      /* by home: of the table << 32 | of the store */
-    snceWord liveFrom[2];   /* by the table's side: what SNCE_N_LIVE was when
-                             * it was made */
-    snceWord storedFrom[2]; /* by the store's side, for SNCE_N_STORED */
+    snceWord state;
+    _Atomic uint32_t timeoutSec[SNCE_CLASSES]; /* takes effect as soon as it is
+                                                * stored */
+    snceBackingWords backing[2];
+    /* Lookups do not need what follows; it begins on a line of its own. */
+    snceWord asked[2]; /* of each backing store, as asked for: entries << 32 |
+                        * certificates */
+    snceWord pages[2]; /* of each backing store, the pages of its ranges:
+                        * table's << 32 | certificate store's */
+    snceWord liveFrom[2];   /* of each side: SNCE_N_LIVE when the table of that
+                             * side was made */
+    snceWord storedFrom[2]; /* of each side: SNCE_N_STORED when the certificate
+                             * store of that side was made */
+    snceWord
+        grown[2]; /* of each backing store: not 0 if its certificate store may
+                   * have more segments */
     snceWord nameHash;
     snceWord nameLen;              /* 0 for entry 0, the default cache */
-    _Atomic uint32_t clockSkewSec; /* counts when seen, as the timeouts do; read
-                                    * only where a session is ahead of a clock,
-                                    * and by inserts */
-    uint8_t reserved[108];
+    _Atomic uint32_t clockSkewSec; /* takes effect as soon as it is stored. Read
+                                    * only by inserts, and by lookups of a
+                                    * session that was created after the clock
+                                    * that asks */
+    uint8_t reserved[92];
     snceWord name[32]; /* lower case, zero-filled; constant while live */
 } snceServerWords;
 static_assert(sizeof(snceServerWords) == 512, "no gaps");
@@ -151,18 +203,21 @@ static_assert(offsetof(snceServerWords, asked) == SNCE_LINE,
               "what a lookup needs is one line");
 static_assert(SNCE_NAME_MAX < 32 * 8, "a name fits its words, and a zero");
 
-/* The default cache, SNCE_SERVERS_MAX others, and whole pages. */
+/* The entries of the directory: the default cache and SNCE_SERVERS_MAX others.
+ * The directory takes whole pages. */
 #define SNCE_SERVERS (SNCE_SERVERS_MAX + 1)
 #define SNCE_DIRECTORY                                                         \
     ((SNCE_SERVERS + SNCE_PAGE / 512 - 1) / (SNCE_PAGE / 512) *                \
      (SNCE_PAGE / 512))
 
-/* The default cache is never removed: snceLife_Born of a new entry. */
+/* The generation of the default cache, which is never removed: that of
+ * snceState_Born for a new entry. */
 #define SNCE_DEFAULT_GENERATION 1
 
-/* The index of names: open addressing, at most a quarter full. Hints only: a
- * virtual server is what its own entry says. Written under the turn; a death
- * leaves a hint too many (rule 14).
+/* The index of names: an open-addressing hash table, at most a quarter full. It
+ * holds hints only: whether a virtual server exists is decided by its own
+ * entry. The holder of the administrative lock writes it; a death leaves at
+ * worst one hint too many (rule 14). A hint is
  *   hash of the name, upper 48 bits | number of the server */
 #define SNCE_NAMES 4096
 #define SNCE_HINT_NUMBER UINT64_C(0xffff)
@@ -191,12 +246,19 @@ enum {
     SNCE_N_OVERRIDDEN,
     SNCE_N_FUTURE,
     SNCE_N_KEY_FAILURE,
-    SNCE_N_LIVE,                     /* by the table's side: entries in */
-    SNCE_N_STORED = SNCE_N_LIVE + 2, /* by the store's: certificates in */
+    SNCE_N_UNMAPPED,
+    SNCE_N_EVICTED, /* an insert that evicted a live session: stands for one
+                     * SNCE_N_INSERT and one SNCE_N_REPLACED_LIVE, counted by
+                     * one addition */
+    SNCE_N_LIVE,    /* entries in the table; a figure for each side
+                     * (sncerange.h) */
+    SNCE_N_STORED = SNCE_N_LIVE + 2, /* certificates in the store; a figure for
+                                      * each side */
     SNCE_FIGURES = SNCE_N_STORED + 2
 };
 
-/* What one processor counts: three lines that no other processor writes. */
+/* A lane: the figures that one processor counts, in three cache lines that no
+ * other processor writes. */
 typedef struct {
     snceWord count[3 * SNCE_LINE / 8];
 } snceLane;
@@ -209,13 +271,22 @@ typedef struct {
 } snceCounters;
 static_assert(sizeof(snceCounters) % SNCE_PAGE == 0, "whole pages");
 
+/* Counters lie in blocks, so that those of one server do not straddle two
+ * chunks. */
+#define SNCE_COUNTERS_BLOCK (UINT64_C(256) << 10)
+#define SNCE_COUNTERS_IN_BLOCK (SNCE_COUNTERS_BLOCK / sizeof(snceCounters))
+#define SNCE_COUNTERS_BLOCKS                                                   \
+    ((SNCE_SERVERS + SNCE_COUNTERS_IN_BLOCK - 1) / SNCE_COUNTERS_IN_BLOCK)
+static_assert(SNCE_CHUNK_BYTES % SNCE_COUNTERS_BLOCK == 0, "whole blocks");
+
 /* ---- the key log --------------------------------------------------------- */
 
 #define SNCE_KEY_RECORDS 1024
-#define SNCE_KEY_CELLS (2 * SNCE_KEY_RECORDS)
+#define SNCE_KEY_CELLS (SNCE_KEY_RECORDS + 256) /* deaths leave some taken */
 
 enum {
-    SNCE_K_SUM = 0, /* over the words after it: scribbles are seen */
+    SNCE_K_SUM = 0, /* checksum over the words after it, so that a damaged
+                     * record is noticed */
     SNCE_K_LENGTH = 1,
     SNCE_K_NAME = 2,
     SNCE_K_VALUE = SNCE_K_NAME + SNCE_KEY_NAME_BYTES / 8,
@@ -230,66 +301,114 @@ typedef struct {
 
 /* A record is a cell that was entered in the log (rule 10). */
 typedef struct {
-    snceWord log[SNCE_KEY_RECORDS];   /* index of a cell + 1; written once, by
-                                     * whoever finds the first that is 0 */
-    snceWord taken[SNCE_KEY_CELLS];   /* 1: somebody writes the cell, or wrote
-                                     * it; a death leaves it taken */
-    snceKeyCell cell[SNCE_KEY_CELLS]; /* its taker's alone until it is in the
-                                       * log, constant from then on */
-} snceKeyRecords;
+    snceWord log[SNCE_KEY_RECORDS]; /* index of a cell + 1, or 0; written once,
+                                     * by the writer that finds this to be the
+                                     * first place which is 0 */
+    snceWord taken[SNCE_KEY_CELLS]; /* 1: a writer is filling the cell, or has
+                                     * filled it; a death leaves it taken */
+} snceKeyLog;
+
+/* ---- ticket keys --------------------------------------------------------- */
+
+/* With a new key each minute, and tickets that live a week, 10,080 are valid at
+ * once. */
+#define SNCE_TICKET_KEYS 12288
+
+enum {
+    SNCE_T_SUM = 0, /* over the words after it, as of a slot (snceSlot_Sum) */
+    SNCE_T_ID = 1,
+    SNCE_T_UNDER = 2,
+    SNCE_T_CREATED = 3, /* times in microseconds */
+    SNCE_T_ENCRYPT_FROM = 4,
+    SNCE_T_ENCRYPT_UNTIL = 5,
+    SNCE_T_DECRYPT_UNTIL = 6,
+    SNCE_T_LENGTH = 7,
+    SNCE_T_VALUE = 8,
+    SNCE_TICKET_WORDS = SNCE_T_VALUE + SNCE_TICKET_VALUE_MAX / 8
+};
+
+/* Slots under the protocol of snceslot.h. */
+typedef struct {
+    snceWord changes; /* counts up after every key that comes or goes; a death
+                       * leaves out one, of a key that nobody has used */
+    snceWord used;    /* slots from the beginning that were ever claimed */
+    snceWord pad[SNCE_PAGE / 8 - 2];
+    snceWord version[SNCE_TICKET_KEYS];
+    struct {
+        snceWord word[SNCE_TICKET_WORDS];
+    } slot[SNCE_TICKET_KEYS];
+} snceTicketSlots;
+static_assert(sizeof(snceTicketSlots) <= SNCE_CHUNK_BYTES, "they fit a chunk");
 
 /* ---- the region ---------------------------------------------------------- */
 
 #define SNCE_MAGIC UINT64_C(0x31656863616e7373) /* "ssnache1" */
 
-/* Written by the creator before anybody can attach; what follows |sum| under
- * the turn (rule 9), but for the last two. */
+/* The creator writes this before anybody can attach. Afterwards the fields
+ * behind |sum| change under the administrative lock (rule 9); only |attached|
+ * and |shared| change without it. */
 typedef struct {
-    _Atomic uint64_t magic;     /* stored last: before that it is no region */
-    uint64_t signature;         /* snceLayout_Signature() of the build */
-    uint64_t bytes;             /* the whole region */
-    uint64_t id[2];             /* random; the inheritance string repeats it */
-    uint64_t seed;              /* random; keys of snceHash */
-    uint64_t lock;              /* 1: who attaches locks it in memory; else 0 */
-    uint64_t sum;               /* over the six fields above */
-    _Atomic uint64_t heap;      /* where the next range is looked for first;
-                                * a hint */
-    _Atomic uint64_t swept;     /* where the next sweep begins; a hint */
-    _Atomic uint64_t serial;    /* of the last range taken; a death skips one */
-    _Atomic uint64_t change;    /* number + 1 of the server that is being
-                                * changed; a death leaves it (rule 13) */
-    _Atomic uint32_t servers;   /* entries of the directory ever used */
-    _Atomic uint32_t attached;  /* processes attached; deaths leave it high */
-    _Atomic uint32_t shared;    /* a process attached here has forked, or has
-                                 * exported the region; never taken back */
-    _Atomic uint32_t wildcards; /* at least the live ones; deaths leave it high
-                                 */
-    uint8_t pad[SNCE_PAGE - 112];
+    _Atomic uint64_t magic;    /* stored last; until then it is not a region */
+    uint64_t signature;        /* snceLayout_Signature() of the build */
+    uint64_t id[2];            /* random; the inheritance string contains it */
+    uint64_t seed;             /* random; keys of snceHash */
+    uint64_t lock;             /* 1: processes that attach, except readers, lock
+                                * it in memory; else 0 */
+    uint64_t sum;              /* checksum over signature, id, seed and lock */
+    _Atomic uint64_t heap;     /* where the search for the next range begins; a
+                                * hint */
+    _Atomic uint64_t swept;    /* where the next sweep begins; a hint */
+    _Atomic uint64_t serial;   /* serial of the last range taken; a death skips
+                                * one */
+    _Atomic uint64_t dropped;  /* when the last range was given back, in seconds
+                                * of the machine's monotonic clock; a hint */
+    _Atomic uint64_t change;   /* the mark: number + 1 of the server that is
+                                * being changed, else 0; a death leaves it set
+                                * (rule 13) */
+    _Atomic uint32_t servers;  /* entries of the directory ever used */
+    _Atomic uint32_t attached; /* processes attached; each death leaves it one
+                                * too high */
+    _Atomic uint32_t shared;   /* 1: a process attached here has forked, or has
+                                * exported the region; never cleared */
+    _Atomic uint32_t wildcards; /* number of wildcard names, at least that of
+                                 * the live ones; a death may leave it too
+                                 * high */
+    /* The administrative lock of a region without a file, which a record lock
+     * needs. The mutex is robust: the kernel releases it when its holder
+     * dies. */
+    pthread_mutex_t mutex;
+    uint8_t pad[SNCE_PAGE - 112 - sizeof(pthread_mutex_t)];
 } snceHeader;
 static_assert(sizeof(snceHeader) == SNCE_PAGE, "a page");
 
-/* Reserved for the journal of inserts and removals that a process carrying
- * sessions to other machines will read; address space only. */
-#define SNCE_JOURNAL_BYTES (UINT64_C(64) << 20)
-
-/* Fixed places: nothing to believe, nothing to check. */
+/* Fixed offsets. They are constants and not read from shared memory, so they
+ * need no check. The first four parts lie in the first chunk, which every
+ * process has mapped. */
+#define SNCE_ALIGNED(offset, to) (((offset) + (to)-1) / (to) * (to))
 #define SNCE_AT_DIRECTORY ((uint64_t)SNCE_PAGE)
 #define SNCE_AT_NAMES                                                          \
     (SNCE_AT_DIRECTORY + SNCE_DIRECTORY * sizeof(snceServerWords))
-#define SNCE_AT_COUNTERS (SNCE_AT_NAMES + sizeof(snceNames))
-#define SNCE_AT_KEYS (SNCE_AT_COUNTERS + SNCE_DIRECTORY * sizeof(snceCounters))
-#define SNCE_AT_JOURNAL (SNCE_AT_KEYS + sizeof(snceKeyRecords))
-#define SNCE_AT_HEAP (SNCE_AT_JOURNAL + SNCE_JOURNAL_BYTES)
+#define SNCE_AT_KEY_LOG (SNCE_AT_NAMES + sizeof(snceNames))
+#define SNCE_AT_COUNTERS                                                       \
+    SNCE_ALIGNED(SNCE_AT_KEY_LOG + sizeof(snceKeyLog), SNCE_COUNTERS_BLOCK)
+#define SNCE_AT_KEY_CELLS                                                      \
+    (SNCE_AT_COUNTERS + SNCE_COUNTERS_BLOCKS * SNCE_COUNTERS_BLOCK)
+#define SNCE_AT_TICKET_KEYS                                                    \
+    SNCE_ALIGNED(SNCE_AT_KEY_CELLS + SNCE_KEY_CELLS * sizeof(snceKeyCell),     \
+                 (uint64_t)SNCE_CHUNK_BYTES)
+#define SNCE_AT_HEAP                                                           \
+    SNCE_ALIGNED(SNCE_AT_TICKET_KEYS + sizeof(snceTicketSlots),                \
+                 (uint64_t)SNCE_GRAIN)
 
 static_assert(SNCE_AT_NAMES % SNCE_PAGE == 0 &&
-                  SNCE_AT_COUNTERS % SNCE_PAGE == 0 &&
-                  SNCE_AT_KEYS % SNCE_PAGE == 0 &&
-                  SNCE_AT_JOURNAL % SNCE_PAGE == 0 &&
-                  SNCE_AT_HEAP % SNCE_PAGE == 0,
+                  SNCE_AT_KEY_LOG % SNCE_PAGE == 0 &&
+                  SNCE_AT_KEY_CELLS % SNCE_PAGE == 0,
               "every part begins on a page");
+static_assert(SNCE_AT_COUNTERS <= SNCE_CHUNK_BYTES,
+              "what every process needs lies in the first chunk");
 
 /* snceLayout_Signature hashes the sizes, offsets and options above, so that
- * builds that differ in any refuse each other. */
+ * builds which differ in any of them refuse each other's regions. */
 uint64_t snceLayout_Signature(void);
 
 #endif /* SNCELAYOUT_H */

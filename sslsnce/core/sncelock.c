@@ -6,15 +6,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "sncecancel.h"
 
 #define TRIES 2000
-#define PAUSE_NSEC 1000000 /* times TRIES is two seconds */
+#define PAUSE_NSEC 1000000 /* with TRIES: two seconds */
 
-/* The lock is on the first byte of the file; its range has no meaning. */
+/* The lock is on the first byte of the file; which byte it is has no
+ * meaning. */
 static bool
 SetLock(const snceRegion *region, short type)
 {
@@ -31,66 +33,138 @@ SetLock(const snceRegion *region, short type)
     return rv == 0;
 }
 
-/* Record locks belong to processes, so threads of this one need another. A
- * child forked while a thread of its parent had the turn finds that parent's
- * pid and passes over it; where both have the same one, in PID namespaces, it
- * finds 0 (snceregion.c). Acquire: pairs with the release in snceLock_Give. */
+/* Excludes the other threads of this process, which a record lock does not:
+ * that belongs to the process. |lockHolder| in a child that was forked while a
+ * thread of its parent held the lock is the parent's process id, which is not
+ * the child's and so does not stop it. Where both have the same id, in PID
+ * namespaces, the fork handler has cleared it (sncefork.c). Acquire: pairs with
+ * the release store in snceLock_Give. */
 static bool
 TakeFromThreads(snceRegion *region)
 {
     int self = (int)getpid();
     int holder =
-        atomic_load_explicit(&region->turnHolder, memory_order_relaxed);
+        atomic_load_explicit(&region->lockHolder, memory_order_relaxed);
 
     return holder != self && atomic_compare_exchange_strong_explicit(
-                                 &region->turnHolder, &holder, self,
+                                 &region->lockHolder, &holder, self,
                                  memory_order_acquire, memory_order_relaxed);
 }
 
-/* The caller is not cancelled meanwhile. */
+/* Takes the lock of a region without a file: a mutex in the region, which
+ * forked children share. */
+static bool
+TakeMutex(const snceRegion *region)
+{
+    pthread_mutex_t *mutex = &snceRegion_Header(region)->mutex;
+    int error = pthread_mutex_trylock(mutex);
+
+    if (error == EOWNERDEAD) { /* rule 13 repairs what the dead holder left */
+        error = pthread_mutex_consistent(mutex);
+    }
+    return error == 0;
+}
+
+static bool
+TakeOnce(snceRegion *region)
+{
+    if (region->anonymous) {
+        return TakeMutex(region);
+    }
+    if (!TakeFromThreads(region)) {
+        return false;
+    }
+    if (SetLock(region, F_WRLCK)) {
+        return true;
+    }
+    atomic_store_explicit(&region->lockHolder, 0, memory_order_release);
+    return false;
+}
+
+/* Tries |tries| times to take the lock. The caller has made sure that it is not
+ * cancelled meanwhile. */
 static snceResult
-Take(snceRegion *region)
+Take(snceRegion *region, unsigned tries)
 {
     const struct timespec pause = { 0, PAUSE_NSEC };
 
-    if (region->access != SNCE_ACCESS_ADMIN) {
-        return SNCE_READ_ONLY;
-    }
-    if (!snceRegion_CheckDescriptor(region)) {
+    if (!region->anonymous && !snceRegion_CheckDescriptor(region)) {
         return SNCE_BAD_DESCRIPTOR;
     }
-    for (unsigned try = 0; try < TRIES; try++) {
-        if (TakeFromThreads(region)) {
-            if (SetLock(region, F_WRLCK)) {
-                return SNCE_OK;
-            }
-            atomic_store_explicit(&region->turnHolder, 0, memory_order_release);
+    for (unsigned try = 0; try < tries; try++) {
+        if (try > 0) {
+            (void)nanosleep(&pause, NULL);
         }
-        (void)nanosleep(&pause, NULL);
+        if (TakeOnce(region)) {
+            return SNCE_OK;
+        }
     }
     return SNCE_BUSY;
 }
 
-snceResult
-snceLock_Take(snceRegion *region)
+static snceResult
+TakeUncancelled(snceRegion *region, unsigned tries)
 {
     int cancel = snceCancel_Forbid();
-    snceResult result = Take(region);
+    snceResult result = Take(region, tries);
 
     if (result == SNCE_OK) {
-        region->turnCancel = cancel;
+        region->lockCancel = cancel;
     } else {
         snceCancel_Restore(cancel);
     }
     return result;
 }
 
-void
-snceLock_Give(snceRegion *region)
+snceResult
+snceLock_Take(snceRegion *region)
 {
-    int cancel = region->turnCancel;
+    return region->access == SNCE_ACCESS_ADMIN ? TakeUncancelled(region, TRIES)
+                                               : SNCE_READ_ONLY;
+}
 
-    (void)SetLock(region, F_UNLCK);
-    atomic_store_explicit(&region->turnHolder, 0, memory_order_release);
+snceResult
+snceLock_Try(const snceRegion *region)
+{
+    /* The cast removes const: only this module changes the region's fields for
+     * the lock's holder. */
+    return region->access != SNCE_ACCESS_READ
+               ? TakeUncancelled((snceRegion *)region, 1)
+               : SNCE_READ_ONLY;
+}
+
+void
+snceLock_Give(const snceRegion *constant)
+{
+    snceRegion *region = (snceRegion *)constant;
+    int cancel = region->lockCancel;
+
+    if (region->anonymous) {
+        (void)pthread_mutex_unlock(&snceRegion_Header(region)->mutex);
+    } else {
+        (void)SetLock(region, F_UNLCK);
+        atomic_store_explicit(&region->lockHolder, 0, memory_order_release);
+    }
     snceCancel_Restore(cancel);
+}
+
+bool
+snceLock_Init(const snceRegion *region)
+{
+    pthread_mutexattr_t attributes;
+    bool done;
+
+    if (!region->anonymous) {
+        return true;
+    }
+    if (pthread_mutexattr_init(&attributes) != 0) {
+        return false;
+    }
+    done =
+        pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) ==
+            0 &&
+        pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) == 0 &&
+        pthread_mutex_init(&snceRegion_Header(region)->mutex, &attributes) == 0;
+    (void)pthread_mutexattr_destroy(&attributes);
+    return done;
 }

@@ -2,22 +2,22 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sncelook.h: what a set of a table holds, at one look.
+/* sncelook.h: what the ways of a set hold, found by one look at all of them.
  *
- * A look is many comparisons of ten versions, or ten stamps. It is written down
- * twice: as loops, which say what is meant and run everywhere, and side by side in
- * vectors of SSE2, which every x86-64 has. An insert into a full cache takes 2,500
- * instructions with the loops, 1,470 with the vectors. tests/unit/look_test.cc
- * holds the one against the other.
+ * A look compares ten versions, or ten stamps. Each look is written twice: as a
+ * loop, which says what is meant and runs everywhere, and in vectors of SSE2,
+ * which every x86-64 has, with several ways side by side.
+ * tests/unit/look_test.cc compares the two.
  *
- * What a look says may be out of date when it is used. Whoever chooses a slot
- * by it loads that slot's version anew, and claims what that says. */
+ * A look may be out of date when it is used. A caller that chooses a slot by it
+ * loads the slot's version again, and claims that version. */
 #ifndef SNCELOOK_H
 #define SNCELOOK_H
 
 #include "snceslot.h"
 
-/* The thread sanitizer knows no vectors of atomics; with it, the loops. */
+/* The thread sanitizer does not understand vectors of atomics, so with it the
+ * loops are used. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define SNCE_NO_LANES
@@ -31,24 +31,25 @@
 
 #define SNCE_ALL_WAYS ((UINT32_C(1) << SNCE_WAYS) - 1)
 
-/* snceLook is what the versions of a set say; a bit for each way. */
+/* snceLook is what the versions of a set say, one bit for each way. */
 typedef struct {
     uint32_t full;
     uint32_t busy;
     uint32_t
         visited; /* full: looked up since it was stored; empty: SNCE_OVERRODE */
-    uint32_t tagged; /* full, with the tag that was asked for */
-    uint8_t hand;    /* of the set, as snceSlot_Look says */
+    uint32_t tagged; /* full, with the tag that the caller looks for */
 } snceLook;
 
-/* What stamps are compared with. */
+/* The times that stamps are compared with. */
 typedef struct {
     uint32_t nowSec;
     uint32_t timeoutSec[SNCE_CLASSES];
-    uint32_t aheadSec; /* what lies further ahead of now is of no use there */
+    uint32_t aheadSec; /* stamps further ahead of now than this are treated as
+                        * very old */
 } snceLookTimes;
 
-/* snceLook_Way takes the lowest way out of a mask that is not empty. */
+/* snceLook_Way takes the lowest way out of a mask that is not empty, and
+ * returns it. */
 static inline unsigned
 snceLook_Way(uint32_t *ways)
 {
@@ -58,8 +59,8 @@ snceLook_Way(uint32_t *ways)
     return way;
 }
 
-/* snceLook_Number counts the ways of two masks. Not __builtin_popcount, which
- * calls a function where the processor may not have the instruction. */
+/* snceLook_Number counts the ways in two masks. __builtin_popcount would call a
+ * function where the processor may lack the instruction. */
 static inline unsigned
 snceLook_Number(uint32_t a, uint32_t b)
 {
@@ -70,20 +71,23 @@ snceLook_Number(uint32_t a, uint32_t b)
     return (((ways + (ways >> 4)) & 0x0f0f0f0f) * 0x01010101) >> 24;
 }
 
-/* snceLook_Age is the age of a stamp in seconds, off by less than one. Stamps wrap
- * after 68 years. One that lies up to |ahead| seconds ahead of a clock has age 0,
- * all others are that much older. It is a hint (rule 7).
+/* snceLook_Age returns the age of a stamp in seconds, off by less than one.
+ * Stamps wrap after 68 years. A stamp that is up to |ahead| seconds ahead of
+ * the clock has age 0. One that is further ahead is taken for very old. The age
+ * is a hint (rule 7).
  *
- * What lies further ahead than a cache's clockSkewSec was stored before the clock
- * stepped back. Lookups refuse it, and it is taken for very old: with age 0 it would
- * stay, and new sessions evict each other in what is left. When a full cache's clock
- * had gone back by an hour, 219 of the next 1,000 sessions were there at the end,
- * instead of all. Whether a session has expired is decided by its own words, so no
- * sweep takes it out, and it is found again when the clock is set right.
+ * A stamp further ahead than a cache's clockSkewSec was stored before the clock
+ * was set back. Lookups refuse such a session, so it should be evicted first.
+ * With age 0 it would stay, and new sessions would evict each other in the room
+ * that is left: when a full cache's clock had gone back by an hour, 219 of the
+ * next 1,000 sessions were there at the end, instead of all. Whether a session
+ * has expired is decided by its own words, so no sweep removes such a session,
+ * and lookups find it again when the clock is set right.
  *
- * Among those that are of use, none is older for being ahead. */
+ * Among sessions that lookups do not refuse, all those ahead of the clock have
+ * age 0. */
 #define SNCE_CLOCKS_APART (SNCE_CLOCK_SKEW_MAX + 1)
-#define SNCE_HALF_A_TURN 0x40000000 /* of the order of two stamps alone */
+#define SNCE_HALF_A_TURN 0x40000000 /* half of the period of stamps */
 #define SNCE_AGE_MAX UINT32_C(0x7fffffff)
 
 static inline uint32_t
@@ -94,33 +98,22 @@ snceLook_Age(uint32_t stamp, uint32_t nowSec, uint32_t ahead)
     return age > SNCE_AGE_MAX - ahead ? 0 : age;
 }
 
-/* What is longest. */
-typedef enum {
-    SNCE_OLDEST,       /* since it was stored */
-    SNCE_OLDEST_NOT_0, /* the same, but a second at least */
-    SNCE_IDLEST        /* since it was used; what never was, a bit longer */
-} snceLookOrder;
-
-/* Of those younger than an entry that is carried, none goes, however much younger
- * it is. */
-static inline uint32_t
-snceLook_Ahead(snceLookOrder order)
-{
-    return order == SNCE_OLDEST_NOT_0 ? SNCE_HALF_A_TURN : SNCE_CLOCKS_APART;
-}
-
-/* An idle time is told in half seconds, up to 34 years; a use as long after an
- * entry was stored. */
+/* Idle times are in half seconds, up to 34 years. Times of use are in seconds
+ * after the session was created, and go as far. */
 #define SNCE_IDLE_MAX UINT32_C(0x3ffffffe)
 #define SNCE_USE_MAX UINT32_C(0x3fffffff)
 
+/* Ranks do not distinguish idle times beyond this one, a year. */
+#define SNCE_RANKED_MAX UINT32_C(0x3ffffff)
+
 /* ---- in loops ------------------------------------------------------------ */
 
-/* Relaxed: what is then used is loaded again, or compared by the claim. */
+/* Relaxed: the caller loads a version again, or claims by compare-and-swap,
+ * before it uses the slot. */
 static inline snceLook
 snceLook_AtPlain(const snceSet *set, uint64_t tag)
 {
-    snceLook look = { 0, 0, 0, 0, 0 };
+    snceLook look = { 0, 0, 0, 0 };
 
     for (unsigned way = SNCE_WAYS; way-- > 0;) {
         snceVersion v =
@@ -131,13 +124,43 @@ snceLook_AtPlain(const snceSet *set, uint64_t tag)
         look.visited = 2 * look.visited + (v / SNCE_VISITED & 1);
         look.tagged =
             2 * look.tagged + snceVersion_Matches(v, SNCE_STATE_FULL, tag);
-        look.hand = (uint8_t)(look.hand + snceVersion_Generation(v));
     }
     return look;
 }
 
-/* Acquire also for a slot that is passed over: an entry that a move took out
- * here is then seen where is looked next. */
+/* Relaxed: as in snceLook_AtPlain. */
+static inline bool
+snceLook_CrowdedPlain(snceSet *const set[2], uint64_t tag)
+{
+    bool crowded = true;
+
+    for (unsigned i = 0; i < 2 * SNCE_WAYS; i++) {
+        snceVersion v = atomic_load_explicit(
+            &set[i / SNCE_WAYS]->version[i % SNCE_WAYS], memory_order_relaxed);
+
+        crowded &= (v & SNCE_STATE_FULL) &&
+                   !snceVersion_Matches(v, SNCE_STATE_FULL, tag);
+    }
+    return crowded;
+}
+
+static inline unsigned
+snceLook_UsedPlain(snceSet *const set[2])
+{
+    unsigned used = 0;
+
+    for (unsigned i = 0; i < 2 * SNCE_WAYS; i++) {
+        snceVersion v = atomic_load_explicit(
+            &set[i / SNCE_WAYS]->version[i % SNCE_WAYS], memory_order_relaxed);
+
+        used += v / SNCE_VISITED & 1;
+    }
+    return used;
+}
+
+/* Acquire, also for slots that do not match: if a move has taken an entry out
+ * of one of them, the place where the lookup looks next already shows the
+ * entry. */
 static inline uint32_t
 snceLook_TaggedPlain(const snceSet *set, uint64_t tag)
 {
@@ -172,19 +195,15 @@ snceLook_ExpiredPlain(const snceSet *set, const snceLookTimes *times)
     return expired;
 }
 
+/* snceLook_Idle returns for how long an entry has not been used, in half
+ * seconds. The result is at least 1. An entry that was never looked up gets a
+ * half second more than one that was. */
 static inline uint32_t
-snceLook_TimePlain(const snceSet *set, unsigned way, snceLookOrder order,
-                   uint32_t nowSec)
+snceLook_Idle(snceVersion v, uint32_t stamp, uint32_t nowSec)
 {
-    snceVersion v =
-        atomic_load_explicit(&set->version[way], memory_order_relaxed);
-    uint32_t time =
-        snceLook_Age(snceLook_StampOf(set, way), nowSec, snceLook_Ahead(order));
+    uint32_t time = snceLook_Age(stamp, nowSec, SNCE_CLOCKS_APART);
     uint32_t visited = v & SNCE_VISITED ? 1 : 0;
 
-    if (order != SNCE_IDLEST) {
-        return time + (order == SNCE_OLDEST);
-    }
     if (visited) {
         uint64_t used = snceVersion_UsedAt(v);
 
@@ -195,43 +214,62 @@ snceLook_TimePlain(const snceSet *set, unsigned way, snceLookOrder order,
     return 2 * time + 2 - visited;
 }
 
-static inline bool
-snceLook_LongestPlain(snceSet *const sets[2], snceLookOrder order,
-                      uint32_t nowSec, uint32_t ways[2])
+/* Ways are ranked for eviction. An entry that was never looked up is above one
+ * that was; of equals, the one that has been idle longer is above; of equals,
+ * the one that comes first, counted from the hand of the set. */
+#define SNCE_RANK_UNUSED (UINT32_C(1) << 30)
+
+static inline uint32_t
+snceLook_RankOf(snceVersion v, uint32_t idle, unsigned way, unsigned hand)
 {
-    uint32_t found[2] = { 0, 0 }, best = 1;
+    uint32_t unused = v & SNCE_VISITED ? 0 : SNCE_RANK_UNUSED;
 
-    for (unsigned i = 0; i < 2; i++) {
-        for (uint32_t left = ways[i]; left;) {
-            unsigned way = snceLook_Way(&left);
-            uint32_t time = snceLook_TimePlain(sets[i], way, order, nowSec);
-
-            if (time > best) {
-                found[0] = found[1] = 0;
-                best = time;
-            }
-            found[i] |= (uint32_t)(time == best) << way;
-        }
-    }
-    ways[0] = found[0];
-    ways[1] = found[1];
-    return (found[0] | found[1]) != 0;
+    idle = idle < SNCE_RANKED_MAX ? idle : SNCE_RANKED_MAX;
+    return unused | idle << 4 |
+           (SNCE_WAYS - 1 - (way + SNCE_WAYS - hand) % SNCE_WAYS);
 }
 
-/* ---- side by side -------------------------------------------------------- */
+static inline uint64_t
+snceLook_RankedPlain(const snceSet *set, unsigned hand, uint32_t nowSec)
+{
+    uint32_t rank[SNCE_WAYS];
+    uint64_t order = 0;
+
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        snceVersion v =
+            atomic_load_explicit(&set->version[way], memory_order_relaxed);
+        uint32_t stamp = snceLook_StampOf(set, way);
+        unsigned above = 0;
+        uint64_t first;
+
+        rank[way] =
+            snceLook_RankOf(v, snceLook_Idle(v, stamp, nowSec), way, hand);
+        for (unsigned i = 0; i < way; i++) {
+            above += rank[i] > rank[way];
+        }
+        first = (UINT64_C(1) << 4 * above) - 1;
+        order = (order & first) | (order & ~first) << 4 |
+                (uint64_t)way << 4 * above;
+    }
+    return order;
+}
+
+/* ---- in vectors ---------------------------------------------------------- */
 
 #ifdef SNCE_LANES_SSE2
 
-/* Something of ten ways: 0 to 3, 4 to 7, and 8 and 9, with which comes what is
- * not asked for. */
+/* A value for each of ten ways: 0 to 3 in the first vector, 4 to 7 in the
+ * second, 8 and 9 in the lower half of the third. The rest of the third has no
+ * meaning. */
 #define SNCE_VECTORS 3
 typedef struct {
     __m128i of[SNCE_VECTORS];
 } snceLanes;
 
-/* Two words, or four half words, of shared memory. The processor loads each of
- * them whole and in the order of the program, as if by acquire; no compiler has
- * a name for that. It must not load them twice, nor one before the other. */
+/* Loads two words, or four half words, of shared memory. The processor loads
+ * each of them whole and in the order of the program, as if by acquire, but C
+ * has no name for that. Volatile, because the compiler must not load them twice
+ * or in another order. */
 static inline __m128i
 snceLanes_Load(const void *from)
 {
@@ -244,17 +282,11 @@ snceLanes_All(uint32_t value)
     return _mm_set1_epi32((int)value);
 }
 
-/* |a| where |mask| is ones, |b| where it is zeros. */
+/* Returns |a| where |mask| is ones, |b| where it is zeros. */
 static inline __m128i
 snceLanes_Choose(__m128i mask, __m128i a, __m128i b)
 {
     return _mm_or_si128(_mm_and_si128(mask, a), _mm_andnot_si128(mask, b));
-}
-
-static inline __m128i
-snceLanes_Max(__m128i a, __m128i b)
-{
-    return snceLanes_Choose(_mm_cmpgt_epi32(a, b), a, b);
 }
 
 static inline __m128i
@@ -263,7 +295,8 @@ snceLanes_Min(__m128i a, __m128i b)
     return snceLanes_Choose(_mm_cmpgt_epi32(a, b), b, a);
 }
 
-/* Small numbers, or ones and zeros, one byte a way. */
+/* Packs the lanes into bytes, one byte for each way. Their values are small, or
+ * all ones. */
 static inline __m128i
 snceLanes_Bytes(const snceLanes *lanes)
 {
@@ -277,22 +310,6 @@ snceLanes_Mask(__m128i bytes)
     return (uint32_t)_mm_movemask_epi8(bytes) & SNCE_ALL_WAYS;
 }
 
-/* Every way of |ways|, as ones. */
-static inline snceLanes
-snceLanes_OfWays(uint32_t ways)
-{
-    snceLanes out;
-
-#pragma GCC unroll 3
-    for (int i = 0; i < SNCE_VECTORS; i++) {
-        __m128i bit = _mm_slli_epi32(_mm_setr_epi32(1, 2, 4, 8), 4 * i);
-
-        out.of[i] =
-            _mm_cmpeq_epi32(_mm_and_si128(snceLanes_All(ways), bit), bit);
-    }
-    return out;
-}
-
 static inline __m128i
 snceLanes_Lower(__m128i a, __m128i b)
 {
@@ -300,19 +317,16 @@ snceLanes_Lower(__m128i a, __m128i b)
         _mm_castsi128_ps(a), _mm_castsi128_ps(b), _MM_SHUFFLE(2, 0, 2, 0)));
 }
 
-/* The lower half of each version: all but its generation. What of those is added
- * up goes to |*generations|. */
+/* Returns the lower half of each version: everything but the generation. */
 static inline snceLanes
-snceLanes_Versions(const snceSet *set, __m128i *generations)
+snceLanes_Versions(const snceSet *set)
 {
     __m128i pair[5];
     snceLanes out;
 
-    *generations = _mm_setzero_si128();
 #pragma GCC unroll 5
     for (int i = 0; i < 5; i++) {
         pair[i] = snceLanes_Load(&set->version[2 * i]);
-        *generations = _mm_add_epi32(*generations, pair[i]);
     }
     out.of[0] = snceLanes_Lower(pair[0], pair[1]);
     out.of[1] = snceLanes_Lower(pair[2], pair[3]);
@@ -329,10 +343,8 @@ snceLanes_Tagged(const snceLanes *versions, uint64_t tag)
 
 #pragma GCC unroll 3
     for (int i = 0; i < SNCE_VECTORS; i++) {
-        __m128i differs = _mm_xor_si128(versions->of[i], wanted);
-
         equal.of[i] =
-            _mm_cmpeq_epi32(_mm_and_si128(differs, mask), _mm_setzero_si128());
+            _mm_cmpeq_epi32(_mm_and_si128(versions->of[i], mask), wanted);
     }
     return snceLanes_Mask(snceLanes_Bytes(&equal));
 }
@@ -341,10 +353,10 @@ static inline snceLook
 snceLook_AtLanes(const snceSet *set, uint64_t tag)
 {
     const uint32_t bits = SNCE_STATE_MASK | SNCE_VISITED;
-    __m128i generations, state;
-    snceLanes versions = snceLanes_Versions(set, &generations);
+    snceLanes versions = snceLanes_Versions(set);
     snceLanes low;
     snceLook look;
+    __m128i state;
 
 #pragma GCC unroll 3
     for (int i = 0; i < SNCE_VECTORS; i++) {
@@ -355,16 +367,73 @@ snceLook_AtLanes(const snceSet *set, uint64_t tag)
     look.busy = snceLanes_Mask(_mm_slli_epi16(state, 6));
     look.visited = snceLanes_Mask(_mm_slli_epi16(state, 5));
     look.tagged = snceLanes_Tagged(&versions, tag);
-    generations = _mm_add_epi32(generations, _mm_srli_si128(generations, 8));
-    look.hand = (uint8_t)_mm_cvtsi128_si32(_mm_srli_si128(generations, 4));
     return look;
+}
+
+/* The lower halves of the versions of two sets, in five vectors: ways 0 to 7 of
+ * the first set, ways 0 to 7 of the second, and the last two ways of both. */
+#define SNCE_VECTORS_OF_TWO 5
+
+static inline void
+snceLanes_VersionsOfTwo(snceSet *const set[2], __m128i out[SNCE_VECTORS_OF_TWO])
+{
+    __m128i last[2];
+
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+        const uint64_t *version = (const void *)set[i]->version;
+
+        out[2 * i] = snceLanes_Lower(snceLanes_Load(version),
+                                     snceLanes_Load(version + 2));
+        out[2 * i + 1] = snceLanes_Lower(snceLanes_Load(version + 4),
+                                         snceLanes_Load(version + 6));
+        last[i] = snceLanes_Load(version + 8);
+    }
+    out[4] = snceLanes_Lower(last[0], last[1]);
+}
+
+static inline bool
+snceLook_CrowdedLanes(snceSet *const set[2], uint64_t tag)
+{
+    const __m128i mask =
+        snceLanes_All((uint32_t)SNCE_TAG_MASK | SNCE_STATE_MASK);
+    const __m128i wanted = snceLanes_All((uint32_t)tag | SNCE_STATE_FULL);
+    __m128i versions[SNCE_VECTORS_OF_TWO];
+    __m128i tagged = _mm_setzero_si128(), full = wanted;
+
+    snceLanes_VersionsOfTwo(set, versions);
+#pragma GCC unroll 5
+    for (int i = 0; i < SNCE_VECTORS_OF_TWO; i++) {
+        full = _mm_and_si128(full, versions[i]);
+        tagged = _mm_or_si128(
+            tagged, _mm_cmpeq_epi32(_mm_and_si128(versions[i], mask), wanted));
+    }
+    /* All ones where the bit SNCE_STATE_FULL is set. */
+    full = _mm_srai_epi32(_mm_slli_epi32(full, 31), 31);
+    return _mm_movemask_epi8(_mm_andnot_si128(tagged, full)) == 0xffff;
+}
+
+static inline unsigned
+snceLook_UsedLanes(snceSet *const set[2])
+{
+    const __m128i visited = snceLanes_All(SNCE_VISITED);
+    __m128i versions[SNCE_VECTORS_OF_TWO];
+    __m128i sum = _mm_setzero_si128();
+
+    snceLanes_VersionsOfTwo(set, versions);
+#pragma GCC unroll 5
+    for (int i = 0; i < SNCE_VECTORS_OF_TWO; i++) {
+        sum = _mm_add_epi32(sum, _mm_and_si128(versions[i], visited));
+    }
+    sum = _mm_sad_epu8(sum, _mm_setzero_si128()); /* one sum for each half */
+    sum = _mm_add_epi32(sum, _mm_srli_si128(sum, 8));
+    return (unsigned)_mm_cvtsi128_si32(sum) / SNCE_VISITED;
 }
 
 static inline uint32_t
 snceLook_TaggedLanes(const snceSet *set, uint64_t tag)
 {
-    __m128i generations;
-    snceLanes versions = snceLanes_Versions(set, &generations);
+    snceLanes versions = snceLanes_Versions(set);
 
     atomic_signal_fence(memory_order_acquire);
     return snceLanes_Tagged(&versions, tag);
@@ -417,15 +486,16 @@ snceLook_ExpiredLanes(const snceSet *set, const snceLookTimes *times)
     return snceLanes_Mask(snceLanes_Bytes(&expired));
 }
 
-/* snceVersion_UsedAt, of four lower halves. The time's steps are a number's
- * exponent and the first two bits after its point: what a float has, too. Exactly,
- * so that nobody who asked for it is told of a loss. */
+/* snceVersion_UsedAt for four lower halves. A step is a number's exponent and
+ * the first two bits of its fraction, and so is the beginning of a float: the
+ * step is made a float and converted to an integer. The conversion is exact, so
+ * that no floating-point exception is raised in the application. */
 static inline __m128i
 snceLanes_UsedAt(__m128i versions)
 {
     const __m128i few = snceLanes_All(4);
     __m128i step = _mm_add_epi32(_mm_srli_epi32(versions, SNCE_TICKET_SHIFT),
-                                 snceLanes_All(1)); /* the end of it */
+                                 snceLanes_All(1)); /* the end of the step */
     __m128i small = _mm_cmpgt_epi32(few, step);
     __m128i bits = _mm_add_epi32(
         _mm_slli_epi32(snceLanes_Choose(small, few, step), 23 - 2),
@@ -436,11 +506,11 @@ snceLanes_UsedAt(__m128i versions)
     return _mm_sub_epi32(snceLanes_Choose(small, step, sec), snceLanes_All(1));
 }
 
-/* One less than snceLook_TimePlain in SNCE_IDLEST. */
+/* Returns snceLook_Idle less one. */
 static inline __m128i
 snceLanes_Idle(__m128i versions, __m128i ages)
 {
-    /* Ones where the bit SNCE_VISITED is set. */
+    /* All ones where the bit SNCE_VISITED is set. */
     __m128i visited = _mm_srai_epi32(_mm_slli_epi32(versions, 29), 31);
     __m128i used = snceLanes_Min(snceLanes_UsedAt(versions), ages);
     __m128i since =
@@ -451,60 +521,68 @@ snceLanes_Idle(__m128i versions, __m128i ages)
                          _mm_add_epi32(visited, snceLanes_All(1)));
 }
 
-static inline bool
-snceLook_LongestLanes(snceSet *const sets[2], snceLookOrder order,
-                      uint32_t nowSec, uint32_t ways[2])
+/* The last four bits of snceLook_RankOf for each way, beginning at SNCE_WAYS -
+ * |hand|. */
+static const uint32_t snceLanes_Turns[2 * SNCE_WAYS + 2] = {
+    9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0
+};
+
+/* A way's place in the order is the number of ways that rank above it. */
+static inline uint64_t
+snceLook_RankedLanes(const snceSet *set, unsigned hand, uint32_t nowSec)
 {
-    const __m128i least = snceLanes_All(order != SNCE_OLDEST_NOT_0);
-    __m128i best = _mm_setzero_si128();
-    snceLanes time[2];
+    const uint32_t *turns = &snceLanes_Turns[SNCE_WAYS - hand];
+    snceLanes versions = snceLanes_Versions(set);
+    snceLanes stamps = snceLanes_Stamps(set);
+    snceLanes rank, above;
+    _Alignas(16) uint32_t place[4 * SNCE_VECTORS];
+    uint64_t order = 0;
 
-    for (int set = 0; set < 2; set++) {
-        snceLanes asked = snceLanes_OfWays(ways[set]);
-        snceLanes stamps = snceLanes_Stamps(sets[set]);
+#pragma GCC unroll 3
+    for (int i = 0; i < SNCE_VECTORS; i++) {
+        __m128i ages = snceLanes_Ages(stamps.of[i], nowSec, SNCE_CLOCKS_APART);
+        __m128i idle = _mm_add_epi32(snceLanes_Idle(versions.of[i], ages),
+                                     snceLanes_All(1));
+        __m128i unused = _mm_andnot_si128(
+            _mm_slli_epi32(versions.of[i], 30 - 2), /* moves the bit
+                                                     * SNCE_VISITED there */
+            snceLanes_All(SNCE_RANK_UNUSED));
+
+        idle = snceLanes_Min(idle, snceLanes_All(SNCE_RANKED_MAX));
+        rank.of[i] = _mm_or_si128(
+            _mm_or_si128(unused, _mm_slli_epi32(idle, 4)),
+            _mm_loadu_si128((const __m128i *)(const void *)&turns[4 * i]));
+        above.of[i] = _mm_setzero_si128();
+    }
+#pragma GCC unroll 10
+    for (int way = 0; way < SNCE_WAYS; way++) {
+        __m128i its = way % 4 == 0   ? _mm_shuffle_epi32(rank.of[way / 4], 0x00)
+                      : way % 4 == 1 ? _mm_shuffle_epi32(rank.of[way / 4], 0x55)
+                      : way % 4 == 2
+                          ? _mm_shuffle_epi32(rank.of[way / 4], 0xaa)
+                          : _mm_shuffle_epi32(rank.of[way / 4], 0xff);
 
 #pragma GCC unroll 3
         for (int i = 0; i < SNCE_VECTORS; i++) {
-            time[set].of[i] =
-                snceLanes_Ages(stamps.of[i], nowSec, snceLook_Ahead(order));
-        }
-        if (order == SNCE_IDLEST) {
-            __m128i generations;
-            snceLanes versions = snceLanes_Versions(sets[set], &generations);
-
-#pragma GCC unroll 3
-            for (int i = 0; i < SNCE_VECTORS; i++) {
-                time[set].of[i] =
-                    snceLanes_Idle(versions.of[i], time[set].of[i]);
-            }
-        }
-#pragma GCC unroll 3
-        for (int i = 0; i < SNCE_VECTORS; i++) {
-            time[set].of[i] = _mm_and_si128(
-                _mm_add_epi32(time[set].of[i], least), asked.of[i]);
-            best = snceLanes_Max(best, time[set].of[i]);
+            above.of[i] =
+                _mm_sub_epi32(above.of[i], _mm_cmpgt_epi32(its, rank.of[i]));
         }
     }
-    best =
-        snceLanes_Max(best, _mm_shuffle_epi32(best, _MM_SHUFFLE(1, 0, 3, 2)));
-    best =
-        snceLanes_Max(best, _mm_shuffle_epi32(best, _MM_SHUFFLE(2, 3, 0, 1)));
-    if (_mm_cvtsi128_si32(best) == 0) {
-        return false;
-    }
-    for (int set = 0; set < 2; set++) {
 #pragma GCC unroll 3
-        for (int i = 0; i < SNCE_VECTORS; i++) {
-            time[set].of[i] = _mm_cmpeq_epi32(time[set].of[i], best);
-        }
-        ways[set] = snceLanes_Mask(snceLanes_Bytes(&time[set]));
+    for (int i = 0; i < SNCE_VECTORS; i++) {
+        _mm_store_si128((__m128i *)(void *)&place[4 * i],
+                        _mm_slli_epi32(above.of[i], 2));
     }
-    return true;
+#pragma GCC unroll 10
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        order |= (uint64_t)way << place[way];
+    }
+    return order;
 }
 
 #endif /* SNCE_LANES_SSE2 */
 
-/* ---- either -------------------------------------------------------------- */
+/* ---- the version that is used -------------------------------------------- */
 
 #ifdef SNCE_LANES_SSE2
 #define SNCE_LOOK(name) snceLook_##name##Lanes
@@ -512,35 +590,115 @@ snceLook_LongestLanes(snceSet *const sets[2], snceLookOrder order,
 #define SNCE_LOOK(name) snceLook_##name##Plain
 #endif
 
-/* snceLook_At looks at the versions of |set|. */
+/* snceLook_At returns what the versions of |set| say, with the tag |tag|. */
 static inline snceLook
 snceLook_At(const snceSet *set, uint64_t tag)
 {
     return SNCE_LOOK(At)(set, tag);
 }
 
-/* snceLook_Tagged returns the full ways of |set| that have the tag, and acquires
- * what was published in any way of it. */
+/* snceLook_Crowded tells whether all ways of two sets are full, and none has
+ * the tag. */
+static inline bool
+snceLook_Crowded(snceSet *const set[2], uint64_t tag)
+{
+    return SNCE_LOOK(Crowded)(set, tag);
+}
+
+/* snceLook_Used returns how many sessions of two sets were looked up since they
+ * were stored. */
+static inline unsigned
+snceLook_Used(snceSet *const set[2])
+{
+    return SNCE_LOOK(Used)(set);
+}
+
+/* snceLook_Tagged returns the full ways of |set| that have the tag. Acquires
+ * what was published in any way of the set. */
 static inline uint32_t
 snceLook_Tagged(const snceSet *set, uint64_t tag)
 {
     return SNCE_LOOK(Tagged)(set, tag);
 }
 
-/* snceLook_Expired returns the ways whose stamps have expired, full or not. */
+/* snceLook_Expired returns the ways whose stamps have expired, or are too far
+ * ahead of the clock; full ways and others. */
 static inline uint32_t
 snceLook_Expired(const snceSet *set, const snceLookTimes *times)
 {
     return SNCE_LOOK(Expired)(set, times);
 }
 
-/* snceLook_Longest takes out of |ways|, those of two sets that are in question, all
- * but those that have been there, or idle, longest. False if there are none. */
-static inline bool
-snceLook_Longest(snceSet *const sets[2], snceLookOrder order, uint32_t nowSec,
-                 uint32_t ways[2])
+/* snceLook_Ranked returns the ways of |set|, full and others, in the order of
+ * their ranks (snceLook_RankOf), the first in the lowest four bits. |hand| is
+ * below SNCE_WAYS. */
+static inline uint64_t
+snceLook_Ranked(const snceSet *set, unsigned hand, uint32_t nowSec)
 {
-    return SNCE_LOOK(Longest)(sets, order, nowSec, ways);
+    return SNCE_LOOK(Ranked)(set, hand, nowSec);
+}
+
+/* ---- for rare cases ------------------------------------------------------ */
+
+/* snceLook_Hand returns the hand of |set|: the sum of the generations, modulo
+ * SNCE_WAYS. Every claim in the set counts it up, and where several ways are
+ * equally good, the choice among them goes round with it. |*unused| is the
+ * number of ways, full or not, that were not looked up. */
+static inline unsigned
+snceLook_Hand(const snceSet *set, unsigned *unused)
+{
+    uint32_t sum = 0;
+
+    *unused = 0;
+    for (unsigned way = 0; way < SNCE_WAYS; way++) {
+        snceVersion v =
+            atomic_load_explicit(&set->version[way], memory_order_relaxed);
+
+        sum += snceVersion_Generation(v);
+        *unused += !(v & SNCE_VISITED);
+    }
+    return (uint8_t)sum % SNCE_WAYS;
+}
+
+/* snceLook_Left returns for how many seconds no stamp of the |ways| of |set|
+ * expires; UINT32_MAX if there are no |ways|. */
+static inline uint32_t
+snceLook_Left(const snceSet *set, uint32_t ways, const snceLookTimes *times)
+{
+    uint32_t least = UINT32_MAX;
+
+    while (ways) {
+        uint32_t stamp = snceLook_StampOf(set, snceLook_Way(&ways));
+        uint32_t age = snceLook_Age(stamp, times->nowSec, times->aheadSec);
+        uint32_t timeout = times->timeoutSec[stamp >> 31];
+        uint32_t left = age < timeout ? timeout - age : 0;
+
+        least = left < least ? left : least;
+    }
+    return least;
+}
+
+/* snceLook_OldestBefore returns those |ways| of |set| that were stored longest
+ * before |sec|, at least a second before it; |*age| is how many seconds before.
+ * Returns none, with an |*age| of 0, if there are none. */
+static inline uint32_t
+snceLook_OldestBefore(const snceSet *set, uint32_t ways, uint32_t sec,
+                      uint32_t *age)
+{
+    uint32_t found = 0;
+
+    for (*age = 0; ways;) {
+        unsigned way = snceLook_Way(&ways);
+        uint32_t time =
+            snceLook_Age(snceLook_StampOf(set, way), sec, SNCE_HALF_A_TURN);
+
+        if (time > *age) {
+            *age = time;
+            found = 0;
+        }
+        found |= (uint32_t)(time == *age && time > 0) << way;
+    }
+    return found;
 }
 
 #endif /* SNCELOOK_H */

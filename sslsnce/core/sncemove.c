@@ -7,142 +7,90 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sncecount.h"
+#include "sncecarry.h"
 #include "sncecut.h"
 #include "sncedirectory.h"
+#include "sncefind.h"
 #include "snceshape.h"
+#include "sncesplit.h"
 #include "sncestep.h"
 #include "snceview.h"
 #include "sncewalk.h"
 
-/* Tries at carrying one entry. Each failure means that another process stored
+/* Tries to carry one entry. Each failure means that another process stored
  * something in the same sets. */
 #define CARRY_TRIES 64
 
 typedef struct {
     snceView view;
-    snceRule rule;
-    uint8_t *der; /* room for a certificate; NULL: one store for both homes */
+    snceCarry carry; /* from the view's old backing store to its new one */
 } mover;
 
-/* Makes |words| refer to the certificate in the new home. False if it was
- * evicted, and the session with it. */
-static bool
-Refer(const mover *m, uint64_t words[SNCE_ENTRY_WORDS])
-{
-    snceBlobRef ref = words[SNCE_W_CERTIFICATE];
-    snceBlob old, now;
-    size_t len;
-
-    if (!m->der || ref == 0) {
-        return snceHome_Retain(&m->view.now, ref);
-    }
-    return snceHome_Store(&old, &m->view.old) == SNCE_OK &&
-           snceHome_Store(&now, &m->view.now) == SNCE_OK &&
-           snceBlob_Read(&old, ref, m->der, SNCE_CERTIFICATE_MAX, &len) ==
-               SNCE_OK &&
-           snceBlob_Hold(&now, m->der, len, &words[SNCE_W_CERTIFICATE]) ==
-               SNCE_OK;
-}
-
-/* Stores a copy in the new home, if the entry still stands in the old one. */
-static snceResult
-Copy(const mover *m, const snceProbe *probe, const snceSpot *from,
-     uint64_t words[SNCE_ENTRY_WORDS], snceSpot *to)
-{
-    const snceHome *now = &m->view.now;
-    snceTaken taken;
-    snceResult result;
-
-    if (!Refer(m, words)) {
-        return SNCE_MISS;
-    }
-    result =
-        snceTable_Place(&now->table, probe, &m->rule, words, from, to, &taken);
-    if (taken.full) {
-        snceHome_Count(now, (uint64_t)-1);
-        snceHome_Release(now, taken.certificate);
-    }
-    if (taken.spoiled) {
-        snceHome_Count(now, (uint64_t)-1);
-    }
-    if (result == SNCE_OK) {
-        snceHome_Count(now, 1);
-    } else {
-        snceHome_Release(now, words[SNCE_W_CERTIFICATE]);
-    }
-    return result;
-}
-
-/* Makes the probe that finds an entry from the entry itself. */
+/* Carries one entry over to the new backing store. */
 static void
-MakeProbe(snceProbe *probe, const snceRegion *region, const uint64_t *words)
-{
-    memcpy(probe->id, &words[SNCE_W_ID], sizeof(probe->id));
-    memcpy(probe->address, &words[SNCE_W_ADDRESS], sizeof(probe->address));
-    probe->shape = words[SNCE_W_SHAPE] & 0xff;
-    probe->matchAddress = true;
-    snceProbe_Hash(probe, region);
-}
-
-/* Carries one entry over. While both copies stand, each counts, in the figures
- * and for its certificate: whoever takes one of them out, here or by a removal,
- * counts it off (rule 8).
- */
-static void
-Carry(const mover *m, const snceSpot *from,
+Carry(const mover *m, const sncePosition *from,
       const uint64_t words[SNCE_ENTRY_WORDS])
 {
     uint64_t copy[SNCE_ENTRY_WORDS];
     snceResult result = SNCE_DROPPED;
-    snceProbe probe;
-    snceSpot to;
+    snceLookupKey lookupKey;
+    sncePosition to;
 
-    MakeProbe(&probe, m->view.region, words);
+    snceCarry_LookupKey(&lookupKey, m->view.region, words);
+    if (!snceTable_IsLookedAt(&m->view.old.table, lookupKey.hash, from->set)) {
+        /* An insert stored the entry where no lookup looks, and its process
+         * died before it took the entry back. The session may have been removed
+         * since, so it is not carried. */
+        if (snceTable_Take(&m->view.old.table, from)) {
+            snceBacking_Gone((void *)&m->view.old, words);
+        }
+        return;
+    }
     for (unsigned try = 0;
          result == SNCE_DROPPED && try < CARRY_TRIES &&
          snceSlot_Unchanged(&from->set->version[from->way], from->seen);
          try++) {
         memcpy(copy, words, sizeof(copy));
-        result = Copy(m, &probe, from, copy, &to);
+        result = snceCarry_Copy(&m->carry, &lookupKey, from, copy, &to);
     }
     SNCE_STEP("move-copied");
     if (snceTable_Take(&m->view.old.table, from)) {
-        snceHome_Gone((void *)&m->view.old, words);
+        snceBacking_Gone((void *)&m->view.old, words);
     } else if (result == SNCE_OK && snceTable_Take(&m->view.now.table, &to)) {
-        /* The old one was removed or replaced since; its copy must not stay.
-         */
-        snceHome_Gone((void *)&m->view.now, copy);
+        /* The old entry was removed or replaced meanwhile, so its copy must not
+         * stay. */
+        snceBacking_Gone((void *)&m->view.now, copy);
     }
     explicit_bzero(copy, sizeof(copy));
 }
 
-/* How many of the old home's entries the new one has room for. A larger table,
- * or an equal one, has room for all. */
+/* Returns for how many entries of the old backing store the new one has room:
+ * for all, if its table is as large or larger. */
 static uint64_t
 RoomFor(const snceView *view)
 {
     const snceServerWords *entry =
         snceRegion_Server(view->region, view->id.number);
     uint64_t entries = snceWord_High(atomic_load_explicit(
-        &entry->asked[snceLife_Home(view->life)], memory_order_relaxed));
+        &entry->asked[snceState_Backing(view->state)], memory_order_relaxed));
     uint64_t words[SNCE_ENTRY_WORDS], copy[SNCE_ENTRY_WORDS];
     snceWalk walk;
-    snceSpot spot, other;
+    sncePosition position, other;
 
-    if (view->now.table.setCount >= view->old.table.setCount) {
+    if (view->now.table.pages >= view->old.table.pages) {
         return UINT64_MAX;
     }
-    /* Less those that a process which died has carried, and new ones; but not
-     * the one that it had copied and not yet taken out, which is still to be
-     * carried. */
+    /* Entries that are in the new table already, new ones and those that a
+     * process carried before it died, take room. An entry that this process had
+     * copied but not yet taken out of the old table is still to be carried, so
+     * it does not count. */
     snceWalk_Begin(&walk, &view->now.table);
-    while (entries > 0 && snceWalk_Next(&walk, &spot, words)) {
+    while (entries > 0 && snceWalk_Next(&walk, &position, words)) {
         bool otherAddress;
-        snceProbe probe;
+        snceLookupKey lookupKey;
 
-        MakeProbe(&probe, view->region, words);
-        if (snceTable_Find(&view->old.table, &probe, copy, &other,
+        snceCarry_LookupKey(&lookupKey, view->region, words);
+        if (snceTable_Find(&view->old.table, &lookupKey, copy, &other,
                            &otherAddress) != SNCE_OK) {
             entries--;
         }
@@ -159,24 +107,25 @@ CarryAll(const mover *m)
     uint64_t words[SNCE_ENTRY_WORDS];
     snceCut cut = { INT64_MIN, UINT64_MAX };
     uint64_t room = RoomFor(&m->view);
-    snceSpot spot;
+    sncePosition position;
 
     if (room != UINT64_MAX && snceCut_Find(&cut, old, room) != SNCE_OK) {
         return SNCE_NO_MEMORY;
     }
-    /* One of each set, then the second of each: the sets of a table follow
-     * each other as those of another do, and one after the other would fill
-     * the new table from its beginning, and not evenly. A cache that shrinks
-     * from 4,000 to 1,000 then keeps 987 of them; so it keeps all. */
+    /* Carries one entry of each set, then the second of each set, and so on.
+     * The sets of two tables follow each other in the same order, so going set
+     * by set would fill the new table from its beginning, and not evenly: a
+     * cache that shrinks from 4,000 to 1,000 would keep 987 sessions. In this
+     * order it keeps all 1,000. */
     for (unsigned way = 0; way < SNCE_WAYS; way++) {
         snceWalk walk;
 
         snceWalk_BeginWay(&walk, old, way);
-        while (snceWalk_Next(&walk, &spot, words)) {
+        while (snceWalk_Next(&walk, &position, words)) {
             if (snceCut_Keeps(&cut, words)) {
-                Carry(m, &spot, words);
-            } else if (snceTable_Take(old, &spot)) {
-                snceHome_Gone((void *)&m->view.old, words);
+                Carry(m, &position, words);
+            } else if (snceTable_Take(old, &position)) {
+                snceBacking_Gone((void *)&m->view.old, words);
             }
         }
     }
@@ -184,40 +133,83 @@ CarryAll(const mover *m)
     return SNCE_OK;
 }
 
+static snceResult
+MapBacking(const snceBacking *backing)
+{
+    const snceTable *table = &backing->table;
+    uint64_t left = snceRegion_Bytes(table->region);
+    snceBlob store;
+    snceResult result = snceRegion_MapRange(table->region, table->offset,
+                                            snceTable_Bytes(table->pages));
+
+    if (result != SNCE_OK) {
+        return result;
+    }
+    result = snceBacking_Store(&store, backing);
+    if (result == SNCE_OK) {
+        result = snceBlob_Map(&store, &left);
+    }
+    /* Without its store sessions that have no certificate can still be
+     * carried. */
+    return result == SNCE_CORRUPT ? SNCE_OK : result;
+}
+
+/* Maps both backing stores with their certificates: a session would be lost if
+ * this process could not reach it or its certificate. */
+static snceResult
+MapBackings(const snceView *view)
+{
+    snceResult result = MapBacking(&view->old);
+
+    return result == SNCE_OK ? MapBacking(&view->now) : result;
+}
+
 snceResult
 snceMove_Finish(snceRegion *region, uint32_t number)
 {
     snceServerWords *entry = snceRegion_Server(region, number);
-    snceLife life = atomic_load_explicit(&entry->life, memory_order_relaxed);
-    const snceLocalId id = { number, snceLife_Generation(life) };
-    snceResult result = SNCE_OK;
+    snceState state = atomic_load_explicit(&entry->state, memory_order_relaxed);
+    const snceLocalId id = { number, snceState_Generation(state) };
     mover m = { 0 };
+    snceResult opened = snceView_Open(&m.view, region, id);
+    snceResult result = SNCE_OK;
 
-    /* Carried over at the beginning of time: nothing has expired by then, so
-     * what the clocks of sockets say does not matter here. A home that fails
-     * its checks is not carried from, and given up. */
-    if (snceView_Open(&m.view, region, id) == SNCE_OK && m.view.moving) {
-        m.rule = snceView_Rule(&m.view, (snceTime){ INT64_MIN });
+    if (opened == SNCE_NO_MEMORY) {
+        return opened;
+    }
+    /* The entries are carried at the beginning of time: nothing has expired by
+     * then, so the clocks of sockets do not matter here. A backing store that
+     * fails its checks is given up: nothing is carried from it. */
+    if (opened == SNCE_OK && m.view.moving) {
+        result = MapBackings(&m.view);
+        if (result != SNCE_OK) {
+            return result;
+        }
+        m.carry.old = &m.view.old;
+        m.carry.now = &m.view.now;
+        m.carry.rule = snceView_Rule(&m.view, (snceTime){ INT64_MIN });
         if (m.view.old.store != m.view.now.store) {
-            m.der = malloc(SNCE_CERTIFICATE_MAX);
-            if (!m.der) {
+            m.carry.der = malloc(SNCE_CERTIFICATE_MAX);
+            if (!m.carry.der) {
                 return SNCE_NO_MEMORY;
             }
         }
+        snceSplit_Freeze(&m.view.old, &m.carry.rule);
+        SNCE_STEP("move-frozen");
         result = CarryAll(&m);
-        if (m.der) {
-            explicit_bzero(m.der, SNCE_CERTIFICATE_MAX);
-            free(m.der);
+        if (m.carry.der) {
+            explicit_bzero(m.carry.der, SNCE_CERTIFICATE_MAX);
+            free(m.carry.der);
         }
     }
     if (result != SNCE_OK) {
         return result;
     }
     SNCE_STEP("move-carried");
-    snceDirectory_Commit(entry, snceLife_Next(life, 0, SNCE_LIFE_MOVING));
+    snceDirectory_Commit(entry, snceState_Next(state, 0, SNCE_SERVER_MOVING));
     SNCE_STEP("move-ended");
-    /* What a slow writer still stores in the old home is lost; it checks
-     * (snceView_Moved). */
-    snceShape_Vacate(region, number, !snceLife_Home(life));
+    /* A session that a slow writer still stores in the old backing store is
+     * lost. The writer notices that the server has moved (snceView_Moved). */
+    snceShape_Vacate(region, number, !snceState_Backing(state));
     return SNCE_OK;
 }

@@ -6,11 +6,12 @@
 
 #include <string.h>
 
-#include "sncelife.h"
+#include "sncestate.h"
 #include "sncestep.h"
 
-/* The words that say what a name is: those that it takes, and if it fills them
- * one of zeros. No other name has the same, whatever its length. */
+/* How many words are compared: those that the name takes, and one of zeros if
+ * it fills them. Two different names differ in these words, whatever their
+ * lengths. */
 static size_t
 WordsOf(size_t len)
 {
@@ -21,8 +22,9 @@ WordsOf(size_t len)
 
 #define ONES UINT64_C(0x0101010101010101)
 
-/* A word without its first |count| bytes, zeros behind the others; |count| is
- * below 8. And one with |count| zeros before its first bytes, 1 to 8. */
+/* WITHOUT drops the first |count| bytes of a word, 0 to 7, and fills it up with
+ * zeros. BEHIND puts |count| bytes of zeros, 1 to 8, before a word's first
+ * bytes. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define WITHOUT(word, count) ((word) >> (count)*8)
 #define BEHIND(word, count) ((word) << ((count)-1) * 8 << 8)
@@ -35,9 +37,11 @@ WordsOf(size_t len)
 #define STAR ((uint64_t)'*' << 56)
 #endif
 
-/* Makes eight bytes lower case at once: ASCII letters only. A byte below 128
- * carries into its top bit when it is at least 'A', and when it is beyond 'Z';
- * the difference of these bits, moved, is the 32 between the cases. */
+/* Makes eight bytes lower case at once, ASCII letters only. Adding a constant
+ * to a byte below 128 carries into its top bit if the byte is at least 'A', or
+ * if it is beyond 'Z'. Where only the first of these carries occurs, the byte
+ * is an upper-case letter. Shifted, its top bit is 32, the difference between
+ * the cases. */
 static uint64_t
 Lower(uint64_t word)
 {
@@ -48,7 +52,7 @@ Lower(uint64_t word)
     return word | (((atLeastA ^ beyondZ) & ~word & 0x80 * ONES) >> 2);
 }
 
-/* The last |count| bytes of |name|, 1 to 7, zero-filled to a word. */
+/* Returns the last |count| bytes of |name|, 1 to 7, zero-filled to a word. */
 static uint64_t
 Rest(const uint8_t *name, size_t len, size_t count)
 {
@@ -58,7 +62,7 @@ Rest(const uint8_t *name, size_t len, size_t count)
         memcpy(&word, name, count);
         return word;
     }
-    /* Eight bytes at once, without those before the last |count|. */
+    /* Read eight bytes at once, then drop those before the last |count|. */
     memcpy(&word, name + len - 8, 8);
     return WITHOUT(word, 8 - count);
 }
@@ -71,7 +75,7 @@ snceName_Fold(snceName *out, const uint8_t *name, size_t len)
     if (len > 0 && name[len - 1] == '.') {
         len--;
     }
-    /* A NUL at its end would pass for the zeros behind a shorter name. */
+    /* A NUL at the end would be taken for the zeros behind a shorter name. */
     if (len == 0 || len > SNCE_NAME_MAX || name[len - 1] == 0) {
         return false;
     }
@@ -86,7 +90,7 @@ snceName_Fold(snceName *out, const uint8_t *name, size_t len)
         out->word[at / 8] = Lower(Rest(name, len, len - at));
         at += 8;
     }
-    /* What snceName_Wildcard reads behind it. */
+    /* snceName_Wildcard reads one word behind the name. */
     out->word[len / 8 + 1] = 0;
     out->word[at / 8] = 0;
     return true;
@@ -117,8 +121,9 @@ snceName_Check(const snceName *name)
     return label > 0;
 }
 
-/* Where the first dot is, or |len|. Its byte is the one that is 0 without the
- * dot: no other leaves its top bit alone when 127 is added to the rest of it. */
+/* Returns where the first dot is, or |len|. XOR with dots turns a dot into a
+ * zero byte. That is the only byte whose top bit stays clear when 127 is added
+ * to its lower bits and its own top bit is kept. */
 static size_t
 FindDot(const snceName *name)
 {
@@ -141,9 +146,9 @@ snceName_Wildcard(snceName *out, const snceName *name)
     if (dot == 0 || dot == name->len) {
         return false;
     }
-    /* Whole words from the byte before the dot on, which becomes the star.
-     * What a copy byte by byte leaves in the processor's store buffer, the hash
-     * would have to wait for. */
+    /* Copies whole words, from the byte before the dot on; that byte becomes
+     * the star. A copy byte by byte would be slower: the hash, which reads
+     * words, would have to wait for the processor's store buffer. */
     first = (dot - 1) / 8;
     skip = (dot - 1) % 8;
     out->len = name->len - dot + 1;
@@ -158,9 +163,10 @@ snceName_Wildcard(snceName *out, const snceName *name)
 
 /* ---- the index ----------------------------------------------------------- */
 
-/* The products of snceHash_Words without what it does to make different inputs
- * unrelated: the names that are here are the administrator's, and a stranger
- * who makes two others equal finds neither. It takes half the time. */
+/* Hashes a name by the products of snceHash_Words, without the mixing that
+ * makes hashes of similar inputs unrelated; that takes half the time. A
+ * stranger gains nothing by two names with the same hash: the names in the
+ * index are the administrator's, and a search for any other one fails. */
 static uint64_t
 HashOf(const snceRegion *region, const snceName *name)
 {
@@ -197,25 +203,26 @@ NextPlace(uint64_t place)
     return (place + 1) % SNCE_NAMES;
 }
 
-/* Reads the name of an entry whose life word was |life|, if it is |name|. */
+/* Is |name| the name of the entry whose state word was |state|? */
 static bool
-IsNamed(const snceServerWords *entry, snceLife life, const snceName *name)
+IsNamed(const snceServerWords *entry, snceState state, const snceName *name)
 {
     uint64_t differ = 0;
 
-    /* Acquire: the life word loaded afterwards is another if one of these was
-     * written for another server; pairs with the stores in snceName_Enter. */
+    /* Acquire: pairs with the release stores in snceName_Enter. If one of these
+     * words was written for another server, the state word that is loaded
+     * afterwards is another one. */
     for (size_t i = 0; i < WordsOf(name->len); i++) {
         differ |= atomic_load_explicit(&entry->name[i], memory_order_acquire) ^
                   name->word[i];
     }
-    return differ == 0 &&
-           snceLife_Is(atomic_load_explicit(&entry->life, memory_order_relaxed),
-                       snceLife_Generation(life));
+    return differ == 0 && snceState_Is(atomic_load_explicit(
+                                           &entry->state, memory_order_relaxed),
+                                       snceState_Generation(state));
 }
 
 bool
-snceName_Find(const snceRegion *region, const snceName *name, uint64_t *life,
+snceName_Find(const snceRegion *region, const snceName *name, uint64_t *state,
               uint32_t *number)
 {
     const snceNames *names = snceRegion_Names(region);
@@ -237,16 +244,17 @@ snceName_Find(const snceRegion *region, const snceName *name, uint64_t *life,
         }
         entry = snceRegion_Server(region, *number);
         /* Acquire: pairs with snceDirectory_Commit. */
-        *life = atomic_load_explicit(&entry->life, memory_order_acquire);
-        if (snceLife_State(*life) == SNCE_LIFE_LIVE &&
-            IsNamed(entry, *life, name)) {
+        *state = atomic_load_explicit(&entry->state, memory_order_acquire);
+        if (snceState_Phase(*state) == SNCE_SERVER_LIVE &&
+            IsNamed(entry, *state, name)) {
             return true;
         }
     }
     return false;
 }
 
-/* Does a hint lead to a live server of its hash? Under the turn. */
+/* Does a hint lead to a live server whose name has its hash? The caller holds
+ * the administrative lock. */
 static bool
 Leads(const snceRegion *region, uint64_t hint)
 {
@@ -257,8 +265,8 @@ Leads(const snceRegion *region, uint64_t hint)
         return false;
     }
     entry = snceRegion_Server(region, number);
-    return snceLife_State(atomic_load_explicit(
-               &entry->life, memory_order_relaxed)) == SNCE_LIFE_LIVE &&
+    return snceState_Phase(atomic_load_explicit(
+               &entry->state, memory_order_relaxed)) == SNCE_SERVER_LIVE &&
            HintFor(atomic_load_explicit(&entry->nameHash, memory_order_relaxed),
                    number) == hint;
 }
@@ -271,8 +279,9 @@ snceName_Enter(const snceRegion *region, uint32_t number, const snceName *name)
     uint64_t hash = HashOf(region, name);
     uint64_t place = FirstPlace(hash);
 
-    /* Release: whoever sees a word of it finds the life word changed, if it
-     * saw that of the server which was here before. */
+    /* Release: pairs with the acquire loads in IsNamed. A process that sees one
+     * of these words, and saw the state word of the server that was here
+     * before, finds the state word changed. */
     for (size_t i = 0; i < sizeof(entry->name) / sizeof(entry->name[0]); i++) {
         atomic_store_explicit(&entry->name[i],
                               i < WordsOf(name->len) ? name->word[i] : 0,
@@ -285,8 +294,9 @@ snceName_Enter(const snceRegion *region, uint32_t number, const snceName *name)
                                   memory_order_release);
     }
     SNCE_STEP("add-named");
-    /* A hint that leads nowhere is as good as none: it is never taken for this
-     * name, and a search goes on behind it. */
+    /* Use the first place whose hint leads to no live server. Such a hint is as
+     * good as none: no search takes it for this name, and each goes on behind
+     * it. */
     for (unsigned i = 0; i < SNCE_NAMES; i++, place = NextPlace(place)) {
         if (!Leads(region, atomic_load_explicit(&names->hint[place],
                                                 memory_order_relaxed))) {
@@ -312,8 +322,8 @@ snceName_Leave(const snceRegion *region, uint32_t number)
     uint64_t first =
         atomic_load_explicit(&entry->name[0], memory_order_relaxed);
 
-    /* The name first: who ends this for a process that died must not count the
-     * same wildcard off twice. */
+    /* Erase the name before the count: another process that ends this removal
+     * after a death must not count the same wildcard off twice. */
     atomic_store_explicit(&entry->name[0], 0, memory_order_release);
     SNCE_STEP("name-erased");
     if (*(const uint8_t *)&first == '*') {
@@ -330,8 +340,9 @@ snceName_Tidy(const snceRegion *region)
     uint64_t behind =
         atomic_load_explicit(&names->hint[0], memory_order_relaxed);
 
-    /* Backwards, so that a row of them goes at once. A search that would pass
-     * through such a place ends behind it anyway. */
+    /* Backwards, so that several such hints in a row go at once. Wiping one
+     * shortens no search: a search that passes through its place ends at the
+     * empty place behind it. */
     for (unsigned place = SNCE_NAMES; place-- > 0;) {
         uint64_t hint =
             atomic_load_explicit(&names->hint[place], memory_order_relaxed);

@@ -4,8 +4,8 @@
 
 /* sncename.h: names of virtual servers, and the index that finds them.
  *
- * The index holds hints: a place in it that says where a name may be. Whether
- * it is there is for the server's own entry to say (rule 14). */
+ * The index is a hash table of hints. A hint says which server may have a name.
+ * Whether it has is decided by the server's own entry (rule 14). */
 #ifndef SNCENAME_H
 #define SNCENAME_H
 
@@ -13,19 +13,22 @@
 
 /* snceName is a name in lower case, in words as they lie in the directory. */
 typedef struct {
-    uint64_t word[SNCE_NAME_MAX / 8 + 2]; /* zero-filled; zeros behind it */
+    uint64_t word[SNCE_NAME_MAX / 8 + 2]; /* zero-filled, with a word of zeros
+                                           * behind the name */
     size_t len;
 } snceName;
 
-/* snceName_Fold folds |name|, without the dot that may end it. False if no name
- * of that length can be; otherwise it may still be none. */
+/* snceName_Fold converts |name| to lower case and drops a dot at its end.
+ * Returns false if no name can have that length, or if it ends in a NUL. On
+ * true it may still be no valid name: snceName_Check. */
 bool snceName_Fold(snceName *out, const uint8_t *name, size_t len);
 
-/* snceName_Check tells whether a folded name may be a virtual server's. */
+/* snceName_Check tells whether a virtual server may have this folded name. */
 bool snceName_Check(const snceName *name);
 
-/* snceName_Wildcard makes the wildcard for |name|, "*" instead of its first
- * label. False if there is none. */
+/* snceName_Wildcard makes the wildcard that matches |name|: "*" instead of its
+ * first label. Returns false if there is none, because the name has one label
+ * only. */
 bool snceName_Wildcard(snceName *out, const snceName *name);
 
 /* snceName_IsWildcard tells whether |name| is a wildcard. */
@@ -35,25 +38,28 @@ snceName_IsWildcard(const snceName *name)
     return *(const uint8_t *)name->word == '*';
 }
 
-/* snceName_Find returns the life word and the number of the live server of that
- * name, or false. */
+/* snceName_Find finds the live server of that name. Returns true, and its state
+ * word and its number, or false if there is none. */
 bool snceName_Find(const snceRegion *region, const snceName *name,
-                   uint64_t *life, uint32_t *number);
+                   uint64_t *state, uint32_t *number);
 
-/* snceName_Enter makes the server |number|, which is not live yet, findable as
- * |name| and writes that into its entry. The caller has the turn. */
+/* snceName_Enter writes |name| into the entry of the server |number|, which is
+ * not live yet, and enters the server in the index. The caller holds the
+ * administrative lock. */
 void snceName_Enter(const snceRegion *region, uint32_t number,
                     const snceName *name);
 
-/* snceName_AnyWildcard tells whether there may be a wildcard at all. */
+/* snceName_AnyWildcard tells whether any server may have a wildcard as its
+ * name. */
 bool snceName_AnyWildcard(const snceRegion *region);
 
 /* snceName_Leave takes the name of the server |number|, which is not live any
- * more, out of the index. The caller has the turn. */
+ * more, out of its entry and the index. The caller holds the administrative
+ * lock. */
 void snceName_Leave(const snceRegion *region, uint32_t number);
 
-/* snceName_Tidy takes out of the index what leads nowhere, as far as no search
- * passes through it. The caller has the turn. */
+/* snceName_Tidy wipes those hints that lead to no live server and through which
+ * no search passes. The caller holds the administrative lock. */
 void snceName_Tidy(const snceRegion *region);
 
 #endif /* SNCENAME_H */

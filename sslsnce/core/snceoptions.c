@@ -4,7 +4,7 @@
 
 #include "snceoptions.h"
 
-#include "sncelife.h"
+#include "sncestate.h"
 #include "sncestep.h"
 
 #define TIMEOUT_MAX_SEC (100u * 365 * 86400)
@@ -25,9 +25,9 @@ snceOptions_Check(const snceCacheOptions *options)
 unsigned
 snceOptions_Flags(const snceCacheOptions *options)
 {
-    return (options->matchAddress ? SNCE_LIFE_ADDRESS : 0) |
-           (options->unlisted ? SNCE_LIFE_UNLISTED : 0) |
-           (options->closed ? SNCE_LIFE_CLOSED : 0);
+    return (options->matchAddress ? SNCE_SERVER_ADDRESS : 0) |
+           (options->unlisted ? SNCE_SERVER_UNLISTED : 0) |
+           (options->closed ? SNCE_SERVER_CLOSED : 0);
 }
 
 void

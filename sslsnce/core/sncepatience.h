@@ -4,18 +4,18 @@
 
 /* sncepatience.h: when a claim is taken back from a writer that died (rule 5).
  *
- * Nobody can see that a writer died, only that its claim stands and stands. A
+ * No process can see that a writer died, only that its claim still stands. A
  * writer that is merely preempted, or throttled by a CPU quota, must not be
  * taken for dead: it would lose its entry and, when it goes on, spoil the one
- * that was stored in its slot. So patience is measured in time: the first
- * writer that passes a claim notes the time in the claim's ticket, and one
- * that passes two seconds later or more takes the slot back. Claims are rarely
- * seen, so the clock is rarely read.
+ * that was stored in its slot. So patience is measured in time. The first
+ * writer that passes a claim notes the time in the claim's ticket; one that
+ * passes two seconds later or more takes the slot back. Claims are rarely seen,
+ * so the clock is rarely read.
  *
- * The clock is the machine's, not the sockets': it does not step, and it stands
+ * The clock is the machine's, not the sockets'. It is never set, and stands
  * still while the machine is suspended. Processes in time namespaces of their
- * own, whose clocks differ, may lose the patience that they owe each other, and
- * with it one entry. */
+ * own, whose clocks differ, may take a claim back too early; its writer then
+ * loses one entry. */
 #ifndef SNCEPATIENCE_H
 #define SNCEPATIENCE_H
 
@@ -24,22 +24,23 @@
 #include "snceregion.h"
 #include "snceslot.h"
 
-/* snceTick is a time in eighths of a second, from 1 to SNCE_TICKS, over and
- * over; 0 is no time. Ages come round after 31.9 seconds, and one in the upper
- * half counts as none, so that a time which was noted a moment after the clock
- * was read is not long ago: a claim may look younger than it is for a while, but
- * not older. */
+/* snceTick is a time in eighths of a second. It counts from 1 to SNCE_TICKS and
+ * begins again; 0 means no time. Ages wrap after 31.9 seconds. An age in the
+ * upper half counts as none: so a time that was noted a moment after the clock
+ * was read does not look long ago. A claim may for a while look younger than it
+ * is, but never older. */
 typedef uint8_t snceTick;
 
 #define SNCE_TICKS 255
 #define SNCE_TICK_NSEC 125000000
 
-/* A claim that was noted more than this many ticks ago is taken back: two
- * seconds. A CPU quota stops a process for a second at most. */
+/* Patience in ticks, two seconds: a claim that was noted longer ago is taken
+ * back. A CPU quota stops a process for a second at most. */
 #define SNCE_PATIENCE 16
 
-/* snceTick_Now returns the time. No system call: the coarse clock is read in
- * the process (vDSO), a few milliseconds late. */
+/* snceTick_Now returns the time, by the region's test clock if it has one.
+ * Makes no system call: the coarse clock is read in the process (vDSO), and is
+ * a few milliseconds late. */
 static inline snceTick
 snceTick_Now(const snceRegion *region)
 {
@@ -66,10 +67,11 @@ snceTick_IsOver(snceTick noted, snceTick now)
     return since > SNCE_PATIENCE && since <= SNCE_TICKS / 2;
 }
 
-/* snceClaim_Abandoned tells whether the claim |seen| at |*version| has been
- * passed for longer than the patience by |now|, a time that was read after
- * |seen|. If nobody has passed it yet, this is noted. Relaxed: a lost update is
- * harmless, somebody else noted the time or the claim has ended. */
+/* snceClaim_Abandoned tells whether the claim |seen| at |*version| was first
+ * passed longer ago than the patience lasts. |now| is a time that was read
+ * after |seen|. If nobody has passed the claim yet, notes |now| in it. Relaxed:
+ * a lost update is harmless, because then another writer has noted the time or
+ * the claim has ended. */
 static inline bool
 snceClaim_Abandoned(snceWord *version, snceVersion seen, snceTick now)
 {
@@ -87,10 +89,10 @@ snceClaim_Abandoned(snceWord *version, snceVersion seen, snceTick now)
     return snceTick_IsOver(noted, now);
 }
 
-/* snceSlot_Rested tells whether a writer may be given the empty slot |seen|. A
- * claim there was overridden, if SNCE_OVERRODE says so, and the writer that
- * lost it may still be storing; it gets as much time to notice. |now| was read
- * after |seen|. */
+/* snceSlot_Rested tells whether a writer may use the empty slot |seen|. If
+ * SNCE_OVERRODE says that a claim was overridden there, the writer that lost it
+ * may still be storing, and the slot rests for the time of the patience. |now|
+ * was read after |seen|. */
 static inline bool
 snceSlot_Rested(snceVersion seen, snceTick now)
 {

@@ -2,22 +2,23 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sncerange.h: the range word, one 64-bit word that names one life of a range of
- * the heap.
+/* sncerange.h: the range word, one 64-bit word that names one epoch of a range
+ * of the heap.
  *
  *   63          32 31           0
  *  +--------------+--------------+
  *  |    serial    |     page     |
  *  +--------------+--------------+
  *
- * No two lives have the same word (rule 12); 0 names none. The page is where the
- * range begins; how long it is, is said elsewhere. The serial's lowest bit is the
- * range's side: the figures of what lies in a range are kept under its side, and
- * of two tables that follow each other, or two stores, each has a side of its own.
+ * No two epochs have the same word (rule 12); 0 names none. The page is where
+ * the range begins; its length is stored elsewhere. The serial's lowest bit is
+ * the range's side. The figures of what lies in a range are counted separately
+ * for each side, and when a server gets a new table or certificate store, its
+ * side is the other one than that of the old.
  *
- * This header is pure arithmetic on a value; nothing here touches memory. What
- * comes out of a word that was read in shared memory is not bounded yet (rule 1):
- * snceRegion_AtRange does that. */
+ * This header is pure arithmetic on a value; nothing here touches memory. The
+ * offset in a word that was read from shared memory is not bounded yet (rule
+ * 1): snceRegion_Bound does that. */
 #ifndef SNCERANGE_H
 #define SNCERANGE_H
 
@@ -38,14 +39,14 @@ snceRange_Page(uint64_t range)
     return snceWord_Low(range);
 }
 
-/* snceRange_Offset returns the same as an offset in the region. */
+/* snceRange_Offset returns the offset in the region at which a range begins. */
 static inline uint64_t
 snceRange_Offset(uint64_t range)
 {
     return snceRange_Page(range) * SNCE_PAGE;
 }
 
-/* snceRange_Side returns the side that a range's figures are kept under. */
+/* snceRange_Side returns the side of a range, 0 or 1. */
 static inline unsigned
 snceRange_Side(uint64_t range)
 {

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* The directory of virtual servers: what snce.h promises of snceServer, and of the
- * handles of their caches. */
+/* The directory of virtual servers. Implements what snce.h says of snceServer,
+ * and the handles of caches. */
 #include <string.h>
 
 #include "sncechange.h"
@@ -26,7 +26,7 @@ IdOf(const snceRegion *region, uint32_t number, uint32_t generation)
 snceCache
 snceRegion_Cache(snceRegion *region, snceServerId id)
 {
-    /* No server has the number of a foreign id's handle. */
+    /* An id of another region gets a number that no server has. */
     const snceCache cache = { region,
                               { id.region == region->identity ? id.number
                                                               : UINT32_MAX,
@@ -51,7 +51,8 @@ snceCache_Id(snceCache cache)
 
 /* ---- changing ------------------------------------------------------------ */
 
-/* Finds an entry for a new server, the default cache's excepted; 0: none. */
+/* Returns the number of a free entry for a new server, or 0 if there is none.
+ * Entry 0 is the default cache's. */
 static uint32_t
 FindFree(const snceRegion *region)
 {
@@ -61,16 +62,17 @@ FindFree(const snceRegion *region)
     uint32_t number = 1;
 
     while (number < SNCE_SERVERS && number < used &&
-           snceLife_State(snceDirectory_Load(
-               &snceRegion_Server(region, number)->life)) != SNCE_LIFE_FREE) {
+           snceState_Phase(
+               snceDirectory_Load(&snceRegion_Server(region, number)->state)) !=
+               SNCE_SERVER_FREE) {
         number++;
     }
     if (number >= SNCE_SERVERS) {
         return 0;
     }
     if (number >= used) {
-        /* Before anything is entered there: what this does not count, no
-         * search for free ranges looks at. */
+        /* Count the entry before anything is stored there: a search for free
+         * ranges looks only at entries that are counted. */
         atomic_store_explicit(&header->servers, number + 1,
                               memory_order_release);
     }
@@ -85,15 +87,15 @@ Add(snceRegion *region, const snceName *name, const snceCacheOptions *options,
     uint32_t number = FindFree(region);
     snceServerWords *entry = snceRegion_Server(region, number);
     snceResult result;
-    snceLife life;
+    snceState state;
 
     if (number == 0) {
         return SNCE_FULL;
     }
     snceChange_Mark(region, number);
     SNCE_STEP("add-began");
-    life = snceLife_Born(snceDirectory_Load(&entry->life),
-                         snceOptions_Flags(options));
+    state = snceState_Born(snceDirectory_Load(&entry->state),
+                           snceOptions_Flags(options));
     result = snceShape_Furnish(region, number, 0, &shape);
     if (result != SNCE_OK) {
         return result;
@@ -102,9 +104,9 @@ Add(snceRegion *region, const snceName *name, const snceCacheOptions *options,
     SNCE_STEP("add-furnished");
     snceName_Enter(region, number, name);
     SNCE_STEP("add-entered");
-    snceDirectory_Commit(entry, life);
+    snceDirectory_Commit(entry, state);
     SNCE_STEP("add-published");
-    *id = IdOf(region, number, snceLife_Generation(life));
+    *id = IdOf(region, number, snceState_Generation(state));
     return SNCE_OK;
 }
 
@@ -123,7 +125,7 @@ snceServer_Add(snceRegion *region, const uint8_t *name, size_t nameLen,
     snceResult result = snceOptions_Check(options);
     uint32_t number;
     snceName folded;
-    snceLife life;
+    snceState state;
 
     if (result != SNCE_OK) {
         return result;
@@ -136,8 +138,8 @@ snceServer_Add(snceRegion *region, const uint8_t *name, size_t nameLen,
     if (result != SNCE_OK) {
         return result;
     }
-    if (snceName_Find(region, &folded, &life, &number)) {
-        *id = IdOf(region, number, snceLife_Generation(life));
+    if (snceName_Find(region, &folded, &state, &number)) {
+        *id = IdOf(region, number, snceState_Generation(state));
         result = SNCE_EXISTS;
     } else {
         result = Add(region, &folded, options, id);
@@ -151,7 +153,7 @@ snceServer_Remove(snceRegion *region, snceServerId id)
 {
     snceServerWords *entry;
     snceResult result;
-    snceLife life;
+    snceState state;
 
     if (id.number == 0 || id.number >= SNCE_SERVERS) {
         return SNCE_INVALID;
@@ -164,12 +166,12 @@ snceServer_Remove(snceRegion *region, snceServerId id)
         return result;
     }
     entry = snceRegion_Server(region, id.number);
-    life = snceDirectory_Load(&entry->life);
-    if (snceLife_Is(life, id.generation)) {
+    state = snceDirectory_Load(&entry->state);
+    if (snceState_Is(state, id.generation)) {
         snceChange_Mark(region, id.number);
         SNCE_STEP("remove-began");
-        snceDirectory_Commit(entry, snceLife_Next(life, SNCE_LIFE_LEAVING,
-                                                  SNCE_LIFE_STATE_MASK));
+        snceDirectory_Commit(entry, snceState_Next(state, SNCE_SERVER_LEAVING,
+                                                   SNCE_SERVER_PHASE_MASK));
         SNCE_STEP("remove-published");
         snceChange_Bury(region, id.number);
     } else {
@@ -187,13 +189,13 @@ snceServer_Find(const snceRegion *region, const uint8_t *name, size_t nameLen,
 {
     uint32_t number;
     snceName folded;
-    snceLife life;
+    snceState state;
 
     if (!snceName_Fold(&folded, name, nameLen) ||
-        !snceName_Find(region, &folded, &life, &number)) {
+        !snceName_Find(region, &folded, &state, &number)) {
         return SNCE_MISS;
     }
-    *id = IdOf(region, number, snceLife_Generation(life));
+    *id = IdOf(region, number, snceState_Generation(state));
     return SNCE_OK;
 }
 
@@ -201,13 +203,13 @@ static bool
 ChooseBy(const snceRegion *region, const snceName *name, snceServerId *id)
 {
     uint32_t number;
-    snceLife life;
+    snceState state;
 
-    if (!snceName_Find(region, name, &life, &number) ||
-        (life & SNCE_LIFE_UNLISTED)) {
+    if (!snceName_Find(region, name, &state, &number) ||
+        (state & SNCE_SERVER_UNLISTED)) {
         return false;
     }
-    *id = IdOf(region, number, snceLife_Generation(life));
+    *id = IdOf(region, number, snceState_Generation(state));
     return true;
 }
 
@@ -231,15 +233,15 @@ snceServer_Next(const snceRegion *region, uint32_t number, snceServerInfo *out)
     for (; number < SNCE_SERVERS; number++) {
         const snceServerWords *entry = snceRegion_Server(region, number);
         uint64_t name[sizeof(entry->name) / sizeof(entry->name[0])];
-        snceLife life;
+        snceState state;
 
-        /* Acquire: pairs with snceDirectory_Commit, and with the stores in
-         * snceName_Enter, as in a search by name. */
-        life = atomic_load_explicit(&entry->life, memory_order_acquire);
-        if (snceLife_State(life) != SNCE_LIFE_LIVE) {
+        /* Acquire: pairs with snceDirectory_Commit, and with the release stores
+         * in snceName_Enter, as in snceName_Find. */
+        state = atomic_load_explicit(&entry->state, memory_order_acquire);
+        if (snceState_Phase(state) != SNCE_SERVER_LIVE) {
             continue;
         }
-        out->id = IdOf(region, number, snceLife_Generation(life));
+        out->id = IdOf(region, number, snceState_Generation(state));
         out->nameLen =
             (size_t)atomic_load_explicit(&entry->nameLen, memory_order_acquire);
         for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {

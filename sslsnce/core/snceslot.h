@@ -4,14 +4,16 @@
 
 /* snceslot.h: the protocol by which slots are read and written (rules 2 to 5).
  *
- * Tables and blob stores keep their words under it; the key log, whose cells
- * have one writer each, uses its loads and stores alone. A writer claims a slot
- * by its version word, stores the words, and publishes; a reader copies the
- * words between two loads of the version and checks their sum.
+ * Tables and certificate stores keep their words under it. The key log, whose
+ * cells have one writer each, uses only its loads and stores. A writer claims a
+ * slot by its version word, stores the words, and publishes them. A reader
+ * copies the words between two loads of the version word and checks their
+ * checksum.
  *
- * A claim may be overridden by anybody at any time: the holder then fails to
- * publish, and whatever it still stores spoils a checksum, never an entry. So
- * nobody waits for a holder and nobody asks whether it lives. */
+ * Anybody may override a claim at any time. The holder then fails to publish,
+ * and what it still stores spoils a checksum, never makes an entry. So no
+ * process waits for the holder of a claim, and none asks whether the holder
+ * lives. */
 #ifndef SNCESLOT_H
 #define SNCESLOT_H
 
@@ -20,42 +22,59 @@
 #include "sncelayout.h"
 #include "sncestep.h"
 
-/* snceLot is what tells one life of a range of the heap, and the slots that lie
- * in it, from those that lay there before and will lie there after (rule 12).
- */
+/* snceEpoch tells the slots of one epoch of a range from the slots that lay
+ * there before and from those that will lie there after it (rule 12). */
 typedef struct {
-    uint64_t salt;  /* goes into every checksum */
-    uint32_t start; /* where generations count from; a multiple of 256 */
-} snceLot;
+    uint64_t salt; /* goes into every checksum */
+} snceEpoch;
 
-/* snceLot_Of returns the lot of the range whose word is |range|, for the
+/* snceEpoch_Start returns the number from which the epoch's generations count,
+ * a multiple of 256. */
+static inline uint32_t
+snceEpoch_Start(const snceEpoch *epoch)
+{
+    return (uint32_t)(epoch->salt >> 32) & ~UINT32_C(0xff);
+}
+
+/* snceEpoch_Of returns the epoch of the range whose word is |range|, for the
  * virtual server |id|. */
-static inline snceLot
-snceLot_Of(uint64_t range, snceLocalId id)
+static inline snceEpoch
+snceEpoch_Of(uint64_t range, snceLocalId id)
 {
     uint64_t owner = (uint64_t)id.generation << 32 | id.number;
-    uint64_t salt = range * UINT64_C(0x9e3779b97f4a7c15) +
-                    owner * UINT64_C(0xd1342543de82ef95);
-    snceLot lot = { salt, (uint32_t)(salt >> 32) & ~UINT32_C(0xff) };
+    snceEpoch epoch = { range * UINT64_C(0x9e3779b97f4a7c15) +
+                        owner * UINT64_C(0xd1342543de82ef95) };
 
-    return lot;
+    return epoch;
 }
 
 /* snceSlot_Claim claims the slot whose version was seen to be |old|, for an
- * entry of |tag|. On true |*claim| is what to publish or vacate.
+ * entry of |tag|. Returns false if the version is another one by now. On true
+ * the caller publishes or vacates |*claim|.
  *
- * Sequentially consistent: it pairs with the loads of snceTable_Remove, which
- * must see a claim that went before the check of |source| in snceTable_Place. */
+ * Sequentially consistent: pairs with the loads of snceTable_Remove. A removal
+ * that comes after the check of |source| in snceTable_Place must see the claim,
+ * which came before that check. */
 static inline bool
-snceSlot_Claim(snceWord *version, const snceLot *lot, snceVersion old,
+snceSlot_Claim(snceWord *version, const snceEpoch *epoch, snceVersion old,
                uint64_t tag, snceVersion *claim)
 {
-    *claim = snceVersion_Claimed(old, lot->start, tag);
+    *claim = snceVersion_Claimed(old, snceEpoch_Start(epoch), tag);
     return atomic_compare_exchange_strong_explicit(
         version, &old, *claim, memory_order_seq_cst, memory_order_relaxed);
 }
 
-/* snceSlot_Holds tells whether |claim| still stands. Acquire: as
+/* snceSlot_ClaimFull is snceSlot_Claim for an |old| that is FULL. */
+static inline bool
+snceSlot_ClaimFull(snceWord *version, snceVersion old, uint64_t tag,
+                   snceVersion *claim)
+{
+    *claim = snceVersion_ClaimedFull(old, tag);
+    return atomic_compare_exchange_strong_explicit(
+        version, &old, *claim, memory_order_seq_cst, memory_order_relaxed);
+}
+
+/* snceSlot_Holds tells whether |claim| has not been overridden. Acquire: as in
  * snceSlot_Version. */
 static inline bool
 snceSlot_Holds(const snceWord *version, snceVersion claim)
@@ -64,8 +83,9 @@ snceSlot_Holds(const snceWord *version, snceVersion claim)
                             claim);
 }
 
-/* snceSlot_End makes |next| of |claim|; false if the claim was overridden.
- * Another writer may have noted, once, when it passed (snceClaim_Abandoned). */
+/* snceSlot_End changes the version from |claim| to |next|. Returns false if the
+ * claim was overridden. The second try is for a writer that has noted in the
+ * claim, once, that it passed (snceClaim_Abandoned). */
 static inline bool
 snceSlot_End(snceWord *version, snceVersion claim, snceVersion next)
 {
@@ -80,22 +100,23 @@ snceSlot_End(snceWord *version, snceVersion claim, snceVersion next)
                                                     memory_order_relaxed));
 }
 
-/* snceSlot_Publish makes the words stored under |claim| visible; false if the
- * claim was overridden, and then they never were.
+/* snceSlot_Publish makes the words stored under |claim| visible. Returns false
+ * if the claim was overridden; then the words never were visible.
  *
  * Release: pairs with the acquire load in snceSlot_Version. Sequentially
  * consistent: pairs with the load of snceView_Moved, which the writer makes
- * after it. Either that sees the move, or who moves, and looks at the slots
- * after saying so, sees this. */
+ * afterwards. A process that moves the cache first says so and then looks at
+ * the slots. So either the writer's load sees the move, or that process sees
+ * this entry. */
 static inline bool
 snceSlot_Publish(snceWord *version, snceVersion claim)
 {
     return snceSlot_End(version, claim, snceVersion_Published(claim));
 }
 
-/* snceSlot_Vacate empties a claimed slot, at |tick| if the claim overrode
- * another one. The caller wiped its words. Release: whoever claims the slot
- * next stores after the wiping. */
+/* snceSlot_Vacate empties a claimed slot. The caller has wiped its words. If
+ * the claim overrode another one, the version notes the time |tick|. Release:
+ * the next writer that claims the slot stores after the wiping. */
 static inline bool
 snceSlot_Vacate(snceWord *version, snceVersion claim, uint8_t tick)
 {
@@ -104,8 +125,8 @@ snceSlot_Vacate(snceWord *version, snceVersion claim, uint8_t tick)
 
 /* snceSlot_Store stores |count| words under a claim.
  *
- * Release: a reader that sees one of these words (snceSlot_Load) sees the
- * claim too, and so finds the version changed. */
+ * Release: pairs with snceSlot_Load. A reader that sees one of these words sees
+ * the claim too, and so finds the version changed. */
 static inline void
 snceSlot_Store(snceWord *to, const uint64_t *from, size_t count)
 {
@@ -118,7 +139,19 @@ snceSlot_Store(snceWord *to, const uint64_t *from, size_t count)
     }
 }
 
-/* snceSlot_Wipe overwrites |count| words under a claim, as snceSlot_Store. */
+/* snceSlot_TakeBack wipes the word at |at| if it is still |word|, which a late
+ * writer stored there. The memory may belong to another table by now. */
+static inline void
+snceSlot_TakeBack(snceWord *at, uint64_t word)
+{
+    if (word != 0) {
+        (void)atomic_compare_exchange_strong_explicit(
+            at, &word, 0, memory_order_relaxed, memory_order_relaxed);
+    }
+}
+
+/* snceSlot_Wipe overwrites |count| words with zeros under a claim. Release: as
+ * in snceSlot_Store. */
 static inline void
 snceSlot_Wipe(snceWord *to, size_t count)
 {
@@ -129,8 +162,8 @@ snceSlot_Wipe(snceWord *to, size_t count)
 
 /* snceSlot_Load copies |count| words, which may change meanwhile.
  *
- * Acquire: pairs with snceSlot_Store, so that the load of the version in
- * snceSlot_Unchanged cannot come before these. */
+ * Acquire: pairs with snceSlot_Store, so that snceSlot_Unchanged loads the
+ * version after these words. */
 static inline void
 snceSlot_Load(uint64_t *to, const snceWord *from, size_t count)
 {
@@ -156,8 +189,8 @@ snceSlot_Unchanged(const snceWord *version, snceVersion seen)
                             seen);
 }
 
-/* snceSlot_Visit notes that an entry was used. Losing the race is harmless:
- * it is a hint to the replacement. */
+/* snceSlot_Visit notes that an entry was used. A lost update is harmless: the
+ * note only guides eviction. */
 static inline void
 snceSlot_Visit(snceWord *version, snceVersion seen)
 {
@@ -168,8 +201,8 @@ snceSlot_Visit(snceWord *version, snceVersion seen)
     }
 }
 
-/* snceSlot_Use notes that an entry, created |sec| seconds ago, was used. Losing
- * the race is as harmless. */
+/* snceSlot_Use notes that an entry was used |sec| seconds after it was created.
+ * A lost update is harmless, as in snceSlot_Visit. */
 static inline void
 snceSlot_Use(snceWord *version, snceVersion seen, uint32_t sec)
 {
@@ -181,8 +214,8 @@ snceSlot_Use(snceWord *version, snceVersion seen, uint32_t sec)
     }
 }
 
-/* snceSlot_Forget takes the note of snceSlot_Visit back, from an entry only: in
- * other states the bit is SNCE_OVERRODE. */
+/* snceSlot_Forget takes back the note of snceSlot_Visit. It does so for FULL
+ * slots only: in the other states the same bit is SNCE_OVERRODE. */
 static inline void
 snceSlot_Forget(snceWord *version, snceVersion seen)
 {
@@ -193,31 +226,35 @@ snceSlot_Forget(snceWord *version, snceVersion seen)
     }
 }
 
-/* snceSlot_Tweak is what a slot's checksum begins with. |place| is where in its
- * range the slot lies; the lot says which range that is. The generation and the
- * tag are part of it, the state and the hints are not. */
+/* snceSlot_Tweak returns the number with which a slot's checksum begins.
+ * |place| is where in its chunk or range the slot lies; |epoch| says which
+ * epoch of which range that is. The generation and the tag are part of the
+ * number; the state and the hints are not. */
 static inline uint64_t
-snceSlot_Tweak(const snceLot *lot, uint64_t place, snceVersion v)
+snceSlot_Tweak(const snceEpoch *epoch, uint64_t place, snceVersion v)
 {
     uint64_t generation = v >> SNCE_GENERATION_SHIFT;
 
     return (generation << SNCE_GENERATION_SHIFT | (v & SNCE_TAG_MASK)) ^
-           snceHash_Mix(place ^ lot->salt);
+           (place * UINT64_C(0xbf58476d1ce4e5b9) + epoch->salt);
 }
 
-/* snceSlot_Sum is the checksum of |count| words, at most SNCE_HASH_KEYS, that
- * lie at the slot |place| of |lot| under the version |v|. */
+/* snceSlot_Sum returns the checksum of |count| words, at most SNCE_HASH_KEYS,
+ * that lie in the slot at |place| of |epoch| under the version |v|. Checksums
+ * are compared only with each other, so they are not mixed as hashes are. */
 static inline uint64_t
-snceSlot_Sum(const snceHash *hash, const snceLot *lot, uint64_t place,
+snceSlot_Sum(const snceHash *hash, const snceEpoch *epoch, uint64_t place,
              snceVersion v, const uint64_t *words, size_t count)
 {
-    return snceHash_Block(hash, snceSlot_Tweak(lot, place, v), words, count);
+    return snceHash_FoldBlock(hash, snceSlot_Tweak(epoch, place, v), words,
+                              count);
 }
 
-/* snceSlot_Look copies the |ways| version words of a set and returns its hand:
- * the sum of the generations, which every claim in the set counts up, and with
- * which the choice among equals goes round. Relaxed: what is then used is
- * loaded again or compared by the claim. */
+/* snceSlot_Look copies the |ways| version words of a set. It returns the set's
+ * hand: the sum of the generations. Every claim in the set counts the hand up,
+ * and where several ways are equally good, the choice among them goes round
+ * with it. Relaxed: the caller loads again, or claims by compare-and-swap,
+ * whatever it then uses. */
 static inline uint8_t
 snceSlot_Look(snceVersion *seen, const snceWord *version, unsigned ways)
 {

@@ -9,15 +9,16 @@
  *  |   generation   | ticket |     tag     |visited|state|
  *  +----------------+--------+-------------+-------+-----+
  *
- * The ticket of a claim is when another writer first passed it, 0 for not yet
- * (rule 5). That of a full slot in a table is how long after its creation its
- * session was last looked up; that of an empty slot, when it was emptied by a
- * claim that overrode another one, and otherwise 0.
+ * The ticket of a claim is the time at which another writer first passed the
+ * claim, 0 if none has (rule 5). The ticket of a full slot in a table is how
+ * long after its creation the session was last looked up. The ticket of an
+ * empty slot is the time at which a claim that had overridden another one
+ * emptied the slot, otherwise 0.
  *
- * It changes by compare-and-swap only, so state, tag and generation change
- * together and no late store of a dead writer can touch them (rule 2). Every
- * claim of a slot counts the generation up by one; a claim and the entry
- * published from it share their generation.
+ * The word changes by compare-and-swap only. So state, tag and generation
+ * change together, and no late store of a writer that lost its claim can touch
+ * them (rule 2). Every claim of a slot counts the generation up by one. A claim
+ * and the entry published from it have the same generation.
  *
  * This header is pure arithmetic on a value; nothing here touches memory. */
 #ifndef SNCEVERSION_H
@@ -30,7 +31,7 @@ typedef uint64_t snceVersion;
 
 #define SNCE_STATE_EMPTY 0u /* all-zero memory is an empty slot */
 #define SNCE_STATE_FULL 1u  /* an entry may be read */
-#define SNCE_STATE_BUSY 2u  /* a writer claimed it, or died claiming it */
+#define SNCE_STATE_BUSY 2u  /* a writer claimed it, and may have died */
 #define SNCE_STATE_MASK 3u
 
 #define SNCE_VISITED                                                           \
@@ -65,15 +66,16 @@ snceVersion_Ticket(snceVersion v)
     return (uint8_t)(v >> SNCE_TICKET_SHIFT);
 }
 
-/* snceVersion_Tag picks a tag, in place, out of a hash. */
+/* snceVersion_Tag takes the tag out of a hash. The tag's bits stay where they
+ * are. */
 static inline uint64_t
 snceVersion_Tag(uint64_t hash)
 {
     return hash & SNCE_TAG_MASK;
 }
 
-/* snceVersion_Differs is 0 if |v| is in |state| with |tag|, else another value
- * below 2^32. */
+/* snceVersion_Differs returns 0 if |v| is in |state| with |tag|, else another
+ * value below 2^32. */
 static inline uint64_t
 snceVersion_Differs(snceVersion v, unsigned state, uint64_t tag)
 {
@@ -87,8 +89,8 @@ snceVersion_Matches(snceVersion v, unsigned state, uint64_t tag)
     return snceVersion_Differs(v, state, tag) == 0;
 }
 
-/* snceVersion_Same compares two versions but for what readers note there, which
- * does not change what a slot holds. */
+/* snceVersion_Same tells whether two versions differ at most in what readers
+ * note there, which does not change what a slot holds. */
 static inline bool
 snceVersion_Same(snceVersion a, snceVersion b)
 {
@@ -97,7 +99,7 @@ snceVersion_Same(snceVersion a, snceVersion b)
 
 /* snceVersion_Used returns what |v| becomes when its session, created |sec|
  * seconds ago, is looked up. The time is kept in steps that grow with it, four
- * between one power of two and the next: so most lookups need not write. */
+ * between one power of two and the next. So most lookups need not write. */
 static inline snceVersion
 snceVersion_Used(snceVersion v, uint32_t sec)
 {
@@ -113,7 +115,7 @@ static inline uint64_t
 snceVersion_UsedAt(snceVersion v)
 {
     unsigned step = snceVersion_Ticket(v);
-    unsigned few = step < 8; /* no branch: nobody could guess it */
+    unsigned few = step < 8; /* no branch: it could not be predicted */
     unsigned shift = (step / 4 - 1) & (few - 1) & 63;
 
     return (((uint64_t)step - 4 * shift + 1) << shift) - 1;
@@ -127,8 +129,8 @@ snceVersion_WithTicket(snceVersion v, uint8_t ticket)
 }
 
 /* snceVersion_Claimed returns the word with which a writer claims a slot that
- * holds |old|, for an entry of |tag|. A slot that nobody claimed before counts
- * from |start|. */
+ * holds |old|, for an entry of |tag|. The generations of a slot that nobody has
+ * claimed before count from |start|. */
 static inline snceVersion
 snceVersion_Claimed(snceVersion old, uint32_t start, uint64_t tag)
 {
@@ -141,8 +143,17 @@ snceVersion_Claimed(snceVersion old, uint32_t start, uint64_t tag)
            SNCE_STATE_BUSY;
 }
 
-/* snceVersion_Published returns what a claim becomes when its entry is whole.
- */
+/* snceVersion_ClaimedFull is snceVersion_Claimed for an |old| that is FULL. */
+static inline snceVersion
+snceVersion_ClaimedFull(snceVersion old, uint64_t tag)
+{
+    uint64_t generation = snceVersion_Generation(old) + UINT32_C(1);
+
+    return generation << SNCE_GENERATION_SHIFT | tag | SNCE_STATE_BUSY;
+}
+
+/* snceVersion_Published returns what a claim becomes when its entry is
+ * complete. */
 static inline snceVersion
 snceVersion_Published(snceVersion claim)
 {
@@ -150,8 +161,8 @@ snceVersion_Published(snceVersion claim)
            SNCE_STATE_FULL;
 }
 
-/* snceVersion_Vacated returns what a claim becomes when its slot is wiped, at
- * |tick| if it overrode another claim. */
+/* snceVersion_Vacated returns what a claim becomes when its slot has been
+ * wiped. If the claim overrode another one, the word notes the time |tick|. */
 static inline snceVersion
 snceVersion_Vacated(snceVersion claim, uint8_t tick)
 {

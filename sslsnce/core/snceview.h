@@ -4,70 +4,81 @@
 
 /* snceview.h: what one operation sees of a virtual server.
  *
- * A view is one consistent look at a directory entry: homes, timeouts and
- * flags that belong to one value of the life word. It costs a few loads of one
- * cache line. The operation works on what it saw and afterwards asks whether
- * the server moved meanwhile. */
+ * A view is one consistent look at a directory entry: backing stores, timeouts
+ * and flags that belong to one value of the state word. Opening it costs a few
+ * loads of one cache line. The operation works on what it saw, and asks
+ * afterwards whether anything changed meanwhile. */
 #ifndef SNCEVIEW_H
 #define SNCEVIEW_H
 
-#include "sncehome.h"
-#include "sncelife.h"
+#include "sncebacking.h"
+#include "sncestate.h"
 
-/* Servers change rarely; an operation that meets a change looks again so often.
- */
+/* How many times an operation that meets a change looks again. Changes are
+ * rare. */
 #define SNCE_VIEW_TRIES 64
 
 typedef struct {
     const snceRegion *region;
     snceLocalId id;
-    snceLife life;
+    snceServerWords *entry; /* in the directory; mapped for ever */
+    snceState state;
     uint32_t timeoutSec[SNCE_CLASSES];
-    bool matchAddress;
     bool moving;
-    snceHome old; /* only while moving: look here first (rule 11) */
-    snceHome now; /* takes inserts */
+    snceBacking old; /* only while moving: look here first (rule 11) */
+    snceBacking now; /* takes inserts */
 } snceView;
 
-/* What belongs to the life word that |view| has, if that is unchanged then. */
+/* Loads the words that belong to the state word of |view|. The caller checks
+ * afterwards that the state word is unchanged. */
 static inline void
-snceView_Load(snceView *view, const snceServerWords *entry, snceHomeSeen *now)
+snceView_Load(snceView *view, const snceBackingWords *backing,
+              snceBackingSeen *now)
 {
-    snceHomeWords_Load(&entry->home[snceLife_Home(view->life)], now);
+    snceBackingWords_Load(backing, now);
     for (unsigned i = 0; i < SNCE_CLASSES; i++) {
-        view->timeoutSec[i] =
-            atomic_load_explicit(&entry->timeoutSec[i], memory_order_acquire);
+        view->timeoutSec[i] = atomic_load_explicit(&view->entry->timeoutSec[i],
+                                                   memory_order_acquire);
     }
-    view->matchAddress = (view->life & SNCE_LIFE_ADDRESS) != 0;
 }
 
-/* Relaxed: what was loaded before it was loaded with acquire. */
+/* Relaxed: the words that were loaded before it were loaded with acquire. */
 static inline bool
-snceView_Unchanged(const snceView *view, const snceServerWords *entry)
+snceView_Unchanged(const snceView *view)
 {
-    return atomic_load_explicit(&entry->life, memory_order_relaxed) ==
-           view->life;
+    return atomic_load_explicit(&view->entry->state, memory_order_relaxed) ==
+           view->state;
 }
 
-/* snceView_OpenAny is snceView_Open for a server that may be closed, or moving or
- * changing at this moment. */
+/* snceView_OpenAny is snceView_Open for a server that may be closed, or moving
+ * or changing at this moment. */
 snceResult snceView_OpenAny(snceView *out, const snceRegion *region,
                             snceLocalId id);
+
+/* snceView_MatchesAddress tells whether lookups find a session only under the
+ * address of its client. */
+static inline bool
+snceView_MatchesAddress(const snceView *view)
+{
+    return (view->state & SNCE_SERVER_ADDRESS) != 0;
+}
 
 /* snceView_Closed tells whether nothing goes into the cache or comes out of it. */
 static inline bool
 snceView_Closed(const snceView *view)
 {
-    return (view->life & SNCE_LIFE_CLOSED) != 0;
+    return (view->state & SNCE_SERVER_CLOSED) != 0;
 }
 
-/* snceView_OpenResting looks at the server |id| if it is there and open, and
- * neither moving nor changing: the case of nearly every lookup. */
+/* snceView_OpenResting looks at the server |id|. Returns false unless the
+ * server is live, open, and neither moving nor changing. Nearly every lookup
+ * gets its view here. */
 SNCE_INLINE bool
 snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
 {
-    const snceServerWords *entry;
-    snceHomeSeen now;
+    snceServerWords *entry;
+    snceBackingWords *backing;
+    snceBackingSeen now;
 
     if (id.number >= SNCE_SERVERS) {
         return false;
@@ -75,20 +86,21 @@ snceView_OpenResting(snceView *out, const snceRegion *region, snceLocalId id)
     entry = snceRegion_Server(region, id.number);
     out->region = region;
     out->id = id;
+    out->entry = entry;
     out->moving = false;
     /* Sequentially consistent: as in snceView_OpenAny. */
-    out->life = atomic_load_explicit(&entry->life, memory_order_seq_cst);
-    if (!snceLife_Is(out->life, id.generation) ||
-        (out->life & (SNCE_LIFE_MOVING | SNCE_LIFE_CLOSED))) {
+    out->state = atomic_load_explicit(&entry->state, memory_order_seq_cst);
+    if (!snceState_Rests(out->state, id.generation)) {
         return false;
     }
-    snceView_Load(out, entry, &now);
-    return snceView_Unchanged(out, entry) &&
-           snceHome_Open(&out->now, region, id, &now) == SNCE_OK;
+    backing = &entry->backing[snceState_Backing(out->state)];
+    snceView_Load(out, backing, &now);
+    return snceView_Unchanged(out) &&
+           snceBacking_Open(&out->now, region, id, backing, &now) == SNCE_OK;
 }
 
-/* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE or
- * SNCE_CORRUPT. */
+/* snceView_Open looks at the server |id|. Returns SNCE_OK, SNCE_GONE, SNCE_CORRUPT,
+ * or SNCE_NO_MEMORY (this process cannot reach where the sessions lie). */
 SNCE_INLINE snceResult
 snceView_Open(snceView *out, const snceRegion *region, snceLocalId id)
 {
@@ -97,35 +109,68 @@ snceView_Open(snceView *out, const snceRegion *region, snceLocalId id)
                : snceView_OpenAny(out, region, id);
 }
 
-/* snceView_Moved tells whether anything changed since the view was opened, so
- * that what was not found may be where nobody looked, and what was stored where
- * nobody will. */
-static inline bool
-snceView_Moved(const snceView *view)
+/* snceView_Look looks at what the server's entry says: sizes, timeouts, flags
+ * and range words. It succeeds even if this process cannot reach the sessions.
+ * Returns SNCE_OK, SNCE_GONE or SNCE_CORRUPT. */
+static inline snceResult
+snceView_Look(snceView *out, const snceRegion *region, snceLocalId id)
 {
-    const snceServerWords *entry =
-        snceRegion_Server(view->region, view->id.number);
+    snceResult result = snceView_Open(out, region, id);
 
-    /* Sequentially consistent: pairs with snceDirectory_Commit. */
-    return atomic_load_explicit(&entry->life, memory_order_seq_cst) !=
-           view->life;
+    return result == SNCE_NO_MEMORY ? SNCE_OK : result;
 }
 
-/* snceView_ClockSkewSec returns snceCacheOptions.clockSkewSec. It lies beyond the
- * cache line that a lookup needs. Relaxed: it counts when seen. */
+/* snceView_Resized is the rare part of snceView_Moved: tells whether a table
+ * has grown so that the session of |hash| may lie elsewhere. */
+bool snceView_Resized(const snceView *view, uint64_t hash);
+
+/* snceView_Changed tells whether the state word changed since the view was opened. */
+static inline bool
+snceView_Changed(const snceView *view)
+{
+    /* Sequentially consistent: pairs with snceDirectory_Commit. */
+    return atomic_load_explicit(&view->entry->state, memory_order_seq_cst) !=
+           view->state;
+}
+
+/* snceView_IsStable tells whether the server is not moving, and nothing changed
+ * since the view was opened. The answer is nearly always yes, and costs nearly
+ * nothing. */
+static inline bool
+snceView_IsStable(const snceView *view)
+{
+    return !view->moving && !snceView_Changed(view) &&
+           snceBacking_Size(&view->now) == view->now.table.size;
+}
+
+/* snceView_Moved tells whether anything changed, since the view was opened,
+ * that matters for the session of |hash|. If so, a session that was not found
+ * may be where the operation did not look, and one that was stored may be where
+ * no lookup will look. */
+static inline bool
+snceView_Moved(const snceView *view, uint64_t hash)
+{
+    return SNCE_RARELY(!snceView_IsStable(view)) &&
+           (snceView_Changed(view) || snceView_Resized(view, hash));
+}
+
+/* snceView_ClockSkew returns where snceCacheOptions.clockSkewSec lies. That is
+ * outside the cache line that a lookup needs. */
+static inline const _Atomic uint32_t *
+snceView_ClockSkew(const snceView *view)
+{
+    return &view->entry->clockSkewSec;
+}
+
+/* snceView_ClockSkewSec returns snceCacheOptions.clockSkewSec as it is now. */
 static inline uint32_t
 snceView_ClockSkewSec(const snceView *view)
 {
-    const snceServerWords *entry =
-        snceRegion_Server(view->region, view->id.number);
-    uint32_t skew =
-        atomic_load_explicit(&entry->clockSkewSec, memory_order_relaxed);
-
-    return skew < SNCE_CLOCK_SKEW_MAX ? skew : SNCE_CLOCK_SKEW_MAX;
+    return snceRule_SkewSec(snceView_ClockSkew(view));
 }
 
-/* snceView_Rule returns when entries expire, at the time |now|; without skewSec,
- * for lookups. */
+/* snceView_Rule returns the rule by which entries expire at the time |now|. The
+ * rule is for lookups: its skewSec is NULL. */
 static inline snceRule
 snceView_Rule(const snceView *view, snceTime now)
 {

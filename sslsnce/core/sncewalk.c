@@ -21,15 +21,15 @@ snceWalk_BeginWay(snceWalk *walk, const snceTable *table, unsigned way)
     walk->step = SNCE_WAYS;
 }
 
-/* Goes on to the next stretch of the file that has memory. Without an answer
- * from the system, all that is left is one. */
+/* Goes on to the next stretch of the file that has memory. If the system does
+ * not say where that is, all that is left is taken as one stretch. */
 static bool
 NextStretch(snceWalk *walk)
 {
     const snceTable *table = walk->table;
-    uint64_t slots = table->setCount * SNCE_WAYS;
+    uint64_t slots = table->pages * SNCE_PAGE_SLOTS;
     uint64_t base = snceRange_Offset(table->range);
-    uint64_t end = base + snceTable_Bytes(table->setCount);
+    uint64_t end = base + snceTable_Bytes(table->pages);
     uint64_t at = base + walk->slot / SNCE_WAYS * sizeof(snceSet);
     uint64_t data, hole, set;
 
@@ -42,7 +42,8 @@ NextStretch(snceWalk *walk)
     }
     hole = snceRegion_NextHole(table->region, data);
     if (hole == data) {
-        hole = data + 1; /* its memory was given back since: look at one set */
+        hole = data + 1; /* its memory was given back meanwhile: look at one
+                          * set */
     } else if (hole > end) {
         hole = end;
     }
@@ -56,14 +57,15 @@ NextStretch(snceWalk *walk)
 }
 
 bool
-snceWalk_Next(snceWalk *walk, snceSpot *spot, uint64_t words[SNCE_ENTRY_WORDS])
+snceWalk_Next(snceWalk *walk, sncePosition *position,
+              uint64_t words[SNCE_ENTRY_WORDS])
 {
     do {
         while (walk->slot < walk->end) {
             uint64_t slot = walk->slot;
 
             walk->slot += walk->step;
-            if (snceTable_Entry(walk->table, slot, spot, words)) {
+            if (snceTable_Entry(walk->table, slot, position, words)) {
                 return true;
             }
         }

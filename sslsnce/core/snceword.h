@@ -2,13 +2,14 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* snceword.h: bytes to words and back, one word at a time; and words that are two
- * numbers.
+/* snceword.h: bytes to words and back, one word at a time; and two numbers in
+ * one word.
  *
- * A processor cannot forward to a wide load what was just stored by narrow ones;
- * it waits until they have all left its pipeline. The words of a session are
- * copied by atomics, which are narrow; what comes next must not become vectors.
- * The empty asm statements keep each word in a register of its own. */
+ * After narrow stores a processor cannot forward their values to a wide load:
+ * the load waits until the stores have left the pipeline. The words of a
+ * session are copied by atomics, which are narrow, so the copies that follow
+ * must not become vectors either. The empty asm statements keep each word in a
+ * register of its own. */
 #ifndef SNCEWORD_H
 #define SNCEWORD_H
 
@@ -16,7 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* snceWord_Read copies |count| words' worth of bytes to words. */
+/* snceWord_Read copies bytes to |count| words. */
 static inline void
 snceWord_Read(uint64_t *to, const uint8_t *from, size_t count)
 {
@@ -43,7 +44,8 @@ snceWord_Write(uint8_t *to, const uint64_t *from, size_t count)
     }
 }
 
-/* snceWord_Wipe overwrites |count| words, although nobody reads them again. */
+/* snceWord_Wipe overwrites |count| words with zeros, even though nobody reads
+ * them again, which would let a compiler drop the stores. */
 static inline void
 snceWord_Wipe(uint64_t *words, size_t count)
 {
@@ -55,8 +57,9 @@ snceWord_Wipe(uint64_t *words, size_t count)
     }
 }
 
-/* snceWord_Pair returns the word whose upper half is |high| and whose lower half
- * |low|, both below 2^32. snceWord_High and snceWord_Low return them. */
+/* snceWord_Pair returns a word whose upper half is |high| and whose lower half
+ * is |low|, both below 2^32. snceWord_High and snceWord_Low return the
+ * halves. */
 static inline uint64_t
 snceWord_Pair(uint64_t high, uint64_t low)
 {

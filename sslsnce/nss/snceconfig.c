@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* snceconfig.c: acts on the file that SSL_SERVER_CACHE_CONFIG names. */
+/* snceconfig.c: applies the file that SSL_SERVER_CACHE_CONFIG names. */
 
 #define _GNU_SOURCE /* secure_getenv */
 
@@ -23,12 +23,13 @@
 #include "sncefile.h"
 #include "snceundo.h"
 
-/* Of a closed cache that was not there before. */
+/* Entries of a cache that is new and closed. */
 #define CLOSED_ENTRIES 1
 
 /* ---- reading ------------------------------------------------------------- */
 
-/* Anything but a clear no, so that a misspelt "yes" is no surprise. */
+/* Anything but a clear no is strict, so that a misspelt "yes" has no other
+ * effect. */
 static PRBool
 config_IsStrict(void)
 {
@@ -51,7 +52,8 @@ ssl_ReadCacheConfig(sslCacheConfig *config)
     SECStatus rv = SECSuccess;
 
     PORT_Memset(config, 0, sizeof *config);
-    /* Not by NSPR, whose lock of the environment a fork may leave taken. */
+    /* Not with PR_GetEnv: NSPR's lock of the environment may be taken in a
+     * forked child. */
     config->path = secure_getenv(SSL_SERVER_CACHE_CONFIG);
     config->unread = PR_TRUE;
     if (!config->path) {
@@ -87,29 +89,30 @@ ssl_ReadCacheConfig(sslCacheConfig *config)
 
 /* ---- the default cache --------------------------------------------------- */
 
-/* More certificates than sessions have no use: they are clamped. */
+/* Reports that the number of certificates is lowered to that of sessions: a
+ * cache has no use for more. */
 static void
 config_NoteCertificates(sslCacheConfig *config, const sslCacheConfigLine *line,
-                        const sslServerCacheWish *wish)
+                        const sslServerCacheRequest *request)
 {
-    PRUint32 entries = wish->entries ? wish->entries : DEFAULT_ENTRIES;
+    PRUint32 entries = request->entries ? request->entries : DEFAULT_ENTRIES;
 
     if (line->given & 1u << sslCacheParam_certificates &&
-        wish->certificates > entries) {
+        request->certificates > entries) {
         ssl_AddCacheFault(config, sslCacheFault_note, line->number,
                           line->column[sslCacheParam_certificates],
                           "certificates=%u became %u (one for each session)",
-                          wish->certificates, entries);
+                          request->certificates, entries);
     }
 }
 
 void
-ssl_OverrideByConfig(sslCacheConfig *config, sslServerCacheWish *wish)
+ssl_OverrideByConfig(sslCacheConfig *config, sslServerCacheRequest *request)
 {
     PRUint32 i;
     unsigned int param;
 
-    config->asked = *wish;
+    config->asked = *request;
     for (i = 0; i < config->count; ++i) {
         const sslCacheConfigLine *line = &config->lines[i];
 
@@ -117,21 +120,22 @@ ssl_OverrideByConfig(sslCacheConfig *config, sslServerCacheWish *wish)
             continue;
         }
         if (line->faulty) {
-            ssl_LowerCacheWish(wish, line);
+            ssl_LowerCacheRequest(request, line);
             continue;
         }
         for (param = 0; param < SSL_CACHE_PARAMS; ++param) {
             if (line->given & 1u << param) {
                 ssl_SetCacheParam(
-                    wish, (sslCacheParam)param,
-                    ssl_GetCacheParam(&line->wish, (sslCacheParam)param));
+                    request, (sslCacheParam)param,
+                    ssl_GetCacheParam(&line->request, (sslCacheParam)param));
             }
         }
-        config_NoteCertificates(config, line, wish);
+        config_NoteCertificates(config, line, request);
     }
 }
 
-/* Certificates for which there is to be room; 0 is one for each session. */
+/* The number of certificates that |options| ask for; 0 means one for each
+ * session. */
 static PRUint64
 config_Certificates(const snceCacheOptions *options)
 {
@@ -156,9 +160,17 @@ ssl_AddSizeFault(sslCacheConfig *config, snceResult result)
         ssl_AddCacheFault(
             config, sslCacheFault_size, line->number, line->column[param],
             "no room for %s=%u: %s", ssl_CacheParamLabel(param),
-            ssl_GetCacheParam(&line->wish, param), snceResult_Text(result));
+            ssl_GetCacheParam(&line->request, param), snceResult_Text(result));
         break;
     }
+}
+
+/* Whether |result| says that there is no room for the size of a cache. */
+static PRBool
+config_IsNoRoom(snceResult result)
+{
+    return result == SNCE_NO_MEMORY || result == SNCE_LIMIT ||
+           result == SNCE_LOCK_LIMIT;
 }
 
 PRBool
@@ -171,7 +183,7 @@ ssl_ForgoSize(sslCacheConfig *config, snceResult result,
         PR_MIN(config_Certificates(options), config_Certificates(&asked));
 
     certificates = PR_MIN(certificates, entries);
-    if ((result != SNCE_NO_MEMORY && result != SNCE_LIMIT) ||
+    if (!config_IsNoRoom(result) ||
         (entries == options->entries &&
          certificates == config_Certificates(options))) {
         return PR_FALSE;
@@ -220,7 +232,7 @@ ssl_CloseUnlocked(sslCacheConfig *config, snceResult result, PRUint64 bytes,
     for (i = 0; i < config->count; ++i) {
         const sslCacheConfigLine *line = &config->lines[i];
 
-        if (!line->name && line->wish.lock) {
+        if (!line->name && line->request.lock) {
             number = line->number;
             column = line->column[sslCacheParam_lock];
         }
@@ -247,11 +259,11 @@ ssl_CloseUnlocked(sslCacheConfig *config, snceResult result, PRUint64 bytes,
 
 /* ---- virtual servers ----------------------------------------------------- */
 
-/* What a line makes of its cache. */
+/* What became of the cache of a line. */
 typedef enum {
-    configLine_other, /* nothing: it is for the default cache */
+    configLine_other, /* nothing yet: the line is for the default cache */
     configLine_added,
-    configLine_there, /* it was there before */
+    configLine_there, /* it existed already */
     configLine_full   /* there is no room for it */
 } configLineState;
 
@@ -262,7 +274,7 @@ typedef struct {
     snceCacheOptions options;
 } configServer;
 
-PR_STATIC_ASSERT(SNCE_SERVERS_MAX == 1024); /* a message says so */
+PR_STATIC_ASSERT(SNCE_SERVERS_MAX == 1024); /* a message has the number */
 
 static SECStatus
 config_Fail(sslCacheConfig *config, const sslCacheConfigLine *line,
@@ -285,8 +297,9 @@ config_Configure(snceRegion *region, snceServerId id,
     return snceCache_Configure(snceRegion_Cache(region, id), options);
 }
 
-/* Adds the server of |line|, or finds it. A closed one gets its size when it is
- * opened; one that was there keeps what it has. */
+/* Adds the server of |line|, or finds it if it exists; if the region is |full|,
+ * only looks for it. A wrong line closes its server: a new one gets its size
+ * when a later call opens it, and one that exists keeps its other options. */
 static snceResult
 config_Enter(sslCacheConfig *config, snceRegion *region,
              const sslCacheConfigLine *line, PRBool full, configServer *server)
@@ -295,13 +308,13 @@ config_Enter(sslCacheConfig *config, snceRegion *region,
     size_t nameLen = strlen(line->name);
     snceResult result;
 
-    server->options = ssl_ServerCacheOptions(&line->wish);
+    server->options = ssl_ServerCacheOptions(&line->request);
     server->options.closed = line->faulty || config->closed;
     if (line->faulty) {
         server->options.entries = CLOSED_ENTRIES;
         server->options.certificates = CLOSED_ENTRIES;
     } else {
-        config_NoteCertificates(config, line, &line->wish);
+        config_NoteCertificates(config, line, &line->request);
     }
     if (full) {
         result = snceServer_Find(region, name, nameLen, &server->id);
@@ -317,6 +330,8 @@ config_Enter(sslCacheConfig *config, snceRegion *region,
             return SNCE_OK;
         case SNCE_FULL:
         case SNCE_NO_MEMORY:
+        case SNCE_LIMIT:
+        case SNCE_LOCK_LIMIT:
             server->state = configLine_full;
             server->noRoom = result;
             return SNCE_OK;
@@ -348,8 +363,9 @@ ssl_LowerCacheOptions(snceCacheOptions *options, const snceCacheOptions *other)
     options->closed |= other->closed;
 }
 
-/* There is no room for |full|'s server: its clients get another one's cache, which
- * keeps to its limits too. |lineOf| has a line + 1 for each server's number. */
+/* There is no room for the server of the line |full|: lowers the cache that its
+ * clients get instead to the limits of that line. |lineOf| has for each
+ * server's number the index of its line + 1, or 0. */
 static snceResult
 config_LowerInstead(sslCacheConfig *config, snceRegion *region,
                     const PRUint32 *lineOf, configServer *servers,
@@ -388,8 +404,8 @@ config_LowerInstead(sslCacheConfig *config, snceRegion *region,
     return result;
 }
 
-/* Closes what the file does not name; the default cache first, because new ones
- * are closed while that is (ssl_AddServerCache). */
+/* Closes all caches that are not closed yet, the default cache first: while
+ * that one is closed, ssl_AddServerCache adds new ones closed. */
 static snceResult
 config_CloseOthers(snceRegion *region)
 {
@@ -411,8 +427,8 @@ config_CloseOthers(snceRegion *region)
     return result;
 }
 
-/* Finds the line of a strict file for whose server there is no number, before
- * anything is changed; NULL if there is none. */
+/* Returns the first line for whose server there is no number left, or NULL. A
+ * strict file is checked with this before anything is changed. */
 static const sslCacheConfigLine *
 config_FindExcess(const sslCacheConfig *config, const snceRegion *region)
 {
@@ -439,8 +455,9 @@ config_FindExcess(const sslCacheConfig *config, const snceRegion *region)
     return NULL;
 }
 
-/* All are added first, and only then changed: what becomes of those for which
- * there is no room is known then, so that no cache is less strict in between. */
+/* Adds all new servers before it changes those that exist: then it knows which
+ * clients get another cache instead, and can lower that cache in the same
+ * change. So at no time is a cache less strict than the file asks. */
 static SECStatus
 config_AddServers(sslCacheConfig *config, snceRegion *region,
                   configServer *servers, snceCacheOptions *defaultOptions)
@@ -461,7 +478,8 @@ config_AddServers(sslCacheConfig *config, snceRegion *region,
             return config_Fail(config, line, result);
         }
         if (servers[i].state == configLine_full) {
-            /* Of those behind it some may be smaller, or there already. */
+            /* A later line may ask for a smaller cache, or for one that
+             * exists. */
             full |= servers[i].noRoom == SNCE_FULL;
         } else {
             lineOf[servers[i].id.number] = i + 1;
@@ -489,8 +507,8 @@ config_AddServers(sslCacheConfig *config, snceRegion *region,
             result =
                 config_Configure(region, servers[i].id, &servers[i].options);
         }
-        if (result == SNCE_NO_MEMORY && !config->strict) {
-            /* All but its size is what the line says. */
+        if (config_IsNoRoom(result) && !config->strict) {
+            /* The cache has all that the line says, except the size. */
             ssl_AddCacheFault(
                 config, sslCacheFault_note, config->lines[i].number,
                 config->lines[i].nameColumn, "the cache keeps its size: %s",

@@ -11,8 +11,8 @@
 PRErrorCode
 snceError_Code(snceResult result)
 {
-    /* No default: a result that the core gets must get its error here, and the
-     * compiler says so. */
+    /* No default: if the core gets a new result, the compiler asks for its
+     * error here. */
     switch (result) {
         case SNCE_OK:
             return 0;
@@ -33,7 +33,7 @@ snceError_Code(snceResult result)
             return SEC_ERROR_NO_MEMORY;
         case SNCE_NO_DESCRIPTOR:
             return PR_PROC_DESC_TABLE_FULL_ERROR;
-        case SNCE_LIMIT: /* what NSPR makes of EFBIG */
+        case SNCE_LIMIT: /* NSPR's error for EFBIG */
             return PR_FILE_TOO_BIG_ERROR;
         case SNCE_UNSUPPORTED:
             return PR_OPERATION_NOT_SUPPORTED_ERROR;
@@ -48,7 +48,7 @@ snceError_Code(snceResult result)
         case SNCE_BUSY:
         case SNCE_DROPPED:
             return SEC_ERROR_BUSY;
-        case SNCE_EXISTS: /* never a failure of any call of NSS's */
+        case SNCE_EXISTS: /* the calls of ssl.h never fail with it */
             break;
     }
     return SEC_ERROR_LIBRARY_FAILURE;

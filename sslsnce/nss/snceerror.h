@@ -13,8 +13,7 @@
 
 SEC_BEGIN_PROTOS
 
-/* snceError_Code returns the NSPR or NSS error that says what |result| says, 0
- * for SNCE_OK. */
+/* snceError_Code returns the NSPR or NSS error for |result|, 0 for SNCE_OK. */
 PRErrorCode snceError_Code(snceResult result);
 
 /* snceError_Status sets that error, unless |result| is SNCE_OK, and returns

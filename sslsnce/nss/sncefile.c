@@ -13,10 +13,12 @@
 #include "secerr.h"
 #include "secport.h"
 
-/* A line for each cache that fits a region takes a tenth of this. */
+/* A file with a line for each cache that fits a region takes a tenth of
+ * this. */
 #define FILE_BYTES_MAX (1024 * 1024)
 
-/* FNV-1a, 64 bits: tells versions apart, of which nobody makes two alike. */
+/* FNV-1a, 64 bits: it tells versions apart, and nobody tries to make two
+ * alike. */
 PRUint64
 ssl_HashVersion(PRUint64 version, const void *data, size_t len)
 {
@@ -37,7 +39,7 @@ file_Fail(sslCacheFile *file, PRErrorCode error, const char *what)
     return sslCacheFile_unusable;
 }
 
-/* The errors that happen to configuration files, by name. */
+/* Names the errors that are usual for configuration files. */
 static sslCacheFileState
 file_FailSystem(sslCacheFile *file, int error)
 {
@@ -70,7 +72,7 @@ file_FailSystem(sslCacheFile *file, int error)
     }
 }
 
-/* Reads to the end, or a byte more than a file may have. */
+/* Reads to the end of the file, or one byte more than a file may have. */
 static int
 file_ReadAll(int fd, char *data, size_t *len)
 {

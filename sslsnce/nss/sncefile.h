@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sncefile.h: the file of caches as bytes, before anybody reads them. */
+/* sncefile.h: reads the configuration file as bytes, which snceparse.h takes
+ * apart. */
 #ifndef SSLSNCE_NSS_SNCEFILE_H
 #define SSLSNCE_NSS_SNCEFILE_H
 
@@ -13,26 +14,28 @@ SEC_BEGIN_PROTOS
 
 typedef enum {
     sslCacheFile_read,
-    sslCacheFile_unusable, /* it is not there, or no file that could be read */
-    sslCacheFile_scarce /* this process is short of something at this moment */
+    sslCacheFile_unusable, /* it does not exist, or cannot be read */
+    sslCacheFile_scarce    /* this process lacks memory or descriptors at this
+                            * moment */
 } sslCacheFileState;
 
 typedef struct {
     char *data; /* allocated; NULL unless read */
     size_t len;
-    /* Differs from that of the file before, whenever one of device, inode, size
-     * and times does, or the reason why it cannot be read. */
+    /* Changes whenever the file's device, inode, size or times change, or the
+     * reason why the file cannot be read. */
     PRUint64 version;
     /* Unless read: */
     const char *what;  /* why not, a constant phrase */
     PRErrorCode error; /* NSPR's name for it */
 } sslCacheFile;
 
-/* ssl_ReadCacheFile reads the file |path|, of at most 1 MiB, into |*file|, which
- * the caller ends with ssl_FreeCacheFile whatever this returns.
+/* ssl_ReadCacheFile reads the file |path|, of at most 1 MiB, into |*file|,
+ * which the caller ends with ssl_FreeCacheFile whatever this returns.
  *
- * Any thread, before NSPR is initialized too. It takes no lock, and waits for no
- * writer of a pipe: only a regular file is read. */
+ * Any thread may call it, also before NSPR is initialized. It takes no lock. It
+ * reads only regular files, so that it does not wait for the writer of a
+ * pipe. */
 sslCacheFileState ssl_ReadCacheFile(const char *path, sslCacheFile *file);
 
 void ssl_FreeCacheFile(sslCacheFile *file);

@@ -9,47 +9,53 @@
 #include <time.h>
 
 /* A thread keeps the line that it got first, whatever CPU it runs on. The first
- * threads have one each, which nobody else writes: leaving is then a plain store
- * instead of a locked instruction, 5 ns of a lookup. The others share 64 lines,
- * enough that threads which share one rarely run at the same time. Looking all of
- * them over takes a closer no time. */
+ * threads have a line each, which no other thread writes: leaving is then a
+ * plain store instead of a locked instruction, which saves a lookup 5 ns. The
+ * others share 64 lines, so that two threads on one line rarely run at the same
+ * time. A closer looks at all lines in next to no time. */
 #define GATE_OWN_LINES 64
 #define GATE_LINES (GATE_OWN_LINES + 64)
 #define GATE_LINE_BYTES 64
 
-#define GATE_WAIT_NSEC 1000000000L /* of a closer, altogether */
-#define GATE_NAP_NSEC 100000L      /* between two looks */
+#define GATE_WAIT_NSEC 1000000000L /* the longest that a closer waits */
+#define GATE_NAP_NSEC 100000L      /* its pause between two looks */
 
-/* Written by the threads that have this line, read by a closer. */
+/* How many visits the threads of this line are in. They write it; a closer
+ * reads it. A thread that dies inside leaves it raised; a child after fork
+ * starts at zero. */
 typedef struct {
     _Alignas(GATE_LINE_BYTES) _Atomic PRInt32 inside;
 } gateLine;
 
 static gateLine lines[GATE_LINES];
 
-/* Written with the turn, read by all. */
+/* The region, NULL for none. Written with the lock held, read by all
+ * threads. */
 static _Atomic(snceRegion *) current;
 
-/* Line + 1 of this thread; 0 before its first visit. */
+/* This thread's line + 1; 0 before its first visit. */
 static __thread PRUint32 myLine;
-static _Atomic PRUint32 nextLine; /* the first that no thread has, of the own */
-static _Atomic PRUint32 nextShared; /* counted up by threads that get none */
+static _Atomic PRUint32 nextLine;   /* the first of the own lines that no thread
+                                     * has */
+static _Atomic PRUint32 nextShared; /* counts the threads that get no line of
+                                     * their own */
 
 /* A pthread lock, because Config is allowed before NSPR is initialized. */
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* The cancellation state that the thread with the turn had before. It makes system
- * calls that wait; cancelled there, it would keep the turn for ever. Written with
- * the turn. */
-static int turnCancel;
+/* The cancellation state that the thread with the lock had before. That thread
+ * makes system calls that wait; if it were cancelled there, the lock would stay
+ * taken for ever. Written with the lock held. */
+static int lockCancel;
 
-/* In a new child, which has one thread. The others that were inside are its
- * parent's; the one that forked was not, because nothing that a visitor calls
- * forks. So may be the turn: whoever had it is not here to give it back. He had
- * published his region or not, and either is a cache to go on with.
+/* Runs in a new child, which has one thread. The other threads that were inside
+ * are its parent's. The thread that forked was not inside, because nothing that
+ * is called inside forks. The lock may be taken too, by a thread that the child
+ * does not have. That thread had published its region or not yet; the child can
+ * go on in both cases.
  *
- * No handler before the fork takes the turn instead: the core's own handlers
- * take a lock that a thread with the turn may be waiting for. */
+ * No handler takes the lock before the fork instead: the core's own handlers
+ * take a lock for which a thread with this lock may be waiting. */
 static void
 gate_InChild(void)
 {
@@ -60,17 +66,18 @@ gate_InChild(void)
         /* relaxed: no other thread */
         atomic_store_explicit(&lines[i].inside, 0, memory_order_relaxed);
     }
-    turn = fresh;
+    lock = fresh;
 }
 
-/* When the library is loaded: a fork runs the handlers that were registered when it
- * began, so at the first call a handler may be too late for a fork that began
- * before it. */
+/* Registered when the library is loaded. At the first call it could be too
+ * late: a fork runs the handlers that were registered when it began, and it may
+ * have begun before that call. */
 __attribute__((constructor)) static void
 gate_WatchForks(void)
 {
-    /* Without memory for the handler, a child counts threads that it does not
-     * have; its Shutdown then waits its second and leaves the region mapped. */
+    /* If there is no memory for the handler, a child counts threads that it
+     * does not have; its Shutdown then waits a second and leaves the region
+     * mapped. */
     (void)pthread_atfork(NULL, NULL, gate_InChild);
 }
 
@@ -78,12 +85,12 @@ gate_WatchForks(void)
 static PRUint32
 gate_NewLine(void)
 {
-    /* relaxed: any number will do, once */
+    /* relaxed: only the number counts, and the exchange gives each once */
     PRUint32 n = atomic_load_explicit(&nextLine, memory_order_relaxed);
 
     do {
         if (n >= GATE_OWN_LINES) {
-            /* Lines are not given back: a thread's number is lost with it. */
+            /* A thread that ends does not give its line back. */
             return 1 + GATE_OWN_LINES +
                    atomic_fetch_add_explicit(&nextShared, 1,
                                              memory_order_relaxed) %
@@ -94,7 +101,7 @@ gate_NewLine(void)
     return 1 + n;
 }
 
-/* How often the thread whose own line that is is inside. Relaxed: nobody else
+/* How many visits the thread that owns |line| is in. relaxed: no other thread
  * writes it. */
 static PRInt32
 gate_Inside(PRUint32 line)
@@ -114,11 +121,12 @@ snceGate_Enter(PRUint32 *pass)
     }
     --line;
 
-    /* seq_cst, both: pairs with the store and the loads in snceGate_Close. Of
-     * "count in, read the region" here and "take the region away, read the
-     * count" there, at least one sees the other's first half: either we find
-     * no region, or the closer finds us. The load is also the acquire to the
-     * release in snceGate_Open. */
+    /* seq_cst, the store or fetch_add and the load: pairs with the store and
+     * the loads in snceGate_Close. This thread counts itself in, then reads the
+     * region; the closer takes the region away, then reads the count. At least
+     * one of them sees what the other wrote first: either this thread finds no
+     * region, or the closer finds this thread. The load is also the acquire to
+     * the release in snceGate_Open. */
     if (line < GATE_OWN_LINES) {
         atomic_store_explicit(&lines[line].inside, gate_Inside(line) + 1,
                               memory_order_seq_cst);
@@ -134,11 +142,23 @@ snceGate_Enter(PRUint32 *pass)
     return region;
 }
 
+snceRegion *
+snceGate_EnterRegion(PRUint64 identity, PRUint32 *pass)
+{
+    snceRegion *region = snceGate_Enter(pass);
+
+    if (region && snceRegion_Identity(region) != identity) {
+        snceGate_Leave(*pass);
+        region = NULL;
+    }
+    return region;
+}
+
 void
 snceGate_Leave(PRUint32 pass)
 {
-    /* release: what was done inside is done before the closer, which loads
-     * this in snceGate_Close, unmaps. */
+    /* release: pairs with the loads in snceGate_Close, so that what was done
+     * inside is done before the closer unmaps. */
     if (pass < GATE_OWN_LINES) {
         atomic_store_explicit(&lines[pass].inside, gate_Inside(pass) - 1,
                               memory_order_release);
@@ -155,26 +175,26 @@ snceGate_Lock(void)
     int cancel;
 
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    pthread_mutex_lock(&turn);
-    turnCancel = cancel;
-    /* relaxed: written with the turn only, which we have */
+    pthread_mutex_lock(&lock);
+    lockCancel = cancel;
+    /* relaxed: written only with the lock held, which this thread has */
     return atomic_load_explicit(&current, memory_order_relaxed);
 }
 
 void
 snceGate_Unlock(void)
 {
-    int cancel = turnCancel;
+    int cancel = lockCancel;
 
-    pthread_mutex_unlock(&turn);
+    pthread_mutex_unlock(&lock);
     (void)pthread_setcancelstate(cancel, NULL);
 }
 
 void
 snceGate_Open(snceRegion *region)
 {
-    /* release: pairs with the load in snceGate_Enter; who gets the pointer
-     * gets what it points to. */
+    /* release: pairs with the load in snceGate_Enter; a thread that gets the
+     * pointer also sees what it points to. */
     atomic_store_explicit(&current, region, memory_order_release);
 }
 
@@ -198,13 +218,15 @@ snceGate_Close(void)
     struct timespec start = { 0, 0 };
     unsigned int i;
 
-    /* seq_cst, the store and the loads: pairs with snceGate_Enter. */
+    /* seq_cst, the store and the loads: pairs with the store or fetch_add and
+     * the load in snceGate_Enter. The loads also pair with the releases in
+     * snceGate_Leave. */
     atomic_store_explicit(&current, NULL, memory_order_seq_cst);
 
     (void)clock_gettime(CLOCK_MONOTONIC, &start);
     for (i = 0; i < GATE_LINES; ++i) {
-        /* One look at zero is enough for a line: whoever counts himself in on
-         * it later finds no region. */
+        /* It is enough to see each line at zero once: a thread that counts
+         * itself in later finds no region. */
         while (atomic_load_explicit(&lines[i].inside, memory_order_seq_cst)) {
             if (gate_Expired(&start)) {
                 return PR_FALSE;

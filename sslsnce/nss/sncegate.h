@@ -4,12 +4,12 @@
 
 /* sncegate.h: which region this process has, and whether a thread is in it.
  *
- * A server may shut its cache down while threads of its own are in the middle
+ * A server may shut its cache down while some of its threads are in the middle
  * of a lookup. The core leaves that to its caller ("a handle must not be closed
- * while another thread of the same process uses it"), and this gate is how the
- * adapter keeps that rule without a lock: whoever touches the region counts
- * himself in and out on a cache line that he shares with few other threads, and
- * whoever closes it waits until every line has been seen at zero.
+ * while another thread of the same process uses it"), and this gate keeps the
+ * rule without a lock: a thread that uses the region counts itself in and out
+ * on a cache line that few other threads share, and the thread that closes the
+ * region waits until it has seen every line at zero.
  *
  * The gate is private to a process. */
 #ifndef SSLSNCE_NSS_SNCEGATE_H
@@ -23,34 +23,38 @@
 SEC_BEGIN_PROTOS
 
 /* snceGate_Enter returns the region, which stays mapped until the caller's
- * snceGate_Leave(|*pass|), or NULL if this process has none (and the caller
- * does not leave). Any thread; no lock, no system call. The caller keeps his
- * stay short: he calls the core, not PKCS #11. */
+ * snceGate_Leave(|*pass|), or NULL if this process has none; then the caller
+ * does not leave. Any thread may call it; it takes no lock and makes no system
+ * call. The caller stays inside only briefly: it may call the core, but not
+ * PKCS #11. */
 snceRegion *snceGate_Enter(PRUint32 *pass);
 
-/* snceGate_Leave ends what snceGate_Enter began. */
+/* snceGate_EnterRegion is snceGate_Enter, if the region is the one of |identity|
+ * (snceRegion_Identity); otherwise it returns NULL, as if there were none. */
+snceRegion *snceGate_EnterRegion(PRUint64 identity, PRUint32 *pass);
+
+/* snceGate_Leave ends what either of them began. */
 void snceGate_Leave(PRUint32 pass);
 
-/* snceGate_Lock takes the turn for configuring, inheriting and shutting down in
- * this process and returns the region, NULL if there is none. The region stays
- * until the caller changes it or ends with snceGate_Unlock. Until then this thread
- * is not cancelled. A child that is forked meanwhile gets the turn free. */
+/* snceGate_Lock takes this process's lock for configuring, inheriting and
+ * shutting down. It returns the region, NULL if there is none, which stays
+ * until the caller changes it or calls snceGate_Unlock. Until then this thread
+ * cannot be cancelled. A child that is forked meanwhile finds the lock free. */
 snceRegion *snceGate_Lock(void);
 
-/* snceGate_Unlock gives the turn back. */
+/* snceGate_Unlock releases the lock. */
 void snceGate_Unlock(void);
 
 /* snceGate_Open publishes |region|, where there was none. The caller has the
- * turn. */
+ * lock. */
 void snceGate_Open(snceRegion *region);
 
-/* snceGate_Close takes the region away from threads that come, and waits up to
- * a second for those inside. The caller has the turn.
+/* snceGate_Close stops threads from entering the region, and waits up to a
+ * second for the threads inside. The caller has the lock.
  *
- * Returns PR_TRUE when nobody is inside any more: the caller may close the
- * region. PR_FALSE means that a thread is still there (stopped by a debugger,
- * say, or killed by its own process): the caller must leave the region mapped.
- */
+ * Returns PR_TRUE if no thread is inside any more: the caller may close the
+ * region. Returns PR_FALSE if a thread is still inside (stopped by a debugger,
+ * for example, or ended there): the caller must leave the region mapped. */
 PRBool snceGate_Close(void);
 
 SEC_END_PROTOS

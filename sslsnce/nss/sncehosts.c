@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sncehosts.c: the calls for virtual servers, by the experimental API. What they
- * promise is said in sslsnce/sslsnce.h. */
+/* sncehosts.c: the calls for virtual servers, through the experimental API.
+ * sslsnce/sslsnce.h says what they promise. */
 
 #include "sncehosts.h"
 
@@ -68,7 +68,8 @@ ssl_AddServerCache(snceRegion *region, const char *name,
                             options, id);
     if (result == SNCE_OK && !options->closed &&
         !snceCache_IsOpen(defaultCache)) {
-        /* Another process closed all that were there, perhaps not this one. */
+        /* Meanwhile another process closed all caches that it found, perhaps
+         * not this new one. */
         options->closed = true;
         result = snceCache_Configure(snceRegion_Cache(region, *id), options);
     }
@@ -82,9 +83,11 @@ ssl_ChangeServerCache(snceCache cache, snceCacheOptions *options)
     return snceCache_Configure(cache, options);
 }
 
-/* An application built against another release has more fields or fewer. */
+/* Reads |*params| of an application that may have been built against another
+ * release, with more fields or fewer. */
 static SECStatus
-hosts_Wish(const SSLServerCacheParams *params, sslServerCacheWish *wish)
+hosts_Request(const SSLServerCacheParams *params,
+              sslServerCacheRequest *request)
 {
     SSLServerCacheParams own;
 
@@ -96,18 +99,18 @@ hosts_Wish(const SSLServerCacheParams *params, sslServerCacheWish *wish)
         }
         PORT_Memcpy(&own, params, PR_MIN(params->length, sizeof own));
     }
-    PORT_Memset(wish, 0, sizeof *wish);
-    wish->entries = own.entries;
-    wish->certificates = own.certificates;
-    wish->ssl2Timeout = own.ssl2TimeoutSec;
-    wish->ssl3Timeout = own.ssl3TimeoutSec;
-    wish->anyAddress = own.anyClientAddress;
-    wish->clockSkewSec = own.clockSkewSec;
+    PORT_Memset(request, 0, sizeof *request);
+    request->entries = own.entries;
+    request->certificates = own.certificates;
+    request->ssl2Timeout = own.ssl2TimeoutSec;
+    request->ssl3Timeout = own.ssl3TimeoutSec;
+    request->anyAddress = own.anyClientAddress;
+    request->clockSkewSec = own.clockSkewSec;
     return SECSuccess;
 }
 
-/* The turn for changes and the cache |name|. The caller gives the turn back,
- * also when this fails. */
+/* Takes the gate's lock and finds the cache |name|. The caller releases the
+ * lock, also if this fails. */
 static SECStatus
 hosts_Lock(const char *name, snceCache *cache)
 {
@@ -123,7 +126,7 @@ hosts_Lock(const char *name, snceCache *cache)
 SECStatus
 SSLExp_AddServerCache(const char *name, const SSLServerCacheParams *params)
 {
-    sslServerCacheWish wish;
+    sslServerCacheRequest request;
     snceCacheOptions options;
     snceRegion *region;
     snceServerId id;
@@ -136,11 +139,11 @@ SSLExp_AddServerCache(const char *name, const SSLServerCacheParams *params)
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
     }
-    rv = hosts_Wish(params, &wish);
+    rv = hosts_Request(params, &request);
     if (rv != SECSuccess) {
         return rv;
     }
-    options = ssl_ServerCacheOptions(&wish);
+    options = ssl_ServerCacheOptions(&request);
     region = snceGate_Lock();
     if (region) {
         rv = ssl_HostStatus(ssl_AddServerCache(region, name, &options, &id));
@@ -155,7 +158,7 @@ SSLExp_AddServerCache(const char *name, const SSLServerCacheParams *params)
 SECStatus
 SSLExp_ChangeServerCache(const char *name, const SSLServerCacheParams *params)
 {
-    sslServerCacheWish wish;
+    sslServerCacheRequest request;
     snceCacheOptions options;
     snceCache cache;
     SECStatus rv;
@@ -163,11 +166,11 @@ SSLExp_ChangeServerCache(const char *name, const SSLServerCacheParams *params)
     if (ssl_StartServerCache() != SECSuccess) {
         return SECFailure;
     }
-    rv = hosts_Wish(params, &wish);
+    rv = hosts_Request(params, &request);
     if (rv != SECSuccess) {
         return rv;
     }
-    options = ssl_ServerCacheOptions(&wish);
+    options = ssl_ServerCacheOptions(&request);
     rv = hosts_Lock(name, &cache);
     if (rv == SECSuccess) {
         rv = ssl_HostStatus(ssl_ChangeServerCache(cache, &options));

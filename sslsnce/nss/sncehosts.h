@@ -10,18 +10,20 @@
 
 SEC_BEGIN_PROTOS
 
-/* ssl_FindServerCache gives the handle of the cache |name| in |region|, with
- * NULL or "*" that of the default cache. Fails with PR_FILE_NOT_FOUND_ERROR. */
+/* ssl_FindServerCache writes the handle of the cache |name| in |region|, or
+ * with NULL or "*" that of the default cache. Fails with
+ * PR_FILE_NOT_FOUND_ERROR. */
 SECStatus ssl_FindServerCache(snceRegion *region, const char *name,
                               snceCache *cache);
 
-/* ssl_HostStatus sets the error that sslsnce.h promises for what the core says
- * of a virtual server. */
+/* ssl_HostStatus sets the error that sslsnce.h promises for the core's |result|
+ * of a call about a virtual server. */
 SECStatus ssl_HostStatus(snceResult result);
 
-/* ssl_AddServerCache adds the virtual server |name| as |options| say: closed while
- * the default cache is. ssl_ChangeServerCache gives |cache| the limits in
- * |options|, and leaves it closed if it is: only the file of caches opens it. */
+/* ssl_AddServerCache adds the virtual server |name| as |options| say; while the
+ * default cache is closed, it adds it closed. ssl_ChangeServerCache gives
+ * |cache| the limits in |options|. If |cache| is closed it stays closed: only
+ * the configuration file opens it. */
 snceResult ssl_AddServerCache(snceRegion *region, const char *name,
                               snceCacheOptions *options, snceServerId *id);
 snceResult ssl_ChangeServerCache(snceCache cache, snceCacheOptions *options);

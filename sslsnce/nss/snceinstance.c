@@ -17,8 +17,8 @@
 #include "sncehosts.h"
 #include "sncestart.h"
 
-/* Makes the virtual server of |cache| under the first name of its kind that is
- * free. The caller has the turn. */
+/* Makes the virtual server of |cache|, under the first name instance-0,
+ * instance-1, ... that is free. The caller has the lock. */
 static SECStatus
 instance_Add(snceRegion *region, snceCacheOptions *options, cacheDesc *cache)
 {
@@ -46,8 +46,8 @@ SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
                                        PRUint32 ssl3_timeout,
                                        const char *directory, PRBool shared)
 {
-    sslServerCacheWish wish = { 0 };
-    sslServerCacheWish defaultWish = { 0 };
+    sslServerCacheRequest request = { 0 };
+    sslServerCacheRequest defaultRequest = { 0 };
     snceCacheOptions options;
     snceRegion *region;
     SECStatus rv = SECSuccess;
@@ -60,19 +60,19 @@ SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
     }
-    wish.entries = maxCacheEntries;
-    wish.ssl2Timeout = ssl2_timeout;
-    wish.ssl3Timeout = ssl3_timeout;
+    request.entries = maxCacheEntries;
+    request.ssl2Timeout = ssl2_timeout;
+    request.ssl3Timeout = ssl3_timeout;
     if (!cache) {
-        return ssl_ConfigServerCache(&wish, shared);
+        return ssl_ConfigServerCache(&request, shared);
     }
-    wish.unlisted = PR_TRUE;
-    options = ssl_ServerCacheOptions(&wish);
+    request.unlisted = PR_TRUE;
+    options = ssl_ServerCacheOptions(&request);
 
     exists = snceGate_Lock() != NULL;
     snceGate_Unlock();
     if (!exists) {
-        rv = ssl_ConfigServerCache(&defaultWish, shared);
+        rv = ssl_ConfigServerCache(&defaultRequest, shared);
         if (rv != SECSuccess) {
             return rv;
         }
@@ -88,8 +88,8 @@ SSL_ConfigServerSessionIDCacheInstance(cacheDesc *cache, int maxCacheEntries,
             result = ssl_ChangeServerCache(ssl_ServerCache(region, cache->id),
                                            &options);
         }
-        /* It was never made, or was removed, or the process has shut down the
-         * region that it was in. */
+        /* SNCE_GONE: it was never made, or was removed, or it was in a region
+         * that the process has shut down. */
         rv = result == SNCE_GONE ? instance_Add(region, &options, cache)
                                  : ssl_HostStatus(result);
     }
@@ -103,7 +103,8 @@ SSL_InheritMPServerSIDCacheInstance(cacheDesc *cache, const char *envString)
     SECStatus rv = ssl_InheritServerCache(envString);
 
     if (rv == SECSuccess && cache && !cache->configured) {
-        /* By exec only the region comes along, not which cache of it. */
+        /* A child by exec gets the region, but not the cacheDesc that names one
+         * of its caches. */
         PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         rv = SECFailure;
     }

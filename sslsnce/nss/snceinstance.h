@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* snceinstance.h: the ...Instance calls, which NSS has and never exported, so
- * that no header declares them. A cacheDesc is a cache of its own: a virtual
+/* snceinstance.h: the ...Instance calls. NSS has them but never exported them,
+ * so that no header declares them. A cacheDesc is a cache of its own: a virtual
  * server that no client's name chooses. */
 #ifndef SSLSNCE_NSS_SNCEINSTANCE_H
 #define SSLSNCE_NSS_SNCEINSTANCE_H
@@ -12,17 +12,17 @@
 
 SEC_BEGIN_PROTOS
 
-/* All zero before it is configured. The caller owns it, and hands it to its
- * children as it is (by fork). */
+/* All zero before it is configured. The caller owns it; a child by fork has the
+ * same one. */
 typedef struct cacheDescStr {
     PRBool configured;
     sslServerCacheId id;
 } cacheDesc;
 
-/* Each does for |cache| what the call without Instance does for the default
- * cache, and with NULL does that. A process's first one makes the region, with
- * an empty default cache beside; SSL_ShutdownServerSessionIDCache ends it with
- * all caches. */
+/* Each of these does for |cache| what the call without Instance does for the
+ * default cache; if |cache| is NULL, it does that call. If the process has no
+ * region yet, the Config call makes one, with an empty default cache.
+ * SSL_ShutdownServerSessionIDCache ends the region with all its caches. */
 SECStatus SSL_ConfigServerSessionIDCacheInstance(
     cacheDesc *cache, int maxCacheEntries, PRUint32 ssl2_timeout,
     PRUint32 ssl3_timeout, const char *directory, PRBool shared);

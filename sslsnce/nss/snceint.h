@@ -4,32 +4,35 @@
 
 /* snceint.h: what the files of the adapter share.
  *
- * The adapter takes the place of NSS's lib/ssl/sslsnce.c. It speaks NSS on one
- * side and the core (sslsnce/snce.h) on the other:
+ * The adapter takes the place of NSS's lib/ssl/sslsnce.c. It offers NSS's
+ * interface to libssl, and calls the core (sslsnce/snce.h):
  *
  *   sslsnce.c     the calls of ssl.h that configure, inherit and shut down
- *   sncesid.c     a sslSessionID into the cache and out of it
+ *   sncesid.c     stores a sslSessionID in the cache, finds it, removes it
  *   sncewrap.c    the keys that wrap master secrets
- *   sncering.c    those that this process has unwrapped
+ *   sncekeycache.c    those of them that this process has unwrapped
  *   snceresume.c  whether a session may resume, after the SNI callback
- *   snceticket.c  the self-encrypt (ticket) keys
+ *   snceticket.c  the self-encrypt (ticket) keys: libssl's calls
+ *   sncerotate.c  the ticket keys that this process knows, and which is in use
+ *   snceregionkey.c  the keys under which a region's ticket keys lie
+ *   snceunder.c   a key encrypted under a server key
+ *   sncederive.c  keys and names derived from a key
  *   snceorigin.c  where a session was made: its cache, its server name
  *   sncehosts.c   the experimental calls for virtual servers
  *   snceinstance.c  the ...Instance calls that NSS never exported
- *   sncefile.c    the file that SSL_SERVER_CACHE_CONFIG names, as bytes
+ *   sncefile.c    reads the file that SSL_SERVER_CACHE_CONFIG names
  *   snceparse.c   its lines
  *   sncevalue.c   its parameters and their values
- *   snceconfig.c  what it makes of the caches
- *   snceundo.c    what a strict one has changed, for a call that fails
- *   sncenotice.c  what is wrong with it, in words
- *   sncelog.c     a message to stderr and to syslog
+ *   snceconfig.c  applies it to the caches
+ *   snceundo.c    undoes what a strict file has changed, if the call fails
+ *   sncenotice.c  reports its faults in words
+ *   sncelog.c     writes a message to stderr and to syslog
  *   sncereport.c  the figures
  *   snceretry.c   when a token that failed is asked again
- *   sncegate.c    who is inside the region, so that Shutdown can wait for them
- *   sncestart.c   NSPR, before the first call
- *   sncewish.c    what an application asks of a cache, as the core has it
- *   snceerror.c   a core result as an NSS error
- */
+ *   sncegate.c    which threads are inside the region, for Shutdown to wait for them
+ *   sncestart.c   initializes NSPR, before the first call
+ *   sncerequest.c    turns what an application asks of a cache into the core's options
+ *   snceerror.c   turns a core result into an NSS error */
 #ifndef SSLSNCE_NSS_SNCEINT_H
 #define SSLSNCE_NSS_SNCEINT_H
 
@@ -40,7 +43,7 @@
 
 #include "sslsnce/snce.h"
 
-#include "sncewish.h"
+#include "sncerequest.h"
 
 SEC_BEGIN_PROTOS
 
@@ -53,11 +56,11 @@ ssl_TimeForCache(PRTime time)
     return t;
 }
 
-/* ssl_IdOfServerCache and ssl_ServerCache turn the core's name of a cache into
- * libssl's and back. The default cache is all zero there, in every region, so
- * that a socket that nobody told anything has it. Another cache's name fits one
- * region only: a socket that was bound before a Shutdown and a new Config finds
- * and stores nothing. */
+/* ssl_IdOfServerCache and ssl_ServerCache turn the core's id of a cache into
+ * libssl's and back. libssl's id of the default cache is all zero, whatever the
+ * region, so that a socket whose fields were never set has the default cache.
+ * The id of another cache fits one region only: a socket that was bound before
+ * a Shutdown and a new Config finds and stores nothing. */
 static inline sslServerCacheId
 ssl_IdOfServerCache(snceServerId id)
 {
@@ -74,17 +77,19 @@ ssl_ServerCache(snceRegion *region, sslServerCacheId own)
                       : snceRegion_DefaultCache(region);
 }
 
-/* The calls of ssl.h below the arguments that only they have; sslsnce.h says
- * what they do. |shared| exports the region to children by exec. */
-SECStatus ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared);
+/* These do what the calls of ssl.h do, without the arguments that only those
+ * have; sslsnce.h says what they promise. |shared| exports the region to
+ * children by exec. */
+SECStatus ssl_ConfigServerCache(const sslServerCacheRequest *request,
+                                PRBool shared);
 SECStatus ssl_InheritServerCache(const char *envString);
 void ssl_ShutdownServerCache(void);
 
-/* The tags that begin the names of the records in a region's key log, eight
- * bytes each. */
+/* Tags of eight bytes, with which the names of records in a region's key log
+ * begin. */
 #define SNCE_KEY_TAG_BYTES 8
 #define SNCE_KEY_TAG_WRAP "wrapkey"
-#define SNCE_KEY_TAG_TICKET "ticket1"
+#define SNCE_KEY_TAG_REGION "region1"
 
 SEC_END_PROTOS
 

@@ -22,12 +22,14 @@
 /* RFC 3164 section 4.1.1: facility daemon (3) * 8 + severity error (3). */
 #define LOG_PRIORITY "<27>"
 
-/* RFC 3164 section 4.1: with priority and tag, a message has 1,024 bytes. */
+/* RFC 3164 section 4.1: a message has at most 1,024 bytes, with priority and
+ * tag. */
 #define LOG_TEXT_BYTES 1000
 #define LOG_TAG_BYTES 32
 
-/* Appends |text|, as much as fits below |max|, with '?' or |blank| for what might
- * end a line, or do worse in a terminal. Returns the new length. */
+/* Appends as much of |text| as fits below |max|. Writes |blank| for a blank,
+ * and '?' for a byte that could end the line or do harm in a terminal. Returns
+ * the new length. */
 static size_t
 log_Append(char *line, size_t len, size_t max, const char *text, char blank)
 {
@@ -39,8 +41,8 @@ log_Append(char *line, size_t len, size_t max, const char *text, char blank)
     return len;
 }
 
-/* Writes to stderr as stdio would, but without its lock, which another thread
- * may have had when this process was forked. */
+/* Writes to stderr without stdio, whose lock another thread may have had when
+ * this process was forked. */
 static void
 log_ToStderr(const char *line, size_t len)
 {
@@ -54,8 +56,9 @@ log_ToStderr(const char *line, size_t len)
     if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT)) {
         return;
     }
-    /* If nobody reads the pipe any more, the signal comes to this thread, which
-     * blocks it and takes it away. One that was pending already stays. */
+    /* If nobody reads the pipe any more, this thread gets SIGPIPE: it blocks
+     * the signal, and takes it away. A SIGPIPE that was pending before
+     * stays. */
     (void)sigemptyset(&pipes);
     (void)sigaddset(&pipes, SIGPIPE);
     (void)sigemptyset(&pending);
@@ -70,10 +73,10 @@ log_ToStderr(const char *line, size_t len)
     (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
-/* By a socket of our own: the one of openlog, its options and its name are the
- * application's. There is no time in the message: the daemon puts it in (RFC 3164
- * section 4.3.2), while to make one here takes the C library's lock of time
- * zones, which a forked child may find taken. */
+/* Uses a socket of its own: that of openlog, with its options and name, belongs
+ * to the application. The message has no time: the daemon adds it (RFC 3164
+ * section 4.3.2). To format one here would take the C library's lock of time
+ * zones, which may be taken in a forked child. */
 static void
 log_ToSyslog(const char *line, size_t len)
 {
@@ -97,7 +100,7 @@ ssl_Log(const char *text)
     size_t begin;
     size_t len;
 
-    /* It would leave the socket open, and SIGPIPE blocked. */
+    /* A cancelled thread would leave the socket open, or SIGPIPE blocked. */
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     len = log_Append(line, 0, sizeof line, LOG_PRIORITY, ' ');
     len = log_Append(line, len, len + LOG_TAG_BYTES,

@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sncenotice.c: says what is wrong with the file of caches, and what follows. */
+/* sncenotice.c: reports what is wrong with the configuration file, and what
+ * follows. */
 
 #include <string.h>
 
@@ -15,18 +16,19 @@
 #include "sncegate.h"
 #include "sncelog.h"
 
-/* A message, its path cut in front if it is long. */
+/* The size of a message, and of the path in it. A long path is cut at its
+ * beginning. */
 #define NOTICE_BYTES 1024
 #define NOTICE_PATH_BYTES 256
 
-/* The messages of the file's present version that were given already. Guarded by
- * the gate's lock; a child by fork goes on from its parent's. */
+/* Hashes of the messages that were given for the file's present version.
+ * Guarded by the gate's lock; a child by fork begins with its parent's. */
 static PRUint64 saidVersion;
 static PRUint64 said[2 * SSL_CACHE_FAULTS_MAX];
 static unsigned int saidCount;
 
-/* Whether |text| is new of this version, and notes it. The caller has the gate's
- * lock. */
+/* Returns whether |text| is new for this version of the file, and notes it. The
+ * caller has the gate's lock. */
 static PRBool
 notice_IsNew(const sslCacheConfig *config, const char *text)
 {
@@ -60,7 +62,7 @@ notice_Path(const sslCacheConfig *config, char out[NOTICE_PATH_BYTES])
                              : config->path);
 }
 
-/* What follows from |fault|, with what goes before it. */
+/* Writes into |out| what follows from |fault|, beginning with "; ". */
 static void
 notice_Outcome(const sslCacheConfig *config, const sslCacheFault *fault,
                char *out, PRUint32 outLen)
@@ -72,7 +74,7 @@ notice_Outcome(const sslCacheConfig *config, const sslCacheFault *fault,
         kind = sslCacheFault_failed;
     }
     if (kind == sslCacheFault_closed && fault->line >= config->count) {
-        kind = sslCacheFault_failed; /* there was no memory to keep the line */
+        kind = sslCacheFault_failed; /* no memory to keep the line */
     }
     switch (kind) {
         case sslCacheFault_note:
@@ -129,7 +131,7 @@ notice_Fault(const sslCacheConfig *config, const sslCacheFault *fault,
                       fault->text, outcome);
 }
 
-/* The fault that failed the call, or NULL. */
+/* Returns the fault that failed the call, or NULL. */
 static const sslCacheFault *
 notice_Cause(const sslCacheConfig *config)
 {
@@ -146,7 +148,7 @@ notice_Cause(const sslCacheConfig *config)
     return NULL;
 }
 
-/* As many messages as are given: one for each fault that is kept, and one that
+/* Returns the number of messages: one for each fault that is kept, and one that
  * counts the others. */
 static PRUint32
 notice_Count(const sslCacheConfig *config)
@@ -185,7 +187,7 @@ ssl_ReportCacheConfig(const sslCacheConfig *config, SECStatus rv)
         }
         snceGate_Unlock();
     }
-    /* Without the lock, because a write to stderr may wait. */
+    /* Without the lock, because a write to stderr may wait for its reader. */
     for (i = 0; i < count; ++i) {
         if (isNew[i]) {
             notice_Message(config, i, text);

@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* snceorigin.c: the server name of a ClientHello, of a session, of a ticket. */
+/* snceorigin.c: the cache and the server name of a ClientHello, a session, a
+ * ticket. */
 
 #include "snceorigin.h"
 
@@ -15,13 +16,15 @@
 #include "sncegate.h"
 #include "snceint.h"
 
-/* The number of the cache of a ClientHello that belongs to none: its name is longer
- * than any host's, or the cache is closed or was removed. No session goes in and
- * none comes out, no ticket is issued and none accepted. */
+/* The cache number of a ClientHello that belongs to no cache: its name is
+ * longer than any host's, or its extension is malformed, or the cache is closed
+ * or was removed. Then the server stores and finds no session, issues no ticket
+ * and accepts none. */
 #define ORIGIN_NOWHERE 0xffffffffu
 
-/* Eight bytes in lower case. The uppermost bit of a byte of |atLeastA| says that
- * it is 'A' or more, of |aboveZ| that it is more than 'Z'. */
+/* Returns eight bytes in lower case. The uppermost bit of each byte tells: in
+ * |atLeastA|, whether the byte is 'A' or more; in |aboveZ|, whether it is more
+ * than 'Z'. */
 static PRUint64
 origin_FoldWord(PRUint64 word)
 {
@@ -50,7 +53,8 @@ ssl_FoldServerName(const sslServerOrigin *origin,
         PORT_Memcpy(out + i, &word, sizeof word);
     }
     if (i < len && len > sizeof word) {
-        /* The last eight again; of them, some a second time. */
+        /* Fold the last eight bytes; those that were folded already do not
+         * change. */
         i = len - sizeof word;
         PORT_Memcpy(&word, origin->name + i, sizeof word);
         word = origin_FoldWord(word);
@@ -74,15 +78,16 @@ origin_SameName(const sslServerOrigin *a, const sslServerOrigin *b)
 
     if (a->nameLen == b->nameLen &&
         PORT_Memcmp(a->name, b->name, a->nameLen) == 0) {
-        return PR_TRUE; /* as clients spell it nearly always */
+        return PR_TRUE; /* the usual case */
     }
     len = ssl_FoldServerName(a, foldedA);
     return len == ssl_FoldServerName(b, foldedB) &&
            PORT_Memcmp(foldedA, foldedB, len) == 0;
 }
 
-/* The first host_name of a ServerNameList (RFC 6066 section 3); libssl refuses
- * a second one, where it reads them. SECFailure for what is no such list. */
+/* Finds the first host_name of a ServerNameList (RFC 6066 section 3); where
+ * libssl reads the list, it refuses a second one. Fails if |extension| is no
+ * such list. */
 static SECStatus
 origin_FindHostName(const SECItem *extension, sslReadBuffer *name)
 {
@@ -110,9 +115,10 @@ origin_FindHostName(const SECItem *extension, sslReadBuffer *name)
     return SECSuccess;
 }
 
-/* The cache that the socket is bound to, or that goes by the name of |origin|,
- * or the default one; nowhere, if that one is not open. The id of a removed cache
- * alone would go on fitting the tickets that were made there. */
+/* Returns the cache that the socket is bound to, or that has the name of
+ * |origin|, or the default cache; or |nowhere| if that cache is not open.
+ * Without this check, the id of a removed cache would still fit the tickets
+ * that were made there. */
 static sslServerCacheId
 origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
 {
@@ -129,7 +135,7 @@ origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
         return chosen.number ? nowhere : chosen;
     }
     if (!ss->sec.boundToCache && origin->nameLen) {
-        /* The core folds the name itself. */
+        /* The core folds the name. */
         chosen = ssl_IdOfServerCache(
             snceServer_Choose(region, origin->name, origin->nameLen));
     }
@@ -147,16 +153,18 @@ ssl_NoteServerOrigin(sslSocket *ss)
     sslServerOrigin *origin = &ss->sec.origin;
     sslReadBuffer name = { 0 };
 
-    /* A second ClientHello on the socket, after a HelloRetryRequest, may find
-     * what the callback for the first one left. */
+    /* After a HelloRetryRequest, the callback for the first ClientHello may
+     * have disabled tickets: then the value noted for the first ClientHello
+     * counts. */
     ss->sec.hadTickets = ss->opt.enableSessionTickets ||
                          (ss->ssl3.hs.helloRetry && ss->sec.hadTickets);
 
-    /* What the room for the name holds behind it, nobody reads. */
+    /* Nobody reads the bytes behind the name, so they need not be cleared. */
     origin->cache.generation = 0;
     origin->cache.region = 0;
     origin->nameLen = 0;
-    /* Without an SNI callback libssl lets a malformed extension pass. */
+    /* libssl without an SNI callback accepts a malformed extension: check it
+     * here. */
     if ((extension &&
          origin_FindHostName(&extension->data, &name) != SECSuccess) ||
         name.len > sizeof origin->name) {
@@ -164,8 +172,8 @@ ssl_NoteServerOrigin(sslSocket *ss)
         return;
     }
     if (name.len) {
-        /* Move: of a copy whose bound GCC knows it makes "rep movsq", which
-         * for a few bytes is slower than a call. */
+        /* Not PORT_Memcpy: where GCC knows the bound of a copy it emits "rep
+         * movsq", which for a few bytes is slower than a call. */
         PORT_Memmove(origin->name, name.buf, name.len);
         origin->nameLen = (PRUint8)name.len;
     }
@@ -197,9 +205,9 @@ ssl_TakesTickets(const sslSocket *ss)
     }
     region = snceGate_Enter(&pass);
     if (!region) {
-        return cache.number == 0; /* the default cache's need none */
+        return cache.number == 0; /* these tickets need no region */
     }
-    /* It may have been removed since the ClientHello came. */
+    /* The cache may have been removed since the ClientHello came. */
     open = snceCache_IsOpen(ssl_ServerCache(region, cache));
     snceGate_Leave(pass);
     return open;
@@ -219,8 +227,8 @@ ssl_RestoreServerName(const sslSocket *ss, sslSessionID *sid)
     return SECITEM_CopyItem(NULL, &sid->u.ssl3.srvName, &name);
 }
 
-/* In a ticket, sealed under this server's own key: the cache, whether the name
- * is also the srvName, and the name. */
+/* Writes the origin into a ticket, which is encrypted under this server's own
+ * key: the cache, whether the name is also the srvName, and the name. */
 SECStatus
 ssl_AppendServerOrigin(sslBuffer *buf, const sslServerOrigin *origin,
                        const SECItem *srvName)

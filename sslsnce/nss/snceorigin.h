@@ -2,13 +2,14 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* snceorigin.h: where a session was made: which cache, under which server name.
+/* snceorigin.h: where a session was made: in which cache, under which server
+ * name.
  *
  * RFC 6066 section 3: a session is not resumed under another server name than
  * its own. NSS reads the server_name extension only where the application has
- * an SNI callback, and knows a session's name only where that callback chose
- * one; so the name that a ClientHello asks for is noted here, for every server.
- * Sessions are told apart by that name, whatever the callback makes of it. */
+ * an SNI callback, and knows a session's name only if that callback chose one.
+ * So the adapter notes the name that a ClientHello asks for, for every server.
+ * That name tells sessions apart, whatever name the callback chooses. */
 #ifndef SSLSNCE_NSS_SNCEORIGIN_H
 #define SSLSNCE_NSS_SNCEORIGIN_H
 
@@ -19,18 +20,20 @@
 
 SEC_BEGIN_PROTOS
 
-/* ssl_FoldServerName writes the name of |origin| into |out| as names are
- * compared: in lower case (RFC 4343), without the dot that may end it. Returns
- * its length, 0 for a ClientHello without a name. */
+/* ssl_FoldServerName writes the name of |origin| into |out| in the form in
+ * which names are compared: in lower case (RFC 4343), without a dot at the end.
+ * Returns its length, 0 for a ClientHello without a name. */
 unsigned int ssl_FoldServerName(const sslServerOrigin *origin,
                                 PRUint8 out[sizeof origin->name]);
 
-/* ssl_CopyServerOrigin makes |*to| the same origin as |*from|. Most names are
- * short: then it leaves alone most of the room for them. */
+/* ssl_CopyServerOrigin makes |*to| the same origin as |*from|. For a short
+ * name, as most are, it copies only the bytes in use and a few more. */
 static inline void
 ssl_CopyServerOrigin(sslServerOrigin *to, const sslServerOrigin *from)
 {
-    enum { FEW_BYTES = 64 }; /* constant: moves, no call, no slow instruction */
+    enum {
+        FEW_BYTES = 64
+    }; /* constant, so that the compiler emits plain moves */
 
     if (from->nameLen <= FEW_BYTES - offsetof(sslServerOrigin, name)) {
         PORT_Memcpy(to, from, FEW_BYTES);
@@ -39,10 +42,10 @@ ssl_CopyServerOrigin(sslServerOrigin *to, const sslServerOrigin *from)
     }
 }
 
-/* ssl_RestoreServerName gives |sid| the srvName that it had when it was cached,
- * the name of its origin: spelled as the ClientHello of |ss| spells it now,
- * where that is the same name, because NSS compares them byte by byte. |ss| may
- * be NULL. Fails without memory. */
+/* ssl_RestoreServerName gives |sid| the srvName that it had when it was cached:
+ * the name of its origin. If the ClientHello of |ss| asks for the same name,
+ * this takes the spelling of that ClientHello, because NSS compares names byte
+ * by byte. |ss| may be NULL. Fails without memory. */
 SECStatus ssl_RestoreServerName(const sslSocket *ss, sslSessionID *sid);
 
 SEC_END_PROTOS

@@ -2,11 +2,12 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* snceparse.c: reads the file of caches, a line at a time, a parameter at a time.
+/* snceparse.c: reads the configuration file, a line at a time, a parameter at a
+ * time.
  *
- * A message quotes labels, and values whose label is known; of anything else it
- * gives the place only. A path that names the wrong file, a private key say, then
- * puts none of it into a log. */
+ * A message quotes labels, and the values of known labels; of anything else it
+ * gives only the place. So if the path names the wrong file, a private key for
+ * example, nothing of it gets into a log. */
 
 #include "snceparse.h"
 
@@ -17,7 +18,8 @@
 #include "prprf.h"
 #include "secport.h"
 
-/* A value, its NUL, and what shows that it is longer than any name. */
+/* Room for a value and its NUL, and for a byte by which a value that is too
+ * long for a name is recognized. */
 #define VALUE_BYTES (SNCE_NAME_MAX + 3)
 
 /* The line being read. */
@@ -27,8 +29,8 @@ typedef struct {
     const char *at;
     const char *end;
     PRUint32 firstFault;
-    PRBool named;      /* it has a name, */
-    PRBool unreadable; /* which is none, or of which there are two */
+    PRBool named;      /* the line has a name, or tries to give one */
+    PRBool unreadable; /* that name cannot be read, or there are two */
     sslCacheConfigLine line;
 } parseLine;
 
@@ -75,7 +77,8 @@ parse_Column(const parseLine *p, const char *at)
     return (unsigned int)(at - p->start) + 1;
 }
 
-/* Something is wrong with the line; what follows is said when its name is known. */
+/* Notes a fault of the line. What follows from it is known only at the line's
+ * end, when the name is known. */
 static void __attribute__((format(printf, 3, 4)))
 parse_Fault(parseLine *p, const char *at, const char *format, ...)
 {
@@ -93,8 +96,9 @@ parse_Fault(parseLine *p, const char *at, const char *format, ...)
 
 /* ---- parameters ---------------------------------------------------------- */
 
-/* A value that cannot be read counts as its strictest, where there is one; of
- * two, the smaller or stricter counts. */
+/* Sets a parameter of the line. A value that cannot be read counts as the
+ * strictest one, if there is such; of two values, the smaller or stricter
+ * counts. */
 static void
 parse_SetParam(parseLine *p, const char *at, sslCacheParam param,
                const char *value)
@@ -125,9 +129,9 @@ parse_SetParam(parseLine *p, const char *at, sslCacheParam param,
         }
     }
     if (p->line.given & 1u << param) {
-        ssl_LowerCacheParam(&p->line.wish, param, read);
+        ssl_LowerCacheParam(&p->line.request, param, read);
     } else {
-        ssl_SetCacheParam(&p->line.wish, param, read);
+        ssl_SetCacheParam(&p->line.request, param, read);
     }
     p->line.given |= 1u << param;
 }
@@ -169,7 +173,8 @@ parse_SetName(parseLine *p, const char *at, const char *value)
     return SECSuccess;
 }
 
-/* |value| NULL: there is none that could be read, as was said. */
+/* Sets the parameter |label|, or the name. |value| is NULL if no value could be
+ * read, and the fault is noted already. */
 static SECStatus
 parse_Set(parseLine *p, const char *labelAt, const char *label, const char *at,
           const char *value)
@@ -230,17 +235,18 @@ parse_SkipWord(parseLine *p)
     }
 }
 
-/* The end of what is left: of the line, or where a comment begins. */
+/* Whether nothing is left of the line, or only a comment. */
 static PRBool
 parse_AtEnd(const parseLine *p)
 {
     return p->at >= p->end || *p->at == '#';
 }
 
-/* A value goes to the next blank; in quotes, to the second one. A backslash takes
- * the next byte as it is. What does not fit |value| is cut: it is too long for
- * anything. A NUL becomes a byte that nothing has. Returns PR_FALSE where the
- * quotes do not end. */
+/* Reads a value: up to the next blank, or if it begins with a quotation mark or
+ * a bracket, up to the closing one. A backslash takes the next byte as it is. A
+ * value that does not fit |value| is cut: it is too long for any parameter. A
+ * NUL becomes a byte that no valid value has. Returns PR_FALSE if the closing
+ * mark is missing. */
 static PRBool
 parse_Value(parseLine *p, char value[VALUE_BYTES])
 {
@@ -278,8 +284,8 @@ parse_Value(parseLine *p, char value[VALUE_BYTES])
     return PR_TRUE;
 }
 
-/* Whether the word at |p->at| is a label, of a value that comes after blanks or
- * not: "entries= name=x" has no value for entries. */
+/* Whether the word at |p->at| is the label of another parameter, with or
+ * without blanks before its '=': "entries= name=x" has no value for entries. */
 static PRBool
 parse_IsNextLabel(const parseLine *p)
 {
@@ -294,7 +300,7 @@ parse_IsNextLabel(const parseLine *p)
     return at > p->at && at < p->end && *at == '=';
 }
 
-/* Reads "label=value"; blanks may be around the '='. */
+/* Reads "label=value"; blanks may surround the '='. */
 static SECStatus
 parse_Param(parseLine *p)
 {
@@ -361,8 +367,8 @@ parse_Keep(sslCacheConfig *config, const sslCacheConfigLine *line)
     return SECSuccess;
 }
 
-/* The line is read: says what follows from its faults, and keeps it if it names
- * a cache. */
+/* Ends a line that was read: enters what follows from its faults, and keeps it
+ * if it names a cache. */
 static SECStatus
 parse_EndLine(parseLine *p)
 {
@@ -424,7 +430,7 @@ parse_Line(sslCacheConfig *config, unsigned int number, const char *start,
 
 /* ---- the file ------------------------------------------------------------ */
 
-/* By name, the default cache first, and by number. */
+/* Compares by name, with the default cache first, then by line number. */
 static int
 parse_CompareLines(const void *a, const void *b)
 {
@@ -435,7 +441,8 @@ parse_CompareLines(const void *a, const void *b)
     return order ? order : x->number < y->number ? -1 : 1;
 }
 
-/* Two lines for one cache contradict each other: both are wrong. */
+/* Finds caches with more than one line. The lines contradict each other, so all
+ * of them are wrong. */
 static SECStatus
 parse_FindSeconds(sslCacheConfig *config)
 {
@@ -503,15 +510,16 @@ ssl_ParseCacheConfig(sslCacheConfig *config, const char *data, size_t len)
 }
 
 void
-ssl_LowerCacheWish(sslServerCacheWish *wish, const sslCacheConfigLine *line)
+ssl_LowerCacheRequest(sslServerCacheRequest *request,
+                      const sslCacheConfigLine *line)
 {
     unsigned int i;
 
     for (i = 0; i < SSL_CACHE_PARAMS; ++i) {
         if (line->given & 1u << i) {
             ssl_LowerCacheParam(
-                wish, (sslCacheParam)i,
-                ssl_GetCacheParam(&line->wish, (sslCacheParam)i));
+                request, (sslCacheParam)i,
+                ssl_GetCacheParam(&line->request, (sslCacheParam)i));
         }
     }
 }

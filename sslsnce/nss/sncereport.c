@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sncereport.c: the figures of the server cache, by the experimental API. */
+/* sncereport.c: the figures of the server cache, through the experimental
+ * API. */
 
 #include "secerr.h"
 #include "secport.h"
@@ -17,10 +18,19 @@
 #include "sncehosts.h"
 #include "sncestart.h"
 
+/* With the name before it, `strings libssl3.so` shows the version of a library
+ * file. */
+#define LIBRARY "sslsnce "
+static const char libraryVersion[] = LIBRARY SSLSNCE_VERSION;
+
+PR_STATIC_ASSERT(sizeof(SSLSNCE_VERSION) <=
+                 sizeof(((SSLServerCacheFigures *)0)->version));
+
 SECStatus
 SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
                              PRUintn len)
 {
+    const char *version = libraryVersion + sizeof LIBRARY - 1;
     SSLServerCacheFigures out;
     snceCacheOptions options;
     snceFigures counts;
@@ -37,6 +47,9 @@ SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
         return SECFailure;
     }
     PORT_Memset(&out, 0, sizeof out);
+    /* Hides from the compiler where |version| points: otherwise it copies the
+     * characters from its own code, and the linker drops the string. */
+    __asm__("" : "+r"(version));
 
     region = snceGate_Enter(&pass);
     if (!region) {
@@ -83,6 +96,8 @@ SSLExp_GetServerCacheFigures(const char *name, SSLServerCacheFigures *figures,
     out.overridden = counts.overridden;
     out.missesFuture = counts.missesFuture;
     out.keyFailures = counts.keyFailures;
+    out.unmapped = counts.unmapped;
+    PORT_Memcpy(out.version, version, sizeof SSLSNCE_VERSION);
     PORT_Memcpy(figures, &out, out.length);
     return SECSuccess;
 }

@@ -4,14 +4,15 @@
 
 /* snceresume.c: whether a session may resume on this socket now.
  *
- * An SNI callback may change all of the socket's options: virtual servers are
- * set up so. NSS decides whether to resume from the options as they were when
- * the ClientHello came, and before TLS 1.3 calls the callback for full
- * handshakes only; then a session made where no client certificate is wanted
- * resumes where one is required. So the callback is called before every decision
- * to resume, once for each ClientHello, and what it may have changed is looked
- * at again after it. Version and cipher suite stay as negotiated, as they do in
- * NSS's full handshakes. */
+ * An SNI callback may change all options of the socket, and virtual servers are
+ * often set up that way. NSS decides whether to resume by the options that the
+ * socket had when the ClientHello came, and before TLS 1.3 it calls the
+ * callback for full handshakes only. So a session that was made where no client
+ * certificate is wanted would resume where one is required. Therefore the
+ * callback is called before every decision to resume, once for each
+ * ClientHello, and afterwards everything that it may have changed is checked
+ * again. Version and cipher suite stay as negotiated, as in NSS's full
+ * handshakes. */
 
 #include "secitem.h"
 #include "secport.h"
@@ -39,11 +40,11 @@ resume_RequiresCert(const sslSocket *ss)
     }
 }
 
-/* Whether the ticket that |sid| came by does not count, because tickets are
- * disabled. In TLS 1.3 the option is about the tickets that libssl issues: with or
- * without it an application may issue its own (SSL_SendSessionTicket), and NSS
- * accepts both kinds. So there only a callback that disables tickets counts, and
- * only against libssl's. */
+/* Whether |sid| came by a ticket that does not count, because tickets are
+ * disabled. In TLS 1.3 the option is only about tickets that libssl issues:
+ * with or without it an application may issue its own (SSL_SendSessionTicket),
+ * and NSS accepts both kinds. So there a ticket does not count only if a
+ * callback disabled tickets and libssl issued it. */
 static PRBool
 resume_LostTicket(const sslSocket *ss, const sslSessionID *sid)
 {
@@ -66,13 +67,13 @@ ssl_SessionFitsSocket(const sslSocket *ss, const sslSessionID *sid)
     if (sid->fromTicket ? resume_LostTicket(ss, sid) : ss->opt.noCache) {
         return PR_FALSE;
     }
-    /* What the callback makes of a name may have changed. */
+    /* The callback may now choose another name for the same requested name. */
     return SECITEM_CompareItem(&sid->u.ssl3.srvName,
                                &ss->ssl3.hs.srvVirtName) == SECEqual;
 }
 
-/* How far ahead of the clock of |ss| a ticket may have been issued: as far as a
- * session of its cache. */
+/* Returns how far ahead of the clock of |ss| a ticket may have been issued: as
+ * far as a session of its cache may have been created. */
 static PRUint32
 resume_ClockSkewSec(const sslSocket *ss)
 {
@@ -97,13 +98,14 @@ ssl_IsOfFuture(const sslSocket *ss, PRTime created)
 {
     PRTime now = ssl_Time(ss);
 
-    /* Unsigned: any clock may be asked. */
+    /* Unsigned, because any two clocks may be compared: the difference may not
+     * fit a PRTime. */
     return created > now &&
            (PRUint64)created - (PRUint64)now >
                (PRUint64)resume_ClockSkewSec(ss) * PR_USEC_PER_SEC;
 }
 
-/* As if nobody had registered to answer the extension |type|. */
+/* Removes the handler that is to answer the extension |type|. */
 static void
 resume_DropReply(TLSExtensionData *xtnData, PRUint16 type)
 {
@@ -111,7 +113,7 @@ resume_DropReply(TLSExtensionData *xtnData, PRUint16 type)
     sslExtensionBuilder *kept = sender;
     const sslExtensionBuilder *end = sender + SSL_MAX_EXTENSIONS;
 
-    /* The first without a function ends the list. */
+    /* The first entry without a function ends the list. */
     for (; sender != end && sender->ex_sender; ++sender) {
         if (sender->ex_type != type) {
             *kept++ = *sender;

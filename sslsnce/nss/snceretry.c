@@ -6,7 +6,8 @@
 
 #include <time.h>
 
-/* Without a clock no time passes: what has failed is not asked again. */
+/* Without a clock this returns 0 always: a token that has failed is not asked
+ * again. */
 static PRInt64
 retry_NowMsec(void)
 {
@@ -30,17 +31,18 @@ snceRetry_Begin(snceRetry *retry)
 }
 
 PRBool
+snceRetry_IsTime(const snceRetry *retry)
+{
+    /* Without reading the clock if nothing has failed. */
+    return snceRetry_Pending(retry) && retry_NowMsec() >= retry->atMsec;
+}
+
+PRBool
 snceRetry_Due(snceRetry *retry)
 {
-    PRInt64 nowMsec;
-
-    if (!snceRetry_Pending(retry)) {
-        return PR_FALSE; /* without a look at the clock */
-    }
-    nowMsec = retry_NowMsec();
-    if (nowMsec < retry->atMsec) {
+    if (!snceRetry_IsTime(retry)) {
         return PR_FALSE;
     }
-    retry_PutOff(retry, nowMsec, 2 * retry->pauseSec);
+    retry_PutOff(retry, retry_NowMsec(), 2 * retry->pauseSec);
     return PR_TRUE;
 }

@@ -4,14 +4,15 @@
 
 /* snceretry.h: when to ask a token again that has failed.
  *
- * A token that is busy, or that somebody logged out, fails now and works later. One
- * that signs with a key but does not decrypt never will. Neither says which it is.
- * So it is asked again after a second, and then after pauses twice as long, up to
- * five minutes: a failure that passes is over soon, and one that stays costs twelve
- * operations with a private key an hour, after the first ten minutes.
+ * A token that is busy, or that somebody logged out, fails now and works later.
+ * A token that signs with a key but does not decrypt never will. The failure
+ * does not tell which it is. So the token is asked again after a second, and
+ * then after pauses twice as long, up to five minutes. Thus a failure that
+ * passes is over soon, and one that stays costs twelve operations with a
+ * private key an hour, after the first ten minutes.
  *
- * The clock is the monotonic one, so that nobody who sets the time changes it. Not
- * for several threads at once: the caller has a lock. */
+ * The clock is the monotonic one, which setting the time does not change. No
+ * two threads may use one snceRetry at once: the caller has a lock. */
 #ifndef SSLSNCE_NSS_SNCERETRY_H
 #define SSLSNCE_NSS_SNCERETRY_H
 
@@ -26,17 +27,20 @@ SEC_BEGIN_PROTOS
 /* All zero: nothing has failed. */
 typedef struct {
     PRInt64 atMsec;
-    PRInt32 pauseSec; /* before |atMsec|; 0: there is no next time */
+    PRInt32 pauseSec; /* before |atMsec|; 0: no attempt is due */
 } snceRetry;
 
-/* snceRetry_Begin notes a failure of just now. */
+/* snceRetry_Begin notes that the token has failed just now. */
 void snceRetry_Begin(snceRetry *retry);
 
-/* snceRetry_Due tells whether it is time to ask again, and if so, puts the next
- * time off, so that one caller is told it. */
+/* snceRetry_Due tells whether it is time to ask again. If so, it puts the next
+ * time off, so that only one caller is told to ask. */
 PRBool snceRetry_Due(snceRetry *retry);
 
-/* snceRetry_Pending tells whether there is a next time. */
+/* snceRetry_IsTime tells whether it is time to ask again, and changes nothing. */
+PRBool snceRetry_IsTime(const snceRetry *retry);
+
+/* snceRetry_Pending tells whether there will be another attempt. */
 static inline PRBool
 snceRetry_Pending(const snceRetry *retry)
 {

@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sncesid.c: a server's sslSessionID into the cache, out of it, and away. */
+/* sncesid.c: stores a server's sslSessionID in the cache, finds it and removes
+ * it. */
 
 #include "sncesid.h"
 
@@ -23,13 +24,13 @@
 #include "snceint.h"
 #include "snceorigin.h"
 
-/* What libssl needs of a session beside what the core knows of it, packed into
- * the core's |state|. Every field holds all that its own in sslSessionID ever
- * has: mechanisms are 32 bits wide in PKCS #11, named curves 16 in TLS, while
- * groups and signature schemes have values of NSS's own beyond those of TLS.
- * Processes of one build share it: the core's signature covers the size, and a
- * changed meaning must change SNCE_STATE_BYTES or the core's version with it.
- */
+/* The fields of a session that libssl needs and the core does not know, packed
+ * into the core's |state|. Each is as wide as the values of its field in
+ * sslSessionID need: mechanisms have 32 bits in PKCS #11, named curves 16 in
+ * TLS; groups and signature schemes also have values of NSS's own, beyond those
+ * of TLS. Processes of one build share this format. The core's signature covers
+ * the size; a change of meaning must change SNCE_STATE_BYTES or the core's
+ * version too. */
 typedef struct {
     PRUint8 wrapKeyId[SSL_WRAP_KEY_ID_BYTES];
     PRUint8 wrappedMasterSecretLen;
@@ -42,16 +43,17 @@ typedef struct {
     PRUint32 keaKeyBits;
     PRUint32 keaGroup;
     PRUint32 sigScheme;
-    PRUint16 namedCurve; /* its SSLNamedGroup; 0, which TLS has not, for none */
+    PRUint16 namedCurve; /* its SSLNamedGroup, which is never 0; 0: none */
     PRUint16 port;
     PRUint8 authType;
     PRUint8 keaType;
     PRUint8 srvName;     /* the SNI callback chose the name */
-    PRUint8 hasPeerCert; /* so that a session never loses its client */
+    PRUint8 hasPeerCert; /* so that a session never loses its client's
+                          * certificate */
 } sidTraits;
 
-/* The secret goes straight from where it is to where it is to be, and leaves
- * no copy to be wiped. */
+/* What |state| contains. Nothing builds this struct: the secret is copied
+ * straight to its place, so that there is no further copy to wipe. */
 typedef struct {
     PRUint32 masterWrapMech;
     PRUint8 wrappedMasterSecret[WRAPPED_MASTER_SECRET_SIZE];
@@ -67,11 +69,13 @@ PR_STATIC_ASSERT(sizeof(PRIPv6Addr) == SNCE_ADDRESS_BYTES);
 PR_STATIC_ASSERT(SSL3_SESSIONID_BYTES == SNCE_ID_MAX);
 PR_STATIC_ASSERT(ssl_auth_size <= 256 && ssl_kea_size <= 256);
 
-/* Most certificates fit this; the others cost a lookup an allocation. */
+/* Most certificates fit into this; for a larger one a lookup allocates
+ * memory. */
 #define SID_CERT_BYTES 4096
 
-/* How often a lookup that found a larger certificate tries again: it may have
- * grown between two tries, if the session was replaced meanwhile. */
+/* How often a lookup tries: after each try it enlarges its buffer for the
+ * certificate, which may be larger again the next time if the session was
+ * replaced meanwhile. */
 #define SID_LOOKUP_TRIES 4
 
 static snceClass
@@ -81,37 +85,64 @@ sid_Class(const sslSessionID *sid)
                                                   : SNCE_CLASS_SSL3;
 }
 
+/* Stores one of the traits in |state|. */
+#define SID_PUT(state, field, type, value)                                     \
+    do {                                                                       \
+        type put = (type)(value);                                              \
+        PORT_Memcpy((state) + STATE_TRAITS + offsetof(sidTraits, field), &put, \
+                    sizeof put);                                               \
+    } while (0)
+
 static void
 sid_PackState(const sslSessionID *sid, PRUint8 out[SNCE_STATE_BYTES])
 {
     PRUint32 mechanism = (PRUint32)sid->u.ssl3.masterWrapMech;
-    sidTraits traits;
-
-    PORT_Memcpy(traits.wrapKeyId, sid->wrapKeyId, sizeof traits.wrapKeyId);
-    traits.wrappedMasterSecretLen = sid->u.ssl3.keys.wrapped_master_secret_len;
-    traits.resumable = sid->u.ssl3.keys.resumable;
-    traits.extendedMasterSecretUsed = sid->u.ssl3.keys.extendedMasterSecretUsed;
-    traits.policy = sid->u.ssl3.policy;
-    traits.version = sid->version;
-    traits.cipherSuite = sid->u.ssl3.cipherSuite;
-    traits.authType = (PRUint8)sid->authType;
-    traits.authKeyBits = sid->authKeyBits;
-    traits.keaType = (PRUint8)sid->keaType;
-    traits.keaKeyBits = sid->keaKeyBits;
-    traits.keaGroup = sid->keaGroup;
-    traits.sigScheme = sid->sigScheme;
-    traits.namedCurve = sid->namedCurve ? (PRUint16)sid->namedCurve->name : 0;
-    traits.port = sid->port;
-    traits.srvName = sid->u.ssl3.srvName.len != 0;
-    traits.hasPeerCert = sid->peerCert != NULL;
 
     PORT_Memcpy(out, &mechanism, sizeof mechanism);
     PORT_Memcpy(out + STATE_SECRET, sid->u.ssl3.keys.wrapped_master_secret,
                 WRAPPED_MASTER_SECRET_SIZE);
-    PORT_Memcpy(out + STATE_TRAITS, &traits, sizeof traits);
+    PORT_Memcpy(out + STATE_TRAITS + offsetof(sidTraits, wrapKeyId),
+                sid->wrapKeyId, sizeof sid->wrapKeyId);
+    SID_PUT(out, wrappedMasterSecretLen, PRUint8,
+            sid->u.ssl3.keys.wrapped_master_secret_len);
+    SID_PUT(out, resumable, PRUint8, sid->u.ssl3.keys.resumable);
+    SID_PUT(out, extendedMasterSecretUsed, PRUint8,
+            sid->u.ssl3.keys.extendedMasterSecretUsed);
+    SID_PUT(out, policy, PRUint8, sid->u.ssl3.policy);
+    SID_PUT(out, version, PRUint16, sid->version);
+    SID_PUT(out, cipherSuite, PRUint16, sid->u.ssl3.cipherSuite);
+    SID_PUT(out, authKeyBits, PRUint32, sid->authKeyBits);
+    SID_PUT(out, keaKeyBits, PRUint32, sid->keaKeyBits);
+    SID_PUT(out, keaGroup, PRUint32, sid->keaGroup);
+    SID_PUT(out, sigScheme, PRUint32, sid->sigScheme);
+    SID_PUT(out, namedCurve, PRUint16,
+            sid->namedCurve ? sid->namedCurve->name : 0);
+    SID_PUT(out, port, PRUint16, sid->port);
+    SID_PUT(out, authType, PRUint8, sid->authType);
+    SID_PUT(out, keaType, PRUint8, sid->keaType);
+    SID_PUT(out, srvName, PRUint8, sid->u.ssl3.srvName.len != 0);
+    SID_PUT(out, hasPeerCert, PRUint8, sid->peerCert != NULL);
 }
 
-/* Fails on what no state written by sid_PackState can be: what comes out of
+/* Wipes a state that nobody reads any more. Not explicit_bzero, which took 3 %
+ * of the instructions of an insert, nor PORT_Memset, for which compilers take a
+ * slow instruction. The asm statements keep the stores: they hide that the
+ * words are zeros, and read them. */
+static inline void
+sid_WipeState(PRUint8 state[SNCE_STATE_BYTES])
+{
+    PRUint64 zeros = 0;
+    unsigned int i;
+
+    __asm__("" : "+r"(zeros));
+#pragma GCC unroll 12
+    for (i = 0; i < SNCE_STATE_BYTES; i += sizeof zeros) {
+        PORT_Memcpy(state + i, &zeros, sizeof zeros);
+    }
+    __asm__ volatile("" : : "r"(state) : "memory");
+}
+
+/* Fails if sid_PackState cannot have written this state: what comes out of
  * shared memory is bounded before it is used (G8). */
 static SECStatus
 sid_UnpackState(sslSessionID *sid, const PRUint8 in[SNCE_STATE_BYTES],
@@ -152,15 +183,15 @@ sid_UnpackState(sslSessionID *sid, const PRUint8 in[SNCE_STATE_BYTES],
     return SECSuccess;
 }
 
-/* Makes the sid that libssl gets. |found| is complete, its buffers too. */
+/* Makes the sid that libssl gets. |found| is complete, with its buffers. */
 static sslSessionID *
 sid_FromSession(const sslSocket *ss, const snceSession *found, PRTime now,
                 CERTCertDBHandle *dbHandle)
 {
     sslSessionID *sid;
 
-    /* Not PORT_ZNew: glibc's calloc passes by the thread's own free chunks, and
-     * took 150 instructions more of a lookup. And not PORT_Memset, which
+    /* Not PORT_ZNew: glibc's calloc does not use the thread's own free chunks,
+     * which cost a lookup 150 instructions more. And not PORT_Memset, which
      * compilers replace by a slow instruction for this size. */
     sid = PORT_New(sslSessionID);
     if (!sid) {
@@ -180,12 +211,12 @@ sid_FromSession(const sslSocket *ss, const snceSession *found, PRTime now,
     sid->lastAccessTime = now;
     sid->expirationTime = found->expires.usec;
     if (ss) {
-        /* What the lookup asked for. */
+        /* The lookup asked for this origin, so the session has it. */
         ssl_CopyServerOrigin(&sid->origin, &ss->sec.origin);
     }
     sid->cached = in_server_cache;
 
-    /* No token has these yet, and 0 would name one. */
+    /* No token has keys of the session yet, and 0 would name one. */
     sid->u.ssl3.masterModuleID = (SECMODModuleID)-1;
     sid->u.ssl3.masterSlotID = (CK_SLOT_ID)-1;
     sid->u.ssl3.clAuthModuleID = (SECMODModuleID)-1;
@@ -199,7 +230,7 @@ sid_FromSession(const sslSocket *ss, const snceSession *found, PRTime now,
         SECItem der = { siDERCertBuffer, found->certificate.data,
                         (unsigned int)found->certificate.len };
 
-        /* Without its client's certificate the session is nobody's. */
+        /* A session without its client's certificate must not be returned. */
         sid->peerCert =
             CERT_NewTempCertificate(dbHandle, &der, NULL, PR_FALSE, PR_TRUE);
         if (!sid->peerCert) {
@@ -214,7 +245,8 @@ loser:
     return NULL;
 }
 
-/* Gives |buf| room for the |len| bytes that the core asks for. */
+/* Gives |buf| room for the |len| bytes that the core asks for, at most
+ * |max|. */
 static SECStatus
 sid_GrowBuffer(snceBuffer *buf, PRUint8 **allocated, size_t max)
 {
@@ -260,7 +292,8 @@ ssl_FindServerSession(const sslSocket *ss, PRTime now, const PRIPv6Addr *addr,
     key.id = id;
     key.idLen = idLen;
     PORT_Memcpy(key.address, addr, sizeof key.address);
-    /* G7. Without a socket nobody asks under a name: then any. */
+    /* G7. Without a socket no name is asked for: then a session of any name is
+     * found. */
     key.name = ss ? name : NULL;
     key.nameLen = ss ? ssl_FoldServerName(&ss->sec.origin, name) : 0;
 
@@ -273,7 +306,7 @@ ssl_FindServerSession(const sslSocket *ss, PRTime now, const PRIPv6Addr *addr,
         PRUint32 pass;
         snceRegion *region;
 
-        /* Sizes of the try before this one, outside the gate. */
+        /* Allocate what the last try asked for, outside the gate. */
         if (sid_GrowBuffer(&found.certificate, &bigCert,
                            SNCE_CERTIFICATE_MAX) != SECSuccess) {
             goto done;
@@ -310,7 +343,7 @@ ssl_LookupServerSession(sslSocket *ss, const SECItem *id)
                                  id->len, ss->dbHandle);
 }
 
-/* The type of ssl_sid_lookup, for code that has no socket. */
+/* Has the type of ssl_sid_lookup, for code that has no socket. */
 sslSessionID *
 ssl_LookupInDefaultCache(PRTime now, const PRIPv6Addr *addr, unsigned char *id,
                          unsigned int idLen, CERTCertDBHandle *dbHandle)
@@ -318,15 +351,12 @@ ssl_LookupInDefaultCache(PRTime now, const PRIPv6Addr *addr, unsigned char *id,
     return ssl_FindServerSession(NULL, now, addr, id, idLen, dbHandle);
 }
 
-/* A sid goes in once; a certificate that cannot be kept keeps it out, because a
- * session that comes back without its client would pass for an anonymous one.
- * A sid from a ticket has the ID that the client put into its ClientHello, which
- * may be that of somebody else's session (RFC 5077 section 3.4). */
+/* Whether |sid| may be stored. A sid is stored only once. A sid from a ticket
+ * is not stored: it has the ID that the client put into its ClientHello, which
+ * may be that of another client's session (RFC 5077 section 3.4). */
 static PRBool
 sid_Cacheable(const sslSessionID *sid)
 {
-    const SECItem *der = sid->peerCert ? &sid->peerCert->derCert : NULL;
-
     if (sid->fromTicket ||
         (sid->cached != never_cached && sid->cached != invalid_cache)) {
         return PR_FALSE;
@@ -336,11 +366,30 @@ sid_Cacheable(const sslSessionID *sid)
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return PR_FALSE;
     }
-    if (der && (!der->data || !der->len || der->len > SNCE_CERTIFICATE_MAX)) {
-        PORT_SetError(SEC_ERROR_INPUT_LEN);
-        return PR_FALSE;
-    }
     return PR_TRUE;
+}
+
+/* Fails if the certificate cannot be stored; then the session is not stored
+ * either: if it came back without its client's certificate, it would pass for
+ * an anonymous one. */
+static SECStatus
+sid_PackCertificate(const sslSessionID *sid, snceBuffer *out)
+{
+    const SECItem *der;
+
+    out->data = NULL;
+    out->len = 0;
+    if (!sid->peerCert) {
+        return SECSuccess;
+    }
+    der = &sid->peerCert->derCert;
+    if (!der->data || !der->len || der->len > SNCE_CERTIFICATE_MAX) {
+        PORT_SetError(SEC_ERROR_INPUT_LEN);
+        return SECFailure;
+    }
+    out->data = der->data;
+    out->len = der->len;
+    return SECSuccess;
 }
 
 void
@@ -349,22 +398,24 @@ ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
     PRUint8 name[sizeof sid->origin.name];
     snceSession session;
     snceRegion *region;
-    snceCache cache;
     snceResult result;
+    snceTime expires;
     PRUint32 pass;
     PRTime now;
 
     PORT_Assert(sid);
-    if (!sid || !sid_Cacheable(sid)) {
+    if (!sid || !sid_Cacheable(sid) ||
+        sid_PackCertificate(sid, &session.certificate) != SECSuccess) {
         return;
     }
     if (!sid->creationTime) {
         sid->lastAccessTime = sid->creationTime = creationTime;
     }
-    /* The socket's clock is out of reach, but not its last reading. */
+    /* This call does not get the socket's clock, but |sid| has the clock's last
+     * reading. */
     now = PR_MAX(sid->creationTime, sid->lastAccessTime);
 
-    /* Every field that goes in; the others only come out. */
+    /* Set every field that an insert reads; lookups alone write the others. */
     PORT_Memcpy(session.id, sid->u.ssl3.sessionID, sizeof session.id);
     session.idLen = sid->u.ssl3.sessionIDLength;
     PORT_Memcpy(session.address, &sid->addr, sizeof session.address);
@@ -372,34 +423,31 @@ ssl_ServerCacheSessionID(sslSessionID *sid, PRTime creationTime)
     session.created = ssl_TimeForCache(sid->creationTime);
     session.lastAccess = ssl_TimeForCache(0);
     sid_PackState(sid, session.state);
-    session.certificate.data = NULL;
-    session.certificate.len = 0;
-    if (sid->peerCert) {
-        session.certificate.data = sid->peerCert->derCert.data;
-        session.certificate.len = sid->peerCert->derCert.len;
-    }
     session.name = name;
-    session.nameLen = ssl_FoldServerName(&sid->origin, name);
+    session.nameLen =
+        sid->origin.nameLen ? ssl_FoldServerName(&sid->origin, name) : 0;
 
     region = snceGate_Enter(&pass);
     if (!region) {
         PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
         goto done;
     }
-    cache = ssl_ServerCache(region, sid->origin.cache);
-    /* What the caller put there comes from the client's lifetimes. */
-    sid->expirationTime =
-        snceCache_Expiry(cache, session.sessionClass, session.created).usec;
-    result = snceCache_Insert(cache, &session, ssl_TimeForCache(now));
+    result = snceCache_InsertUntil(ssl_ServerCache(region, sid->origin.cache),
+                                   &session, ssl_TimeForCache(now), &expires);
     snceGate_Leave(pass);
+    /* Replace the caller's expiry, which follows from the lifetimes of
+     * clients. */
+    sid->expirationTime = expires.usec;
 
-    if (snceError_Status(result) == SECSuccess) {
+    if (result == SNCE_OK) {
         sid->cached = in_server_cache;
+    } else {
+        (void)snceError_Status(result);
     }
 
 done:
-    /* Not snceSession_Wipe, which would wipe the sid's own certificate. */
-    explicit_bzero(session.state, sizeof session.state);
+    /* Not snceSession_Wipe, which would also wipe the certificate of |sid|. */
+    sid_WipeState(session.state);
 }
 
 void
@@ -413,7 +461,7 @@ ssl_ServerUncacheSessionID(sslSessionID *sid)
     if (!sid) {
         return;
     }
-    /* An error that led here is the one that counts. */
+    /* Keep the error that led to this call. */
     err = PR_GetError();
 
     key.id = sid->u.ssl3.sessionID;
@@ -421,7 +469,8 @@ ssl_ServerUncacheSessionID(sslSessionID *sid)
     PORT_Memcpy(key.address, &sid->addr, sizeof key.address);
     key.name = NULL;
     key.nameLen = 0;
-    /* By the ID of a sid from a ticket, a client would remove another's session. */
+    /* The client chose the ID of a sid from a ticket, and could remove another
+     * client's session by it. */
     if (!sid->fromTicket && key.idLen >= 1 && key.idLen <= SNCE_ID_MAX) {
         region = snceGate_Enter(&pass);
         if (region) {

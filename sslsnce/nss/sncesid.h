@@ -13,14 +13,14 @@
 
 SEC_BEGIN_PROTOS
 
-/* ssl_FindServerSession returns a sid of its own for the session |id| of the
- * client |addr| that is live at |now|: of the origin of |ss|, or with NULL of
+/* ssl_FindServerSession returns a new sid for the session |id| of the client
+ * |addr| that is live at |now|: of the origin of |ss|, or if |ss| is NULL of
  * the default cache, under any server name.
  *
- * The caller ends with ssl_FreeSID. Returns NULL and sets
- * SSL_ERROR_SESSION_NOT_FOUND, SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED or what
- * went wrong. Never returns a session without the certificate that its client
- * had. Takes no lock; allocates what it returns. */
+ * The caller ends with ssl_FreeSID. On failure returns NULL and sets
+ * SSL_ERROR_SESSION_NOT_FOUND, SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED or the
+ * error that occurred. Never returns a session without the certificate that its
+ * client had. Takes no lock; allocates what it returns. */
 sslSessionID *ssl_FindServerSession(const sslSocket *ss, PRTime now,
                                     const PRIPv6Addr *addr, const PRUint8 *id,
                                     unsigned int idLen,

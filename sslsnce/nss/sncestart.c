@@ -18,21 +18,37 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Written with the lock. */
+/* NSPR and the texts of errors are there. Written with the lock held. */
 static _Atomic PRBool started;
 
-/* Whether this thread, which forks, has the lock. */
+/* Whether this thread is forking and has the lock. */
 static __thread PRBool forking;
 
-/* A child that is forked while another thread of its parent initializes NSPR, or
- * is in PR_CallOnce, has NSPR for ever half initialized. So a fork waits. Not for
- * ever: NSPR calls the dynamic linker, whose lock the forking thread may have. */
+static PRBool
+start_IsDone(void)
+{
+    /* Acquire: pairs with the release store in start_SetDone, which comes after
+     * what it tells of. */
+    return atomic_load_explicit(&started, memory_order_acquire);
+}
+
+static void
+start_SetDone(void)
+{
+    /* Release: pairs with the acquire load in start_IsDone. */
+    atomic_store_explicit(&started, PR_TRUE, memory_order_release);
+}
+
+/* Waits before a fork. If a child were forked while another thread of its
+ * parent initializes NSPR, or is in PR_CallOnce, its NSPR would stay half
+ * initialized for ever. The wait has a limit, because NSPR calls the dynamic
+ * linker, whose lock the forking thread may have. */
 static void
 start_BeforeFork(void)
 {
     struct timespec until;
 
-    if (started || clock_gettime(CLOCK_REALTIME, &until) != 0) {
+    if (start_IsDone() || clock_gettime(CLOCK_REALTIME, &until) != 0) {
         return;
     }
     until.tv_sec += FORK_WAIT_SEC;
@@ -53,17 +69,18 @@ start_InChild(void)
 {
     static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
 
-    if (!started && !forking) {
-        /* The thread that was at it is not here. This child goes without the
-         * texts of errors. */
+    if (!start_IsDone() && !forking) {
+        /* The thread that was initializing does not exist in this child. The
+         * child goes on without the texts of errors. */
         lock = fresh;
-        started = PR_TRUE;
+        start_SetDone();
     }
     start_AfterFork();
 }
 
-/* When the library is loaded: at the first call, a fork could come between taking
- * the lock and registering what frees it in the child. */
+/* Registered when the library is loaded: at the first call, a fork could come
+ * between taking the lock and registering the handler that frees it in the
+ * child. */
 __attribute__((constructor)) static void
 start_WatchForks(void)
 {
@@ -76,15 +93,17 @@ ssl_StartServerCache(void)
     SECStatus rv = SECSuccess;
     int cancel;
 
-    if (started) {
+    if (start_IsDone()) {
         return SECSuccess;
     }
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     pthread_mutex_lock(&lock);
-    if (!started) {
+    if (!start_IsDone()) {
         PR_Init(PR_USER_THREAD, PR_PRIORITY_NORMAL, 0);
         rv = ssl_InitializePRErrorTable();
-        started = rv == SECSuccess;
+        if (rv == SECSuccess) {
+            start_SetDone();
+        }
     }
     pthread_mutex_unlock(&lock);
     (void)pthread_setcancelstate(cancel, NULL);
@@ -94,14 +113,15 @@ ssl_StartServerCache(void)
 SECStatus
 ssl_WatchNssShutdown(NSS_ShutdownFunc atShutdown, _Atomic PRBool *watching)
 {
-    if (*watching) {
+    /* Relaxed: nothing else depends on it, and NSS registers no callback twice. */
+    if (atomic_load_explicit(watching, memory_order_relaxed)) {
         return SECSuccess;
     }
-    /* SEC_ERROR_LIBRARY_FAILURE: another thread was first. */
+    /* SEC_ERROR_LIBRARY_FAILURE: another thread has registered it already. */
     if (NSS_RegisterShutdown(atShutdown, NULL) != SECSuccess &&
         PORT_GetError() != SEC_ERROR_LIBRARY_FAILURE) {
         return SECFailure;
     }
-    *watching = PR_TRUE;
+    atomic_store_explicit(watching, PR_TRUE, memory_order_relaxed);
     return SECSuccess;
 }

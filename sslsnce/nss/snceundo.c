@@ -61,8 +61,9 @@ ssl_UndoCacheChanges(sslCacheConfig *config, snceRegion *region)
     snceResult result = SNCE_OK;
     PRUint32 i;
 
-    /* Room first, for those that are to grow again. Another process that is busy
-     * is waited for once, not for each of a thousand caches. */
+    /* Remove first, to make room for the caches that are to grow again. If
+     * another process is busy, wait for it once, not for each of a thousand
+     * caches. */
     for (i = 0; i < config->undoCount && result != SNCE_BUSY; ++i) {
         if (config->undo[i].added) {
             result = snceServer_Remove(region, config->undo[i].id);

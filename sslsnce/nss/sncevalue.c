@@ -9,7 +9,8 @@
 #include "prprf.h"
 #include "secport.h"
 
-/* Many more than any parameter takes; as many sessions as a cache can hold. */
+/* The largest number that a value may be: as many sessions as a cache can hold,
+ * and more than any other parameter takes. */
 #define NUMBER_MAX SNCE_ENTRIES_MAX
 
 typedef enum { valueKind_number, valueKind_duration, valueKind_flag } valueKind;
@@ -26,9 +27,9 @@ static const struct {
     { "entries", "a number", valueKind_number, 0, 0, DEFAULT_ENTRIES, 0 },
     { "certificates", "a number", valueKind_number, 0, 0, PR_UINT32_MAX, 0 },
     { "ssl2Timeout", "seconds, 5m, 1h or 1d", valueKind_duration,
-      MIN_TIMEOUT_SEC, MAX_SSL2_TIMEOUT_SEC, MAX_SSL2_TIMEOUT_SEC, 0 },
+      MIN_TIMEOUT_SEC, MAX_SSL2_TIMEOUT_SEC, DEFAULT_SSL2_TIMEOUT_SEC, 0 },
     { "ssl3Timeout", "seconds, 5m, 1h or 1d", valueKind_duration,
-      MIN_TIMEOUT_SEC, MAX_SSL3_TIMEOUT_SEC, MAX_SSL3_TIMEOUT_SEC, 0 },
+      MIN_TIMEOUT_SEC, MAX_SSL3_TIMEOUT_SEC, DEFAULT_SSL3_TIMEOUT_SEC, 0 },
     { "clockSkew", "seconds or 5m", valueKind_duration, MIN_CLOCK_SKEW_SEC,
       MAX_CLOCK_SKEW_SEC, DEFAULT_CLOCK_SKEW_SEC, 0 },
     { "matchClientAddress", "yes or no", valueKind_flag, 0, 0, 0, 1 },
@@ -57,8 +58,8 @@ ssl_CacheParamLabel(sslCacheParam param)
     return valueParams[param].label;
 }
 
-/* How many bytes must be added, left out or replaced to make one word the other,
- * without regard to case. */
+/* Returns how many bytes must be added, left out or replaced to turn one word
+ * into the other, without regard to case. */
 static unsigned int
 value_Distance(const char *a, const char *b)
 {
@@ -135,7 +136,7 @@ value_Expected(sslCacheParam param, const char *value, const char *expected,
     return sslCacheValue_wrong;
 }
 
-/* The digits that |value| begins with; |*rest| is what is behind them. */
+/* Reads the digits that |value| begins with; |*rest| points behind them. */
 static sslCacheValue
 value_Digits(sslCacheParam param, const char *value, PRUint32 *out,
              const char **rest, char text[SSL_CACHE_TEXT_BYTES])
@@ -197,7 +198,7 @@ value_Unit(const char *unit)
     }
 }
 
-/* Clamped as the calls of ssl.h clamp seconds, but not in silence. */
+/* Clamps a duration as the calls of ssl.h do, but reports it. */
 static sslCacheValue
 value_Duration(sslCacheParam param, const char *value, PRUint32 *out,
                char text[SSL_CACHE_TEXT_BYTES])
@@ -263,71 +264,72 @@ ssl_ReadCacheValue(sslCacheParam param, const char *value, PRUint32 *out,
     }
 }
 
-/* ---- in a wish ----------------------------------------------------------- */
+/* ---- in a request ----------------------------------------------------------- */
 
 void
-ssl_SetCacheParam(sslServerCacheWish *wish, sslCacheParam param, PRUint32 value)
+ssl_SetCacheParam(sslServerCacheRequest *request, sslCacheParam param,
+                  PRUint32 value)
 {
     switch (param) {
         case sslCacheParam_entries:
-            wish->entries = value;
+            request->entries = value;
             break;
         case sslCacheParam_certificates:
-            wish->certificates = value;
+            request->certificates = value;
             break;
         case sslCacheParam_ssl2Timeout:
-            wish->ssl2Timeout = value;
+            request->ssl2Timeout = value;
             break;
         case sslCacheParam_ssl3Timeout:
-            wish->ssl3Timeout = value;
+            request->ssl3Timeout = value;
             break;
         case sslCacheParam_clockSkew:
-            wish->clockSkewSec = value;
+            request->clockSkewSec = value;
             break;
         case sslCacheParam_matchClientAddress:
-            wish->anyAddress = !value;
+            request->anyAddress = !value;
             break;
         case sslCacheParam_lock:
-            wish->lock = value != 0;
+            request->lock = value != 0;
             break;
     }
 }
 
 PRUint32
-ssl_GetCacheParam(const sslServerCacheWish *wish, sslCacheParam param)
+ssl_GetCacheParam(const sslServerCacheRequest *request, sslCacheParam param)
 {
     switch (param) {
         case sslCacheParam_entries:
-            return wish->entries;
+            return request->entries;
         case sslCacheParam_certificates:
-            return wish->certificates;
+            return request->certificates;
         case sslCacheParam_ssl2Timeout:
-            return wish->ssl2Timeout;
+            return request->ssl2Timeout;
         case sslCacheParam_ssl3Timeout:
-            return wish->ssl3Timeout;
+            return request->ssl3Timeout;
         case sslCacheParam_clockSkew:
-            return wish->clockSkewSec;
+            return request->clockSkewSec;
         case sslCacheParam_matchClientAddress:
-            return !wish->anyAddress;
+            return !request->anyAddress;
         case sslCacheParam_lock:
             break;
     }
-    return wish->lock != PR_FALSE;
+    return request->lock != PR_FALSE;
 }
 
 void
-ssl_LowerCacheParam(sslServerCacheWish *wish, sslCacheParam param,
+ssl_LowerCacheParam(sslServerCacheRequest *request, sslCacheParam param,
                     PRUint32 value)
 {
-    PRUint32 now = ssl_GetCacheParam(wish, param);
+    PRUint32 now = ssl_GetCacheParam(request, param);
     PRUint32 byDefault = valueParams[param].byDefault;
 
     if (valueParams[param].kind == valueKind_flag) {
         if (value == valueParams[param].strictest) {
-            ssl_SetCacheParam(wish, param, value);
+            ssl_SetCacheParam(request, param, value);
         }
     } else if ((value ? value : byDefault) < (now ? now : byDefault)) {
-        ssl_SetCacheParam(wish, param, value ? value : byDefault);
+        ssl_SetCacheParam(request, param, value ? value : byDefault);
     }
 }
 

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sncevalue.h: the parameters that a line of the file of caches may have, and
- * their values. */
+/* sncevalue.h: the parameters that a line of the configuration file may have,
+ * and their values. */
 #ifndef SSLSNCE_NSS_SNCEVALUE_H
 #define SSLSNCE_NSS_SNCEVALUE_H
 
@@ -14,7 +14,7 @@
 
 SEC_BEGIN_PROTOS
 
-/* The parameters, beside the name. */
+/* The parameters, except the name. */
 typedef enum {
     sslCacheParam_entries,
     sslCacheParam_certificates,
@@ -32,15 +32,16 @@ typedef enum {
 /* A longer word is no label. */
 #define SSL_CACHE_LABEL_MAX 24
 
-/* ssl_FindCacheParam gives the parameter of that label, in any case, if there is
- * one. */
+/* ssl_FindCacheParam finds the parameter with that label, in any case. Returns
+ * whether there is one. */
 PRBool ssl_FindCacheParam(const char *label, sslCacheParam *param);
 
 /* ssl_CacheParamLabel returns the label as the documents spell it. */
 const char *ssl_CacheParamLabel(sslCacheParam param);
 
-/* ssl_SuggestCacheParam returns the label that somebody may have meant who wrote
- * |label|, of at most SSL_CACHE_LABEL_MAX bytes; NULL if none is near. */
+/* ssl_SuggestCacheParam returns the label that somebody who wrote |label|, of
+ * at most SSL_CACHE_LABEL_MAX bytes, may have meant; NULL if none is
+ * similar. */
 const char *ssl_SuggestCacheParam(const char *label);
 
 typedef enum {
@@ -49,29 +50,30 @@ typedef enum {
     sslCacheValue_wrong    /* |text| says what was expected */
 } sslCacheValue;
 
-/* ssl_ReadCacheValue reads |value|: a number, a duration in seconds, or 1 for yes
- * and 0 for no. |*out| is written unless the value is wrong, |text| unless it is
- * simply read. */
+/* ssl_ReadCacheValue reads |value|: a number, a duration in seconds, or 1 for
+ * yes and 0 for no. |*out| is written unless the value is wrong; |text| is
+ * written unless the value was read as it is. */
 sslCacheValue ssl_ReadCacheValue(sslCacheParam param, const char *value,
                                  PRUint32 *out,
                                  char text[SSL_CACHE_TEXT_BYTES]);
 
-/* ssl_SetCacheParam puts a value that was read into |*wish|; ssl_GetCacheParam
+/* ssl_SetCacheParam puts a value that was read into |*request|; ssl_GetCacheParam
  * returns it. */
-void ssl_SetCacheParam(sslServerCacheWish *wish, sslCacheParam param,
+void ssl_SetCacheParam(sslServerCacheRequest *request, sslCacheParam param,
                        PRUint32 value);
-PRUint32 ssl_GetCacheParam(const sslServerCacheWish *wish, sslCacheParam param);
+PRUint32 ssl_GetCacheParam(const sslServerCacheRequest *request,
+                           sslCacheParam param);
 
-/* ssl_LowerCacheParam lowers |param| of |*wish| to |value|, if that is less (0
- * counts as the default that it stands for) or, of a flag, stricter. */
-void ssl_LowerCacheParam(sslServerCacheWish *wish, sslCacheParam param,
+/* ssl_LowerCacheParam lowers |param| of |*request| to |value|, if that is less
+ * (0 counts as the default that it stands for) or, for a flag, stricter. */
+void ssl_LowerCacheParam(sslServerCacheRequest *request, sslCacheParam param,
                          PRUint32 value);
 
-/* ssl_StrictestOf returns the stricter value of a flag, and for a number 0. */
+/* ssl_StrictestOf returns the stricter value of a flag; for a number, 0. */
 PRUint32 ssl_StrictestOf(sslCacheParam param);
 
-/* ssl_ShowCacheValue writes |value|, or its beginning, into |shown|, fit for a
- * message, and returns that. */
+/* ssl_ShowCacheValue writes |value|, or its beginning, into |shown| in a form
+ * fit for a message, and returns |shown|. */
 #define SSL_CACHE_SHOWN_BYTES 64
 const char *ssl_ShowCacheValue(char shown[SSL_CACHE_SHOWN_BYTES],
                                const char *value);

@@ -3,26 +3,27 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 /* sncewrap.c: the keys that wrap the sessions' master secrets, in the cache and
- * in tickets. Takes the place of ssl3con.c's.
+ * in tickets. It replaces that part of ssl3con.c.
  *
- * Each server key has a wrapping key of its own for each mechanism, itself
- * wrapped under that server key, so that the region holds no secret in the
- * clear. A record of the region's key log is written once; the first process to
- * write one gives all others with that server key its wrapping key.
+ * Each server key has a wrapping key of its own for each mechanism. The
+ * wrapping key is itself wrapped under the server key, so that the region holds
+ * no secret in the clear. A record of the region's key log is written once: the
+ * first process to write one gives its wrapping key to all others with that
+ * server key.
  *
  * A process that cannot share a key (it has no region, the key log is full, its
- * token signs with the server key but does not decrypt) has one of its own, and
- * the sessions that it makes resume in that process. If it was the token that
- * failed, the process asks it again after a while (snceretry.h), and counts. It does
- * so from the first failure on, whether it met it with a session to wrap or with one
- * to resume.
+ * token signs with the server key but does not decrypt) has a wrapping key of
+ * its own, and the sessions that it makes resume in that process only. If it
+ * was the token that failed, the process counts the failure and asks the token
+ * again after a while (snceretry.h), from the first failure on, whether it
+ * happened with a session to wrap or with one to resume.
  *
- * The mechanisms are those of PK11_GetBestWrapMechanism, which are block
- * ciphers without any integrity: unwrapping with the wrong key succeeds, gives
- * another master secret, and the handshake fails at its end. So each wrapping
- * key has an identifier, at random, and a session or a ticket carries that of
- * the key that wrapped it. Where it is not that of the key at hand, the session
- * is not resumed, and its client makes a full handshake. */
+ * The mechanisms are those of PK11_GetBestWrapMechanism: block ciphers without
+ * any integrity. Unwrapping with the wrong key succeeds and gives another
+ * master secret, and the handshake fails at its end. So each wrapping key has a
+ * random identifier, and a session or a ticket carries the identifier of the
+ * key that wrapped it. If that is not the identifier of the key at hand, the
+ * session is not resumed, and its client makes a full handshake. */
 
 #include <stddef.h>
 
@@ -37,8 +38,9 @@
 
 #include "sncegate.h"
 #include "snceint.h"
-#include "sncering.h"
+#include "sncekeycache.h"
 #include "sncesid.h"
+#include "snceunder.h"
 
 /* A wrapping key's name: 'R' or 'E', the mechanism, and the two parts of the
  * public key. An RSA exponent is as long as the modulus at most. */
@@ -46,7 +48,7 @@
 #define WRAP_NAME_BYTES (WRAP_NAME_HEAD_BYTES + 2 * (SSL_MAX_RSA_KEY_BITS / 8))
 
 typedef struct {
-    SECItem item; /* what the name is, in |bytes| */
+    SECItem item; /* points to the name, in |bytes| */
     PRUint8 bytes[WRAP_NAME_BYTES];
 } wrapName;
 
@@ -78,17 +80,18 @@ wrap_PutNumber(PRUint8 *to, PRUint32 number)
     to[3] = (PRUint8)number;
 }
 
-/* Fails for a kind of key that nothing is wrapped under: neither RSA nor EC. */
+/* Makes the name of the wrapping key for |pubKey| and |mech|. Fails for a key
+ * that is neither RSA nor EC, under which nothing is wrapped. */
 static SECStatus
 wrap_Name(wrapName *name, const SECKEYPublicKey *pubKey, CK_MECHANISM_TYPE mech)
 {
     const SECItem *first;
     const SECItem *second;
-    /* The array's place, not what is in it. */
+    /* Takes the array's address, and does not read it. */
     /* cppcheck-suppress ctuuninitvar */
     PRUint8 *at = name->bytes;
 
-    if (pubKey->keyType == rsaKey) { /* a certificate for PSS has one too */
+    if (pubKey->keyType == rsaKey) { /* also that of a certificate for PSS */
         first = &pubKey->u.rsa.modulus;
         second = &pubKey->u.rsa.publicExponent;
     } else if (pubKey->keyType == ecKey) {
@@ -106,7 +109,8 @@ wrap_Name(wrapName *name, const SECKEYPublicKey *pubKey, CK_MECHANISM_TYPE mech)
     }
     *at++ = pubKey->keyType == ecKey ? 'E' : 'R';
     wrap_PutNumber(at, (PRUint32)mech);
-    wrap_PutNumber(at + 4, first->len); /* so that the parts cannot shift */
+    wrap_PutNumber(at + 4, first->len); /* so that no other two parts give the
+                                         * same bytes */
     at += 8;
     PORT_Memcpy(at, first->data, first->len);
     at += first->len;
@@ -119,8 +123,8 @@ wrap_Name(wrapName *name, const SECKEYPublicKey *pubKey, CK_MECHANISM_TYPE mech)
     return SECSuccess;
 }
 
-/* Its record has a digest of it, so that each server key has records of its
- * own, however many there are. */
+/* Makes the name of the key's record: a digest of |name|, so that each server
+ * key has records of its own, however many there are. */
 static SECStatus
 wrap_RecordName(const wrapName *name, PRUint8 out[SNCE_KEY_NAME_BYTES])
 {
@@ -131,15 +135,13 @@ wrap_RecordName(const wrapName *name, PRUint8 out[SNCE_KEY_NAME_BYTES])
 
 /* ---- under a server key -------------------------------------------------- */
 
-/* The secret that a server's EC key and an ephemeral one agree on, as a key for
- * |mech| that may do |operation|. */
-static PK11SymKey *
-wrap_Agree(SECKEYPrivateKey *privKey, SECKEYPublicKey *pubKey,
-           CK_MECHANISM_TYPE mech, CK_ATTRIBUTE_TYPE operation)
+/* How a server's EC key and an ephemeral one agree on a secret that wraps by |mech|. */
+static snceUnderAgreement
+wrap_Agreement(CK_MECHANISM_TYPE mech)
 {
-    return PK11_PubDeriveWithKDF(privKey, pubKey, PR_FALSE, NULL, NULL,
-                                 CKM_ECDH1_DERIVE, mech, operation, 0, CKD_NULL,
-                                 NULL, NULL);
+    snceUnderAgreement how = { mech, 0, CKD_NULL, NULL };
+
+    return how;
 }
 
 static SECStatus
@@ -155,51 +157,18 @@ wrap_UnderRSA(SECKEYPublicKey *pubKey, PK11SymKey *key, wrapRecord *record)
     return SECSuccess;
 }
 
-/* An ephemeral key agrees with the server's, and its public value goes into the
- * record, so that whoever has the server's private key can agree again. */
+/* Wraps |key| under the secret on which an ephemeral key and the server's
+ * agree. The ephemeral public value goes into the record, so that every process
+ * with the server's private key can derive that secret again. */
 static SECStatus
 wrap_UnderEC(const sslKeyPair *pair, CK_MECHANISM_TYPE mech, PK11SymKey *key,
              wrapRecord *record)
 {
-    SECKEYPrivateKey *ephemeral = NULL;
-    SECKEYPublicKey *ephemeralPub = NULL;
-    PK11SymKey *agreed = NULL;
-    SECItem wrapped = { siBuffer, NULL, 0 };
-    const SECItem *value;
-    SECStatus rv = SECFailure;
+    const snceUnderAgreement how = wrap_Agreement(mech);
 
-    ephemeral = SECKEY_CreateECPrivateKey(&pair->pubKey->u.ec.DEREncodedParams,
-                                          &ephemeralPub, NULL);
-    if (!ephemeral) {
-        goto loser;
-    }
-    value = &ephemeralPub->u.ec.publicValue;
-    if (value->len >= sizeof record->data) {
-        PORT_SetError(SEC_ERROR_INVALID_KEY);
-        goto loser;
-    }
-    /* Not with the ephemeral private key: that the server's own key can do this
-     * on its token is found out here, not by those who come to unwrap. */
-    agreed = wrap_Agree(pair->privKey, ephemeralPub, mech, CKA_WRAP);
-    if (!agreed) {
-        goto loser;
-    }
-    PORT_Memcpy(record->data, value->data, value->len);
-    wrapped.data = record->data + value->len;
-    wrapped.len = sizeof record->data - value->len;
-    rv = PK11_WrapSymKey(mech, NULL, agreed, key, &wrapped);
-    if (rv == SECSuccess) {
-        record->publicLen = (PRUint16)value->len;
-        record->wrappedLen = (PRUint16)wrapped.len;
-    }
-
-loser:
-    if (agreed) {
-        PK11_FreeSymKey(agreed);
-    }
-    SECKEY_DestroyPrivateKey(ephemeral);
-    SECKEY_DestroyPublicKey(ephemeralPub);
-    return rv;
+    return snceUnder_EncryptEC(pair->pubKey, pair->privKey, &how, key,
+                               record->data, sizeof record->data,
+                               &record->publicLen, &record->wrappedLen);
 }
 
 static SECStatus
@@ -215,30 +184,16 @@ wrap_Wrap(const sslKeyPair *pair, CK_MECHANISM_TYPE mech, PK11SymKey *key,
 
 static PK11SymKey *
 wrap_FromUnderEC(const sslKeyPair *pair, CK_MECHANISM_TYPE mech,
-                 wrapRecord *record, SECItem *wrapped)
+                 wrapRecord *record)
 {
-    SECKEYPublicKey ephemeralPub;
-    PK11SymKey *agreed;
-    PK11SymKey *key;
+    const snceUnderAgreement how = wrap_Agreement(mech);
 
-    /* of the server key's curve */
-    PORT_Memset(&ephemeralPub, 0, sizeof ephemeralPub);
-    ephemeralPub.keyType = ecKey;
-    ephemeralPub.pkcs11ID = CK_INVALID_HANDLE;
-    ephemeralPub.u.ec.DEREncodedParams = pair->pubKey->u.ec.DEREncodedParams;
-    ephemeralPub.u.ec.publicValue.data = record->data;
-    ephemeralPub.u.ec.publicValue.len = record->publicLen;
-
-    agreed = wrap_Agree(pair->privKey, &ephemeralPub, mech, CKA_UNWRAP);
-    if (!agreed) {
-        return NULL;
-    }
-    key = PK11_UnwrapSymKey(agreed, mech, NULL, wrapped, mech, CKA_UNWRAP, 0);
-    PK11_FreeSymKey(agreed);
-    return key;
+    return snceUnder_DecryptEC(pair->pubKey, pair->privKey, &how, record->data,
+                               record->publicLen, record->wrappedLen, mech,
+                               CKA_UNWRAP);
 }
 
-/* |len| is what the region says that the record has. */
+/* |len| is the record's length according to the region. */
 static PK11SymKey *
 wrap_Unwrap(const sslKeyPair *pair, CK_MECHANISM_TYPE mech, wrapRecord *record,
             size_t len)
@@ -257,12 +212,12 @@ wrap_Unwrap(const sslKeyPair *pair, CK_MECHANISM_TYPE mech, wrapRecord *record,
     return pair->pubKey->keyType == rsaKey
                ? PK11_PubUnwrapSymKey(pair->privKey, &wrapped, mech, CKA_UNWRAP,
                                       0)
-               : wrap_FromUnderEC(pair, mech, record, &wrapped);
+               : wrap_FromUnderEC(pair, mech, record);
 }
 
 /* ---- the record ---------------------------------------------------------- */
 
-/* SNCE_MISS without a region: there is nothing to find and nobody to tell. */
+/* Returns SNCE_MISS if there is no region. */
 static snceResult
 wrap_Get(const PRUint8 recordName[SNCE_KEY_NAME_BYTES], wrapRecord *record,
          size_t *len)
@@ -281,8 +236,9 @@ wrap_Get(const PRUint8 recordName[SNCE_KEY_NAME_BYTES], wrapRecord *record,
     return result;
 }
 
-/* SNCE_EXISTS: there was one already, |*record| is now that one. Anything else:
- * the caller's counts, whether or not others get it. */
+/* Records |*record|. Returns SNCE_EXISTS if there was a record already, which
+ * |*record| is now. With any other result the caller uses its own key, whether
+ * or not other processes get it. */
 static snceResult
 wrap_Put(const PRUint8 recordName[SNCE_KEY_NAME_BYTES], wrapRecord *record,
          size_t *len)
@@ -312,7 +268,8 @@ static PK11SymKey *
 wrap_Generate(PK11SlotInfo *slot, CK_MECHANISM_TYPE mech, void *pwArg,
               PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
 {
-    /* 0 is for "of one length only", and for an error, which KeyGen meets. */
+    /* 0 means "this mechanism has one length only", or an error, which
+     * PK11_KeyGen meets again. */
     int length = PK11_GetBestKeyLength(slot, mech);
 
     if (PK11_GenerateRandom(id, SSL_WRAP_KEY_ID_BYTES) != SECSuccess) {
@@ -321,7 +278,7 @@ wrap_Generate(PK11SlotInfo *slot, CK_MECHANISM_TYPE mech, void *pwArg,
     return PK11_KeyGen(slot, mech, NULL, length, pwArg);
 }
 
-/* Counts a key that a token would not wrap or unwrap under a server key. */
+/* Counts a failure of a token to wrap or unwrap a key under a server key. */
 static void
 wrap_CountFailure(sslServerCacheId asker)
 {
@@ -335,27 +292,29 @@ wrap_CountFailure(sslServerCacheId asker)
     }
 }
 
-/* What wrap_Share is asked for. */
+/* The arguments of wrap_Share. */
 typedef struct {
     const sslKeyPair *pair;
     const wrapName *name;
-    PK11SlotInfo *slot; /* to make a key in, or NULL */
+    PK11SlotInfo *slot; /* to make a key in; NULL: make none */
     CK_MECHANISM_TYPE mech;
     void *pwArg;
     sslServerCacheId asker;
 } wrapRequest;
 
-/* The key that all processes with this server key have: the recorded one, or,
- * with a slot to make it in, a new one recorded. Of those who come at once, one
- * wins, and the others throw away what they made. One that cannot be recorded, or
- * unwrapped, stays the caller's process's own; |*kind| tells if that may change.
+/* Returns the key that all processes with this server key share: the recorded
+ * one, or if there is a slot to make one in, a new one that this records. If
+ * several processes record a key at once, one wins, and the others drop what
+ * they made. A key that cannot be recorded, or a record that cannot be
+ * unwrapped, leaves this process with a key of its own; |*kind| tells whether
+ * that may change.
  *
- * A caller who has a key of his own already gives it as |own|, with its |id|, to be
- * recorded if there is none, and gets it back if there is no other one; it stays
- * his. */
+ * A caller that has a key of the process's own already passes it as |own|, with
+ * its |id|. This records it if there is no record, and returns it if there is
+ * no other key; it stays the caller's. */
 static PK11SymKey *
 wrap_Share(const wrapRequest *request, PK11SymKey *own,
-           PRUint8 id[SSL_WRAP_KEY_ID_BYTES], snceRingKind *kind)
+           PRUint8 id[SSL_WRAP_KEY_ID_BYTES], snceKeyCacheKind *kind)
 {
     const sslKeyPair *pair = request->pair;
     PRUint8 recordName[SNCE_KEY_NAME_BYTES];
@@ -365,9 +324,9 @@ wrap_Share(const wrapRequest *request, PK11SymKey *own,
     snceResult result;
     size_t len = 0;
 
-    *kind = snceRing_final;
+    *kind = snceKeyCache_final;
     if (wrap_RecordName(request->name, recordName) != SECSuccess) {
-        *kind = snceRing_forNow;
+        *kind = snceKeyCache_forNow;
         return own;
     }
     result = wrap_Get(recordName, &record, &len);
@@ -381,20 +340,24 @@ wrap_Share(const wrapRequest *request, PK11SymKey *own,
         }
         if (wrap_Wrap(pair, request->mech, own, id, &record) != SECSuccess) {
             wrap_CountFailure(request->asker);
-            *kind = snceRing_forNow;
+            *kind = snceKeyCache_forNow;
             return own;
         }
         result = wrap_Put(recordName, &record, &len);
-        if (result != SNCE_EXISTS) {
+        if (result == SNCE_EXISTS) {
+            result = SNCE_OK;
+        } else if (result != SNCE_NO_MEMORY) {
             return own;
         }
-        result = SNCE_OK;
+    }
+    if (result == SNCE_NO_MEMORY) { /* the record may come within reach later */
+        *kind = snceKeyCache_forNow;
     }
     if (result == SNCE_OK) {
         recorded = wrap_Unwrap(pair, request->mech, &record, len);
         if (!recorded) {
             wrap_CountFailure(request->asker);
-            *kind = snceRing_forNow;
+            *kind = snceKeyCache_forNow;
         }
     }
     if (recorded) {
@@ -410,9 +373,9 @@ wrap_Share(const wrapRequest *request, PK11SymKey *own,
     return own;
 }
 
-/* The wrapping key of |pair|, and its |id|, for a handshake of |ss|. Without a |slot|
- * to make one in, NULL is no error: there is none, or the token failed, just now or
- * a moment ago. */
+/* Returns the wrapping key of |pair|, and its |id|, for a handshake of |ss|. If
+ * |slot| is NULL, no key is made, and NULL is no error: there is no key, or the
+ * token failed, just now or a moment ago. */
 static PK11SymKey *
 wrap_Find(const sslSocket *ss, const sslKeyPair *pair, PK11SlotInfo *slot,
           CK_MECHANISM_TYPE mech, void *pwArg,
@@ -422,41 +385,43 @@ wrap_Find(const sslSocket *ss, const sslKeyPair *pair, PK11SlotInfo *slot,
     wrapRequest request = {
         pair, &name, slot, mech, pwArg, ss->sec.origin.cache
     };
-    snceRingKind kind;
+    snceKeyCacheKind kind;
     PK11SymKey *own;
     PK11SymKey *key;
-    PRUint32 turn;
+    PRUint32 generation;
     PRBool ask;
 
     if (wrap_Name(&name, pair->pubKey, mech) != SECSuccess) {
         return NULL;
     }
-    own = snceRing_Find(&name.item, id, &ask);
+    own = snceKeyCache_Find(&name.item, id, &ask);
     if (!ask && (own || !slot)) {
         return own;
     }
-    /* Before the region is looked at: see snceRing_Empty. Several threads may
-     * do the rest at once; none waits for another one's private key. */
-    turn = snceRing_Turn();
+    /* Before this thread looks at the region: see snceKeyCache_Empty. Several
+     * threads may do the rest at once; none waits for another one's private
+     * key. */
+    generation = snceKeyCache_Generation();
     if (ask) {
         key = wrap_Share(&request, own, id, &kind);
     } else {
         key = wrap_Generate(slot, mech, pwArg, id);
-        kind = snceRing_forNow;
+        kind = snceKeyCache_forNow;
     }
-    if (!key && kind == snceRing_final) {
-        return NULL; /* nobody has made one */
+    if (!key && kind == snceKeyCache_final) {
+        return NULL; /* no process has made one */
     }
-    if (own && key == own && kind == snceRing_forNow) {
-        return own; /* as it was */
+    if (own && key == own && kind == snceKeyCache_forNow) {
+        return own; /* it is in the key cache already */
     }
     if (own && key != own) {
         PK11_FreeSymKey(own);
     }
-    return snceRing_Add(&name.item, key, id, kind, turn);
+    return snceKeyCache_Add(&name.item, key, id, kind, generation);
 }
 
-/* The key that wrapped the secret of |sid|, if it is that of |cert|. */
+/* Returns the wrapping key of |cert|, if it is the one that wrapped the secret
+ * of |sid|. */
 static PK11SymKey *
 wrap_FindForSession(sslSocket *ss, const sslServerCert *cert,
                     const sslSessionID *sid)
@@ -492,8 +457,8 @@ ssl_SessionFitsCert(sslSocket *ss, const sslServerCert *cert,
     return PR_TRUE;
 }
 
-/* With |slot|, to wrap a new secret of |sid|; without, to unwrap the one that
- * it has. */
+/* Returns the key to wrap a new secret of |sid|, made in |slot| if there is
+ * none, or if |slot| is NULL the key to unwrap the secret that |sid| has. */
 PK11SymKey *
 ssl3_GetWrappingKey(sslSocket *ss, sslSessionID *sid, PK11SlotInfo *slot,
                     CK_MECHANISM_TYPE mech, void *pwArg)
@@ -518,11 +483,12 @@ ssl3_GetWrappingKey(sslSocket *ss, sslSessionID *sid, PK11SlotInfo *slot,
 SECStatus
 SSL3_ShutdownServerCache(void)
 {
-    snceRing_Empty();
+    snceKeyCache_Empty();
     return SECSuccess;
 }
 
-/* The ring's lock needs neither: it is there before the process begins. */
+/* The key cache's lock is initialized statically: there is nothing to make or
+ * to free. */
 SECStatus
 ssl_InitSymWrapKeysLock(void)
 {

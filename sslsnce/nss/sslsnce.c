@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* sslsnce.c: the server session cache's calls of ssl.h. What they promise is
- * said in sslsnce/sslsnce.h; what a cache is, in sslsnce/snce.h. */
+/* sslsnce.c: the server session cache's calls of ssl.h. sslsnce/sslsnce.h says
+ * what they promise, sslsnce/snce.h what a cache is. */
 
 #define _GNU_SOURCE /* dladdr1, secure_getenv */
 
@@ -37,31 +37,33 @@
 #include "sncestart.h"
 #include "snceundo.h"
 
-/* NSS's default on Linux: eight locks of sets, one of certificates and one of
- * wrapping keys. Nothing here has a lock; the number is kept for who asks. */
+/* NSS's default on Linux: eight locks for sets, one for certificates and one
+ * for wrapping keys. This cache has no locks; it keeps the number for callers
+ * that ask for it. */
 #define DEFAULT_MAX_LOCKS 10
 #define MIN_MAX_LOCKS 3
 
+/* Its loads and stores are relaxed: it is only a number. */
 static _Atomic PRUint32 maxLocks = DEFAULT_MAX_LOCKS;
 
-/* The string under which this process exported or inherited its region, "" for
- * none. Guarded by the gate's turn. */
+/* The string with which this process exported or inherited its region, "" for
+ * none. Guarded by the gate's lock. */
 static char regionString[SNCE_STRING_MAX];
 
-/* Of the last string whose region this process may not lock in memory, which was
- * logged then. Guarded by the gate's turn. */
+/* The hash of the last string whose region this process may not lock in memory,
+ * which was logged. Guarded by the gate's lock. */
 static PRUint64 unlockedString;
 
-/* Keeps this library loaded for the life of the process, whoever calls dlclose.
- * Unloaded, it would leave its region mapped and its descriptor open with nobody
- * to close them, as often as it is loaded again; and NSPR and NSS keep pointers
- * into it, the texts of its errors and what NSS_Shutdown is to call, by which
- * the process would crash.
+/* Keeps this library loaded for the life of the process, even if somebody calls
+ * dlclose. An unloaded library would leave its region mapped and its descriptor
+ * open, once more each time that it is loaded again. And NSPR and NSS keep
+ * pointers into it, to the texts of its errors and to the function that
+ * NSS_Shutdown calls, by which the process would crash.
  *
- * A program that has libssl linked into itself has nothing to keep, and dlopen
- * must not be asked: it would search the disk for a library of the program's
- * name, and a child that is forked in the middle of that search crashes in its
- * own. The name of a loaded library is found without a search. */
+ * A program that has libssl linked into itself has nothing to keep. It must not
+ * call dlopen, which would search the disk for a library with the program's
+ * name: a child that is forked in the middle of that search crashes in its own.
+ * The name of a loaded library is found without a search. */
 static void
 ssl_StayLoaded(void)
 {
@@ -69,17 +71,18 @@ ssl_StayLoaded(void)
     struct link_map *map = NULL;
     Dl_info self;
 
-    if (done) {
+    /* Relaxed: a second dlopen would do no harm. */
+    if (atomic_load_explicit(&done, memory_order_relaxed)) {
         return;
     }
     if (dladdr1(&maxLocks, &self, (void **)&map, RTLD_DL_LINKMAP) != 0 && map &&
         map->l_name && map->l_name[0]) {
         (void)dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
     }
-    done = PR_TRUE;
+    atomic_store_explicit(&done, PR_TRUE, memory_order_relaxed);
 }
 
-/* Exports |region| to children by exec. The caller has the turn. */
+/* Exports |region| to children by exec. The caller has the lock. */
 static SECStatus
 ssl_ExportServerCache(const snceRegion *region)
 {
@@ -89,7 +92,8 @@ ssl_ExportServerCache(const snceRegion *region)
     int flags;
     SECStatus rv;
 
-    /* A region that began as one process's does not survive exec yet. */
+    /* The descriptor of a region that was made for one process still closes on
+     * exec. */
     flags = fd < 0 ? -1 : fcntl(fd, F_GETFD);
     if (flags < 0 || fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC) < 0) {
         return snceError_Status(SNCE_BAD_DESCRIPTOR);
@@ -98,9 +102,10 @@ ssl_ExportServerCache(const snceRegion *region)
     if (rv != SECSuccess) {
         return SECFailure;
     }
-    /* Only if it is not there: setting takes a lock of the C library, which stays
-     * taken in a child that is forked meanwhile, and is none of the things that
-     * a process with threads may do. Reading takes none. */
+    /* Set the environment only if it does not have the string: setting takes a
+     * lock of the C library, which stays taken in a child that is forked
+     * meanwhile, and a process with threads may not set it at all. Reading
+     * takes no lock. */
     current = secure_getenv(SSL_ENV_VAR_NAME);
     if ((!current || strcmp(current, string) != 0) &&
         NSS_PutEnv(SSL_ENV_VAR_NAME, string) != 0) {
@@ -112,10 +117,11 @@ ssl_ExportServerCache(const snceRegion *region)
 }
 
 /* Gives the default cache of this process's region the limits |options|, but
- * leaves it as large as it is: a second Config is often one that nobody meant.
- * Where no file was read, a closed cache stays closed, and where there is a file
- * that could not be read, nothing is raised: other processes may have read it, or
- * this one earlier. The caller has the turn. */
+ * leaves it at least as large as it is, because a second Config is often not
+ * meant to shrink it. If no file was read, a closed cache stays closed. If
+ * there is a file that could not be read, no limit except the size is raised.
+ * In both cases other processes may have read the file, or this one earlier.
+ * The caller has the lock. */
 static snceResult
 ssl_GrowOnly(snceRegion *region, const snceCacheOptions *options,
              const sslCacheConfig *config)
@@ -130,7 +136,7 @@ ssl_GrowOnly(snceRegion *region, const snceCacheOptions *options,
         return result;
     }
     now.entries = PR_MAX(was.entries, options->entries);
-    /* 0 is one for each session, the most that there can be. */
+    /* 0 means one for each session, the most that there can be. */
     now.certificates = was.certificates && options->certificates
                            ? PR_MAX(was.certificates, options->certificates)
                            : 0;
@@ -143,8 +149,8 @@ ssl_GrowOnly(snceRegion *region, const snceCacheOptions *options,
     return snceCache_Configure(cache, &now);
 }
 
-/* The same; where there is no room for the size that the file asks for, with the one
- * that the application asks for. */
+/* Does what ssl_GrowOnly does. If there is no room for the size that the file
+ * asks for, it tries again with the size that the application asks for. */
 static SECStatus
 ssl_ConfigureAgain(snceRegion *region, snceCacheOptions *options,
                    sslCacheConfig *config)
@@ -161,8 +167,10 @@ ssl_ConfigureAgain(snceRegion *region, snceCacheOptions *options,
     return snceError_Status(result);
 }
 
-/* Whether the file asks for locked memory, which |region| has not. It cannot be
- * locked any more: other processes may have it, who would not know. */
+/* Checks whether the file asks for locked memory while |region| is not locked.
+ * Then it is too late to lock it: other processes may have the region, and
+ * would not know. All caches are closed instead, or the call fails if the file
+ * is strict. */
 static SECStatus
 ssl_CheckLock(snceRegion *region, snceCacheOptions *options,
               sslCacheConfig *config)
@@ -177,15 +185,15 @@ ssl_CheckLock(snceRegion *region, snceCacheOptions *options,
         return rv;
     }
     bytes = snceRegion_LeastBytes(options);
-    /* One that is closed may have been made so, by the limit. */
+    /* A closed cache may have been closed because of the limit. */
     return ssl_CloseUnlocked(config,
                              now.closed && !ssl_MayLock(bytes) ? SNCE_LOCK_LIMIT
                                                                : SNCE_EXISTS,
                              bytes, options);
 }
 
-/* Makes a region as |options| say; where the file asks for locked memory that
- * cannot be had, one whose caches are closed. */
+/* Makes a region as |options| say. If the file asks for locked memory and the
+ * limit forbids it, the caches of the region are closed. */
 static snceResult
 ssl_CreateOrClose(snceRegion **created, snceCacheOptions *options,
                   PRBool shared, sslCacheConfig *config)
@@ -200,8 +208,8 @@ ssl_CreateOrClose(snceRegion **created, snceCacheOptions *options,
     return result;
 }
 
-/* The same; where there is no room for the size that the file asks for, with the one
- * that the application asks for. */
+/* Does what ssl_CreateOrClose does. If there is no room for the size that the
+ * file asks for, it tries again with the size that the application asks for. */
 static SECStatus
 ssl_CreateServerCache(snceRegion **created, snceCacheOptions *options,
                       PRBool shared, sslCacheConfig *config)
@@ -209,7 +217,8 @@ ssl_CreateServerCache(snceRegion **created, snceCacheOptions *options,
     snceResult result = ssl_CreateOrClose(created, options, shared, config);
     snceResult why = result;
 
-    if (ssl_ForgoSize(config, result, options)) {
+    /* If the cache may not be locked, it is closed, and not made smaller. */
+    if (result != SNCE_LOCK_LIMIT && ssl_ForgoSize(config, result, options)) {
         result = ssl_CreateOrClose(created, options, shared, config);
         if (result == SNCE_OK) {
             ssl_AddSizeFault(config, why);
@@ -219,9 +228,9 @@ ssl_CreateServerCache(snceRegion **created, snceCacheOptions *options,
 }
 
 static SECStatus
-ssl_ConfigUncancelled(const sslServerCacheWish *wish, PRBool shared)
+ssl_ConfigUncancelled(const sslServerCacheRequest *request, PRBool shared)
 {
-    sslServerCacheWish wanted = *wish;
+    sslServerCacheRequest wanted = *request;
     snceCacheOptions options;
     sslCacheConfig config;
     snceRegion *region;
@@ -250,7 +259,7 @@ ssl_ConfigUncancelled(const sslServerCacheWish *wish, PRBool shared)
     if (rv == SECSuccess) {
         rv = ssl_AddByConfig(&config, region, &options);
     }
-    /* A new one too: the servers may have lowered its options. */
+    /* Also in a new region: adding the servers may have lowered |options|. */
     if (rv == SECSuccess) {
         rv = ssl_ConfigureAgain(region, &options, &config);
     }
@@ -263,9 +272,10 @@ ssl_ConfigUncancelled(const sslServerCacheWish *wish, PRBool shared)
     if (created) {
         if (rv == SECSuccess) {
             snceGate_Open(created);
-            /* Wrapping keys that were made while there was no region are in no
-             * record: other processes could not unwrap what they wrap. After
-             * the region is there, so that none of them comes later. */
+            /* Forget the wrapping keys that were made while there was no
+             * region: they are in no record, so other processes could not
+             * unwrap what they wrap. Do so after the region was opened, so that
+             * none of them enters the key cache later. */
             SSL3_ShutdownServerCache();
             ssl_sid_lookup = ssl_LookupInDefaultCache;
         } else {
@@ -285,26 +295,27 @@ done:
     return rv;
 }
 
-/* A thread that is cancelled while it reads the file would leave it open. */
+/* Disables cancellation: a thread that is cancelled while it reads the file
+ * would leave it open. */
 SECStatus
-ssl_ConfigServerCache(const sslServerCacheWish *wish, PRBool shared)
+ssl_ConfigServerCache(const sslServerCacheRequest *request, PRBool shared)
 {
     SECStatus rv;
     int cancel;
 
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    rv = ssl_ConfigUncancelled(wish, shared);
+    rv = ssl_ConfigUncancelled(request, shared);
     (void)pthread_setcancelstate(cancel, NULL);
     return rv;
 }
 
-/* What ssl.h's calls ask of the default cache. */
+/* Configures the default cache as the calls of ssl.h ask. */
 static SECStatus
 ssl_ConfigDefaultCache(int maxCacheEntries, int maxCertCacheEntries,
                        PRUint32 ssl2_timeout, PRUint32 ssl3_timeout,
                        PRBool shared)
 {
-    sslServerCacheWish wish = { 0 };
+    sslServerCacheRequest request = { 0 };
 
     if (ssl_StartServerCache() != SECSuccess) {
         return SECFailure;
@@ -313,11 +324,11 @@ ssl_ConfigDefaultCache(int maxCacheEntries, int maxCertCacheEntries,
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
     }
-    wish.entries = maxCacheEntries;
-    wish.certificates = PR_MAX(maxCertCacheEntries, 0);
-    wish.ssl2Timeout = ssl2_timeout;
-    wish.ssl3Timeout = ssl3_timeout;
-    return ssl_ConfigServerCache(&wish, shared);
+    request.entries = maxCacheEntries;
+    request.certificates = PR_MAX(maxCertCacheEntries, 0);
+    request.ssl2Timeout = ssl2_timeout;
+    request.ssl3Timeout = ssl3_timeout;
+    return ssl_ConfigServerCache(&request, shared);
 }
 
 SECStatus
@@ -346,9 +357,9 @@ SSL_ConfigServerSessionIDCacheWithOpt(
                                   ssl2_timeout, ssl3_timeout, enableMPCache);
 }
 
-/* A process that has a region keeps it. It may ask again for that one, also by
- * another descriptor, which stays the caller's; and is told of any string that is
- * not its region's. The caller has the turn. */
+/* A process that has a region keeps it. The call succeeds if |string| names
+ * that region, by whatever descriptor, which stays the caller's. For any other
+ * string it sets an error and fails. The caller has the lock. */
 static SECStatus
 ssl_InheritAgain(const snceRegion *region, const char *string)
 {
@@ -364,9 +375,10 @@ ssl_InheritAgain(const snceRegion *region, const char *string)
 
 #define INHERIT_TEXT_BYTES 256
 
-/* Says why a cache that is locked in memory cannot be had here, in the error's
- * text. |message| is the same where it is to be logged, once for each string, and
- * "" elsewhere. The caller has the turn, and logs without it. */
+/* Writes into the error's text why this process cannot inherit a cache that is
+ * locked in memory. |message| gets the same text, to be logged, or "" if the
+ * last one was for the same |string|. The caller has the lock, and logs after
+ * it has released it. */
 static SECStatus
 ssl_FailInheritLock(const char *string, char message[INHERIT_TEXT_BYTES])
 {
@@ -403,10 +415,11 @@ ssl_InheritServerCache(const char *envString)
     ssl_StayLoaded();
     region = snceGate_Lock();
     if (region && !envString) {
-        goto done; /* by fork, or a second time */
+        goto done; /* inherited by fork, or an earlier call */
     }
     if (!envString) {
-        envString = secure_getenv(SSL_ENV_VAR_NAME); /* as for the file */
+        envString = secure_getenv(SSL_ENV_VAR_NAME); /* not PR_GetEnv: see
+                                                      * ssl_ReadCacheConfig */
         if (!envString) {
             PORT_SetError(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
             rv = SECFailure;
@@ -424,7 +437,7 @@ ssl_InheritServerCache(const char *envString)
     if (rv != SECSuccess) {
         goto done;
     }
-    /* The core took it, so it is shorter than SNCE_STRING_MAX. */
+    /* The core accepted it, so it is shorter than SNCE_STRING_MAX. */
     PORT_Assert(strlen(envString) < sizeof regionString);
     strncpy(regionString, envString, sizeof regionString - 1);
     snceGate_Open(region);
@@ -452,8 +465,8 @@ ssl_ShutdownServerCache(void)
 
     region = snceGate_Lock();
     if (region) {
-        /* A thread that does not come out keeps the region mapped: memory
-         * lost, but no server. */
+        /* If a thread does not come out, the region stays mapped: that costs
+         * memory, but the server goes on. */
         if (snceGate_Close()) {
             snceRegion_Close(region);
         }
@@ -466,7 +479,8 @@ SECStatus
 SSL_ShutdownServerSessionIDCache(void)
 {
     ssl_ShutdownServerCache();
-    /* After the region, so that no handshake brings a key of it back. */
+    /* After the region was closed, so that no handshake brings one of its keys
+     * back. */
     SSL3_ShutdownServerCache();
     return SECSuccess;
 }
@@ -474,7 +488,7 @@ SSL_ShutdownServerSessionIDCache(void)
 PRUint32
 SSL_GetMaxServerCacheLocks(void)
 {
-    return maxLocks;
+    return atomic_load_explicit(&maxLocks, memory_order_relaxed);
 }
 
 SECStatus
@@ -485,6 +499,6 @@ SSL_SetMaxServerCacheLocks(PRUint32 newMaxLocks)
         PORT_SetError(SEC_ERROR_INVALID_ARGS);
         return SECFailure;
     }
-    maxLocks = newMaxLocks;
+    atomic_store_explicit(&maxLocks, newMaxLocks, memory_order_relaxed);
     return SECSuccess;
 }

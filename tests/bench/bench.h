@@ -2,13 +2,13 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* bench.h: what the benchmarks share: a clock, rows, processes that begin
- * together, sessions by number.
+/* bench.h: the common parts of the benchmarks: a clock, rows, processes that
+ * begin together, sessions by number.
  *
  * A program answers one question. It prints rows (comma-separated, described
- * by bench_Row) on standard output and nothing else; it checks its own sums,
- * and ends by bench_Fail if they do not balance. Whatever runs it takes medians
- * and ratios (tests/bench/report). */
+ * by bench_Row) on standard output and nothing else. It checks its own sums,
+ * and ends by bench_Fail if they do not balance. tests/bench/report takes
+ * medians and ratios. */
 #ifndef SSLSNCE_TESTS_BENCH_BENCH_H_
 #define SSLSNCE_TESTS_BENCH_BENCH_H_
 
@@ -30,7 +30,7 @@ uint64_t bench_Ns(void);
  * 1 to |max|. */
 uint64_t bench_Number(const char *what, const char *text, uint64_t max);
 
-/* What a row is about; an unset string is an empty field. */
+/* benchRow is the subject of a row; an unset string is an empty field. */
 typedef struct {
   const char *question; /* the program: libssl, core, peers ... */
   const char *work;     /* hit, miss, insert ... */
@@ -47,15 +47,15 @@ void bench_Row(const benchRow *row, const char *unit, double value);
 double bench_Median(double *values, size_t count);
 
 /* bench_Processes forks |count| children that begin |work| at the same time,
- * each bound to a processor where there are enough, and writes what they return
- * to |results|, in order. A child that fails, dies, or takes longer than ten
- * minutes ends the program. */
+ * and stores the values that they return in |results|, in order. Each child is
+ * bound to a processor of its own if there are enough. A child that fails,
+ * dies, or takes longer than ten minutes ends the program. */
 typedef double (*benchWork)(void *context, unsigned index);
 void bench_Processes(unsigned count, benchWork work, void *context,
                      double *results);
 
-/* bench_Bind binds this process to the |index|-th of its processors, if there
- * are so many. */
+/* bench_Bind binds this process to the |index|-th of the processors that it may
+ * use. Does nothing if there are not so many. */
 void bench_Bind(unsigned index);
 
 /* bench_Mix spreads every bit of |x| over the result (a bijection). */
@@ -78,8 +78,8 @@ static inline uint64_t bench_Range(uint64_t random, uint64_t count) {
   return (uint64_t)((wide)random * count >> 64);
 }
 
-/* bench_Id writes the session ID number |serial|: 32 bytes, no two the same.
- * Cheap, because it is timed together with what is done with the ID. */
+/* bench_Id writes session ID number |serial|: 32 bytes, different for each
+ * serial. It is cheap, because it is timed together with the use of the ID. */
 static inline void bench_Id(uint64_t serial, uint8_t id[SNCE_ID_MAX]) {
   uint64_t first = bench_Mix(serial);
   uint64_t words[SNCE_ID_MAX / 8] = {
@@ -89,16 +89,17 @@ static inline void bench_Id(uint64_t serial, uint8_t id[SNCE_ID_MAX]) {
   memcpy(id, words, SNCE_ID_MAX);
 }
 
-/* The address that every session of a benchmark comes from. */
+/* The client address of every session of a benchmark. */
 extern const uint8_t bench_Address[SNCE_ADDRESS_BYTES];
 
 /* The clock of the sessions; nothing expires unless a benchmark moves it. */
 extern const snceTime bench_Time;
 
-/* bench_Session makes |*out| the session |serial|, whose state names it. */
+/* bench_Session fills in |*out| as session |serial|; its state holds
+ * |serial|. */
 void bench_Session(uint64_t serial, snceSession *out);
 
-/* bench_IsSession tells whether |*session| is that. */
+/* bench_IsSession returns whether |*session| is session |serial|. */
 int bench_IsSession(const snceSession *session, uint64_t serial);
 
 /* bench_Region makes a region whose default cache has |entries| and the longest

@@ -6,23 +6,26 @@
  *
  *   growth ENTRIES [FILL-ENTRIES]
  *
- * A region for ENTRIES is made, filled to FILL-ENTRIES (60 % of ENTRIES), used,
- * attached to and, when FILL-ENTRIES is not given, filled to the brim. Another
- * one grows from half of ENTRIES to all of them, half as full. Memory bounds
- * how many sessions are stored (RESERVE is left for others): that is in the
- * rows.
+ * The program makes a region for ENTRIES, fills it to FILL-ENTRIES (60 % of
+ * ENTRIES), uses it, attaches to it and, if FILL-ENTRIES is not given, fills it
+ * completely. Another cache grows from half of ENTRIES to all of them, half as
+ * full. If memory is short, fewer sessions are stored (RESERVE bytes stay
+ * free); the rows say how many.
  *
- *   create   microseconds until a region is there; |servers|: with as many
+ *   create   microseconds until a region is made; |servers|: with as many
  *            virtual servers as there can be, which share half of ENTRIES
  *   insert   |fill|: into a new cache, which takes its memory meanwhile;
- *            |refill|: a portion of new ones, removed after it
+ *            |longest|: the longest insert, the smallest of ROUNDS caches,
+ *            because now and then another process gets the processor;
+ *            |refill|: a portion of new sessions, which are then removed
  *   hit, miss   each lookup depends on the last one's answer, as in core.c
- *   attach   microseconds; |descriptor| in this process; |inherit| in one that
- *            was forked and executed; |lookup|: the same and its first session
- *   memory   |empty|, |filled|, |full|: what is resident; |growing|: the most
- *            that was seen while it grew
- *   grow     microseconds, while another process looks up what is there;
- *            |lookup| is the mean of its lookups meanwhile */
+ *   attach   microseconds; |descriptor|: in this process; |inherit|: in a
+ *            process that was forked and executed; |lookup|: the same, until it
+ *            has looked up its first session
+ *   memory   |empty|, |filled|, |full|: resident bytes; |growing|: the most
+ *            that was seen while the cache grew
+ *   grow     microseconds, while another process looks sessions up; |lookup| is
+ *            the mean of these lookups */
 
 #include <errno.h>
 #include <poll.h>
@@ -45,21 +48,23 @@
 #define PATIENCE_MS 60000
 #define ATTACHED "--attached"
 
-/* Serials: those that nobody stores, and those of refills. */
+/* Serials from UNKNOWN on are never stored; those from REFILL on are
+ * refills. */
 #define UNKNOWN (UINT64_C(1) << 40)
 #define REFILL (UINT64_C(1) << 41)
 
-/* Memory, in bytes: what is left for others; a session in a full cache, at
- * most; one that lies alone, when two sets are looked at and a slot of one is
- * written; and what the old table gains when that one is moved: each of sixteen
- * passes may touch a page at either end of what it finds. */
+/* Bytes of memory. RESERVE stays free. SESSION_MAX is the most for a session in
+ * a full cache. LONELY is for a session that lies alone: an insert reads two
+ * sets and writes a slot of one. WALKED is what the old table gains when such a
+ * session is moved: each of sixteen passes may touch a page at either end of
+ * what it finds. */
 #define RESERVE (UINT64_C(1536) << 20)
 #define SESSION_MAX 256
 #define LONELY (3 * 4096)
 #define WALKED (2 * 16 * 4096)
-#define STEP 16384 /* inserts between looks at what is available */
+#define STEP 16384 /* inserts between two looks at the available memory */
 
-/* A cache and what was done with it, for its figures to be compared with. */
+/* A cache, and counts of the operations on it, which its figures must equal. */
 typedef struct {
   snceRegion *region;
   snceCache cache;
@@ -89,9 +94,9 @@ static void Open(subject *out, uint64_t entries) {
   out->cache = snceRegion_DefaultCache(out->region);
 }
 
-/* Every session that came in is there or was seen to leave, and every lookup
- * ended as it was seen to. What a
- * benchmark does to one cache never makes anything expire or fail. */
+/* Fails if the figures do not balance: every session that was stored is live or
+ * was counted when it left, and hits and misses are those that were seen. In
+ * this benchmark nothing expires or fails. */
 static void Balance(const subject *of) {
   snceFigures figures;
   uint64_t left;
@@ -129,7 +134,8 @@ static uint64_t Live(const subject *of) {
 
 /* ---- memory -------------------------------------------------------------- */
 
-/* The bytes that the system can give without swapping, as it estimates. */
+/* Returns how many bytes are available without swapping, by the kernel's
+ * estimate. */
 static uint64_t Available(void) {
   FILE *file = fopen("/proc/meminfo", "re");
   unsigned long long kilobytes = 0;
@@ -145,16 +151,17 @@ static uint64_t Available(void) {
   return kilobytes * 1024;
 }
 
-/* At most this is resident of a table for |entries|, when each of |sessions| in
- * it costs |each| bytes where it lies alone. */
+/* Returns the most bytes that are resident of a table for |entries| with
+ * |sessions|, each of which costs |each| bytes if it lies alone. */
 static uint64_t Bound(uint64_t entries, uint64_t sessions, uint64_t each) {
   uint64_t scattered = sessions * each, full = entries * SESSION_MAX;
 
   return scattered < full ? scattered : full;
 }
 
-/* Inserts the sessions |first| .. |first| + |count| - 1, or fewer: until what
- * is available comes near to |keep| bytes. Returns how many, and their time. */
+/* Inserts the sessions |first| .. |first| + |count| - 1, but stops before fewer
+ * than |keep| bytes of memory are available. Returns how many it inserted, and
+ * their nanoseconds in |*spent|. */
 static uint64_t Fill(subject *of, uint64_t first, uint64_t count, uint64_t keep,
                      uint64_t *spent) {
   uint64_t stored = 0;
@@ -203,7 +210,7 @@ static void KeyOf(const uint8_t id[SNCE_ID_MAX], snceKey *key) {
   memcpy(key->address, bench_Address, sizeof(key->address));
 }
 
-/* Looks up |serial| and compares all of it. */
+/* Looks up |serial| and compares the whole session. */
 static bool Find(snceCache cache, uint64_t serial) {
   snceSession session = {.certificate = {NULL, 0, 0}};
   uint8_t id[SNCE_ID_MAX];
@@ -224,7 +231,7 @@ static bool Find(snceCache cache, uint64_t serial) {
   return true;
 }
 
-/* How many of the sessions 0 .. |count| - 1 are there. */
+/* Returns how many of the sessions 0 .. |count| - 1 are found. */
 static uint64_t Found(subject *of, uint64_t count) {
   uint64_t found = 0;
 
@@ -236,8 +243,8 @@ static uint64_t Found(subject *of, uint64_t count) {
   return found;
 }
 
-/* Looks up LOOKUPS of the |count| serials from |first| on, which all end as
- * |expected|, and returns the nanoseconds that one took. */
+/* Looks up LOOKUPS of the |count| serials from |first| on, which must all have
+ * the result |expected|. Returns the nanoseconds of one lookup. */
 static double LookUp(subject *of, uint64_t first, uint64_t count, uint64_t seed,
                      snceResult expected) {
   uint64_t serial = seed, wrong = 0, begin;
@@ -278,7 +285,7 @@ static void TimeLookups(subject *of, benchRow *row, uint64_t stored) {
     double hit = LookUp(of, 0, stored, seed, SNCE_OK);
     double miss = LookUp(of, UNKNOWN, stored, seed, SNCE_MISS);
 
-    if (round == 0) { /* warms up what fits the processor's cache */
+    if (round == 0) { /* this round only warms up the processor's cache */
       continue;
     }
     row->work = "hit";
@@ -290,8 +297,44 @@ static void TimeLookups(subject *of, benchRow *row, uint64_t stored) {
 
 /* ---- inserts ------------------------------------------------------------- */
 
-/* A portion is a sixth of what is stored: a tenth of a cache that is 60 % full.
- */
+/* Returns how long the longest of |count| inserts into a new cache takes. */
+static uint64_t Longest(uint64_t entries, uint64_t count) {
+  uint64_t longest = 0;
+  subject of;
+
+  Open(&of, entries);
+  for (uint64_t serial = 0; serial < count; serial++) {
+    snceSession session;
+    uint64_t spent;
+
+    bench_Session(serial, &session);
+    spent = bench_Ns();
+    Must("insert", snceCache_Insert(of.cache, &session, bench_Time));
+    spent = bench_Ns() - spent;
+    longest = spent > longest ? spent : longest;
+  }
+  of.inserts = count;
+  Balance(&of);
+  snceRegion_Close(of.region);
+  return longest;
+}
+
+static void TimeLongest(benchRow *row, uint64_t entries, uint64_t count) {
+  uint64_t least = UINT64_MAX;
+
+  count = count < LOOKUPS ? count : LOOKUPS;
+  for (unsigned round = 0; round < ROUNDS; round++) {
+    uint64_t longest = Longest(entries, count);
+
+    least = longest < least ? longest : least;
+  }
+  row->work = "insert";
+  row->mode = "longest";
+  bench_Row(row, "ns", (double)least);
+}
+
+/* Times inserts in portions, which it removes after each. A portion is a sixth
+ * of the sessions: a tenth of a cache that is 60 % full. */
 static void TimeRefills(subject *of, benchRow *row, uint64_t filled) {
   uint64_t portion = filled / 6 ? filled / 6 : 1;
 
@@ -311,7 +354,7 @@ static void TimeRefills(subject *of, benchRow *row, uint64_t filled) {
       KeyOf(id, &key);
       result = snceCache_Remove(of->cache, &key);
       of->removals += result == SNCE_OK;
-      if (result != SNCE_MISS) { /* in a cache that is full it may be evicted */
+      if (result != SNCE_MISS) { /* a full cache may have evicted it */
         Must("remove", result);
       }
     }
@@ -328,8 +371,9 @@ static void TimeRefills(subject *of, benchRow *row, uint64_t filled) {
 
 /* ---- beginning ----------------------------------------------------------- */
 
-/* They have room for a million certificates together: for one with each of 50
- * million sessions a region has not enough address space. */
+/* Adds as many virtual servers as there can be. Together they have room for a
+ * million certificates: for one with each of 50 million sessions a region does
+ * not have the address space. */
 static void AddServers(snceRegion *region, uint64_t entries) {
   snceCacheOptions options =
       Options(entries > SNCE_SERVERS_MAX ? entries / SNCE_SERVERS_MAX : 1);
@@ -366,8 +410,8 @@ static void TimeCreation(benchRow *row, uint64_t entries) {
   }
 }
 
-/* The child of TimeInheritance: says how long it took to attach, and until it
- * had session 0. */
+/* The child of TimeInheritance: reports how long it took to attach, and until
+ * it had found session 0. */
 static int Attached(const char *string) {
   uint64_t begin = bench_Ns(), attached;
   snceRegion *region;
@@ -451,11 +495,12 @@ typedef struct {
   struct {
     _Atomic bool grown;
     uint64_t lookups;
-    uint64_t peak; /* the most bytes resident that were seen meanwhile */
+    uint64_t peak; /* the most resident bytes that were seen meanwhile */
   } * shared;
 } growth;
 
-/* Process 0 lets the cache grow; process 1 looks up until that is done. */
+/* Process 0 makes the cache grow, and returns the microseconds. Process 1 looks
+ * sessions up until that is done, and returns the nanoseconds of a lookup. */
 static double Grow(void *context, unsigned index) {
   growth *of = context;
   uint64_t random = 0, lookups = 0, peak = 0, begin = bench_Ns();
@@ -498,7 +543,7 @@ static void TimeGrowth(benchRow *row, uint64_t entries, uint64_t wanted) {
   Open(&grown, entries / 2);
   of.region = grown.region;
   of.cache = grown.cache;
-  /* While it grows, there are two tables. */
+  /* While the cache grows, there are two tables: leave memory for both. */
   for (uint64_t step = STEP; of.stored < wanted; of.stored += step) {
     step = wanted - of.stored < STEP ? wanted - of.stored : STEP;
     keep = RESERVE + Bound(entries, of.stored + step, LONELY) +
@@ -566,6 +611,7 @@ int main(int argc, char **argv) {
                : row.entries * 6 / 10;
 
   TimeCreation(&row, row.entries);
+  TimeLongest(&row, row.entries, wanted);
   Open(&of, row.entries);
   Memory(&of, &row, "empty");
   stored = Fill(&of, 0, wanted, RESERVE, &spent);

@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* handshakes.c: what is the cache to a whole handshake?
+/* handshakes.c: what does the cache cost a whole handshake?
  *
  *   handshakes SUBJECT resumed|full tls12|tls13 WORKERS COUNT [TURNS]
  *
@@ -11,20 +11,20 @@
  * that neither network nor scheduler is timed. Each does COUNT handshakes at
  * the same time as the others: RSA 2048; TLS 1.2 by session ID, TLS 1.3 by
  * ticket; a byte from the server ends each. The clients' sessions are few and
- * the newest ones, which is where stock's cache finds them soonest.
+ * the newest ones, which stock's cache finds fastest.
  *
- * With TURNS they do so TURNS times, each when a line comes on standard input,
- * and an empty line follows the rows of each. So stock and ours, both running,
- * take turns so short that what slows the machine down slows both.
+ * With TURNS they do so TURNS times, each time after a line on standard input,
+ * and print an empty line after the rows of each turn. So stock and ours, both
+ * running, take turns so short that a disturbance of the machine slows both.
  *
- * NSS's public API only: the same program runs before stock's libssl3.so and
- * before ours, whichever the loader finds. SUBJECT, stock or ours, says which
- * one that must be.
+ * The program uses NSS's public API only, so that it runs with stock's
+ * libssl3.so and with ours, whichever the loader finds. It checks that the
+ * loaded one is SUBJECT, stock or ours.
  *
- * Rows: handshakes "per second" of all workers by the clock on the wall, and
- * the processor's microseconds for one, "cpu us", client and server together.
- * What is timed is all of Shake, and nothing else: callgrind is told to count
- * there (tests/bench/run). */
+ * Rows: handshakes "per second" of all workers by wall-clock time, and the
+ * processor time of one handshake in microseconds, "cpu us", client and server
+ * together. The timed part is Shake, the whole function and nothing else, where
+ * callgrind counts too (tests/bench/instructions). */
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -50,7 +50,7 @@
 
 #define ENTRIES 10000
 #define WORKERS 64
-#define SESSIONS 16 /* of each worker's clients, offered by turns */
+#define SESSIONS 16 /* of each worker's clients, offered in turn */
 #define TURNS 32    /* of client and server in one handshake; 3 are enough */
 #define DER_MAX 4096
 #define HOST "bench.example"
@@ -60,15 +60,15 @@ typedef struct {
   uint8_t bytes[DER_MAX];
 } derItem;
 
-/* In memory that all processes share. Its worker writes an element of |done|
- * between two meetings, and the first worker reads it after the second. */
+/* Memory that all processes share. Each worker writes its element of |done|
+ * between two meetings, and the first worker reads them after the second. */
 typedef struct {
   derItem key, cert;
   pthread_barrier_t meeting;
   struct {
-    uint64_t begin, end;    /* of the last turn; bench_Ns */
-    double cpuUs;           /* of all COUNT in it */
-    uint64_t full, resumed; /* of all turns */
+    uint64_t begin, end;    /* the last turn's, by bench_Ns */
+    double cpuUs;           /* of all COUNT handshakes in it */
+    uint64_t full, resumed; /* handshakes of all turns */
   } done[WORKERS];
 } board;
 
@@ -79,11 +79,12 @@ typedef struct {
   unsigned workers;
   uint64_t count;
   uint64_t turns;
-  bool told; /* when each of them begins */
+  bool told; /* a line on standard input begins each turn */
   board *board;
 } trial;
 
-/* A worker's two ends; the models hold what each socket copies. */
+/* A worker's two ends. |server| and |client| are models, whose settings each
+ * socket copies. */
 typedef struct {
   const trial *run;
   PRFileDesc *server, *client;
@@ -143,8 +144,9 @@ static CERTCertificate *SelfSign(SECKEYPublicKey *pub, SECKEYPrivateKey *key) {
                                  PR_FALSE, PR_TRUE);
 }
 
-/* In a process of its own: NSS must not be started before the workers are
- * forked. It ends without ending NSS. */
+/* Makes the server's key and certificate. Runs in a process of its own, because
+ * NSS must not be started before the workers are forked, and does not shut NSS
+ * down. */
 static void MakeIdentity(board *at) {
   PK11RSAGenParams params = {2048, 65537};
   PK11SlotInfo *slot;
@@ -223,7 +225,8 @@ static PRFileDesc *Model(const trial *run, bool server) {
   return fd;
 }
 
-/* libssl wants a peer with an Internet address, which a socket pair has not. */
+/* libssl needs a peer with an IPv4 or IPv6 address, which a socket pair has
+ * not. */
 static PRStatus Peer(PRFileDesc *fd, PRNetAddr *out) {
   (void)fd;
   return PR_InitializeNetAddr(PR_IpAddrLoopback, 443, out);
@@ -262,8 +265,9 @@ static bool Advance(const char *who, PRFileDesc *fd) {
   return false;
 }
 
-/* One handshake, with the client that has session |n|, and a byte from server
- * to client, before which a ticket comes. True if it resumed. */
+/* Makes one handshake, with the client that has session |n|, and sends a byte
+ * from server to client; a ticket comes before that byte. Returns true if the
+ * session resumed. */
 static bool Once(const worker *by, uint64_t n) {
   PRFileDesc *ends[2], *server, *client;
   bool served = false, connected = false;
@@ -298,12 +302,12 @@ static bool Once(const worker *by, uint64_t n) {
   return at.resumed;
 }
 
-/* |count| handshakes that must resume, or must not. */
+/* Makes |count| handshakes. With |resume| they use the clients' sessions. */
 static void __attribute__((noinline, noclone))
 Shake(worker *by, bool resume, uint64_t count) {
   for (uint64_t n = 0; n < count; n++) {
     if (!resume) {
-      SSL_ClearSessionCache(); /* the clients' */
+      SSL_ClearSessionCache(); /* the clients' cache */
     }
     if (Once(by, n)) {
       by->resumed++;
@@ -321,8 +325,8 @@ static double CpuUs(void) {
          (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
-/* Waits for the other workers. What one of them hangs in is ended by
- * bench_Processes. */
+/* Waits for the other workers. If one of them hangs, bench_Processes ends the
+ * program. */
 static void Meet(const trial *run) {
   int rv = pthread_barrier_wait(&run->board->meeting);
 
@@ -341,7 +345,7 @@ static void AwaitTurn(void) {
   }
 }
 
-/* Its rows, when all workers have ended a turn. */
+/* Prints the rows of a turn, after all workers have ended it. */
 static void ReportTurn(const trial *run) {
   benchRow row = {.question = "handshakes",
                   .work = run->resume ? "resumed" : "full",
@@ -366,7 +370,8 @@ static void ReportTurn(const trial *run) {
   }
 }
 
-/* A turn of the worker |index|, of which the first one speaks for all. */
+/* Does a turn of worker |index|. The first worker reads the input and prints
+ * the rows for all. */
 static void Turn(worker *by, unsigned index) {
   const trial *run = by->run;
 
@@ -395,7 +400,7 @@ static double Work(void *context, unsigned index) {
   by.server = Model(run, true);
   by.client = Model(run, false);
 
-  /* The sessions are made here; then every branch is taken once. */
+  /* Make the sessions; then resume each once, to warm up. */
   for (uint64_t n = 0; n < SESSIONS; n++) {
     by.full += !Once(&by, n);
   }
@@ -416,7 +421,8 @@ static double Work(void *context, unsigned index) {
 
 /* ---- sums ---------------------------------------------------------------- */
 
-/* Which libssl3 was loaded is known by what it can. */
+/* Fails if the loaded libssl3 is not SUBJECT: only ours has the call for
+ * figures. */
 static void CheckSubject(const trial *run) {
   bool ours = SSL_GetExperimentalAPI("SSL_GetServerCacheFigures") != NULL;
 
@@ -441,10 +447,10 @@ static void CheckSums(const trial *run) {
                (unsigned long long)full, (unsigned long long)resumed);
   }
   if (strcmp(run->subject, "ours") != 0) {
-    return; /* stock counts nothing that could be asked for */
+    return; /* stock has no call for figures */
   }
   Must("figures", SSL_GetServerCacheFigures(NULL, &f, sizeof(f)) == SECSuccess);
-  /* In TLS 1.3 the cache has the tickets' keys, not the sessions. */
+  /* In TLS 1.3 the cache has the ticket keys, not the sessions. */
   if (f.hits != (run->tls13 ? 0 : resumed) ||
       f.inserts != (run->tls13 ? 0 : full) || f.dropped != 0 ||
       f.inserts != f.live + f.replacedLive + f.removals) {
@@ -452,7 +458,8 @@ static void CheckSums(const trial *run) {
   }
 }
 
-/* Which of two words |text| is: false for |no|, true for |yes|. */
+/* Returns false if |text| is |no|, true if it is |yes|; fails if it is
+ * neither. */
 static bool Choice(const char *text, const char *no, const char *yes) {
   if (strcmp(text, no) != 0 && strcmp(text, yes) != 0) {
     bench_Fail("\"%s\" is neither %s nor %s", text, no, yes);

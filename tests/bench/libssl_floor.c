@@ -6,15 +6,15 @@
  *
  *   libssl-floor WORK MODE PROCESSES ENTRIES OPERATIONS
  *
- * What libssl and the benchmark do whatever the cache is:
+ * The part that libssl and the benchmark do with any cache:
  *
  *   hit     build an ID, make an empty session, free it
  *   miss    build an ID, set the error
- *   insert  make the socket's session a new one, and give it to a pointer
- * behind which nothing is
+ *   insert  make the socket's session a new one, and call a cache function that
+ *           only marks it as cached
  *
- * No cache can be faster; what stock takes, divided by this, is the most that
- * one can gain. MODE, PROCESSES and ENTRIES go into the row only, so that it
+ * No cache can be faster. Stock's time, divided by this, is the most that a
+ * cache can gain. MODE, PROCESSES and ENTRIES only go into the row, so that it
  * stands beside those of libssl.c. */
 
 #include "prerror.h"

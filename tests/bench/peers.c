@@ -2,20 +2,20 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* peers.c: what do the same record and the same load cost in what people share
- * sessions with today?
+/* peers.c: what do the same record and the same load cost in the stores that
+ * servers share sessions by today?
  *
  *   peers SUBJECT WORK ACCESS PROCESSES ENTRIES ROUNDS OPERATIONS
  *
- * SUBJECT is ours, lmdb, memcached or redis. WORK is hit, insert or 90/10 (of a
- * hundred operations ten insert). With ACCESS dependent, what was read last
- * says what is read next, as in core.c; independent, it does not, and a
- * processor may begin a read before the last one is there. Each of PROCESSES
- * does OPERATIONS in each of ROUNDS, in a store for ENTRIES that is 60 % full.
- * Inserts come in portions of a tenth of ENTRIES; after each the same sessions
- * are removed, untimed, so that nothing grows and nothing is evicted. Every
- * answer is compared, in all its bytes before the time is taken, by its serial
- * in it. */
+ * SUBJECT is ours, lmdb, memcached or redis. WORK is hit, insert or 90/10 (ten
+ * of a hundred operations are inserts). With ACCESS dependent, the record read
+ * last determines which one is read next, as in core.c; with independent it
+ * does not, and the processor may begin a read before the last one has ended.
+ * Each of PROCESSES does OPERATIONS in each of ROUNDS, in a store for ENTRIES
+ * that is 60 % full. Inserts come in portions of a tenth of ENTRIES; after each
+ * portion its sessions are removed, untimed, so that nothing grows and nothing
+ * is evicted. Every answer is checked: before the timed part in all its bytes,
+ * in it by its serial. */
 
 #include "peers.h"
 
@@ -113,12 +113,13 @@ static const peerSubject ours = {"ours",     StartOurs, JoinOurs,
 
 /* ---- the load ------------------------------------------------------------ */
 
-/* What the processes of a round have in common, and what they did. */
+/* Memory that the processes of a round share, with counts of their
+ * operations. */
 typedef struct {
   _Atomic unsigned arrived;
   _Atomic unsigned turn;
-  uint64_t met;  /* when the last of them arrived; by it, before |turn| */
-  uint64_t wall; /* of all that is timed, in nanoseconds; by process 0 */
+  uint64_t met;  /* when the last one arrived, which writes it before |turn| */
+  uint64_t wall; /* nanoseconds of the timed parts; process 0 writes it */
   struct {
     uint64_t gets, puts, removals;
   } done[PROCESSES_MAX];
@@ -129,26 +130,26 @@ typedef struct {
   unsigned inserts; /* of a hundred operations */
   bool dependent;
   unsigned processes;
-  uint64_t stored;  /* sessions that are there all the time: 0, 1 ... */
-  uint64_t portion; /* inserts of one process until it removes them */
+  uint64_t stored;  /* sessions that stay in the store: 0, 1 ... */
+  uint64_t portion; /* inserts of one process before it removes them */
   uint64_t operations;
   uint64_t round;
   common *shared;
 } load;
 
-/* One process's part of it. */
+/* One process's part of the load. */
 typedef struct {
   const load *of;
   unsigned index;
-  uint64_t first, next; /* serials that it inserts; those it has to remove */
+  uint64_t first, next; /* inserted, not yet removed: |first| .. |next| - 1 */
   uint64_t random;
   uint64_t last; /* the serial read last */
   uint64_t gets, puts, removals;
 } worker;
 
-/* Waits until all processes of the round are here, and returns when that was.
- * Who waits gives up the processor: there may be fewer of them than processes,
- * or a server may need one. */
+/* Waits until all processes of the round have arrived, and returns the time of
+ * that. A waiting process yields the processor: there may be fewer processors
+ * than processes, or a server may need one. */
 static uint64_t Meet(common *shared, unsigned processes) {
   unsigned turn = shared->turn;
 
@@ -204,8 +205,8 @@ static void Operate(worker *self, uint64_t operations) {
   }
 }
 
-/* Operates at the same time as the others and returns how long it took. Then
- * what was inserted is removed. */
+/* Does |operations| at the same time as the other processes, then removes the
+ * sessions that it inserted. Returns the nanoseconds of the operations. */
 static uint64_t Portion(worker *self, uint64_t operations) {
   const load *of = self->of;
   uint64_t all, begin, spent;
@@ -229,8 +230,8 @@ static uint64_t Portion(worker *self, uint64_t operations) {
   return spent;
 }
 
-/* Looks up what is stored, every byte of it, as many as there will be
- * operations. So each process has touched what it works on. */
+/* Looks up stored sessions, as many as there will be operations, and compares
+ * every byte. So each process has touched the memory that it will use. */
 static void Verify(worker *self) {
   const load *of = self->of;
   uint64_t count = of->stored < of->operations ? of->stored : of->operations;
@@ -257,13 +258,14 @@ static double Work(void *context, unsigned index) {
   worker self = {.of = of, .index = index};
 
   portion = portion < of->operations ? portion : of->operations;
-  /* No two inserts are of the same serial: 2^32 for each process and round. */
+  /* No two inserts have the same serial: each process has 2^32 in each
+   * round. */
   self.first = self.next = (of->round * PROCESSES_MAX + index + 1) << 32;
   self.random = bench_Mix(self.first);
   of->subject->join();
   Verify(&self);
   if (of->inserts) {
-    /* The first portion also touches what inserts work on. */
+    /* The first portion is a warm-up: it touches the memory of inserts. */
     (void)Portion(&self, portion);
   }
   if (index == 0) {
@@ -309,7 +311,8 @@ static void CleanUp(void) {
   }
 }
 
-/* A server dies with its parent (PR_SET_PDEATHSIG), and so do the processes. */
+/* Handles a signal. The server and the processes die with their parent
+ * (PR_SET_PDEATHSIG). */
 static void Interrupted(int signal) {
   if (getpid() == owner) {
     RemoveFiles();
@@ -317,7 +320,7 @@ static void Interrupted(int signal) {
   _exit(128 + signal);
 }
 
-/* Makes a directory that no disk stands behind. */
+/* Makes the directory, which must be in memory, not on a disk. */
 static void MakeDirectory(void) {
   struct statfs system;
 
@@ -345,7 +348,7 @@ static const peerSubject *Subject(const char *name) {
   bench_Fail("SUBJECT is ours, lmdb, memcached or redis, not \"%s\"", name);
 }
 
-/* Which of |names| |text| is. */
+/* Returns the index of |text| in |names|; fails if it is none of them. */
 static size_t Choice(const char *what, const char *text,
                      const char *const *names, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -367,8 +370,8 @@ static void Fill(const load *of) {
   of->subject->leave();
 }
 
-/* What is there is what was put less what was removed, and the subject counted
- * what the processes did. */
+/* Fails if the store does not hold the records put less those removed, or if
+ * the subject's own counts differ from the processes' operations. */
 static void Balance(const load *of, uint64_t gets, uint64_t puts,
                     uint64_t removals) {
   peerSums sums;

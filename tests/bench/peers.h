@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* peers.h: what the load of peers.c needs from who bears it. */
+/* peers.h: the operations that the load of peers.c needs of each peer. */
 #ifndef SSLSNCE_TESTS_BENCH_PEERS_H_
 #define SSLSNCE_TESTS_BENCH_PEERS_H_
 
@@ -11,9 +11,9 @@
 
 #include "bench.h"
 
-/* peerRecord is what the peers keep under the session's ID: everything else
- * that an snceSession has. What lasts longer than a call is kept for all of
- * them in the same bytes, whatever they compare of it. */
+/* peerRecord is the value that the peers keep under the session's ID: all other
+ * fields of an snceSession that outlive a call. All peers store the same bytes,
+ * whichever of them they compare. */
 typedef struct {
   uint64_t idLen;
   uint8_t address[SNCE_ADDRESS_BYTES];
@@ -29,7 +29,7 @@ typedef struct {
 
 _Static_assert(sizeof(peerRecord) == 176, "a record has no holes");
 
-/* peer_Record makes |*out| of |*session|. */
+/* peer_Record fills in |*out| from |*session|. */
 static inline void peer_Record(const snceSession *session, peerRecord *out) {
   out->idLen = session->idLen;
   memcpy(out->address, session->address, sizeof(out->address));
@@ -43,17 +43,17 @@ static inline void peer_Record(const snceSession *session, peerRecord *out) {
   out->name = 0;
 }
 
-/* peer_IsLive says what a lookup must ask of a record before it is used: did
- * it expire, and is it that client's? Ours asks the same of itself. */
+/* peer_IsLive returns whether a lookup may use the record: it has not expired,
+ * and its client address is the right one. Ours checks the same itself. */
 static inline bool peer_IsLive(const peerRecord *record) {
   return record->expires > bench_Time.usec &&
          memcmp(record->address, bench_Address, sizeof(bench_Address)) == 0;
 }
 
-/* What a peer says about itself when all is done; PEER_UNKNOWN where it does
- * not count that. */
+/* peerSums are a peer's own counts after the run; PEER_UNKNOWN if it does not
+ * count that. */
 typedef struct {
-  uint64_t there; /* records now */
+  uint64_t there; /* records at the end */
   uint64_t hits;
   uint64_t puts;
   uint64_t lost; /* evicted, expired */
@@ -61,22 +61,22 @@ typedef struct {
 
 #define PEER_UNKNOWN UINT64_MAX
 
-/* Who bears the load. A call that fails for another reason than that nothing is
- * there ends the process with a complaint. */
+/* peerSubject is a peer. A call that fails ends the process with a message; a
+ * record that is not there is not a failure. */
 typedef struct {
   const char *name;
-  /* Makes it, empty, with room for |entries|; files go into |directory|. */
+  /* Makes an empty store with room for |entries|; files go into |directory|. */
   void (*start)(const char *directory, uint64_t entries);
   /* Each process that uses it joins before and leaves after. */
   void (*join)(void);
   void (*leave)(void);
   void (*put)(const snceSession *session);
-  /* Returns the state in a copy of the record, good until the next call, or
-   * NULL if there is none. */
+  /* Returns the state in a copy of the record, valid until the next call, or
+   * NULL if there is no record. */
   const uint8_t *(*get)(const uint8_t id[SNCE_ID_MAX]);
   bool (*remove)(const uint8_t id[SNCE_ID_MAX]);
   void (*sums)(peerSums *out);
-  /* Ends what start began; also after a failure, and twice. */
+  /* Ends the store. May be called after a failure, and twice. */
   void (*stop)(void);
 } peerSubject;
 
@@ -84,7 +84,7 @@ extern const peerSubject peer_Lmdb;
 extern const peerSubject peer_Memcached;
 extern const peerSubject peer_Redis;
 
-/* The files that they make in the directory, for removing. */
+/* The files that the peers make in the directory; peers.c removes them. */
 #define PEER_LMDB_FILES "data.mdb", "lock.mdb"
 #define PEER_SOCKET "socket"
 

@@ -2,10 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* LMDB, as fast as it can be used safely by several processes: in memory, never
+/* LMDB in the fastest way that is safe for several processes: in memory, never
  * synchronized, writing straight into the map. A process keeps one read
- * transaction and renews it for each lookup; the record is copied once, because
- * it may go as soon as the transaction is reset. */
+ * transaction and renews it for each lookup. It copies the record, which may
+ * change as soon as the transaction is reset. */
 
 #include <lmdb.h>
 #include <stdio.h>
@@ -29,12 +29,12 @@ static void Start(const char *in, uint64_t entries) {
   room = entries;
 }
 
-/* An environment must not be carried through a fork, so each has its own. */
+/* An environment does not survive a fork, so each process opens its own. */
 static void Join(void) {
   MDB_txn *txn;
 
   Must("env_create", mdb_env_create(&environment));
-  /* A leaf of 4 KiB holds 9 to 18 records; freed pages are used again late. */
+  /* A leaf of 4 KiB holds 9 to 18 records, and LMDB reuses freed pages late. */
   Must("env_set_mapsize",
        mdb_env_set_mapsize(environment,
                            (room * 1024 + (64 << 20)) & ~(size_t)4095));

@@ -2,8 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* memcached and Redis, each a server of the program's own, on a socket in its
- * directory. Each process has one connection and waits for each answer. */
+/* memcached and Redis. The program starts each as a server of its own, on a
+ * socket in its directory. Each process has one connection and waits for each
+ * answer. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,7 @@
 #include "peers.h"
 
 #define TIMEOUT_SECONDS 60
-#define LIFE_SECONDS 86400 /* of a record, as of a session */
+#define LIFE_SECONDS 86400 /* lifetime of a record, the same as a session's */
 
 static char socketPath[sizeof(((struct sockaddr_un *)0)->sun_path)];
 static pid_t server;
@@ -37,7 +38,7 @@ static void Pause(void) {
   nanosleep(&time, NULL);
 }
 
-/* Ends the server: asked to, and after ten seconds made to. */
+/* Ends the server by SIGTERM, and after ten seconds by force. */
 static void Stop(void) {
   if (server <= 0) {
     return;
@@ -69,7 +70,8 @@ static bool Answers(void) {
   return answers;
 }
 
-/* Starts |argv| and waits until it listens. It dies with this process. */
+/* Starts |argv| and waits until it listens. The server dies with this
+ * process. */
 static void Launch(char *const *argv) {
   server = fork();
   if (server < 0) {
@@ -128,8 +130,8 @@ static void StartMemcached(const char *directory, uint64_t entries) {
                   NULL};
 
   PlaceSocket(directory);
-  /* An item is 56 bytes, key and value, in chunks of up to 25 % more: what
-   * evicts is a fault of the arguments, and told by the sums. */
+  /* An item takes 56 bytes, key and value, in chunks of up to 25 % more. If the
+   * server evicts, this size is wrong, and the sums show it. */
   snprintf(megabytes, sizeof(megabytes), "%llu",
            (unsigned long long)(entries * 512 / 1000000 + 64));
   Launch(argv);
@@ -141,7 +143,7 @@ static void JoinMemcached(void) {
     bench_Fail("memcached: no memory");
   }
   MustMemcached("socket", memcached_server_add_unix_socket(client, socketPath));
-  /* An ID may hold any byte; the text protocol takes printable ones only. */
+  /* An ID may have any byte; the text protocol allows printable ones only. */
   MustMemcached("protocol", memcached_behavior_set(
                                 client, MEMCACHED_BEHAVIOR_BINARY_PROTOCOL, 1));
   MustMemcached("timeout",
@@ -219,7 +221,7 @@ static void StartRedis(const char *directory, uint64_t entries) {
                   "no",           "--logfile", "/dev/null", inDirectory,
                   place,          NULL};
 
-  (void)entries; /* without a limit it keeps all */
+  (void)entries; /* Redis has no limit by default */
   PlaceSocket(directory);
   Launch(argv);
   free(place);
@@ -236,7 +238,7 @@ static void JoinRedis(void) {
 
 static void LeaveRedis(void) { redisFree(redis); }
 
-/* Sends a command and returns its answer, which is of |type| or nothing. */
+/* Sends a command and returns its answer, which must be of |type| or nil. */
 static redisReply *Ask(int type, int argc, const char **argv,
                        const size_t *lengths) {
   redisReply *reply = redisCommandArgv(redis, argc, argv, lengths);
@@ -288,7 +290,7 @@ static bool RemoveRedis(const uint8_t id[SNCE_ID_MAX]) {
   return removed;
 }
 
-/* The number after |name| in the answer to INFO. */
+/* Returns the number after |name| in the answer to INFO. */
 static uint64_t Figure(const char *info, const char *name) {
   const char *at = strstr(info, name);
 

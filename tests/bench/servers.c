@@ -14,14 +14,14 @@
  *   bound                the same, but each socket is bound to its server
  *   default-without-any  the default cache has ENTRIES; there are no others
  *
- * Between sni1024 and bound nothing differs but the choice. Rows, in ns:
+ * sni1024 and bound differ only in the choice. Rows, in ns:
  *
- *   hit   what libssl does for a ClientHello that offers a session: notes the
- *         name, and chooses; looks up; compares the names; frees the session
+ *   hit   the work of libssl for a ClientHello that offers a session: note the
+ *         name and choose; look up; compare the names; free the session
  *   note  the first of these alone
  *
- * OPERATIONS of each take turns until 0.2 s of either have been timed. Sessions
- * fill 60 % of the room. */
+ * OPERATIONS of each take turns until 0.2 s of each have been timed. The
+ * sessions fill 60 % of ENTRIES. */
 
 #include <stdio.h>
 
@@ -33,7 +33,7 @@
 
 #define SERVERS 1024
 #define TIMED_NS UINT64_C(200000000)
-#define HELLO_HEADER 5 /* a ServerNameList up to its only name */
+#define HELLO_HEADER 5 /* bytes of a ServerNameList before its only name */
 
 typedef struct {
   char name[32];
@@ -55,7 +55,8 @@ static void Name(server *one, unsigned number) {
   memcpy(one->hello + HELLO_HEADER, one->name, len);
 }
 
-/* Makes the virtual server, and notes what binding a socket to it would do. */
+/* Adds the virtual server, and saves the state of a socket that is bound to
+ * it. */
 static void Add(sslSocket *ss, server *one, uint64_t entries) {
   SSLServerCacheParams params = {.length = sizeof(params),
                                  .entries = (uint32_t)entries};
@@ -67,7 +68,8 @@ static void Add(sslSocket *ss, server *one, uint64_t entries) {
   one->bound = ss->sec.boundCache;
 }
 
-/* The ClientHello for |one|, up to where libssl notes whom it is for. */
+/* Does what libssl does with a ClientHello for |one| until it has noted the
+ * server's name. */
 static inline void Hello(sslSocket *ss, TLSExtension *extension, server *one) {
   extension->data.data = one->hello;
   extension->data.len = one->helloLen;
@@ -138,7 +140,8 @@ __attribute__((noinline)) static double Notes(sslSocket *ss,
   return (double)begin;
 }
 
-/* Of all that were stored and found, over the caches that they belong to. */
+/* Fails if the caches' figures do not add up to the sessions stored and
+ * found. */
 static void CheckFigures(bool withServers, uint64_t stored, uint64_t hits) {
   SSLServerCacheFigures f;
 

@@ -15,7 +15,7 @@ static PRTime MockTime(void *arg) {
   return bench_Time.usec;
 }
 
-/* What protocol code writes into a session after it has made it. */
+/* Fills in the fields that protocol code writes into a new session. */
 static void FillIn(sslSocket *ss, sslSessionID *sid) {
   sid->version = SSL_LIBRARY_VERSION_TLS_1_2;
   sid->lastAccessTime = sid->creationTime = ssl_Time(ss);

@@ -3,8 +3,8 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 /* socket.h: a server's socket and its sessions, through the functions that
- * libssl itself calls. Compiled against a tree's insides: with NSS_SSL_SNCE
- * ours, without it stock's. */
+ * libssl itself calls. It is compiled with the internal headers of an NSS tree:
+ * with NSS_SSL_SNCE ours, without it stock's. */
 #ifndef SSLSNCE_TESTS_BENCH_SOCKET_H_
 #define SSLSNCE_TESTS_BENCH_SOCKET_H_
 
@@ -21,13 +21,14 @@
 #define BENCH_SUBJECT "stock"
 #endif
 
-/* bench_Socket starts NSS without a database and makes a server's socket, from
- * bench_Address, with a session as protocol code makes it. The socket's time is
- * bench_Time, or the system's clock with |systemClock|. */
+/* bench_Socket starts NSS without a database and returns a server's socket,
+ * whose client is at bench_Address, with a session as protocol code makes it.
+ * The socket's time is bench_Time, or the system's clock with |systemClock|. */
 sslSocket *bench_Socket(bool systemClock);
 
-/* bench_BecomeSession makes the socket's session the one that is |serial|, just
- * made: a handshake has its ID and secret new, and the rest is the same. */
+/* bench_BecomeSession turns the socket's session into session |serial|, as a
+ * new handshake does: the ID and the secret are new, and the rest is the
+ * same. */
 static inline void bench_BecomeSession(sslSocket *ss, uint64_t serial) {
   sslSessionID *sid = ss->sec.ci.sid;
 
@@ -36,7 +37,8 @@ static inline void bench_BecomeSession(sslSocket *ss, uint64_t serial) {
   sid->cached = never_cached;
 }
 
-/* bench_Put stores the session |serial|. False if it is not in the cache. */
+/* bench_Put stores session |serial|. Returns false if the cache did not take
+ * it. */
 static inline bool bench_Put(sslSocket *ss, uint64_t serial) {
   bench_BecomeSession(ss, serial);
   ssl_CacheSessionID(ss);
@@ -49,8 +51,9 @@ static inline void bench_Drop(sslSocket *ss, uint64_t serial) {
   ssl_UncacheSessionID(ss);
 }
 
-/* bench_Find looks the session |serial| up as the ClientHello's handler does,
- * and frees it. True if there is one: |*found| is then what it says it is. */
+/* bench_Find looks session |serial| up as the ClientHello's handler does, and
+ * frees it. Returns true if it found a session, and stores the serial in that
+ * session in |*found|. */
 static inline bool bench_Find(sslSocket *ss, uint64_t serial, uint64_t *found) {
   uint8_t id[SNCE_ID_MAX];
   SECItem item = {siBuffer, id, sizeof(id)};

@@ -22,7 +22,7 @@ static void *Zeros(size_t count, size_t each) {
 
 /* ---- lists of clients ---------------------------------------------------- */
 
-/* A client is on one list at a time of those that share links. */
+/* Lists that share links: a client is on at most one of them at a time. */
 typedef struct {
   uint32_t *older; /* by client */
   uint32_t *newer;
@@ -73,7 +73,7 @@ static void Unlink(list *l, uint32_t client) {
   l->count--;
 }
 
-/* ---- what the models share ----------------------------------------------- */
+/* ---- common parts of the models ------------------------------------------ */
 
 enum { OUT = 0, IN, IN_MAIN, GHOST };
 
@@ -90,12 +90,12 @@ struct traceModelStr {
   uint64_t entries;
   traceSums sums;
   uint8_t *where;           /* by client */
-  uint8_t *uses;            /* since it came, or was passed over */
-  uint32_t *created;        /* ms */
-  list born[SNCE_CLASSES];  /* in the order of creation, so of expiry */
-  list queue, main, ghosts; /* as the policy says */
+  uint8_t *uses;            /* by client: since it came, or was passed over */
+  uint32_t *created;        /* by client, ms */
+  list born[SNCE_CLASSES];  /* in the order of creation, and so of expiry */
+  list queue, main, ghosts; /* each policy has its own use of these */
   uint32_t hand;
-  uint32_t *heap; /* Belady's: clients, who comes again last is first */
+  uint32_t *heap; /* Belady's: the client that comes again last is first */
   uint32_t *at;   /* by client: place in the heap */
   uint32_t *next; /* by client: its next visit */
 };
@@ -139,7 +139,7 @@ static void Enter(traceModel *m, uint32_t client, uint32_t ms) {
   m->sums.inserts++;
 }
 
-/* True if there was a live session. */
+/* Returns true if the client has a live session. Takes an expired one out. */
 static bool Meet(traceModel *m, uint32_t client, uint32_t ms) {
   if (!IsIn(m, client)) {
     return false;
@@ -228,7 +228,7 @@ static void LruUse(traceModel *m, uint32_t client) {
 
 static uint32_t LruVictim(traceModel *m) { return m->queue.oldest; }
 
-/* ---- CLOCK: the oldest, but who was used goes round once more ------------ */
+/* ---- CLOCK: evicts the oldest, but a used one goes round once more ------- */
 
 static void NoteUse(traceModel *m, uint32_t client) { m->uses[client] = 1; }
 
@@ -240,7 +240,7 @@ static uint32_t ClockVictim(traceModel *m) {
   return m->queue.oldest;
 }
 
-/* ---- SIEVE: the same, but who was used stays where it is ----------------- */
+/* ---- SIEVE: the same, but a used one stays where it is ------------------- */
 
 static void SieveLeave(traceModel *m, uint32_t client) {
   if (m->hand == client) {
@@ -265,9 +265,9 @@ static uint32_t SieveVictim(traceModel *m) {
 
 /* ---- S3-FIFO: a tenth on trial, the rest proven -------------------------- */
 
-/* A client whose session was put out of the trial queue not long ago is proven
- * when it returns. A cache of sessions could not do that, because what is
- * inserted then has a new ID: here the policy gets the benefit. */
+/* A client whose session was evicted from the trial queue not long ago goes to
+ * the main queue when it returns. A real session cache could not know that,
+ * because the new session has a new ID: the model favours S3-FIFO here. */
 static void S3Enter(traceModel *m, uint32_t client) {
   if (m->where[client] == GHOST) {
     Unlink(&m->ghosts, client);
@@ -327,11 +327,12 @@ static uint32_t S3Victim(traceModel *m) {
 
 /* ---- the best possible --------------------------------------------------- */
 
-/* Puts out whose next visit is farthest, the newcomer too; and everybody who
- * comes again only when the session has expired, or never. Where nothing
- * expires, nobody can do better (Belady 1966). Where something does, to lose a
- * session that is about to expire may cost nothing, as the next one lives
- * longer: the best may be a little better than this. */
+/* Evicts the client whose next visit is farthest away, which may be the new
+ * one; and takes out each client that comes again after its session has
+ * expired, or never. If nothing expires, no cache can do better (Belady 1966).
+ * If sessions expire, losing one that is about to expire may cost nothing,
+ * because the next one lives longer: the best possible may be a little better
+ * than this. */
 
 static void Put(traceModel *m, uint32_t place, uint32_t client) {
   m->heap[place] = client;

@@ -2,54 +2,57 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* tracemodels.h: caches that ours is measured against, as models.
+/* tracemodels.h: models of the caches that ours is compared with.
  *
- * A model keeps no sessions, only who has one in the cache: each client offers
- * the one that it got last, so there is at most one that counts for each. What
- * is met and has expired is a miss and taken out. */
+ * A model keeps no sessions, only which clients have one in the cache: a client
+ * always offers the session that it got last, so only one session of each
+ * client counts. A session that is offered after its expiry is a miss and is
+ * taken out. */
 #ifndef SSLSNCE_TESTS_BENCH_TRACEMODELS_H_
 #define SSLSNCE_TESTS_BENCH_TRACEMODELS_H_
 
 #include "tracesource.h"
 
-/* inserts = live + evicted + expired + given up. */
+/* traceSums balance: inserts = live + evicted + expired + givenUp. */
 typedef struct {
   uint64_t hits;
   uint64_t inserts;
   uint64_t live;
-  uint64_t evicted; /* to make room */
-  uint64_t expired; /* taken out after that */
-  uint64_t givenUp; /* known never to be of use again */
+  uint64_t evicted; /* taken out live, to make room */
+  uint64_t expired; /* taken out after their expiry */
+  uint64_t givenUp; /* taken out because no visit will use them */
 } traceSums;
 
 typedef struct traceModelStr traceModel;
 
 typedef struct {
   const char *subject;
-  const void *variant; /* for |make| */
-  /* A cache of |entries| for the clients of one server of |t|, which must stay
-   * as long as the model. */
+  const void *variant; /* argument of |make| */
+  /* Makes a cache of |entries| for the clients of one server of |t|. |t| must
+   * live as long as the model. */
   traceModel *(*make)(const trace *t, unsigned server, uint64_t entries,
                       const void *variant);
-  /* Goes through the visit; tells whether the session was resumed. */
+  /* Plays visit number |visit|. Returns whether its session was resumed. */
   bool (*visit)(traceModel *m, uint32_t visit);
-  /* Counts again what is live. */
+  /* Returns the sums; counts the live sessions anew. */
   void (*sums)(const traceModel *m, traceSums *out);
   void (*end)(traceModel *m);
 } traceKind;
 
 /* Exact LRU, SIEVE, CLOCK, S3-FIFO; and the best possible, which knows the
- * future. All of them put an expired session out before a live one. */
+ * future. All of them take an expired session out before they evict a live
+ * one. */
 extern const traceKind traceModels_List[];
 extern const unsigned traceModels_ListCount;
 extern const traceKind traceModels_Lru;
 extern const traceKind traceModels_Belady;
 
-/* What stock NSS does: sets of 128, chosen by the ID, each a ring. Its own
- * timeouts do nothing; here they work, or it would resume what it must not. */
+/* Stock NSS: sets of 128 entries, chosen by the ID, each a ring. Stock's
+ * timeouts do not work; in the model they do, because else it would resume
+ * expired sessions. */
 extern const traceKind traceSets_Stock;
 
-/* Our table with the rules of replacement that were compared. */
+/* Our table, with each rule of replacement that was compared. */
 extern const traceKind traceSets_Ours[];
 extern const unsigned traceSets_OursCount;
 

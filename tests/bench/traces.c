@@ -7,13 +7,13 @@
  *
  *   traces CLIENTS SEED [TRACE]
  *
- * Each trace (tracesource.h), for about CLIENTS clients that come back, goes
+ * Each trace (tracesource.h), for about CLIENTS clients that come back, runs
  * through our cache and through models of others (tracemodels.h), all of which
  * have the same number of bytes. A client that comes back offers the session
- * that it got last; what is not there, or has expired, is a full handshake and
- * a new session under a new ID. A row is the percentage that was resumed, of
- * all that was offered, expired or not; its mode is the size of the cache in
- * percent of CLIENTS.
+ * that it got last. If that is not there, or has expired, there is a full
+ * handshake and a new session under a new ID. The value of a row is the
+ * percentage resumed of all sessions that were offered, expired or not; its
+ * mode is the size of the cache in percent of CLIENTS.
  *
  *   ours               the core
  *   belady             the best possible, which knows the future
@@ -28,17 +28,18 @@
 #include "bench.h"
 #include "tracemodels.h"
 
-/* Bytes for a session, certificates aside. Ours: ten slots to 2048, hints
- * included. An exact LRU has as many entries: 192 for the record leaves it 12.8
- * for two links and its part of an index. Stock's was measured, in one process;
- * a certificate takes another cell, whatever its size. */
+/* Bytes of a session, certificates aside. In ours ten slots take 2048 bytes,
+ * hints included. An exact LRU gets as many entries: after 192 bytes for the
+ * record it has 12.8 for two links and its part of an index. Stock's figure was
+ * measured, in one process; there a certificate takes another cell, whatever
+ * its size. */
 #define SLOT_BYTES 204.8
 #define STOCK_BYTES 523.0
 #define STOCK_CELL 4096.0
 
 /* ---- ours ---------------------------------------------------------------- */
 
-/* What one run of ours came to. */
+/* The result of one run of ours. */
 typedef struct {
   uint64_t hits;
   uint64_t slots[TRACE_SERVERS];
@@ -92,7 +93,8 @@ static void Open(ours *o, const trace *t, uint64_t entries) {
   }
 }
 
-/* True if the client's session was resumed, and was the right one. */
+/* Offers the client's session. Returns true if it resumed; fails if another
+ * session came. */
 static bool Offer(const ours *o, uint32_t client, snceTime now) {
   static uint8_t wanted[TRACE_CERTIFICATE_MAX], found[TRACE_CERTIFICATE_MAX];
   snceSession session = {.certificate = {found, 0, sizeof(found)}};
@@ -138,7 +140,8 @@ static void Insert(const ours *o, uint32_t client, snceTime now) {
   }
 }
 
-/* What went in is there or went out; what was asked was answered. */
+/* Fails if sums do not balance: each session that was stored is live or was
+ * counted when it left, and each offer was a hit or a miss. */
 static void CheckFigures(const ours *o, uint64_t offered, outcome *out) {
   uint64_t inserts = 0, hits = 0, asked = 0;
 
@@ -190,8 +193,8 @@ static void RunOurs(const trace *t, uint64_t entries, outcome *out) {
   }
   CheckFigures(&o, offered, out);
 
-  /* The memory is what it was taken for: one page more for each beginning and
-   * end of a range, and the counters' lanes. */
+  /* The cache took no more memory than SLOT_BYTES for each slot, and a page for
+   * each beginning and end of a range, and the counters' lanes. */
   for (unsigned s = 0; s < t->servers; s++) {
     table += (double)out->slots[s] * SLOT_BYTES;
   }
@@ -207,7 +210,8 @@ static void RunOurs(const trace *t, uint64_t entries, outcome *out) {
 
 /* ---- models -------------------------------------------------------------- */
 
-/* |entries| for each server; with |pooled| one cache for all of them. */
+/* Runs the trace through a model with |entries| for each server, or with
+ * |pooled| through one cache for all of them. Returns the hits. */
 static uint64_t RunModel(const trace *t, const traceKind *kind,
                          uint64_t entries, bool pooled) {
   unsigned servers = pooled ? 1 : t->servers;
@@ -250,7 +254,8 @@ typedef struct {
 } table;
 
 static void Row(table *to, const char *subject, uint64_t hits) {
-  /* What expires makes the best one only nearly the best (tracemodels.c). */
+  /* If sessions expire, the best possible is only nearly the best
+   * (tracemodels.c). */
   if (hits > to->best && !to->t->expires) {
     bench_Fail("%s, %s: %s resumed %llu, the best possible %llu", to->t->name,
                to->row.mode, subject, (unsigned long long)hits,
@@ -296,7 +301,8 @@ static void RunSize(const trace *t, uint32_t percent) {
   }
 }
 
-/* With room for all of them nobody can be better than anybody else. */
+/* Fails if LRU with room for all clients is not as good as the best
+ * possible. */
 static void CheckUnlimited(const trace *t) {
   uint64_t best = RunModel(t, &traceModels_Belady, t->clientCount, false);
 

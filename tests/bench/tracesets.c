@@ -2,14 +2,15 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* Caches whose sessions lie in sets that their IDs choose: stock's and ours. */
+/* Models of caches in which a session's ID chooses its set: stock's and
+ * ours. */
 #include <stdlib.h>
 
 #include "bench.h"
 #include "tracemodels.h"
 
 #define STOCK_WAYS 128
-#define WAYS 10         /* of ours */
+#define WAYS 10         /* ways of our sets */
 #define NEAR (2 * WAYS) /* slots that a session may lie in */
 #define NOWHERE UINT32_MAX
 
@@ -17,8 +18,8 @@ typedef struct {
   uint32_t client;  /* NOWHERE: empty */
   uint32_t created; /* ms */
   uint32_t access;  /* ms */
-  uint8_t visited;  /* looked up */
-  uint8_t span;     /* SpanCode of the seconds between these two */
+  uint8_t visited;  /* the session was looked up */
+  uint8_t span;     /* SpanCode of the seconds from |created| to |access| */
 } slot;
 
 typedef unsigned (*rule)(traceModel *m, const uint32_t set[2], uint32_t ms);
@@ -27,10 +28,10 @@ struct traceModelStr {
   const trace *t;
   traceSums sums;
   slot *slots;
-  uint32_t *clock; /* by set: sessions stored there */
+  uint32_t *clock; /* by set: how many sessions were stored there */
   uint64_t sets;
   uint32_t *at;    /* by client: the slot of its session, or NOWHERE */
-  uint64_t serial; /* of the last session */
+  uint64_t serial; /* the last session's */
   unsigned ways;
   rule victim;
 };
@@ -81,7 +82,7 @@ static bool IsExpired(const traceModel *m, const slot *s, uint32_t ms) {
   return s->created + traceSource_Lifetime(m->t, s->client) <= ms;
 }
 
-/* Takes out what is in the slot; it had expired or must make room. */
+/* Empties the slot and counts its session as expired or evicted. */
 static void Empty(traceModel *m, slot *s, uint32_t ms) {
   if (s->client != NOWHERE) {
     *(IsExpired(m, s, ms) ? &m->sums.expired : &m->sums.evicted) += 1;
@@ -115,8 +116,8 @@ static void Fill(traceModel *m, uint64_t set, unsigned way, uint32_t visit) {
 
 /* ---- stock --------------------------------------------------------------- */
 
-/* Stock has whole sets only. Here they are a little smaller, so that all of
- * them together are what the memory allows. */
+/* Stock has whole sets only. In the model they are a little smaller, so that
+ * all sets together have as many entries as fit the memory. */
 static traceModel *StockMake(const trace *t, unsigned server, uint64_t entries,
                              const void *variant) {
   uint64_t sets = (entries + STOCK_WAYS - 1) / STOCK_WAYS;
@@ -143,8 +144,9 @@ const traceKind traceSets_Stock = {"stock",    NULL, StockMake,
 
 /* ---- ours ---------------------------------------------------------------- */
 
-/* The slots near a session, each set from its clock on: so of those that are
- * equal, they go in the order in which they came. */
+/* Returns the |step|-th of a session's slots. It counts each set from its
+ * clock, so that of equally good sessions the one that was stored first is
+ * evicted first. */
 static unsigned Step(const traceModel *m, const uint32_t set[2],
                      unsigned step) {
   return step / WAYS * WAYS + (m->clock[set[step / WAYS]] + step) % WAYS;
@@ -154,8 +156,8 @@ static slot *Near(const traceModel *m, const uint32_t set[2], unsigned i) {
   return &m->slots[(uint64_t)set[i / WAYS] * WAYS + i % WAYS];
 }
 
-/* The rule of our first table: the oldest that was never looked up, else the
- * oldest, and then all in its set begin anew. */
+/* The rule of our first table: evict the oldest session that was never looked
+ * up; else the oldest, and then all in its set count as never looked up. */
 static unsigned OldestUnvisited(traceModel *m, const uint32_t set[2],
                                 uint32_t ms) {
   uint64_t best = 0;
@@ -180,7 +182,8 @@ static unsigned OldestUnvisited(traceModel *m, const uint32_t set[2],
   return found;
 }
 
-/* LRU among the slots that may be taken: what the sets cost. */
+/* LRU among the slots that a session may take. Beside exact LRU it shows what
+ * the division into sets costs. */
 static unsigned LeastRecent(traceModel *m, const uint32_t set[2], uint32_t ms) {
   unsigned found = 0;
 
@@ -193,7 +196,7 @@ static unsigned LeastRecent(traceModel *m, const uint32_t set[2], uint32_t ms) {
   return found;
 }
 
-/* A number of seconds in 7 bits: up to 8 as it is, then four steps to each
+/* Returns a number of seconds in 7 bits: exact up to 8, then four steps to each
  * doubling. */
 static uint8_t SpanCode(uint32_t sec) {
   unsigned shift = 0;
@@ -204,22 +207,23 @@ static uint8_t SpanCode(uint32_t sec) {
   return (uint8_t)(4 * shift + (sec >> shift));
 }
 
-/* The most that it may have been. */
+/* Returns the largest number of seconds that has this code. */
 static uint32_t SpanSeconds(uint8_t code) {
   unsigned shift = code < 8 ? 0 : code / 4u - 1;
 
   return (((code - 4 * shift + 1) << shift) - 1);
 }
 
-/* The one whose last access is longest ago, as far as the slot's hints can
- * tell, which know it by the second and by SpanCode. But where two fifths or
- * more of the slots hold what was never looked up, one of these.
+/* Evicts the session whose last access is longest ago, as precisely as the
+ * slot's hints know it: by the second and by SpanCode. But if two fifths or
+ * more of the slots hold sessions that were never looked up, evicts one of
+ * these.
  *
- * Clients that come once would fill a cache by LRU; and one that puts out first
- * what was never looked up keeps what was looked up long ago. Shares from a
- * quarter to three fifths were tried on all traces: with less, clients in
- * bursts cost a point and more beside LRU; with more, those that come once do.
- */
+ * With LRU alone, clients that come once would fill the cache. A rule that
+ * always evicts sessions that were never looked up first would keep those that
+ * were looked up long ago. Shares from a quarter to three fifths were tried on
+ * all traces. With a smaller share, clients that come in bursts cost a point
+ * and more beside LRU; with a larger one, clients that come once do. */
 static unsigned LongestIdle(traceModel *m, const uint32_t set[2], uint32_t ms) {
   unsigned found = 0, fresh = 0;
   uint64_t best = 0;
@@ -258,8 +262,8 @@ static traceModel *OursMake(const trace *t, unsigned server, uint64_t entries,
   return m;
 }
 
-/* An empty slot, in the set that has more of them; else one that has expired;
- * else by the rule. */
+/* Returns an empty slot, in the set that has more of them; else one whose
+ * session has expired; else the one that the rule chooses. */
 static unsigned Choose(traceModel *m, const uint32_t set[2], uint32_t ms) {
   unsigned empty[2] = {0}, way[2] = {0}, expired = NEAR;
 

@@ -10,7 +10,7 @@
 
 #include "bench.h"
 
-#define SECOND 1000.0 /* a time is milliseconds */
+#define SECOND 1000.0 /* times are in milliseconds */
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
 
@@ -54,7 +54,7 @@ static void AddVisit(maker *m, double ms, uint32_t client) {
 
 /* ---- chance -------------------------------------------------------------- */
 
-/* Above 0, at most 1. */
+/* Returns a random number above 0, at most 1. */
 static double Uniform(maker *m) {
   return ((double)(bench_Next(&m->random) >> 11) + 1) * 0x1p-53;
 }
@@ -67,14 +67,16 @@ static double Exponential(maker *m, double mean) {
   return -mean * log(Uniform(m));
 }
 
-/* |spread| 1: two thirds are within a factor of e of the median. */
+/* Returns a random number with this median. With |spread| 1 two thirds are
+ * within a factor of e of the median. */
 static double LogNormal(maker *m, double median, double spread) {
   double radius = sqrt(-2 * log(Uniform(m)));
 
   return median * exp(spread * radius * cos(2 * M_PI * Uniform(m)));
 }
 
-/* Ranks 0 to |count| - 1, the k-th with a weight of (k + 1) ^ -exponent. */
+/* A choice among ranks 0 to |count| - 1; rank k has a weight of (k + 1) ^
+ * -exponent. */
 typedef struct {
   double *sum;
   uint32_t count;
@@ -116,8 +118,8 @@ static void SetSizes(maker *m, const uint32_t percent[TRACE_SIZES]) {
   memcpy(m->out->percent, percent, sizeof(m->out->percent));
 }
 
-/* Regular clients, each as likely to come as its rank says, at any time, for
- * half a day. */
+/* Regular clients that come at any time for half a day, the more often the
+ * smaller their rank. */
 static void MakeZipf(maker *m, uint32_t regulars, double exponent) {
   zipf z = Zipf(regulars, exponent);
   uint32_t visits = 10 * regulars;
@@ -132,9 +134,9 @@ static void MakeZipf(maker *m, uint32_t regulars, double exponent) {
   free(z.sum);
 }
 
-/* The same for six hours, and clients that come once: in |floods| of as many as
- * there are regulars, each of which takes five minutes; or always, one for each
- * visit of a regular. */
+/* The same for six hours, and also clients that come once. With |floods| there
+ * are so many floods of five minutes, each of as many clients as there are
+ * regulars; without, such a client comes for each visit of a regular. */
 static void MakeFlood(maker *m, uint32_t regulars, double floods) {
   zipf z = Zipf(regulars, 0.9);
   uint32_t visits = 8 * regulars;
@@ -160,7 +162,8 @@ static void MakeFlood(maker *m, uint32_t regulars, double floods) {
   free(z.sum);
 }
 
-/* Regulars that show a certificate, which three programs of each share. */
+/* Regulars with a client certificate. Each holder has three programs, which
+ * share the certificate. */
 static void MakeCertificates(maker *m, uint32_t regulars, double exponent) {
   uint32_t holders = regulars / 3 ? regulars / 3 : 1;
   zipf z = Zipf(holders, exponent);
@@ -179,8 +182,8 @@ static void MakeCertificates(maker *m, uint32_t regulars, double exponent) {
   free(z.sum);
 }
 
-/* Comes in bursts, one connection every |gap| or so, |each| on the average,
- * with a pause in between, from |at| on until the trace ends. */
+/* Adds visits of |client| in bursts from |at| until |end|: about one every
+ * |gap|, |each| of them on average, then a pause of about |pause|. */
 static void Bursts(maker *m, uint32_t client, double at, double end, double gap,
                    double each, double pause) {
   while (at < end) {
@@ -189,8 +192,8 @@ static void Bursts(maker *m, uint32_t client, double at, double end, double gap,
   }
 }
 
-/* Sessions of both classes in one cache, of which one class expires soon: of
- * old clients, and of the others. */
+/* Sessions of both classes in one cache: those of old clients expire soon, the
+ * others do not. */
 static void MakeClasses(maker *m, uint32_t regulars, double oldShare) {
   double end = 4 * HOUR;
 
@@ -206,8 +209,8 @@ static void MakeClasses(maker *m, uint32_t regulars, double oldShare) {
   }
 }
 
-/* Three virtual servers: the shortest timeout that NSS allows, five minutes, a
- * day. Their caches are of one size. */
+/* Three virtual servers with caches of the same size. Their timeouts are the
+ * shortest that NSS allows, five minutes, and a day. */
 static void MakeServers(maker *m, uint32_t regulars, double clientsEach) {
   static const uint32_t timeouts[TRACE_SERVERS] = {5, 300, 86400};
   double end = 4 * HOUR;
@@ -227,14 +230,15 @@ static void MakeServers(maker *m, uint32_t regulars, double clientsEach) {
   }
 }
 
-/* How busy a site is at |ms| of the day: at most 1, in the afternoon. */
+/* Returns how busy a site is at |ms| of the day: at most 1, in the
+ * afternoon. */
 static double Curve(double ms) {
   return 0.55 + 0.45 * cos(2 * M_PI * (ms / HOUR - 15) / 24);
 }
 
-/* 24 hours of a site. Clients that never came before arrive all day, look at
- * some pages, and perhaps come back in minutes or hours. Bots flood it from
- * three to four in the afternoon, as many as all the others, once each. */
+/* 24 hours of a site. New clients arrive all day, look at some pages, and
+ * perhaps come back in minutes or hours. From three to four in the afternoon
+ * bots flood the site, as many as all other clients; each comes once. */
 static void MakeDay(maker *m, uint32_t regulars, double timeoutSec) {
   double end = 24 * HOUR;
 
@@ -292,7 +296,8 @@ static int Earlier(const void *a, const void *b) {
   return (x->client > y->client) - (x->client < y->client);
 }
 
-/* Backwards through the trace: when does each client come again? */
+/* Computes for each visit the client's next one, going backwards through the
+ * trace. */
 static void LookAhead(trace *t) {
   uint32_t *first = malloc(t->clientCount * sizeof(*first));
 

@@ -2,10 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* tracesource.h: who visits a server when.
+/* tracesource.h: traces, which say which client visits a server at which time.
  *
- * A trace is visits, not session IDs: a client comes back with the ID that it
- * got last, and which one that is depends on the cache. The same seed and size
+ * A trace is a sequence of visits, not of session IDs: a client comes back with
+ * the ID that it got last, which depends on the cache. The same seed and size
  * give the same trace. */
 #ifndef SSLSNCE_TESTS_BENCH_TRACESOURCE_H_
 #define SSLSNCE_TESTS_BENCH_TRACESOURCE_H_
@@ -35,24 +35,25 @@ typedef struct {
 
 typedef struct {
   const char *name;
-  unsigned servers; /* caches, each for clients of its own */
+  unsigned servers; /* virtual servers, each with clients of its own */
   uint32_t timeoutSec[TRACE_SERVERS][SNCE_CLASSES];
-  uint32_t percent[TRACE_SIZES]; /* cache sizes, of |regulars|; 0: no more */
+  uint32_t percent[TRACE_SIZES]; /* cache sizes in % of |regulars|; 0: end */
   uint32_t regulars;             /* clients that may come back */
-  uint32_t clientCount;          /* with those that come once */
+  uint32_t clientCount;          /* all clients, also those that come once */
   traceClient *clients;
   uint32_t visitCount;
   traceVisit *visits;
   uint32_t *next;  /* by visit: the client's next one, or TRACE_NEVER */
-  uint64_t offers; /* visits of clients that were there before */
+  uint64_t offers; /* visits of clients that came before */
   bool expires;    /* some session can outlive its timeout */
 } trace;
 
-/* traceSource_Name returns the name of a trace, or NULL: there are no more. */
+/* traceSource_Name returns the name of trace |index|, or NULL if there is
+ * none. */
 const char *traceSource_Name(unsigned index);
 
-/* traceSource_Make makes it, for about |regulars| clients that come back. The
- * caller ends with traceSource_Free. */
+/* traceSource_Make makes trace |index|, for about |regulars| clients that come
+ * back. The caller ends with traceSource_Free. */
 void traceSource_Make(trace *out, unsigned index, uint32_t regulars,
                       uint64_t seed);
 void traceSource_Free(trace *t);

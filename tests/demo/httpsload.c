@@ -2,11 +2,11 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* httpsload: NSS's own client as `make demo` needs it. It makes sessions with
- * httpsd, keeps them, lets time pass or puts the server under load, and then
- * comes back with every session and counts what became of it. The load may be a
- * flood of new sessions under another server name. All of it is TLS 1.2 by
- * session ID; every connection fetches one page, because the page comes only
+/* httpsload: the NSS client of `make demo`. It makes sessions with httpsd and
+ * keeps them. Then it waits, or puts the server under load, which may be a
+ * flood of new sessions under another server name. At the end it offers every
+ * session that it kept and counts how many resume. All of it is TLS 1.2 by
+ * session ID. Every connection fetches one page, because the page comes only
  * after the session is stored.
  *
  * Standard output, a line each: "made N", then "loading", "flooding" or
@@ -15,8 +15,8 @@
  *   load handshakes=N failed=N         of a load or a flood
  *   kept K resumed=N full=N unanswered=N other_worker=N
  *
- * |other_worker| counts the resumed ones that another worker answered than the
- * one that answered first.
+ * |other_worker| counts the resumed sessions that were answered by another
+ * worker than the one that made them.
  */
 
 #include <stdio.h>
@@ -34,7 +34,7 @@
 #define MAX_KEPT 1000
 #define IO_TIMEOUT_MS 1000
 #define MAX_TRIES 8           /* to make a session while workers are killed */
-#define SETTLE_MS 300         /* for who reads "load" to stop killing workers */
+#define SETTLE_MS 300         /* for the reader of "load" to stop its kills */
 #define RESUMES_PER_SESSION 4 /* of a load thread, before it makes a new one */
 
 typedef enum { VISIT_FULL, VISIT_RESUMED, VISIT_UNANSWERED } Outcome;
@@ -71,7 +71,7 @@ acceptAnyCertificate(void *arg, PRFileDesc *fd, PRBool checkSig,
                      PRBool isServer)
 {
     (void)arg, (void)fd, (void)checkSig, (void)isServer;
-    return SECSuccess; /* the demo's certificates are nobody's business */
+    return SECSuccess; /* the demo does not test certificates */
 }
 
 static PRFileDesc *
@@ -123,8 +123,9 @@ loser:
     return NULL;
 }
 
-/* Fetches the page of |url|. The client cache keeps its session under |peerID|,
- * and offers the one that is there already; |last| drops it afterwards. */
+/* Fetches the page of |url|. Offers the session that NSS's client cache has
+ * under |peerID|, or makes one that stays there; |last| removes it
+ * afterwards. */
 static Visit
 visit(const char *url, const char *peerID, PRBool last)
 {
@@ -173,8 +174,8 @@ keep(int index)
     snprintf(peerID, sizeof(peerID), "kept-%d", index);
     for (tries = 0; tries < MAX_TRIES && !kept[index].made; ++tries) {
         kept[index].first = visit(name, peerID, PR_FALSE);
-        /* Resumed, if a try before this one made the session and its worker
-         * was killed before it sent the page. */
+        /* The outcome may be "resumed": an earlier try made the session, and
+         * its worker was killed before it sent the page. */
         kept[index].made = kept[index].first.outcome != VISIT_UNANSWERED;
     }
 }
@@ -205,8 +206,8 @@ returnThread(void *arg)
     }
 }
 
-/* Full handshakes, each of which stores a session, and a few resumptions of
- * it, which ask for it. */
+/* Makes full handshakes, each of which stores a session, and resumes each of
+ * these sessions a few times, until the load ends. */
 static void
 loadThread(void *arg)
 {
@@ -225,7 +226,8 @@ loadThread(void *arg)
     }
 }
 
-/* Full handshakes, as many as there are left to do. */
+/* Makes full handshakes until all threads together have made as many as the
+ * flood is to have. */
 static void
 floodThread(void *arg)
 {
@@ -241,7 +243,8 @@ floodThread(void *arg)
     }
 }
 
-/* Keeps the second half of the sessions, spread over the time of the load. */
+/* Makes the second half of the kept sessions, spread over the time of the
+ * load. */
 static void
 keepUnderLoadThread(void *arg)
 {

@@ -2,12 +2,13 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* The file that SSL_SERVER_CACHE_CONFIG names, read by sslsnce/nss/snceparse.c
- * itself.
+/* Fuzzes sslsnce/nss/snceparse.c, which reads the file that
+ * SSL_SERVER_CACHE_CONFIG names.
  *
- * What is read of a file is within bounds, whatever faults it has, and each
- * fault has a place in it and a text that can be shown. A file without faults
- * can be written down and read again as the same. */
+ * Whatever errors the file has, everything that the parser returns is within
+ * bounds, and each error has a place in the file and a text that can be
+ * printed. A file without errors can be written out and read again with the
+ * same result. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static PRBool Has(const sslCacheConfigLine *line, unsigned int param) {
   return (line->given & 1u << param) != 0;
 }
 
-/* ---- what was read ------------------------------------------------------- */
+/* ---- what the parser returned -------------------------------------------- */
 
 static void CheckName(const char *name) {
   size_t len = strlen(name);
@@ -45,7 +46,7 @@ static void CheckName(const char *name) {
 }
 
 static void CheckLine(const sslCacheConfigLine *line) {
-  const sslServerCacheWish *wish = &line->wish;
+  const sslServerCacheRequest *request = &line->request;
   unsigned int param;
 
   if (line->name) {
@@ -54,7 +55,7 @@ static void CheckLine(const sslCacheConfigLine *line) {
   EXPECT(line->number > 0 && line->nameColumn > 0);
   EXPECT(line->faulty || !line->name || !line->column[sslCacheParam_lock]);
   for (param = 0; param < SSL_CACHE_PARAMS; ++param) {
-    PRUint32 value = ssl_GetCacheParam(wish, (sslCacheParam)param);
+    PRUint32 value = ssl_GetCacheParam(request, (sslCacheParam)param);
 
     EXPECT(!Has(line, param) || line->column[param] > 0);
     EXPECT(line->faulty || Has(line, param) || line->column[param] == 0);
@@ -77,10 +78,10 @@ static void CheckLine(const sslCacheConfigLine *line) {
         break;
     }
   }
-  EXPECT(!wish->unlisted);
+  EXPECT(!request->unlisted);
 }
 
-/* Of two lines for one cache, neither is right. */
+/* If two lines name the same cache, both are faulty. */
 static void CheckLines(const sslCacheConfig *config) {
   PRUint32 i, j;
 
@@ -100,7 +101,7 @@ static void CheckLines(const sslCacheConfig *config) {
   }
 }
 
-/* How many bytes the line |number| of the file has, its end not included. */
+/* The length in bytes of line |number| of the file, without its end. */
 static size_t LineLength(const char *data, size_t size, unsigned int number) {
   const char *end = data + size;
   const char *next;
@@ -128,7 +129,7 @@ static void CheckFaults(const sslCacheConfig *config, const char *data,
     size_t len = strnlen(fault->text, sizeof fault->text);
     size_t at;
 
-    EXPECT(len > 0 && len < sizeof fault->text - 1); /* never cut */
+    EXPECT(len > 0 && len < sizeof fault->text - 1); /* never cut off */
     for (at = 0; at < len; ++at) {
       EXPECT(fault->text[at] >= ' ' && fault->text[at] < 0x7f);
     }
@@ -152,37 +153,38 @@ static void CheckFaults(const sslCacheConfig *config, const char *data,
   }
 }
 
-/* Nothing that a wrong line says makes a cache hold more, or be less strict. */
+/* No value of a faulty line lets a cache hold more, or makes it less strict. */
 static void CheckLowering(const sslCacheConfig *config) {
   PRUint32 i;
 
   for (i = 0; i < config->count; ++i) {
-    sslServerCacheWish wish = {0};
+    sslServerCacheRequest request = {0};
     unsigned int param;
 
-    wish.entries = 500;
-    wish.certificates = 400;
-    wish.ssl2Timeout = 50;
-    wish.ssl3Timeout = 600;
-    wish.clockSkewSec = 20;
-    wish.anyAddress = PR_TRUE;
-    ssl_LowerCacheWish(&wish, &config->lines[i]);
-    EXPECT(wish.entries <= 500 && wish.entries);
-    EXPECT(wish.certificates <= 400 || !config->lines[i].wish.certificates);
-    EXPECT(wish.ssl2Timeout <= 50 && wish.ssl2Timeout);
-    EXPECT(wish.ssl3Timeout <= 600 && wish.ssl3Timeout);
-    EXPECT(wish.clockSkewSec <= 20 && wish.clockSkewSec);
+    request.entries = 500;
+    request.certificates = 400;
+    request.ssl2Timeout = 50;
+    request.ssl3Timeout = 600;
+    request.clockSkewSec = 20;
+    request.anyAddress = PR_TRUE;
+    ssl_LowerCacheRequest(&request, &config->lines[i]);
+    EXPECT(request.entries <= 500 && request.entries);
+    EXPECT(request.certificates <= 400 ||
+           !config->lines[i].request.certificates);
+    EXPECT(request.ssl2Timeout <= 50 && request.ssl2Timeout);
+    EXPECT(request.ssl3Timeout <= 600 && request.ssl3Timeout);
+    EXPECT(request.clockSkewSec <= 20 && request.clockSkewSec);
     for (param = sslCacheParam_matchClientAddress; param < SSL_CACHE_PARAMS;
          ++param) {
-      EXPECT(
-          !Has(&config->lines[i], param) ||
-          ssl_GetCacheParam(&wish, (sslCacheParam)param) >=
-              ssl_GetCacheParam(&config->lines[i].wish, (sslCacheParam)param));
+      EXPECT(!Has(&config->lines[i], param) ||
+             ssl_GetCacheParam(&request, (sslCacheParam)param) >=
+                 ssl_GetCacheParam(&config->lines[i].request,
+                                   (sslCacheParam)param));
     }
   }
 }
 
-/* ---- written down and read again ----------------------------------------- */
+/* ---- written out and read again ------------------------------------------ */
 
 static size_t Write(char *out, const sslCacheConfig *config) {
   char *at = out;
@@ -196,7 +198,7 @@ static size_t Write(char *out, const sslCacheConfig *config) {
     for (param = 0; param < SSL_CACHE_PARAMS; ++param) {
       if (Has(line, param)) {
         at += sprintf(at, " %s=%u", ssl_CacheParamLabel((sslCacheParam)param),
-                      ssl_GetCacheParam(&line->wish, (sslCacheParam)param));
+                      ssl_GetCacheParam(&line->request, (sslCacheParam)param));
       }
     }
     *at++ = '\n';
@@ -215,7 +217,7 @@ static void ExpectSame(const sslCacheConfig *one, const sslCacheConfig *other) {
     EXPECT(!a->name == !b->name);
     EXPECT(!a->name || strcmp(a->name, b->name) == 0);
     EXPECT(a->given == b->given);
-    EXPECT(memcmp(&a->wish, &b->wish, sizeof a->wish) == 0);
+    EXPECT(memcmp(&a->request, &b->request, sizeof a->request) == 0);
     EXPECT(b->number == i + 1);
   }
 }

@@ -2,12 +2,14 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// The inheritance string: foreign input, from the environment of a process.
+// Fuzzes the inheritance string: input from another program, in the environment
+// of a process.
 //
-// A string is taken if it is, to the byte, what snceRegion_Export wrote for a
-// region whose descriptor is still open; what has not its form is refused as
-// that and looked at no further; what it names and is no such region is refused
-// and stays open.
+// The core accepts a string only if it is, byte by byte, what snceRegion_Export
+// wrote for a region whose descriptor is still open. It refuses a string of
+// another form for that reason, and looks no further. If the string names a
+// descriptor that is no such region, the core refuses it and leaves the
+// descriptor open.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -27,13 +29,13 @@ size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
 
 namespace {
 
-// Where the descriptors are that a string may name.
+// The descriptor numbers that a string may name begin here.
 constexpr int kFirst = 100;
 enum { kMine, kOther, kUnsealed, kPipe, kDirectory, kEnd };
 
-int kept[kEnd];                 // the same under other numbers
-std::string exported[kEnd];     // of the two regions, under the one number
-std::string exportedToo[kEnd];  // ... and under the other
+int kept[kEnd];                 // duplicates under other numbers
+std::string exported[kEnd];     // of the two regions, by numbers from kFirst
+std::string exportedToo[kEnd];  // the same, by the regions' own numbers
 snceRegion* regions[kEnd];
 
 #define EXPECT(condition)                                             \
@@ -53,29 +55,29 @@ void MakeRegion(int which) {
   kept[which] = snceRegion_Descriptor(regions[which]);
   char string[SNCE_STRING_MAX];
   EXPECT(snceRegion_Export(regions[which], string, sizeof(string)) == SNCE_OK);
-  // With the number of the place that it is put in.
+  // Replace the number by that of its place.
   const char* rest = strchr(strchr(string, ':') + 1, ':');
-  exported[which] = "snce1:" + std::to_string(kFirst + which) + rest;
+  exported[which] = "snce2:" + std::to_string(kFirst + which) + rest;
   exportedToo[which] = string;
   Put(which);
 }
 
-// Is |string| that of a region that has the descriptor it names?
+// Whether |string| is that of the region |which|, by either descriptor.
 bool IsExported(std::string_view string, int which) {
   return string == exported[which] || string == exportedToo[which];
 }
 
-// "snce1:FD:" and four times 16 hexadecimal digits with colons between them, FD
-// a decimal number of at most nine digits.
+// Whether |string| is "snce2:FD:" and three numbers of 16 hexadecimal digits
+// with colons between them; FD is a decimal number of at most nine digits.
 bool HasForm(std::string_view string) {
   size_t at = 6;
-  if (string.compare(0, at, "snce1:") != 0) return false;
+  if (string.compare(0, at, "snce2:") != 0) return false;
   const size_t digits = string.find_first_not_of("0123456789", at) - at;
   if (digits < 1 || digits > 9 || (digits > 1 && string[at] == '0'))
     return false;
   at += digits;
-  if (string.size() != at + 4 * 17) return false;
-  for (int number = 0; number < 4; ++number) {
+  if (string.size() != at + 3 * 17) return false;
+  for (int number = 0; number < 3; ++number) {
     if (string[at++] != ':') return false;
     if (string.find_first_not_of("0123456789abcdef", at) < at + 16)
       return false;
@@ -106,7 +108,8 @@ int LLVMFuzzerInitialize(int*, char***) {
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static uint64_t inputs;
-  // In a buffer that ends with it. Longer strings than this are all the same.
+  // Copy the string to the end of a buffer, so that a read beyond it is found.
+  // All longer strings are treated alike.
   static char* const buffers[2] = {new char[256], new char[1024]};
   static const size_t rooms[2] = {256, 1024};
   const size_t room = size < 256 ? 0 : 1;
@@ -125,7 +128,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   EXPECT((result == SNCE_OK) == (region != nullptr));
   switch (result) {
     case SNCE_OK: {
-      // The descriptor goes with it; the other one is the same file's.
+      // Closing the region closes its descriptor; restore it from the
+      // duplicate, which is the same file.
       const int fd = snceRegion_Descriptor(region);
       const int which = IsExported(string, kMine) ? kMine : kOther;
       snceRegion_Close(region);
@@ -139,7 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     default:
       EXPECT(!"one of these");
   }
-  // Whatever was refused is as it was.
+  // A refused descriptor is still open.
   if (result != SNCE_BAD_STRING || ++inputs % 1024 == 0) {
     for (int which = 0; which < kEnd; ++which)
       EXPECT(fcntl(kFirst + which, F_GETFD) >= 0);
@@ -147,7 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   return 0;
 }
 
-// Begins with what was exported, as often as not.
+// Begins with an exported string in one case of four.
 size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                unsigned int seed) {
   const std::string& good = exported[seed / 4 % 2];
@@ -155,9 +159,9 @@ size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
     size = good.size();
     memcpy(data, good.data(), size);
   }
-  // One byte of it, or anything.
+  // Changes one byte of the string, or lets libFuzzer change it.
   if (seed % 4 < 2 && size > 0 && seed / 16 % 4 != 0) {
-    static constexpr char kBytes[] = "0123456789abcdefABCDEF:x+- \tsnce1";
+    static constexpr char kBytes[] = "0123456789abcdefABCDEF:x+- \tsnce2";
     data[seed / 64 % size] =
         uint8_t(kBytes[seed / 65536 % (sizeof(kBytes) - 1)]);
     return size;

@@ -2,11 +2,11 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// program.h: an input of the region's target: what is changed and what is
-// called.
+// program.h: what an input of the region's target says: the changes and calls
+// that it makes.
 //
-// An input is a row of records, each of 16 bytes. The first says which region
-// is used and how. Any bytes are an input.
+// An input is a sequence of records of 16 bytes each. The first record says
+// which region is used and how. Every sequence of bytes is a valid input.
 #ifndef SSLSNCE_TESTS_FUZZ_PROGRAM_H_
 #define SSLSNCE_TESTS_FUZZ_PROGRAM_H_
 
@@ -16,7 +16,7 @@
 namespace snce_fuzz {
 
 struct Record {
-  uint8_t op;  // Op, modulo kOps; in the first record which region
+  uint8_t op;  // Op, modulo kOps; in the first record: which region
   uint8_t a, b, c;
   uint32_t d;
   uint64_t value;
@@ -25,14 +25,14 @@ static_assert(sizeof(Record) == 16, "no gaps");
 
 constexpr size_t kRecordsMost = 24;
 
-// Changes go to a word that |a| to |d| name (target.h). In |a| are the part of
-// the region and the virtual server, which calls have there too; in |b| is
-// which session, for both.
+// |a| to |d| name the word that is changed (target.h). |a| holds the part of
+// the region and the virtual server, which is also the server of a call; |b|
+// says which session, for changes and calls.
 enum Op : uint8_t {
   // Changes of a word.
   kSet,
   kSmall,  // to a number below 64
-  kRange,  // to a range word: a serial, and a page of the heap or just behind
+  kRange,  // to a range word: a serial, and a page of the heap or beyond it
   kOnes,
   kFlip,
   kAdd,
@@ -42,11 +42,13 @@ enum Op : uint8_t {
   kZeroPage,
   kFillPage,
   kCopyPage,
-  kReplayPage,  // as it was at first
-  // Checksums are made right: the keys of the hash are there to be read.
+  kReplayPage,  // as it was at the beginning
+  // The file grows.
+  kGrow,
+  // Makes checksums right: the keys of the hash can be read in the region.
   kForgeHeader,
   kForgeSlot,
-  kForgeSession,  // after a word of it was changed
+  kForgeSession,  // after a word of the session was changed
   kForgeKey,
   // The next change happens in the middle of the call after it.
   kMeanwhile,
@@ -68,15 +70,18 @@ enum Op : uint8_t {
   kPutKey,
   kAttach,
   kExport,
+  // What the system does.
+  kRefuse,  // |d|: Refusal
+  kWait,    // |d| milliseconds pass
   kOps
 };
 
 constexpr bool IsChange(uint8_t op) { return op % kOps < kMeanwhile; }
 
-// How the first record's |a| has the region used.
+// The first record's |a|: how the region is used.
 enum Use : uint8_t {
-  kKept,     // by an attachment that was made before anything was changed
-  kReading,  // by one that is made after the first |b| records
+  kKept,     // by a handle that was attached before all changes
+  kReading,  // by one that attaches after the first |b| records
   kWorking,
   kAdministering,
   kInheriting,

@@ -2,13 +2,13 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// A region that is changed by a hostile process: before this one attaches,
+// Fuzzes a region that a hostile process changes: before this process attaches,
 // while it is attached, and between two loads of one operation.
 //
-// Whatever happens, every call returns one of the results that snce.h says it
-// may, within bounds of memory, and every session that is found is whole:
-// unless its checksum may have been forged, which takes the keys that lie in
-// the region.
+// Whatever is changed, every call must return one of the results that snce.h
+// names for it, without an access out of bounds, and every session that is
+// found must be whole. The last may fail only if a checksum was forged, which
+// takes the keys that lie in the region.
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,8 +74,8 @@ snceCacheOptions OptionsNth(unsigned which) {
   return options;
 }
 
-// All sessions that there can be. Those of one key have one ID in all virtual
-// servers; what follows from the variant says in which they were put.
+// All sessions that can be stored. Sessions with one key have the same ID in
+// all virtual servers; the variant says in which server each was stored.
 class Sessions {
  public:
   Sessions() {
@@ -85,9 +85,10 @@ class Sessions {
           Session session(key, server * kVariants + variant,
                           uint8_t((key * 3 + variant * 5 + 1) & 7));
           session.Created(At(kStart));
-          // Some of the larger sizes that a store has.
-          if (variant == 3 && key < 3)
-            session.Certificate(snce_test::Bytes(key, 5000u << 2 * key >> 1));
+          // Some of the larger classes of cells, two sessions of each.
+          if (variant == 3 && key < 6)
+            session.Certificate(
+                snce_test::Bytes(key, (2500u << 2 * (key % 3)) + key));
           all_.push_back(session);
           certificates_.insert(session.certificate());
         }
@@ -120,8 +121,9 @@ const uint8_t* BytesOf(const char* name) {
 
 // ---- the regions ------------------------------------------------------------
 
-// One region, as a process that died left it: 0 at rest; 1 in the middle of
-// moving the sessions of a.example; 2 when it removed it; 3 when it added one.
+// The states of a region: 0, at rest; or as a process left it that died: 1,
+// while it moved the sessions of a.example; 2, while it removed that server; 3,
+// while it added another one.
 constexpr unsigned kStates = 4;
 
 struct World {
@@ -129,7 +131,8 @@ struct World {
     snceRegion* region = sandbox.region();
     snceServerId id;
     for (uint32_t server = 1; server < kServers; ++server) {
-      const snceCacheOptions options = OptionsNth(server == 3 ? 32 : 16);
+      static constexpr unsigned kWhich[] = {16, 8, 32};
+      const snceCacheOptions options = OptionsNth(kWhich[server - 1]);
       EXPECT(
           snceServer_Add(region, BytesOf(kNames[server - 1]),
                          strlen(kNames[server - 1]), &options, &id) == SNCE_OK,
@@ -209,6 +212,8 @@ class Input {
   }
   ~Input() {
     Sandbox::Disarm();
+    // Under kNoDescriptor, the descriptor would stay open.
+    Sandbox::Refuse(refused_ & ~kNoDescriptor);
     snceRegion_Close(second_);
     if (use_ != kKept) snceRegion_Close(region_);
     sandbox_->Reset();
@@ -216,29 +221,34 @@ class Input {
 
   bool attached() const { return region_ != nullptr; }
 
-  // False if the region is refused, as it must be when its header is changed.
+  // Returns false if the region is refused, as it must be if its header was
+  // changed.
   bool Attach() {
     static constexpr snceAccess kAccess[] = {
         SNCE_ACCESS_ADMIN, SNCE_ACCESS_READ, SNCE_ACCESS_WORK,
         SNCE_ACCESS_ADMIN, SNCE_ACCESS_ADMIN};
     region_ = AttachFor(kAccess[use_]);
     if (region_ != nullptr && !forged_header_ && !armed_) {
-      // Every bit of what the sum is over counts. What changed after it was
-      // looked at does not: nothing of it is used again but to be compared.
+      // Every bit that the checksum covers counts. A change after the check
+      // does not: the core uses none of it again except to compare it.
       EXPECT(memcmp(sandbox_->Page(0), sandbox_->Kept(0),
                     offsetof(snceHeader, heap)) == 0,
              "a header that is not the region's was taken");
     }
     if (region_ != nullptr && !armed_) {
-      // Nor does a sum make another build's or another's of it.
+      // A right checksum does not make another build or another region
+      // acceptable.
       const auto same = [this](uint64_t at, uint64_t bytes) {
         return memcmp(sandbox_->Page(0) + at, sandbox_->Kept(0) + at, bytes) ==
                0;
       };
       EXPECT(same(offsetof(snceHeader, signature), 8), "another build's");
-      EXPECT(same(offsetof(snceHeader, bytes), 8), "another size");
       EXPECT(use_ != kInheriting || same(offsetof(snceHeader, id), 16),
              "another region than the string's");
+      EXPECT(region_->access == SNCE_ACCESS_READ ||
+                 snceRegion_IsLocked(region_) ==
+                     (sandbox_->Load(offsetof(snceHeader, lock)) != 0),
+             "not locked as the region says");
     }
     return region_ != nullptr;
   }
@@ -255,6 +265,12 @@ class Input {
       }
     } else if (op == kMeanwhile) {
       meanwhile_ = 1 + record.d % (record.c % 2 ? 64 : 1024);
+    } else if (op == kRefuse) {
+      refused_ = record.d % 64;
+      refused_before_ |= refused_;
+      Sandbox::Refuse(refused_);
+    } else if (op == kWait) {
+      Sandbox::Wait(record.d % 40000);
     } else if (attached()) {
       Call(op, record);
     }
@@ -267,18 +283,39 @@ class Input {
       // The string has the number of the descriptor that was exported.
       const snceResult result =
           snceRegion_Inherit(&region, world_->exported.c_str());
-      EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT);
+      ExpectAttached(result);
       if (result == SNCE_OK) region->fd = dup(region->fd);
       return region;
     }
     const int fd = dup(world_->descriptor);
     const snceResult result = snceRegion_Attach(&region, fd, access);
-    EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT);
+    ExpectAttached(result);
     EXPECT((result == SNCE_OK) == (region != nullptr), "%d", int(result));
     if (result != SNCE_OK) {
       EXPECT(close(fd) == 0, "a refused descriptor was taken");
     }
     return region;
+  }
+
+  void ExpectAttached(snceResult result) const {
+    if (refused_ & kNoDescriptor) {
+      EXPECT_RESULT(result, SNCE_BAD_DESCRIPTOR);
+    } else if (refused_ & kNoLock) {
+      EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT, SNCE_NO_MEMORY,
+                    SNCE_LOCK_LIMIT);
+    } else {
+      // SNCE_NO_MEMORY: a table may be larger than what can be mapped at once.
+      EXPECT_RESULT(result, SNCE_OK, SNCE_FOREIGN, SNCE_CORRUPT,
+                    SNCE_NO_MEMORY);
+    }
+  }
+
+  // Whether a call that needs the administrative lock may return |result|
+  // because something is scarce.
+  bool Wants(snceResult result) const {
+    return In(result, {SNCE_NO_MEMORY}) ||
+           (refused_ & kNoDescriptor && result == SNCE_BAD_DESCRIPTOR) ||
+           (refused_ & kNoLock && result == SNCE_LOCK_LIMIT);
   }
 
   // ---- changes ----
@@ -296,8 +333,9 @@ class Input {
       case kSmall:
         return sandbox_->Store(at, record.value % 64);
       case kRange:
-        // Of a hint, the number of the server: its hash goes on to fit.
-        if (at >= SNCE_AT_NAMES && at < SNCE_AT_COUNTERS)
+        // In a hint of a name, change the server's number only, so that the
+        // hash still fits.
+        if (at >= SNCE_AT_NAMES && at < SNCE_AT_KEY_LOG)
           return sandbox_->Store(at, (was & ~SNCE_HINT_NUMBER) |
                                          (record.value & SNCE_HINT_NUMBER));
         return sandbox_->Store(
@@ -329,6 +367,8 @@ class Input {
         if (const uint8_t* kept = sandbox_->Kept(page))
           memcpy(sandbox_->Page(page), kept, SNCE_PAGE);
         return;
+      case kGrow:
+        return sandbox_->Grow(targets.Bytes(record));
       case kForgeHeader:
         return ForgeHeader();
       case kForgeSlot:
@@ -337,25 +377,24 @@ class Input {
         Targets::Slot slot;
         if (!targets.SessionOf(record, &slot)) return;
         const uint64_t word = slot.set + offsetof(snceSet, slot) +
-                              slot.way * sizeof(snceSlot) +
+                              slot.way * sizeof(snceSlotWords) +
                               record.d % SNCE_ENTRY_WORDS * 8;
         sandbox_->Store(word, record.c % 2 ? sandbox_->Load(word) ^ record.value
                                            : record.value);
         return ForgeSlot(slot);
       }
       case kForgeKey:
-        return ForgeKey(SNCE_AT_KEYS + offsetof(snceKeyRecords, cell) +
-                        record.b % 8 * sizeof(snceKeyCell));
+        return ForgeKey(SNCE_AT_KEY_CELLS + record.b % 8 * sizeof(snceKeyCell));
     }
   }
 
-  // As in snceheader.c.
+  // Computes the header's checksum as snceheader.c does.
   void ForgeHeader() {
     const uint64_t fields[] = {sandbox_->Load(offsetof(snceHeader, signature)),
-                               sandbox_->Load(offsetof(snceHeader, bytes)),
                                sandbox_->Load(offsetof(snceHeader, id)),
                                sandbox_->Load(offsetof(snceHeader, id) + 8),
-                               sandbox_->Load(offsetof(snceHeader, seed))};
+                               sandbox_->Load(offsetof(snceHeader, seed)),
+                               sandbox_->Load(offsetof(snceHeader, lock))};
     snceHash hash;
     forged_header_ = true;
     snceHash_Init(&hash, SNCE_MAGIC);
@@ -366,15 +405,15 @@ class Input {
   void ForgeSlot(const Targets::Slot& slot) {
     uint64_t words[SNCE_ENTRY_WORDS];
     const uint64_t place =
-        slot.set + offsetof(snceSet, slot) + slot.way * sizeof(snceSlot);
-    const snceLot lot = snceLot_Of(slot.range, slot.id);
+        slot.set + offsetof(snceSet, slot) + slot.way * sizeof(snceSlotWords);
+    const snceEpoch epoch = snceEpoch_Of(slot.range, slot.id);
     for (unsigned i = 0; i < SNCE_ENTRY_WORDS; ++i)
       words[i] = sandbox_->Load(place + i * 8);
     forged_ = true;
     sandbox_->Store(
         place + SNCE_W_SUM * 8,
-        snceSlot_Sum(&sandbox_->region()->hash, &lot,
-                     place - snceRange_Offset(slot.range),
+        snceSlot_Sum(&sandbox_->region()->hash, &epoch,
+                     place % SNCE_CHUNK_BYTES,
                      sandbox_->Load(slot.set + slot.way * 8),
                      words + SNCE_W_SUM + 1, SNCE_W_SUMMED - (SNCE_W_SUM + 1)));
   }
@@ -387,8 +426,9 @@ class Input {
         SNCE_K_VALUE +
         std::min<uint64_t>(words[SNCE_K_LENGTH], SNCE_KEY_VALUE_MAX) / 8;
     forged_ = true;
-    sandbox_->Store(cell, snceHash_Words(&sandbox_->region()->hash,
-                                         SNCE_AT_KEYS, words + 1, count - 1));
+    sandbox_->Store(cell,
+                    snceHash_Words(&sandbox_->region()->hash, SNCE_AT_KEY_LOG,
+                                   words + 1, count - 1));
   }
 
   // ---- calls ----
@@ -447,7 +487,8 @@ class Input {
         if (reading) {
           EXPECT_RESULT(result, SNCE_READ_ONLY);
         }
-        EXPECT_RESULT(result, SNCE_OK, SNCE_MISS, SNCE_CORRUPT, SNCE_READ_ONLY);
+        EXPECT_RESULT(result, SNCE_OK, SNCE_MISS, SNCE_CORRUPT, SNCE_READ_ONLY,
+                      SNCE_NO_MEMORY);
         return;
       case kFind:
         result = snceServer_Find(region, BytesOf(name), strlen(name), &found_);
@@ -466,35 +507,36 @@ class Input {
         if (reading || working) {
           EXPECT_RESULT(result, SNCE_READ_ONLY, SNCE_INVALID);
         }
-        EXPECT_RESULT(result, SNCE_OK, SNCE_EXISTS, SNCE_FULL, SNCE_NO_MEMORY,
-                      SNCE_INVALID, SNCE_READ_ONLY);
+        if (Wants(result)) return;
+        EXPECT_RESULT(result, SNCE_OK, SNCE_EXISTS, SNCE_FULL, SNCE_INVALID,
+                      SNCE_READ_ONLY, SNCE_CORRUPT);
         EXPECT(found_.number < SNCE_SERVERS, "%u", found_.number);
         return;
       case kRemoveServer:
         result = snceServer_Remove(region, id);
-        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_INVALID, SNCE_READ_ONLY,
-                      SNCE_NO_MEMORY);
+        if (Wants(result)) return;
+        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_INVALID, SNCE_READ_ONLY);
         return;
       case kConfigure:
         result = snceCache_Configure(cache, &options);
-        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_NO_MEMORY,
-                      SNCE_READ_ONLY, SNCE_CORRUPT);
+        if (Wants(result)) return;
+        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_READ_ONLY, SNCE_CORRUPT);
         return;
       case kFlush:
         result = snceCache_Flush(cache);
-        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_NO_MEMORY,
-                      SNCE_READ_ONLY, SNCE_CORRUPT);
+        if (Wants(result)) return;
+        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_READ_ONLY, SNCE_CORRUPT);
         return;
       case kOptions: {
         snceCacheOptions now;
         result = snceCache_GetOptions(cache, &now);
-        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_CORRUPT);
+        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_CORRUPT, SNCE_NO_MEMORY);
         return;
       }
       case kFigures: {
         snceFigures figures;
         result = snceCache_GetFigures(cache, &figures);
-        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_CORRUPT);
+        EXPECT_RESULT(result, SNCE_OK, SNCE_GONE, SNCE_CORRUPT, SNCE_NO_MEMORY);
         (void)snceRegion_ResidentBytes(region);
         return;
       }
@@ -518,7 +560,7 @@ class Input {
   }
 
   void LookUp(snceCache cache, const Record& record, const Session& session) {
-    // Exact buffers, so that one byte too many is seen.
+    // Buffers of the exact size, so that one byte too many is found.
     static constexpr size_t kCapacities[] = {SNCE_CERTIFICATE_MAX, 3000, 1, 0};
     static uint8_t* const buffers[] = {new uint8_t[SNCE_CERTIFICATE_MAX],
                                        new uint8_t[3000], new uint8_t[1],
@@ -565,9 +607,9 @@ class Input {
     EXPECT(whole.created.usec == out->created.usec &&
                whole.sessionClass == out->sessionClass,
            "a mixed time");
-    // Its own certificate, or one that was stored after time was turned back:
-    // a session names it by cell and generation (rule 8), and what is changed
-    // may have generations come again.
+    // The certificate is the session's own, or one that was stored after time
+    // was turned back: a session names its certificate by cell and generation
+    // (rule 8), and changes may make generations repeat.
     EXPECT((whole.certificate.len == 0) == (out->certificate.len == 0) &&
                World::sessions().HaveCertificate(out->certificate),
            "a mixed certificate");
@@ -594,7 +636,7 @@ class Input {
                                        new uint8_t[1500], new uint8_t[8],
                                        nullptr};
     const unsigned buffer = record.d & 3;
-    const unsigned which = record.b % kKeyNames;  // its cell, too
+    const unsigned which = record.b % kKeyNames;  // selects the cell, too
     static const auto* const names = [] {
       auto* all = new std::vector<std::vector<uint8_t>>;
       for (unsigned i = 0; i < kKeyNames; ++i) all->push_back(KeyName(i));
@@ -613,6 +655,10 @@ class Input {
             : snceKeyLog_Put(region, (*names)[which].data(),
                              (*values)[which].data(), (*values)[which].size(),
                              buffers[buffer], kLens[buffer], &len);
+    // A process that could not map something tries again only after a second.
+    if (result == SNCE_NO_MEMORY &&
+        refused_before_ & (kNoMapping | kNoLock | kNoDescriptor))
+      return;
     EXPECT_RESULT(result, SNCE_OK, SNCE_MISS, SNCE_EXISTS, SNCE_TOO_LARGE,
                   SNCE_FULL, SNCE_READ_ONLY, SNCE_CORRUPT);
     if (result == (op == kGetKey ? SNCE_OK : SNCE_EXISTS)) {
@@ -631,6 +677,7 @@ class Input {
   snceRegion* second_ = nullptr;
   snceServerId found_ = {0, 1, 0};
   uint64_t meanwhile_ = 0;
+  uint32_t refused_ = 0, refused_before_ = 0;
   bool forged_ = false, forged_header_ = false, armed_ = false;
   snceSession answer_;
 };
@@ -658,7 +705,7 @@ int LLVMFuzzerInitialize(int*, char***) {
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static uint64_t inputs;
   std::vector<Record> records = snce_fuzz::Parse(data, size);
-  // libFuzzer begins with no bytes, and gives up if nothing comes of them.
+  // libFuzzer begins with no bytes, and gives up if they reach no code.
   if (records.empty()) records = {{}, {snce_fuzz::kLookup, 0, 0, 0, 0, 0}};
   const Record& first = records[0];
   snce_fuzz::World* world = snce_fuzz::worlds[first.op % snce_fuzz::kStates];
@@ -670,12 +717,12 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       input.Run(records[i]);
     }
   }
-  // An input must not depend on those before it.
+  // An input must not depend on earlier inputs.
   if (++inputs % 4096 < 2 && !world->sandbox.IsAsKept()) abort();
   return 0;
 }
 
-// Changes records, not bytes, most of the time.
+// Most of the time changes records, not bytes.
 size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                unsigned int seed) {
   std::minstd_rand random(seed);
@@ -698,7 +745,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
             dice(3) ? wide() : dice(2048)};
   };
   std::vector<Record> records = snce_fuzz::Parse(data, size);
-  // Often about the same session as another one.
+  // Often about the same session as another record.
   auto related = [&]() -> Record {
     Record record = fresh();
     if (!records.empty() && dice(2)) {
@@ -761,7 +808,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
   return records.size() * sizeof(Record);
 }
 
-// The first records of one, then some of the other.
+// The first records of one input, then some of the other.
 size_t LLVMFuzzerCustomCrossOver(const uint8_t* data1, size_t size1,
                                  const uint8_t* data2, size_t size2,
                                  uint8_t* out, size_t max_size,

@@ -2,18 +2,24 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// sandbox.h: regions that are spoiled and as new again a microsecond later.
+// sandbox.h: regions that an input spoils, and that are restored within a
+// microsecond.
 //
-// A region is made once, with virtual servers, sessions and keys in it. What an
-// input changes is found by the compiler's hooks on loads and stores
-// (-fsanitize-coverage=trace-loads,trace-stores), and only those pages are put
-// back afterwards. The hooks are used for two more things: an access to a part
-// of the region where nothing may be read or written ends the program; and
-// before the nth load of an operation the region can be changed, as another
-// process would do between two loads.
+// A region is made once, with virtual servers, sessions and keys in it. The
+// compiler's hooks on loads and stores
+// (-fsanitize-coverage=trace-loads,trace-stores) tell which pages an input
+// touches, and only those pages are restored after it. The hooks have two more
+// uses: an access to a part of the region where nothing may be read or written
+// ends the program; and before the nth load of an operation the region can be
+// changed, as another process may do between two loads.
 //
-// The core's mappings lie in windows of address space without access, so that
-// what reaches beyond a region faults, however far.
+// The core maps a region in chunks. They lie in a window of address space, each
+// followed by as much inaccessible space. So an access beyond a chunk is found,
+// however far it goes.
+//
+// The next input starts afresh: all that a process notes about a region, and
+// all that the system says about its file, is restored: which chunks are
+// mapped, the file's size, the time, and what the system refuses.
 #ifndef SSLSNCE_TESTS_FUZZ_SANDBOX_H_
 #define SSLSNCE_TESTS_FUZZ_SANDBOX_H_
 
@@ -27,67 +33,102 @@ extern "C" {
 
 namespace snce_fuzz {
 
-// Sandbox is one region and what it looked like when it was made.
+// What the system refuses; bits.
+enum Refusal : uint32_t {
+  kNoMapping = 1,
+  kNoGrowth = 2,
+  kNoAllocation = 4,   // fallocate
+  kNoRemoval = 8,      // madvise
+  kNoLock = 16,        // mlock2
+  kNoDescriptor = 32,  // it is closed
+};
+
+// Sandbox is one region, and a copy of what it held when Keep was called.
 class Sandbox {
  public:
-  // Makes a region as |options| say, small, and attaches this process to it for
-  // administration. Ends the program if it cannot.
+  // Makes a small region with |options|, and attaches this process to it for
+  // administration. Ends the program on failure.
   explicit Sandbox(const snceCacheOptions& options);
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;
 
   snceRegion* region() const { return region_; }
-  uint64_t bytes() const { return region_->bytes; }
+  // The size of its file.
+  uint64_t bytes() const { return *bytes_; }
+  // The size of its file when Keep was called.
+  uint64_t keptBytes() const { return keptBytes_; }
+  // Makes the file grow to |bytes|, if that is more, as a hostile process may.
+  void Grow(uint64_t bytes) { *bytes_ = bytes > *bytes_ ? bytes : *bytes_; }
 
-  // Runs |body| in a child that dies at the |nth| step |name| (SNCE_STEP) and
-  // leaves the region as it then is. Ends the program if it does not get there.
+  // Runs |body| in a child that dies at the |nth| passing of the step |name|
+  // (SNCE_STEP), and keeps the region as the child left it. Ends the program if
+  // the child does not get there.
   void DieAt(const char* name, unsigned nth, const std::function<void()>& body);
 
-  // What is there now is what Reset puts back. Where much is read, there is
-  // memory from now on, so that it need not be given back each time.
+  // Reset restores what the region holds when Keep is called. Keep gives memory
+  // to the parts that are read often, so that Reset need not give it back each
+  // time.
   void Keep();
   void Reset();
-  // The pages that Keep saw.
+  // The pages that had memory when Keep was called.
   const std::vector<uint32_t>& pages() const { return pages_; }
-  // What the page |page| was then; NULL: zeros.
+  // The contents of |page| at that time; NULL: zeros.
   const uint8_t* Kept(uint32_t page) const;
-  // Is everything what Keep saw? Slow.
+  // Whether everything is as Keep saw it. Slow.
   bool IsAsKept() const;
 
-  // A descriptor of its own for the region's file.
+  // A new descriptor for the region's file.
   int Descriptor() const;
 
-  // Reading and writing as a hostile process does. |offset| is below bytes().
+  // Load and store as a hostile process does. What is beyond the file's end
+  // reads as zero and cannot be changed.
   uint64_t Load(uint64_t offset);
   void Store(uint64_t offset, uint64_t value);
   uint8_t* Page(uint32_t page);  // writable; marked as touched
 
-  // Calls |change| once, before the core's |loads|th load (from 1) of any
-  // region. Disarm gives up what is still waiting.
+  // Calls |change| once, before the core's |loads|th load (counted from 1) of
+  // any region. Disarm cancels that.
   static void Arm(uint64_t loads, std::function<void()> change);
   static void Disarm();
+  // These hold until Reset.
+  static void Refuse(uint32_t refusals);
+  static void Wait(uint64_t msec);
 
-  // Called by the hooks.
+  // The hooks call these.
   void Touch(uint64_t page) {
-    if (page < touched_.size() && !touched_[page]) {
+    if (page < kPages && !touched_[page]) {
       touched_[page] = 1;
       touchedPages_.push_back(static_cast<uint32_t>(page));
     }
   }
-  // Those of the pages that Keep saw, from |first| to before |end|.
+  // Touches those pages from |first| to before |end| that had memory at Keep.
   void TouchKept(uint64_t first, uint64_t end);
+  void SetBytes(uint64_t bytes) { *bytes_ = bytes; }
+  // The core has mapped a chunk of region(); Reset removes it from the map.
+  void NoteAdded(const snceMap* map, uint64_t chunk) {
+    if (region_ != nullptr && region_->map == map) added_.push_back(chunk);
+  }
 
  private:
+  static constexpr uint64_t kPages = SNCE_BYTES_MAX / SNCE_PAGE;
+
+  void Forget();
   void Populate(uint64_t offset, uint64_t bytes);
   void ForEachRun(const std::function<void(uint64_t, uint64_t)>& visit) const;
 
   snceRegion* region_ = nullptr;
-  uint8_t* memory_ = nullptr;  // a mapping of our own
-  std::vector<uint8_t> touched_;
+  uint8_t* memory_ = nullptr;  // the sandbox's own mapping
+  uint64_t* bytes_;            // shared with the child of DieAt
+  uint64_t keptBytes_ = 0;
+  uint8_t* touched_;  // for each page that the region can have
   std::vector<uint32_t> touchedPages_;
   std::vector<uint32_t> pages_;
-  std::vector<int32_t> place_;  // of a page in |contents_|, or -1
+  uint32_t* place_;  // for each page: its place in |contents_| + 1, or 0
   std::vector<uint8_t> contents_;
+  // What |region_| had noted at Keep, and which chunks it has mapped since.
+  uint64_t mapBytes_ = 0;
+  unsigned keptChunks_ = 0;
+  std::vector<uint64_t> added_;
 };
 
 }  // namespace snce_fuzz

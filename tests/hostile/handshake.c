@@ -87,7 +87,7 @@ SetOption(PRFileDesc *tcp, PRSockOption option)
         case PR_SockOpt_NoDelay:
             data.value.no_delay = PR_TRUE;
             break;
-        default: /* closed at once: no port waits for late packets */
+        default: /* linger for 0 s, so that no port stays in TIME_WAIT */
             data.value.linger.polarity = PR_TRUE;
             break;
     }
@@ -102,7 +102,7 @@ AcceptAny(void *arg, PRFileDesc *fd, PRBool checkSig, PRBool isServer)
     return SECSuccess;
 }
 
-/* The cipher suite whose handshake takes least of the processor. */
+/* Enables only the suite whose handshake takes the least processor time. */
 static void
 ChooseQuick(PRFileDesc *fd)
 {
@@ -196,7 +196,8 @@ Connect(const char *name, int number)
     return fd;
 }
 
-/* Both ends in turn. */
+/* Advances one end of a handshake as far as it goes without waiting: |end| is 1
+ * for the client, 2 for the server. Sets that bit of |*ended| at its end. */
 static void
 Step(PRFileDesc *fd, int end, int *ended)
 {

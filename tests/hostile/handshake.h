@@ -11,23 +11,24 @@
 
 #include "prtypes.h"
 
-/* Fail prints "fail |what|: " with NSPR's error, or "system call: " with errno if
- * |what| begins with "system: ", and ends the process with status 1. */
+/* Fail prints "fail |what|: " and NSPR's error. If |what| begins with "system:
+ * ", it prints "fail ", the rest of |what|, and errno's text instead. It ends
+ * the process with status 1. */
 void Fail(const char *what) __attribute__((noreturn));
 
-/* Handshake_Listen opens the port that all connections go to. Handshake_Adopt
- * takes over |fd|, the listener of the process that started this one by exec;
- * Handshake_ListenerFd is what that one passes on. */
+/* Handshake_Listen opens the port that all connections go to. A process that
+ * starts another one by exec passes on Handshake_ListenerFd, the descriptor of
+ * this port; the new process gives it to Handshake_Adopt as |fd|. */
 void Handshake_Listen(void);
 void Handshake_Adopt(int fd);
 int Handshake_ListenerFd(void);
 
-/* Handshake_Accept takes one connection as a server, up to the end of its
- * handshake. Returns PR_TRUE if a session was resumed. */
+/* Handshake_Accept accepts one connection as a server, completes its handshake
+ * and closes it. Returns PR_TRUE if a session was resumed. */
 PRBool Handshake_Accept(void);
 
-/* How a client reaches a server in another process: |begin| makes it accept,
- * |end| returns what Handshake_Accept returned there. */
+/* HandshakeServer is a server in another process: |begin| makes that process
+ * accept one connection, |end| returns what Handshake_Accept returned there. */
 typedef struct {
     void (*begin)(void);
     PRBool (*end)(void);
@@ -39,7 +40,8 @@ typedef struct {
 PRBool Handshake_Connect(const HandshakeServer *server, const char *name,
                          int number);
 
-/* The session ID of the last Handshake_Connect; at most 32 bytes. */
+/* Handshake_SessionId returns the session ID of the last Handshake_Connect, of
+ * |*len| bytes, at most 32. It stays valid until the next Handshake_Connect. */
 const unsigned char *Handshake_SessionId(size_t *len);
 
 #endif /* SSLSNCE_TESTS_HOSTILE_HANDSHAKE_H */

@@ -2,13 +2,15 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* memlock: RLIMIT_MEMLOCK for a program that has it in LD_PRELOAD and may not set
- * the real one, but has CAP_IPC_LOCK, for which the real one does not count. The
- * environment variable HOSTILE_MEMLOCK is the limit in bytes.
+/* memlock: imitates RLIMIT_MEMLOCK for a program that has this library in
+ * LD_PRELOAD. It is for a process that may not set the real limit but has
+ * CAP_IPC_LOCK, so that the real limit does not apply to it. The environment
+ * variable HOSTILE_MEMLOCK is the limit in bytes.
  *
- * The kernel refuses what would exceed the limit, before it locks anything. This
- * locks, looks at how much is locked, and unlocks the range again. A mapping that
- * is locked as it is made (MAP_LOCKED) is not counted. */
+ * The kernel refuses a lock that would exceed the limit before it locks
+ * anything. This library locks the range, reads how much is locked, and unlocks
+ * the range again if that exceeds the limit. It does not refuse mappings that
+ * are locked when they are made (MAP_LOCKED). */
 
 #define _GNU_SOURCE
 

@@ -17,7 +17,7 @@
 #include "handshake.h"
 
 #define MIB (1024UL * 1024)
-#define LOOK_PAGE 4096UL /* as small as pages are */
+#define LOOK_PAGE 4096UL /* the smallest page size of any kernel */
 #define LOOK_BYTES (256 * MIB)
 #define MOST_SPACE (64UL * 1024 * MIB)
 
@@ -26,7 +26,7 @@ typedef struct {
     int readable, shared;
 } Mapping;
 
-/* The next mapping of an open /proc/self/maps or smaps. 0 at the end. */
+/* Reads the next mapping of an open /proc/self/maps. Returns 0 at its end. */
 static int
 NextMapping(FILE *maps, Mapping *out)
 {
@@ -198,7 +198,7 @@ MappingsHave(const unsigned char *wanted, size_t len)
     return found;
 }
 
-/* Holes of the file are passed over. */
+/* Returns 1 if the file has the bytes, else 0. Skips the file's holes. */
 static int
 FileHas(const char *path, const unsigned char *wanted, size_t len)
 {
@@ -214,7 +214,7 @@ FileHas(const char *path, const unsigned char *wanted, size_t len)
             break;
         }
         found = memmem(buffer, (size_t)got, wanted, len) != NULL;
-        /* What lies across the end of the buffer is read again. */
+        /* The bytes may lie across the buffer's end: read its end again. */
         at += got > (ssize_t)len ? got - (ssize_t)len : got;
     }
     if (fd >= 0) {

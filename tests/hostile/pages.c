@@ -2,18 +2,20 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* pages: a kernel with larger pages, for a program that has it in LD_PRELOAD. The
- * environment variable HOSTILE_PAGE_SIZE is the size in bytes.
+/* pages: imitates a kernel with larger pages for a program that has this
+ * library in LD_PRELOAD. The environment variable HOSTILE_PAGE_SIZE is the page
+ * size in bytes.
  *
- * The calls below obey that kernel's rules: a start or an offset that is not at
- * the beginning of a page is EINVAL, and a length is rounded up to whole pages,
- * for good: what lies behind, in the same page, is unmapped, protected or wiped
- * too. A mapping begins at a page, and what it has behind its file's end, in the
- * last page, is memory without contents. fallocate counts in bytes on every
- * kernel, and is left alone.
+ * The calls below obey that kernel's rules. A start or an offset that is not at
+ * the beginning of a page is EINVAL. A length is rounded up to whole pages, so
+ * the bytes that follow in the last page are unmapped, protected or wiped too.
+ * A mapping begins at a page, and the part of its last page behind the file's
+ * end is memory that reads as zero. fallocate counts in bytes on every kernel,
+ * so it is not interposed.
  *
- * The C library's and the loader's own mappings do not come here. What this does
- * not imitate ends the process: mremap, remap_file_pages and mincore. */
+ * The C library's and the loader's own mappings do not come here. The calls
+ * that this library does not imitate end the process: mremap, remap_file_pages
+ * and mincore. */
 
 #define _GNU_SOURCE
 
@@ -68,7 +70,7 @@ Refuse(int error)
     return -1;
 }
 
-/* ---- what size a page is ---- */
+/* ---- the page size ---- */
 
 long
 sysconf(int name)
@@ -112,7 +114,8 @@ Map(void *at, size_t bytes, int access, int flags, int fd, off_t offset)
     return (void *)syscall(SYS_mmap, at, bytes, access, flags, fd, offset);
 }
 
-/* Room for |bytes| that begins at a page. */
+/* Returns free address space of |bytes| bytes that begins at a page, or
+ * MAP_FAILED. */
 static void *
 FindRoom(size_t bytes)
 {
@@ -132,7 +135,8 @@ FindRoom(size_t bytes)
     return begin;
 }
 
-/* The kernel below ends the file's last page at its own, smaller, page. */
+/* The real kernel ends a file's mapping at its own, smaller, page. MapTail maps
+ * memory from there to the end of the imitated page. */
 static void
 MapTail(char *base, size_t bytes, int access, int fd, off_t offset)
 {
@@ -226,7 +230,7 @@ msync(void *at, size_t len, int flags)
     return (int)syscall(SYS_msync, at, RoundUp(len, PageSize()), flags);
 }
 
-/* ---- what is not imitated ---- */
+/* ---- calls that are not imitated ---- */
 
 static void
 GiveUp(const char *call)
@@ -256,7 +260,7 @@ mincore(void *at, size_t len, unsigned char *resident)
     return -1;
 }
 
-/* ---- locks, of every page that has a byte of the range ---- */
+/* ---- locks: they cover every page that has a byte of the range ---- */
 
 static int
 Lock(long call, const void *at, size_t len, unsigned flags)

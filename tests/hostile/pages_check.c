@@ -3,9 +3,9 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 /* pages_check SIZE: does this kernel, or pages.so, have pages of SIZE bytes and
- * keep their rules? Prints each rule that is broken; exit status 1 if any is. The
- * rules are those of Linux: pages_check also passes on a real kernel with such
- * pages. */
+ * keep the rules that follow from that? Prints each rule that is broken; exit
+ * status 1 if any is. The rules are those of Linux: pages_check also passes on
+ * a real kernel with such pages. */
 
 #define _GNU_SOURCE /* memfd_create, MADV_REMOVE */
 
@@ -30,7 +30,7 @@ Check(int kept, const char *rule)
     }
 }
 
-/* Whether a call that returned |rv| was refused as misaligned. */
+/* Returns whether a call that returned |rv| failed because of its alignment. */
 static int
 Refused(int rv)
 {

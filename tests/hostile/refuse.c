@@ -20,8 +20,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* |test| compares the argument with |value|. The low half of an argument comes
- * first on the machines that this runs on. */
+/* A call is refused if |test| holds for its argument |argument| and |value|.
+ * The filter reads the low half of the argument, which lies first on
+ * little-endian machines, the only ones that this runs on. */
 static const struct {
     const char *name;
     unsigned number, argument, test, value;

@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* server: an NSS server and its clients, which does what its words say, from the
- * left to the right. It calls NSS's public API only, so that the same binary runs
- * on any libssl3.so.
+/* server: an NSS server and its clients in one program, which executes its
+ * words from left to right. It calls NSS's public API only, so that the same
+ * binary runs on any libssl3.so.
  *
  *   server DATABASE WORD...
  *
@@ -16,29 +16,35 @@
  *   remove=NAME, flush=NAME
  * Handshakes, for NAME or, without it, for a name that no cache has:
  *   full=N@NAME         N clients make a session each; prints "full FULL N"
- *   resume=N@NAME       they come back; prints "resume RESUMED N"
+ *   resume=N@NAME       they offer these sessions; prints "resume RESUMED N"
  *   gone=N@NAME         the same; prints "gone FULL N"
- *   find=N@NAME         looks for their session IDs; prints "find FOUND N"
+ *   find=N@NAME         looks for their session IDs in shared memory; prints
+ *                       "find FOUND N"
  *   lost=N@NAME         the same; prints "lost NOT-FOUND N"
  * Processes:
  *   worker=fork, worker=exec
- *                       from here on a child is the server, by fork, or by exec and
- *                       SSL_InheritMPServerSIDCache
- *   fork                a child does the rest; this process waits for it
- *   threads=N           starts N threads that stay; prints "threads STARTED N"
+ *                       from here on a child is the server, by fork, or by exec
+ *                       and SSL_InheritMPServerSIDCache
+ *   fork                a child executes the remaining words; this process
+ *                       waits for it
+ *   threads=N           starts N threads that do not end; prints "threads
+ *                       STARTED N"
  * Memory, in KiB:
  *   status=WHEN         prints "WHEN SIZE RESIDENT LOCKED SHARED"
  *   space               prints "space KIB", the address space that is left
- *   read=MIB            reads all memory as a debugger does; prints "read KIB"
- * What is hostile:
- *   limit=NAME:MIB      sets RLIMIT_NAME; +MIB is beyond what is in use (AS only)
+ *   read=MIB            reads all memory as a debugger does, MIB at most;
+ *                       prints "read KIB"
+ * Obstacles:
+ *   limit=NAME:MIB      sets RLIMIT_NAME; with +MIB to that much more than is
+ *                       in use (AS only)
  *   mlockall=current, mlockall=future
- *                       locks all memory; the second, all that is to come, too
+ *                       locks all memory; the second also memory mapped later
  *   refuse=CALL:ERROR   a system call fails from here on (refuse.h)
  *   capabilities=none   gives up all capabilities
  *
- * It prints first "library PATH", the libssl3.so that it runs on, and at last
- * "done"; or "fail WHAT: WHY" in its place, with exit status 1. */
+ * It prints first "library PATH", the libssl3.so that it runs on, and at the
+ * end "done". If something fails it prints "fail WHAT: WHY" instead and ends
+ * with exit status 1. */
 
 #define _GNU_SOURCE /* dladdr */
 
@@ -80,7 +86,7 @@ static struct {
 } sessions[MOST_SESSIONS];
 static int sessionCount;
 
-/* The name in "N@NAME", or in "N". */
+/* Returns NAME of "N@NAME"; for "N", a name that no cache has. */
 static const char *
 NameOf(const char *value)
 {
@@ -163,7 +169,8 @@ Remember(const char *name, int number)
     }
 }
 
-/* Does it for |value|, "N@NAME"; returns how many of them were resumed. */
+/* Makes the connections of |value|, "N@NAME", one for each client. Stores N in
+ * |*count| and returns how many of them were resumed. */
 static int
 Connect(const char *value, int remember, int *count)
 {
@@ -307,7 +314,7 @@ DoRead(const char *value)
     printf("read %lu\n", Memory_ReadAll((unsigned long)atol(value)));
 }
 
-/* ---- what is hostile ---- */
+/* ---- obstacles ---- */
 
 static void
 DoLimit(const char *value)
@@ -367,7 +374,7 @@ DoCapabilities(const char *value)
     }
 }
 
-/* What Worker_Exec says; the last word. */
+/* The word that Worker_Exec passes to the new program; it does not return. */
 static void
 DoServe(const char *value)
 {

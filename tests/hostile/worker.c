@@ -59,7 +59,8 @@ Worker_End(void)
     }
 }
 
-/* Returns the worker's end of the new pair in the child, -1 in the parent. */
+/* Forks a worker. Returns the worker's end of a new socket pair in the child,
+ * and -1 in the parent. */
 static int
 Start(void)
 {

@@ -3,7 +3,7 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 /* client_gnutls: offers sessions under other names than they were made under,
- * which gnutls-cli cannot. client_nss does the same with NSS; `run` drives
+ * which gnutls-cli cannot do. client_nss does the same with NSS; `run` starts
  * both.
  *
  * Standard input, a line a session, and output, a line in answer:
@@ -12,12 +12,13 @@
  *   RESULT [RESULT]...
  *
  * The session is made at the first PORT under NAME (- for none) and offered at
- * each of the others under theirs; with a + behind the port the client has a
- * certificate, whose file (PEM, with its key) is the argument. A RESULT is
+ * each of the other PORTs under the NAME there. With a + behind the port the
+ * client has a certificate, whose file (PEM, with its key) is the argument. A
+ * RESULT is
  *
  *   full|resumed/VERSION/NAME/SUBJECT   the page of server.c, and the common
- *                                       name of the certificate shown
- *   failed/REASON                       by the client's words
+ *                                       name of the server's certificate
+ *   failed/REASON                       the client's error
  *   disagree/...                        client and server differ on whether it
  *                                       resumed
  */
@@ -36,7 +37,7 @@
 #include <gnutls/x509.h>
 
 #define MAX_VISITS 32
-#define MAX_TICKETS 4 /* that a server may send before its page */
+#define MAX_TICKETS 4 /* the most that a server may send before its page */
 #define IO_TIMEOUT_SEC 3
 
 typedef struct {
@@ -53,10 +54,10 @@ static const Way ways[] = {
     { "ticket13", "NORMAL:-VERS-ALL:+VERS-TLS1.3", 0 },
 };
 
-static gnutls_certificate_credentials_t credentials;  /* without a */
-static gnutls_certificate_credentials_t certificated; /* certificate, with */
+static gnutls_certificate_credentials_t credentials;  /* no certificate */
+static gnutls_certificate_credentials_t certificated; /* with the certificate */
 
-/* Writes a RESULT of one word: spaces would part it. */
+/* Prints a RESULT as one word: spaces become underscores. */
 static void
 print(const char *outcome, const char *what)
 {
@@ -89,8 +90,8 @@ connectTo(int port)
     return fd;
 }
 
-/* The common name in the certificate of |tls|'s server, or of the session that
- * it resumed. */
+/* Writes the common name of the certificate of |tls|'s server to |out|; after
+ * a resumption, of the certificate in the session. "-" if there is none. */
 static void
 subjectOf(gnutls_session_t tls, char *out, size_t len)
 {
@@ -126,7 +127,7 @@ fetch(gnutls_session_t tls)
         if (got > 0) {
             have += (size_t)got;
         } else if (got == GNUTLS_E_AGAIN && tickets++ < MAX_TICKETS) {
-            got = 1; /* A ticket came, and no data with it. */
+            got = 1; /* a ticket came, but no data: read on */
         }
     }
     reply[have] = '\0';
@@ -144,7 +145,8 @@ fetch(gnutls_session_t tls)
           result);
 }
 
-/* One connection: offers |*session| if it is there, else makes it. */
+/* Makes one connection. Offers |*session| if it holds one, else stores the
+ * connection's session there. */
 static void
 visit(const Way *way, const char *port, const char *name,
       gnutls_datum_t *session)

@@ -2,16 +2,17 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* client_nss: client_gnutls.c for NSS, by the same words, with one more RESULT.
- * The argument is a database, in which the certificate is called "client".
+/* client_nss: client_gnutls.c for NSS. Input and output are the same, with one
+ * more RESULT. The argument is a database, in which the client's certificate is
+ * called "client".
  *
  *   cannot/REASON    NSS's public API has no way to do this
  *
- * A ticket is taken from the connection as a resumption token and given to
- * another one, whose name is set after the token. A session ID lies in NSS's
- * client cache under the server's address, port and name: a layer under libssl
- * shows every server at one address, but nothing lets a session ID out under
- * another name.
+ * To offer a ticket under another name, the client takes it from one connection
+ * as a resumption token, gives the token to another connection, and sets the
+ * name after it. NSS's client cache finds a session ID by the server's address,
+ * port and name. A layer under libssl reports the same address for every port,
+ * but NSS never offers a session ID under another name than its own.
  */
 
 #include <stdio.h>
@@ -47,8 +48,8 @@ static const Way ways[] = {
 };
 
 typedef struct {
-    const char *name; /* that it was made under */
-    char peerID[32];  /* an ID's part of the key in NSS's client cache */
+    const char *name; /* the name that it was made under */
+    char peerID[32];  /* part of the lookup key in NSS's client cache */
     PRUint8 token[MAX_TOKEN];
     unsigned int tokenLen;
     PRBool certificated; /* made with a client certificate */
@@ -182,7 +183,8 @@ fetch(PRFileDesc *ssl)
     }
 }
 
-/* One connection under |name|. Without |offer| it makes the session. */
+/* Makes one connection under |name|. With |offer| it offers |*session|, else it
+ * makes that session. */
 static void
 visit(const Way *way, const char *port, const char *name, Session *session,
       PRBool offer)

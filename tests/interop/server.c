@@ -3,15 +3,16 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 /* server: virtual servers in one process, for `make interop`. It calls NSS's
- * public API only, so that one binary runs on any libssl3, and it does without
- * caches of their own where there is no sslsnce.
+ * public API only, so that one binary runs on any libssl3. On a libssl3 without
+ * sslsnce the virtual servers have no caches of their own.
  *
- * Nine ports, of which the first four have no SNI callback, and the others one
- * that serves another certificate for each name: of each four, the first leaves
- * the choice of the cache to the client's name, and one is bound to each
- * virtual server. The ninth is like the fifth, but its callback also requires a
- * client certificate, any one; the others want none. All speak TLS 1.0 to 1.3
- * with and without tickets.
+ * It has nine ports. The first four have no SNI callback. The next four have a
+ * callback that serves another certificate for each name. In each group of four
+ * libssl chooses the cache of the first port by the client's name, and each of
+ * the other three is bound to one virtual server. The ninth port is like the
+ * fifth, but its callback also requires a client certificate, and accepts any;
+ * the other ports request none. All ports speak TLS 1.0 to 1.3 with and without
+ * tickets.
  *
  * Standard output, before the first connection:
  *
@@ -19,11 +20,12 @@
  *   port PORT plain|callback|require NAME|-   bound to NAME
  *   ready
  *
- * The page says what the server saw of the client that asks for it:
+ * The page says what the server knows of the connection:
  *
- *   page full|resumed VERSION NAME    NAME: chosen by the SNI callback, for
- *                                     this connection or with the session, else
- *                                     given to it, or -
+ *   page full|resumed VERSION NAME    NAME: the name that the SNI callback
+ *                                     chose, for this connection or when the
+ *                                     session was made; else the name that the
+ *                                     callback was given; else -
  */
 
 #include <stdio.h>
@@ -61,7 +63,7 @@ static const char *const kindNames[] = { "plain", "callback", "require" };
 typedef struct {
     Kind kind;
     PRFileDesc *listener;
-    PRFileDesc *models[SITES]; /* one for each certificate */
+    PRFileDesc *models[SITES]; /* one for each certificate, by site */
 } Port;
 
 static Port ports[2 * SITES + 1];
@@ -102,7 +104,8 @@ acceptAnyCertificate(void *arg, PRFileDesc *fd, PRBool checkSig,
     return SECSuccess;
 }
 
-/* Serves the certificate of the name, as servers of virtual hosts do. */
+/* The SNI callback: serves the certificate of the name that the client asks
+ * for, as servers of virtual hosts do. */
 static PRInt32
 chooseSite(PRFileDesc *fd, const SECItem *names, PRUint32 count, void *arg)
 {
@@ -175,7 +178,7 @@ listenAnywhere(PRUint16 *number)
     return listener;
 }
 
-/* Shakes hands on |ssl|, reads a request and sends the page. */
+/* Completes the handshake on |ssl|, reads a request and sends the page. */
 static void
 answer(PRFileDesc *ssl)
 {
@@ -191,7 +194,7 @@ answer(PRFileDesc *ssl)
     if (SSL_ResetHandshake(ssl, PR_TRUE) != SECSuccess ||
         SSL_ForceHandshakeWithTimeout(ssl, wait) != SECSuccess ||
         SSL_GetChannelInfo(ssl, &info, sizeof(info)) != SECSuccess) {
-        return; /* The client says what became of it. */
+        return; /* the client reports the failure */
     }
     while (!strstr(request, "\n\n") && !strstr(request, "\r\n\r\n")) {
         if (have == MAX_REQUEST ||
@@ -242,7 +245,8 @@ serve(void *arg)
     }
 }
 
-/* Whether this libssl has virtual servers. */
+/* Adds the caches of the virtual servers. Returns PR_FALSE if this libssl has
+ * no virtual servers. */
 static PRBool
 addCaches(void)
 {

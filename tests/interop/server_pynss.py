@@ -2,7 +2,7 @@
 # License, v. 2.0. If a copy of the MPL was not distributed with this
 # file, You can obtain one at http://mozilla.org/MPL/2.0/.
 
-"""A server of python3-nss that knows nothing of sslsnce (for `unmodified`)."""
+"""A server in python3-nss that does not know sslsnce (for `unmodified`)."""
 
 import argparse
 import sys

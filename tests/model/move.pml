@@ -2,16 +2,17 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* move.pml: a cache that moves from one home to another (rule 11 of
+/* move.pml: a cache moves from one backing store to another (rule 11 of
  * sslsnce/README.md) while sessions of one key are stored, removed and looked
- * up. That a slot is read whole or not at all is slot.pml's business: here an
- * entry is one word, and late stores do not count.
+ * up. slot.pml shows that a slot is read whole or not at all: so an entry is
+ * one word here, and late stores are left out.
  *
- * A process that is stopped is one that spin does not choose for a while. A
- * mover that dies is followed by another, which begins anew; another process
- * that dies is one that spin never chooses again. */
+ * A process that is stopped is one that spin does not choose for a while. When
+ * a mover dies, another one follows and begins anew; any other process that
+ * dies is one that spin never chooses again. */
 
-/* ---- sizes, each of which `run` may set ----------------------------------- */
+/* ---- sizes, which `run` may set
+ * ------------------------------------------- */
 
 #ifndef INSERTERS
 #define INSERTERS 1 /* at most 2 */
@@ -20,12 +21,12 @@
 #define REMOVERS 1
 #endif
 #ifndef DEATHS
-#define DEATHS 1 /* of movers */
+#define DEATHS 1 /* how many movers may die */
 #endif
 
 /* ---- versions ------------------------------------------------------------- */
 
-/* There is one key, so one tag; claims that empty a slot have none. */
+/* There is one key, so one tag; a claim that empties a slot has no tag. */
 #define EMPTY 0
 #define FULL 1
 #define BUSY 2    /* claimed for an entry */
@@ -38,32 +39,34 @@
 
 /* ---- the region ----------------------------------------------------------- */
 
-/* Home 0 is slots 0 and 1, home 1 is slots 2 and 3. */
+/* Backing store 0 is slots 0 and 1, backing store 1 is slots 2 and 3. */
 #define SLOTS 2
 #define NONE 4
 
 byte version[4];
-byte entry[4]; /* the session there, whole */
+byte entry[4]; /* the session stored there */
 
-/* The life word: home 0 is lived in; both are, home 0 first; home 1 is. */
+/* The state word: backing store 0 is in use; both are, 0 first; 1 is. */
 #define RESTS 0
 #define MOVES 1
 #define MOVED 2
 byte life;
-#define NOW(life) ((life) == RESTS -> 0 : 1) /* takes inserts */
+#define NOW(life) ((life) == RESTS -> 0 : 1) /* the one that takes inserts */
 
-/* ---- what only the proof knows -------------------------------------------- */
+/* ---- only for the assertions
+ * ---------------------------------------------- */
 
 byte claims; /* sessions that have had a slot, as a set */
-byte gone;   /* those that no reader may get any more */
+byte gone;   /* sessions that no reader may get any more */
 
-/* So that spin's message names the guarantee. */
+/* spin's message shows the name of the variable: the guarantee. */
 hidden byte G5;
 hidden byte FOUND;
 
-/* ---- what several do ------------------------------------------------------ */
+/* ---- shared steps
+ * ---------------------------------------------------------- */
 
-/* snceSlot_Vacate, if the claim still stands. */
+/* snceSlot_Vacate, if the claim was not overridden. */
 inline Vacate(s, claim)
 {
     atomic {
@@ -81,7 +84,8 @@ inline Vacate(s, claim)
 #define TO_REMOVE(s) (STATE(version[s]) == FULL || STATE(version[s]) == BUSY)
 #endif
 
-/* snceTable_Remove: every slot of |home| but |except|. */
+/* snceTable_Remove: takes out every slot of the backing store |home| but
+ * |except|. */
 inline Remove(home, except)
 {
     s = SLOTS * (home);
@@ -185,7 +189,7 @@ begin:
        :: true
        fi;
 take:
-       /* snceTable_Take of the old one; if it is gone, of the copy. */
+       /* snceTable_Take of the old entry; if that is gone, of the copy. */
        atomic {
            if
            :: SAME(version[from], seen) ->
@@ -208,7 +212,7 @@ next:
        atomic { from++; seen = 0; session = 0; to = 0; claim = 0 }
     od;
     life = MOVED;
-    /* The old home's memory is given back. */
+    /* The old backing store's memory is given back. */
     atomic {
         version[0] = 0; entry[0] = 0; version[1] = 0; entry[1] = 0;
         from = 0; deaths = 0
@@ -248,7 +252,7 @@ publish:
        Remove(1, at)
     :: else
     fi;
-    /* snceView_Moved, Settle. */
+    /* snceView_Moved, Confirm. */
     if
     :: life == view || NOW(life) == NOW(view) -> goto done
     :: else
@@ -276,7 +280,8 @@ publish:
 #else
     if
     :: life == MOVES ->
-       /* Copies of this session only; who stands in a claim is not known. */
+       /* Removes copies of this session only, and all claims, because nobody
+        * knows which session a claim is for. */
        s = SLOTS;
        do
        :: s < 2 * SLOTS ->
@@ -371,7 +376,7 @@ look:
     :: else
     fi;
 #if INSERTERS == 0 && REMOVERS == 0
-    /* Nobody removed it: it must be in one home or the other. */
+    /* No process removed it: it must be in one of the backing stores. */
     FOUND = false;
     assert(FOUND);
 #endif

@@ -3,16 +3,17 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 /* slot.pml: the slots of one table, word by word (rules 2 to 5 of
- * sslsnce/README.md). README.md says which line of the code each step stands
- * for, and `run` which sizes and which faults it is checked with.
+ * sslsnce/README.md). README.md says which function of the code each step
+ * models, and `run` with which sizes and faults the model is checked.
  *
- * A process that is stopped is one that spin does not choose for a while, one
- * that dies is one that it never chooses again: both happen at every step. */
+ * A process that is stopped is one that spin does not choose for a while; one
+ * that dies is one that it never chooses again. Both happen at every step. */
 
-/* ---- sizes, each of which `run` may set ----------------------------------- */
+/* ---- sizes, which `run` may set
+ * ------------------------------------------- */
 
 #ifndef SLOTS
-#define SLOTS 2 /* that can hold the key; at most 2 */
+#define SLOTS 2 /* slots that can hold the key; at most 2 */
 #endif
 #ifndef WRITERS
 #define WRITERS 2 /* at most 3; each stores one session */
@@ -23,8 +24,8 @@
 #ifndef READERS
 #define READERS 1
 #endif
-/* What the writers store. Session 0 is there from the beginning. Two writers
- * with the same key and data store the same session at once. */
+/* What the writers store. Session 0 is there from the beginning. If two writers
+ * have the same key and data, they store the same session at once. */
 #ifndef KEY1
 #define KEY1 1
 #endif
@@ -44,7 +45,7 @@
 #define DATA3 3
 #endif
 #ifndef OTHER_TAG
-#define OTHER_TAG 1 /* the tag of key 2; 1 is that of key 1 */
+#define OTHER_TAG 1 /* the tag of key 2; key 1 has tag 1 */
 #endif
 
 /* ---- snceversion.h -------------------------------------------------------- */
@@ -77,7 +78,7 @@
 /* ---- the region ----------------------------------------------------------- */
 
 short version[SLOTS];
-short sum[SLOTS]; /* an entry has three words: its sum, its key, its data */
+short sum[SLOTS]; /* an entry has three words: checksum, key, data */
 byte key[SLOTS];
 byte data[SLOTS];
 
@@ -89,8 +90,8 @@ byte data[SLOTS];
 #define STEPS 3
 #endif
 
-/* A sum that no other generation, tag, key or data has. The place is left out:
- * no step of this model stores outside of its own slot. */
+/* A checksum without collisions. It leaves out the place, because no step of
+ * this model stores outside its own slot. */
 #ifdef BLIND_SUM
 #define SUM(v, k, d) 1
 #else
@@ -107,7 +108,7 @@ byte data[SLOTS];
 #define SUM_FITS(s, v, k, d) ((s) == SUM(v, k, d))
 #endif
 
-/* Session n: 0 was there, 1 to 3 are the writers', 4 is that of who comes by. */
+/* Session n: 0 was there before, 1 to 3 are the writers', 4 is the passer's. */
 #define KEY(n) \
     ((n) == 0 -> 1 : ((n) == 1 -> KEY1 : ((n) == 2 -> KEY2 : \
      ((n) == 3 -> KEY3 : 2))))
@@ -120,34 +121,37 @@ byte data[SLOTS];
     (IS(0, k, d) || IS(1, k, d) || (WRITERS >= 2 && IS(2, k, d)) || \
      (WRITERS >= 3 && IS(3, k, d)) || IS(4, k, d))
 
-/* ---- what only the proof knows -------------------------------------------- */
+/* ---- only for the assertions
+ * ---------------------------------------------- */
 
 byte truth[SLOTS]; /* the session that was published there; 0 also while BUSY */
 byte claims;       /* sessions that have had a slot, as a set */
-byte gone;         /* those that no reader may get any more */
-bool overridden;   /* some claim was overridden */
+byte gone;         /* sessions that no reader may get any more */
+bool overridden;   /* at least one claim was overridden */
 #ifdef PATIENCE
-byte owner[SLOTS]; /* the process whose claim stands there */
-byte ended;        /* processes that came to their end, as a set */
+byte owner[SLOTS]; /* the process that made the claim there */
+byte ended;        /* processes that have ended, as a set */
 #endif
 #ifdef AT_REST
 byte running = WRITERS + REMOVERS;
 #endif
 
-/* So that spin's message names the guarantee. */
+/* spin's message shows the name of the variable: the guarantee. */
 hidden byte G2;
 hidden byte G3;
 hidden byte G4;
 hidden byte G5;
 hidden byte G9;
 
-/* ---- steps that several share --------------------------------------------- */
+/* ---- shared steps
+ * ---------------------------------------------------------- */
 
-/* Who may override, snceClaim_Abandoned and FindAmongClaims: whoever passes a claim
- * notes the time, and it is taken back by one who passes more than PATIENCE later; or
- * at once where every slot of both sets is claimed, in turn. Only the Passer lets time pass. Where
- * there is no patience, a claim may be overridden at any time, which is more than
- * the code does (rule 5). */
+/* Which claims may be overridden: snceClaim_Abandoned and FindAmongClaims. An
+ * insert that passes a claim notes the time in it; an insert that passes it
+ * more than PATIENCE later takes it back. Where every slot of both sets is
+ * claimed, an insert takes back the next claim round the set at once. Only the
+ * Passer lets time pass. Without PATIENCE, a claim may be overridden at any
+ * time, which is more than the code does (rule 5). */
 #ifdef PATIENCE
 byte now = 1;
 #if SLOTS == 2
@@ -195,14 +199,15 @@ inline Pass(slot)
 }
 #endif
 
-/* snceSlot_End: somebody may have passed the claim meanwhile. */
+/* snceSlot_End: another process may have noted the time in the claim
+ * meanwhile. */
 #ifdef FAULT_END_KNOWS_NO_PASSER
 #define STANDS(s, claim) (version[s] == (claim))
 #else
 #define STANDS(s, claim) SAME(version[s], claim)
 #endif
 
-/* Makes |claim| the version, and notes whose it is. */
+/* Makes |claim| the version, and records its owner. */
 inline Claim(s, claim, me)
 {
     overridden = overridden || STATE(version[s]) == BUSY;
@@ -213,7 +218,7 @@ inline Claim(s, claim, me)
 #endif
 }
 
-/* The end of a process. */
+/* Records that a process has ended. */
 inline End(me)
 {
 #ifdef PATIENCE
@@ -225,10 +230,11 @@ inline End(me)
     skip
 }
 
-/* An entry is stored, wiped and loaded in three steps: its sum, its key, its
- * data. Or in two, key and data at once, or in one. They come in the order of
- * the code; with ANY_ORDER in any, as if the stores had no release and the loads
- * no acquire between them. A step that is none has no words. */
+/* An entry is stored, wiped and loaded in three steps: its checksum, its key,
+ * its data. With STEPS 2, key and data are one step; with STEPS 1, all words
+ * are. The steps have the order of the code; with ANY_ORDER they have any
+ * order, as if the stores had no release and the loads no acquire between them.
+ * A step that is left out has no words. */
 #if STEPS == 3
 #define FIRST WORD_SUM
 #define SECOND WORD_KEY
@@ -266,7 +272,7 @@ inline LoadThese(s, mySum, myKey, myData, words)
     myData = ((words) & WORD_DATA -> data[s] : myData)
 }
 
-/* Takes one step's words out of those that are |left|. */
+/* Takes the words of one step out of those that are |left|. */
 inline Choose(left, words)
 {
     if
@@ -317,9 +323,10 @@ inline WipeWords(s)
     d_step { WipeThese(s, LAST) }
 }
 
-/* Between the first look and the first load, and between the last load and the
- * second look, lies nothing that could make a hit of a miss: if the version is
- * the same at both looks, it was all the time. So each pair is one step. */
+/* Nothing that happens between the first look and the first load, or between
+ * the last load and the second look, can turn a miss into a hit: if the version
+ * is the same at both looks, it was the same all the time. So each pair is one
+ * step. */
 #ifdef ANY_ORDER
 #define WITH_FIRST_LOOK 0
 #define WITH_SECOND_LOOK 0
@@ -360,7 +367,7 @@ inline Empty(s, claim)
     fi
 }
 
-/* Vacate of sncetable.c: the words first. */
+/* Vacate of sncetable.c: wipes the words first. */
 inline Vacate(s, claim)
 {
 #ifdef FAULT_VACATE_BEFORE_WIPING
@@ -374,14 +381,14 @@ inline Vacate(s, claim)
 
 /* ---- snceTable_Place: a writer stores session |me| ------------------------ */
 
-/* FindSame, FindFree and FindVictim only choose a slot, and whichever it is is
- * claimed in one way: so the model takes any, also where a second one with the
- * same key comes of it. A claim whose compare-and-swap fails has changed
- * nothing, so the model does not spell out that it is tried again: look and
- * claim are one step, but where the clock matters. */
+/* FindSame, FindRested and FindVictim only choose a slot, and every choice is
+ * claimed in the same way. So the model takes any slot, even if that makes a
+ * second entry of the same key. A claim whose compare-and-swap fails has
+ * changed nothing, so the model leaves out that it is tried again: look and
+ * claim are one step, except where the clock matters. */
 proctype Writer(byte me)
 {
-    short v; /* as it was seen, then the claim */
+    short v; /* the version as it was seen, then the claim */
     byte s;
 #ifdef ANY_ORDER
     byte left, words;
@@ -452,7 +459,7 @@ look:
 #endif
         :: else ->
 #ifdef NO_CROWD
-           /* Nobody died, no time passed, no removal: nothing is lost. */
+           /* Nobody died, no time passed, no removal ran: nothing is lost. */
            G2 = false;
            assert(G2)
 #endif
@@ -462,8 +469,9 @@ look:
 #endif
     }
 
-    /* CleanUp: what was stored too late is wiped, unless an entry is there that it
-     * did not spoil. Who empties the slot may have wiped it already. */
+    /* snceTable_CleanUp: the late writer wipes what it stored, unless the slot
+     * holds an entry that it did not spoil. Whoever emptied the slot may have
+     * wiped it already. */
     atomic {
         if
         :: STATE(version[s]) == EMPTY
@@ -495,8 +503,8 @@ done:
 #define OF_KEY_1 \
     (1 | (KEY1 == 1 -> 2 : 0) | (KEY2 == 1 -> 4 : 0) | (KEY3 == 1 -> 8 : 0))
 
-/* Another session is left alone. Spoiled words are not: a second late writer
- * may make them whole again. */
+/* The removal leaves another session alone, but not spoiled words: a second
+ * late writer may make them whole again. */
 #ifdef FAULT_SPOILED_KEY_TRUSTED
 #define IS_ANOTHER(s, v, k, d) ((k) != 1)
 #else
@@ -505,14 +513,15 @@ done:
 
 proctype Remover(byte me)
 {
-    short v, mySum; /* as it was seen, then the claim */
+    short v, mySum; /* the version as it was seen, then the claim */
     byte s, myKey, myData, doomed;
 #ifdef ANY_ORDER
     byte left, words;
 #endif
 
-    /* Whatever had its slot when the removal began must be gone when it
-     * returns. A writer that claims later overlaps, and may win or lose. */
+    /* Every session that had its slot when the removal began must be gone when
+     * the removal returns. A writer that claims later overlaps, and may win or
+     * lose. */
     atomic { doomed = claims & OF_KEY_1; goto look }
 
 next:
@@ -545,7 +554,8 @@ look:
         fi
     }
 #ifdef FORCE
-    /* At the last try, here at any: by force, half of all generations away. */
+    /* The last try, in the model any: by force, half of all generations
+     * away. */
     if
     :: true ->
        atomic {
@@ -561,7 +571,8 @@ look:
     LoadBetween(s, mySum, myKey, myData);
     atomic {
         LoadThese(s, mySum, myKey, myData, WITH_SECOND_LOOK);
-        /* Unchanged, and then the compare-and-swap of the claim. */
+        /* The version is unchanged; then comes the compare-and-swap of the
+         * claim. */
         if
         :: version[s] != v ->
            v = 0; mySum = 0; myKey = 0; myData = 0;
@@ -600,8 +611,8 @@ proctype Reader()
     byte left, words;
 #endif
 
-    /* snceSlot_Version. A lookup looks at all slots of its key; each look is
-     * judged as a lookup of its own that begins here. */
+    /* snceSlot_Version. A lookup looks at all slots of its key; the model
+     * judges each look as a lookup of its own that begins here. */
     atomic {
         if
         :: STATE(version[0]) == FULL -> s = 0
@@ -635,7 +646,7 @@ proctype Reader()
         :: SUM_FITS(mySum, v, myKey, myData)
         :: else ->
 #ifndef FAULT_NO_SECOND_LOOK
-           /* Only who was overridden spoils what another stored. */
+           /* Only an overridden writer spoils what another one stored. */
            G3 = overridden;
            assert(G3);
 #endif
@@ -643,7 +654,8 @@ proctype Reader()
         fi;
         G4 = WAS_PUT_IN(myKey, myData);
         assert(G4);
-        /* What the holder of this generation published, and nobody else. */
+        /* The reader gets what the holder of this generation published, nothing
+         * else. */
         G3 = IS(published, myKey, myData);
         assert(G3);
         G5 = !(myKey == 1 && (goneBefore >> published & 1));
@@ -661,24 +673,27 @@ done:
     }
 }
 
-/* ---- whoever comes by while all others stand still ------------------------ */
+/* ---- a process that comes while all others stand still
+ * --------------------- */
 
 #ifdef PATIENCE
 #define PASSER 7
-#define CAME_BY 3 /* before time passes, and again after it */
+#define CAME_BY 3 /* inserts before time passes, and again after it */
 
 #define OWNS(s, p) (STATE(version[s]) == BUSY && owner[s] == (p))
 
-/* Stops all others where they are, or has them die, and stores session 4 some
- * times, then lets time pass, and stores it again: every insert must succeed, and
- * no slot may stay claimed. Those that only stood still go on afterwards. */
+/* Stops all others where they are, or lets them die. Stores session 4 some
+ * times, then lets time pass, and stores it again some times: every insert must
+ * succeed, and no slot may stay claimed. Processes that were only stopped go on
+ * afterwards. */
 proctype Passer()
 {
     byte n, s;
     short claim;
 
     d_step {
-        /* A process that stops holds one slot at most, one that ended none. */
+        /* A stopped process holds at most one slot, one that has ended holds
+         * none. */
         n = 0;
         do
         :: n < 7 ->
@@ -698,7 +713,8 @@ proctype Passer()
            now = (n == CAME_BY -> now + PATIENCE + 1 : now);
            Pass(0);
            Pass(SLOTS - 1);
-           /* FindFree, FindVictim, then FindAmongClaims: whichever comes first. */
+           /* FindRested, FindVictim, then FindAmongClaims: the first that finds a
+            * slot. */
            s = 0;
            do
            :: s < SLOTS && !(STATE(version[s]) == BUSY && MAY_OVERRIDE(s)) ->
@@ -743,7 +759,8 @@ proctype Passer()
 }
 #endif
 
-/* ---- when all have ended --------------------------------------------------- */
+/* ---- when all processes have ended
+ * ----------------------------------------- */
 
 #ifdef AT_REST
 /* An empty slot holds zeros, a full one no data but its own. */

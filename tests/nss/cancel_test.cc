@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// cancel_test.cc: threads that pthread_cancel ends in a call of the cache.
+// cancel_test.cc: threads that are cancelled during a call of the cache.
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -30,7 +30,8 @@ struct Cancelled {
 
   static void* Run(void* arg) {
     auto* self = static_cast<Cancelled*>(arg);
-    // From here on, the first cancellation point ends this thread.
+    // From here on the first cancellation point ends this thread, unless the
+    // call disables cancellation.
     pthread_cancel(pthread_self());
     self->as_expected = self->call();
     pthread_testcancel();
@@ -38,8 +39,8 @@ struct Cancelled {
   }
 };
 
-// Whether |call| returned true in a thread that is cancelled before it, and the
-// thread ended after it.
+// Runs |call| in a thread that is cancelled before it. Returns whether |call|
+// returned true and the thread ended after it.
 bool ReturnsFirst(const std::function<bool()>& call) {
   Cancelled cancelled;
   cancelled.call = call;
@@ -57,14 +58,15 @@ bool Configure() {
 class CancelTest : public NssTest {};
 class CancelFileTest : public ConfigFileTest {};
 
-// All in a child, which InFork ends if a call waits for ever.
+// All tests run in a child, which InFork kills if a call waits for ever.
 
-TEST_F(CancelTest, AThreadThatWaitsForVisitorsGivesTheTurnBack) {
+TEST_F(CancelTest, AThreadThatWaitsForVisitorsReleasesTheLock) {
   EXPECT_EQ(0, InFork([] {
               PRUint32 pass;
               STAGE_CHECK(Configure());
               STAGE_CHECK(ShimEnterGate(&pass));
-              // It waits a second for this thread, and leaves the region.
+              // Shutdown waits a second for this thread, and then leaves the
+              // region mapped.
               STAGE_CHECK(ReturnsFirst([] {
                 return SSL_ShutdownServerSessionIDCache() == SECSuccess;
               }));
@@ -74,7 +76,7 @@ TEST_F(CancelTest, AThreadThatWaitsForVisitorsGivesTheTurnBack) {
             }));
 }
 
-TEST_F(CancelTest, AThreadThatWaitsForAnotherProcessGivesTheTurnBack) {
+TEST_F(CancelTest, AThreadThatWaitsForAnotherProcessReleasesTheLock) {
   EXPECT_EQ(0, InFork([] {
               int held[2], done[2];
               STAGE_CHECK(Configure());
@@ -110,11 +112,12 @@ TEST_F(CancelTest, AThreadThatWaitsForAnotherProcessGivesTheTurnBack) {
             }));
 }
 
-// It reads the file, writes a message, makes a region and sets the environment.
+// The call reads the file, writes a message, makes a region and sets the
+// environment.
 TEST_F(CancelTest, AThreadThatConfiguresFinishes) {
   EXPECT_EQ(0, InFork([] {
               setenv(SSL_SERVER_CACHE_CONFIG, "/dev/null/none", 1);
-              // It says that there is no such file.
+              // The message about the missing file goes to stderr.
               STAGE_CHECK(freopen("/dev/null", "w", stderr));
               STAGE_CHECK(ReturnsFirst([] {
                 Configure();
@@ -146,7 +149,7 @@ STAGE(InheritLockedAndCancelled) {
   return 0;
 }
 
-// The message is written without the turn.
+// The library does not hold its lock while it writes the message.
 TEST_F(CancelFileTest, AThreadThatSaysSomethingReturnsFirst) {
   if (!ShareLockedCache()) {
     GTEST_SKIP() << "this process may not lock enough memory";

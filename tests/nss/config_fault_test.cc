@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// config_fault_test.cc: what a fault in the file of caches does to the caches:
-// the server stays up, and nothing becomes less safe than the file asks.
+// config_fault_test.cc: the effects of faults in the configuration file. The
+// server stays up, and nothing becomes less safe than the file asks.
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -33,7 +33,8 @@ constexpr By kAllWays[] = {By::kSessionId, By::kTicket12, By::kTicket13};
 
 class ConfigFaultTest : public ConfigFileTest {
  protected:
-  // Whether a client that asks for |name| resumes; it connects in any case.
+  // Connects a client that asks for |name|, which must succeed. Returns whether
+  // it resumed.
   bool Connect(const std::string& name, By by = By::kSessionId,
                const char* bound = nullptr) {
     ConnectOptions options;
@@ -49,7 +50,7 @@ class ConfigFaultTest : public ConfigFileTest {
         << ", server " << PR_ErrorToName(connection.server_error());
     return connection.resumed();
   }
-  // Whether a second connection of a new client resumes.
+  // Returns whether the second connection of a new client resumes.
   bool Resumes(const std::string& name, By by = By::kSessionId,
                const char* bound = nullptr) {
     SSL_ClearSessionCache();
@@ -74,7 +75,7 @@ TEST_F(ConfigFaultTest, AWrongLineClosesItsServerAndNoOther) {
     EXPECT_TRUE(Resumes("a.example", by));
     EXPECT_FALSE(Resumes("b.example", by));
     EXPECT_TRUE(Resumes("c.example", by));
-    // Bound, it is as closed.
+    // The cache is closed to a socket bound to it too.
     EXPECT_FALSE(Resumes("a.example", by, "b.example"));
   }
   EXPECT_EQ(0u, Figures("b.example").live);
@@ -95,12 +96,12 @@ TEST_F(ConfigFaultTest, AWrongLineClosesAServerThatIsThereUntilItIsMended) {
     EXPECT_TRUE(Connect("a.example", by));
     ConfigureBy("name=a.example entries=many ssl3Timeout=80\n");
     EXPECT_TRUE(IsClosed("a.example"));
-    // What it was stays, for the sessions that are there.
+    // The cache keeps its size and timeouts, for the sessions that it has.
     EXPECT_EQ(70u, Figures("a.example").entries);
     EXPECT_EQ(70u, Figures("a.example").ssl3TimeoutSec);
     EXPECT_FALSE(Connect("a.example", by));
     EXPECT_FALSE(Connect("a.example", by));
-    // Left out is not mended.
+    // A file without the line does not open the cache again.
     ConfigureBy("name=b.example\n");
     EXPECT_TRUE(IsClosed("a.example"));
     EXPECT_EQ("", ConfigureBy("name=a.example entries=70 ssl3Timeout=70\n"));
@@ -132,7 +133,7 @@ TEST_F(ConfigFaultTest, AClosedCacheIsClosedInEveryProcess) {
   EXPECT_TRUE(Resumes("a.example"));
 }
 
-// An application that changes a cache does not know what the file says.
+// An application that changes a cache does not know the file.
 TEST_F(ConfigFaultTest, AnApplicationDoesNotOpenWhatTheFileCloses) {
   ConfigureBy("name=a.example entris=5\n");
   SSLServerCacheParams params;
@@ -166,7 +167,7 @@ TEST_F(ConfigFaultTest, ALineWhoseNameCannotBeReadIsLeftOut) {
   EXPECT_FALSE(IsThere("c.example"));
   EXPECT_TRUE(IsThere("d.example"));
   EXPECT_FALSE(IsClosed("d.example"));
-  EXPECT_TRUE(Resumes("a.example"));  // in the default cache
+  EXPECT_TRUE(Resumes("a.example"));  // uses the default cache
 }
 
 TEST_F(ConfigFaultTest, ANulIsAFaultOfItsLine) {
@@ -240,12 +241,12 @@ TEST_F(ConfigFaultTest, AWrongStarLowersWhatTheApplicationAsks) {
   EXPECT_EQ(500u, DefaultCache().entries);
   EXPECT_EQ(40u, DefaultCache().ssl3TimeoutSec);
   SSL_ShutdownServerSessionIDCache();
-  // 0 is the default, which is more than what the application asks for.
+  // 0 is the default, which is more than the application asks for.
   ConfigureBy("name=* ssl3Timeout=0 entries=0 colour=red\n");
   EXPECT_EQ(500u, DefaultCache().entries);
   EXPECT_EQ(60u, DefaultCache().ssl3TimeoutSec);
   SSL_ShutdownServerSessionIDCache();
-  // Of two lines and of two values, the smaller.
+  // Of two lines, or two values in a line, the smaller value applies.
   ConfigureBy(
       "name=* ssl3Timeout=40\nname=* ssl3Timeout=30 ssl2Timeout=20 "
       "ssl2Timeout=30\n");
@@ -281,9 +282,9 @@ TEST_F(ConfigFaultTest, WithoutRoomTheDefaultCacheKeepsToALinesLimitsToo) {
   EXPECT_EQ(50u, Figures(nullptr).ssl2TimeoutSec);
   EXPECT_EQ(500u, Figures(nullptr).entries);
   EXPECT_FALSE(DefaultCache().anyClientAddress);
-  EXPECT_EQ(86400u, Figures("host0.example").ssl3TimeoutSec);
+  EXPECT_EQ(kDefaultSsl3TimeoutSec, Figures("host0.example").ssl3TimeoutSec);
   EXPECT_TRUE(Resumes("one.too.many"));
-  // And again, where they are there.
+  // The same again, when the caches exist already.
   ConfigureBy("name=* ssl3Timeout=40\n" + Hosts(1024) + line);
   EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
 }
@@ -302,12 +303,73 @@ TEST_F(ConfigFaultTest, WithoutAddressSpaceTheServerStaysUpAllTheSame) {
             said);
   EXPECT_FALSE(IsThere(name.c_str()));
   EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
-  // One that is there stays as large as it is.
+  // An existing cache keeps its size.
   EXPECT_EQ(
       Message(":1:6",
               "the cache keeps its size: out of memory or address space"),
       ConfigureBy("name=small.example entries=100000000 ssl3Timeout=40\n"));
   EXPECT_EQ(40u, Figures("small.example").ssl3TimeoutSec);
+}
+
+// These limits forbid a server's cache, or its growth, but not the default
+// cache.
+TEST_F(ConfigFaultTest, WhatALimitForbidsTheServerDoesWithout) {
+  if (snce_test::kSanitized) GTEST_SKIP() << "a sanitizer's files are larger";
+  const struct {
+    const char* star;
+    int limit;
+    rlim_t mib;
+    const char* why;
+  } kLimits[] = {
+      {"name=*\n", RLIMIT_FSIZE, 96,
+       "the limit on file size (RLIMIT_FSIZE) forbids it"},
+      {"name=* lock=yes\n", RLIMIT_MEMLOCK, 8,
+       "the limit on locked memory (RLIMIT_MEMLOCK) forbids it"},
+  };
+  const std::string later = path_ + ".later";
+  for (const auto& one : kLimits) {
+    const std::string star = one.star;
+    Write(star +
+          "name=small.example entries=1000000 ssl3Timeout=40\n"
+          "name=big.example entries=100\n");
+    ASSERT_EQ(0, rename(path_.c_str(), later.c_str()));
+    Write(star +
+          "name=small.example entries=100\n"
+          "name=big.example entries=1000000 ssl3Timeout=30\n");
+    for (const std::string& file : {path_, later})
+      ASSERT_EQ(0, chmod(file.c_str(), 0644));
+    EXPECT_EQ(
+        0, InFork([&] {
+          const struct rlimit limit = {one.mib << 20, one.mib << 20};
+          STAGE_CHECK(setrlimit(__rlimit_resource(one.limit), &limit) == 0);
+          STAGE_CHECK(geteuid() != 0 || setuid(65534) == 0);
+          std::string said;
+          STAGE_CHECK(Configure(&said) == SECSuccess);
+          STAGE_CHECK(
+              said ==
+              Message(":3:6",
+                      std::string("no room for a cache \"big.example\": ") +
+                          one.why +
+                          "; the cache that its clients get instead keeps to "
+                          "its limits too"));
+          STAGE_CHECK(!IsThere("big.example"));
+          STAGE_CHECK(Figures(nullptr).ssl3TimeoutSec == 30);
+          STAGE_CHECK(Resumes("small.example"));
+          path_ = later;
+          setenv(SSL_SERVER_CACHE_CONFIG, later.c_str(), 1);
+          STAGE_CHECK(Configure(&said) == SECSuccess);
+          STAGE_CHECK(
+              said ==
+              Message(":2:6",
+                      std::string("the cache keeps its size: ") + one.why));
+          STAGE_CHECK(Figures("small.example").ssl3TimeoutSec == 40);
+          STAGE_CHECK(IsThere("big.example"));
+          STAGE_CHECK(Resumes("small.example"));
+          return ::testing::Test::HasFailure() ? 1 : 0;
+        }))
+        << one.why;
+    unlink(later.c_str());
+  }
 }
 
 // The application asks for 500 entries.
@@ -347,11 +409,11 @@ TEST_F(ConfigFaultTest, WithoutRoomTheDefaultCacheHasTheApplicationsSize) {
           STAGE_CHECK(said == Message(":2:47", what + kOwnSize));
           STAGE_CHECK(Figures(nullptr).entries == 500);
           STAGE_CHECK(DefaultCache().certificates == 40);
-          // All else is as the line says, and so is every other line.
+          // The rest of the line, and all other lines, apply.
           STAGE_CHECK(Figures(nullptr).ssl3TimeoutSec == 30);
           STAGE_CHECK(Figures("a.example").ssl3TimeoutSec == 70);
           STAGE_CHECK(Resumes("b.example"));
-          // The same again, where it is there.
+          // The same again, when the cache exists already.
           STAGE_CHECK(Configure(&said) == SECSuccess);
           STAGE_CHECK(said.empty() || one.limit == RLIMIT_FSIZE);
           STAGE_CHECK(Figures(nullptr).entries == 500);
@@ -377,7 +439,7 @@ TEST_F(ConfigFaultTest, WithoutRoomForTheApplicationsSizeEitherTheCallFails) {
   }
 }
 
-// It was made, and later there is no room for it to grow.
+// The default cache was made, and later there is no room for it to grow.
 TEST_F(ConfigFaultTest,
        WithoutRoomToGrowTheDefaultCacheHasTheApplicationsSize) {
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 50, 60, nullptr));
@@ -401,11 +463,11 @@ TEST_F(ConfigFaultTest,
 
 TEST_F(ConfigFaultTest, WithoutRoomAWildcardKeepsToALinesLimitsToo) {
   const std::string line = "name=one.more.example ssl3Timeout=30\n";
-  // One of the file,
+  // A wildcard of this file,
   ConfigureBy(Hosts(1023) + "name=*.more.example ssl3Timeout=300\n" + line);
   EXPECT_EQ(30u, Figures("*.more.example").ssl3TimeoutSec);
   EXPECT_EQ(60u, Figures(nullptr).ssl3TimeoutSec);
-  // and one that was there.
+  // and a wildcard that existed before.
   ConfigureBy("name=*.more.example ssl3Timeout=300\n");
   EXPECT_EQ(300u, Figures("*.more.example").ssl3TimeoutSec);
   ConfigureBy(line);
@@ -428,7 +490,7 @@ TEST_F(ConfigFaultTest, WithoutRoomAWrongLineClosesWhatItsClientsGet) {
 
 // ---- no file ---------------------------------------------------------------
 
-// The process that reads it again may be one that may not.
+// A process that configures again may no longer be permitted to read the file.
 TEST_F(ConfigFaultTest, AFileThatCannotBeReadAgainRaisesNothing) {
   ConfigureBy("name=* ssl3Timeout=30 ssl2Timeout=20\n");
   ASSERT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
@@ -436,7 +498,7 @@ TEST_F(ConfigFaultTest, AFileThatCannotBeReadAgainRaisesNothing) {
   ASSERT_EQ(SECSuccess, Configure());
   EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
   EXPECT_EQ(20u, Figures(nullptr).ssl2TimeoutSec);
-  // Without a file the application's values count again.
+  // Without a file the application's values apply again.
   unsetenv(SSL_SERVER_CACHE_CONFIG);
   ASSERT_EQ(SECSuccess, Configure());
   EXPECT_EQ(60u, Figures(nullptr).ssl3TimeoutSec);
@@ -496,12 +558,12 @@ TEST_F(ConfigFaultTest, AnEmptyFileIsReported) {
   EXPECT_EQ("", ConfigureBy("# nothing yet\n\n"));
 }
 
-// Nobody writes into it: opening it would wait for ever.
+// No process writes into the pipe: a plain open would wait for ever.
 TEST_F(ConfigFaultTest, APipeIsNotWaitedFor) {
   unlink(path_.c_str());
   ASSERT_EQ(0, mkfifo(path_.c_str(), 0600));
   EXPECT_EQ(0, InFork([&] {
-              alarm(20);  // ends the child, should it wait
+              alarm(20);  // ends the child if it waits
               std::string said;
               STAGE_CHECK(Configure(&said) == SECSuccess);
               STAGE_CHECK(said == Message("",
@@ -531,7 +593,8 @@ TEST_F(ConfigFaultTest, AFileThatCannotBeReadLeavesTheServersThatAreThere) {
   EXPECT_TRUE(IsClosed("b.example"));
 }
 
-// It may be readable a moment later.
+// The file may be readable a moment later, so the library does not go on
+// without it.
 TEST_F(ConfigFaultTest, WithoutADescriptorTheCallFails) {
   ConfigureBy("name=* ssl3Timeout=30\n");
   EXPECT_EQ(0, InFork([&] {
@@ -549,7 +612,7 @@ TEST_F(ConfigFaultTest, WithoutADescriptorTheCallFails) {
 
 // ---- lock=yes --------------------------------------------------------------
 
-// The messages of it, in a child that may lock 64 KiB.
+// A child that may lock 64 KiB configures by the file.
 TEST_F(ConfigFaultTest, WhatMayNotBeLockedIsClosedInEveryCache) {
   for (const char* star : {"name=* lock=yes\n", "name=* lock=sure\n",
                            "name=*\tlock=no\tlock=yes\n"}) {
@@ -568,7 +631,7 @@ TEST_F(ConfigFaultTest, WhatMayNotBeLockedIsClosedInEveryCache) {
           STAGE_CHECK(said.find("(RLIMIT_MEMLOCK) is 65536; all caches are "
                                 "closed\n") != std::string::npos);
           STAGE_CHECK(IsClosed(nullptr) && IsClosed("a.example"));
-          // One that the application adds too.
+          // A cache that the application adds is closed too.
           STAGE_CHECK(SSL_AddServerCache("b.example", nullptr) == SECSuccess);
           STAGE_CHECK(IsClosed("b.example"));
           for (By by : kAllWays) {
@@ -577,7 +640,7 @@ TEST_F(ConfigFaultTest, WhatMayNotBeLockedIsClosedInEveryCache) {
             STAGE_CHECK(!Resumes("c.example", by));
           }
           STAGE_CHECK(Figures(nullptr).live == 0);
-          // Nothing changes by calling again, and nothing is said again.
+          // Another call changes nothing, and does not repeat the messages.
           STAGE_CHECK(Configure(&said) == SECSuccess);
           STAGE_CHECK(said.empty());
           STAGE_CHECK(IsClosed(nullptr) && IsClosed("a.example"));

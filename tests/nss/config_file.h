@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// config_file.h: what the tests of the file of caches share.
+// config_file.h: the common base of the tests of the configuration file.
 #ifndef SSLSNCE_TESTS_NSS_CONFIG_FILE_H_
 #define SSLSNCE_TESTS_NSS_CONFIG_FILE_H_
 
@@ -19,14 +19,15 @@
 
 namespace nss_test {
 
-// Makes this process one of a user who may lock 64 KiB.
+// Limits the locked memory of this process to 64 KiB, and gives up root, to
+// whom the limit does not apply. Returns false if that fails.
 inline bool MayLockLittle() {
   const struct rlimit little = {65536, 65536};
   return setrlimit(RLIMIT_MEMLOCK, &little) == 0 &&
          (geteuid() != 0 || setuid(65534) == 0);
 }
 
-// Lines for |count| servers.
+// Returns lines for |count| servers.
 inline std::string Hosts(int count,
                          const std::string& parameters = "entries=10") {
   std::string text;
@@ -36,7 +37,7 @@ inline std::string Hosts(int count,
   return text;
 }
 
-// A file of caches, named by the environment.
+// A configuration file, named by the environment.
 class ConfigFileTest : public NssTest {
  protected:
   void SetUp() override {
@@ -55,7 +56,7 @@ class ConfigFileTest : public NssTest {
     NssTest::TearDown();
   }
 
-  // A new file each time, so that it is another version of it.
+  // Replaces the file by a new one, so that each text is another version of it.
   void Write(const std::string& text) {
     const std::string next = path_ + ".next";
     FILE* file = fopen(next.c_str(), "w");
@@ -65,7 +66,8 @@ class ConfigFileTest : public NssTest {
     ASSERT_EQ(0, rename(next.c_str(), path_.c_str()));
   }
 
-  // Configures with 500 entries, 50 and 60 seconds; what is said on stderr.
+  // Configures with 500 entries, 50 and 60 seconds. |*said| gets the output on
+  // stderr.
   SECStatus Configure(std::string* said = nullptr) {
     ::testing::internal::CaptureStderr();
     PR_SetError(0, 0);
@@ -80,7 +82,8 @@ class ConfigFileTest : public NssTest {
     return rv;
   }
 
-  // Configures by the file |text|, which may have faults; what is said.
+  // Configures by a file with |text|, which may have faults. Returns the output
+  // on stderr.
   std::string ConfigureBy(const std::string& text) {
     std::string said;
     Write(text);
@@ -89,15 +92,15 @@ class ConfigFileTest : public NssTest {
     return said;
   }
 
-  // Makes a cache that is locked in memory, for children by exec too; false if
-  // this process may not lock so much.
+  // Makes a cache that is locked in memory and that children inherit, by exec
+  // too. Returns false if this process may not lock so much.
   bool ShareLockedCache() {
     Write("name=* lock=yes certificates=100\n");
     return Configure() == SECSuccess && !IsClosed(nullptr) &&
            SSL_ConfigMPServerSIDCache(500, 0, 60, nullptr) == SECSuccess;
   }
 
-  // What is said of the file at |place|, ":LINE:COLUMN" or nothing.
+  // Returns the message |what| about the file at |place|, ":LINE:COLUMN" or "".
   std::string Message(const std::string& place, const std::string& what) {
     return "cache file " + path_ + place + ": " + what + "\n";
   }
@@ -118,7 +121,7 @@ class ConfigFileTest : public NssTest {
   }
 
   std::string path_;
-  std::string text_;  // of the last Configure's error
+  std::string text_;  // the error text of the last Configure
 };
 
 }  // namespace nss_test

@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// config_file_test.cc: the form of the file that SSL_SERVER_CACHE_CONFIG names,
-// and what it says in it; with SSL_SERVER_CACHE_CONFIG_STRICT, what is no such
-// file.
+// config_file_test.cc: the syntax and the parameters of the file that
+// SSL_SERVER_CACHE_CONFIG names; and which files are refused with
+// SSL_SERVER_CACHE_CONFIG_STRICT.
 
 #include "config_file.h"
 
@@ -24,8 +24,9 @@ class StrictConfigFileTest : public ConfigFileTest {
     setenv(SSL_SERVER_CACHE_CONFIG_STRICT, "1", 1);
   }
 
-  // The file |text| is refused, with |what| said of |place| (":LINE:COLUMN"),
-  // on stderr and as the error's text, and there is no cache.
+  // Expects that a file with |text| is refused: stderr and the error's text
+  // have the message |what| about |place| (":LINE:COLUMN"), and there is no
+  // cache.
   void ExpectRefused(const std::string& text, const std::string& place,
                      const std::string& what) {
     Write(text);
@@ -56,7 +57,7 @@ TEST_F(ConfigFileTest, EachLineIsACache) {
   EXPECT_EQ(10000u, Figures("*.news.example").entries);
   EXPECT_EQ(7u, Figures("*.news.example").ssl2TimeoutSec);
   EXPECT_EQ(30u, Figures("last.example").entries);
-  // The application's own.
+  // The default cache has the application's values.
   EXPECT_EQ(500u, Figures(nullptr).entries);
   EXPECT_EQ(50u, Figures(nullptr).ssl2TimeoutSec);
   EXPECT_EQ(60u, Figures(nullptr).ssl3TimeoutSec);
@@ -78,7 +79,7 @@ TEST_F(ConfigFileTest, TimeoutsAreClampedAsInTheCalls) {
   EXPECT_EQ(5u, Figures(nullptr).ssl2TimeoutSec);
   EXPECT_EQ(5u, Figures(nullptr).ssl3TimeoutSec);
   EXPECT_EQ(100u, Figures("a.example").ssl2TimeoutSec);
-  EXPECT_EQ(86400u, Figures("a.example").ssl3TimeoutSec);
+  EXPECT_EQ(kDefaultSsl3TimeoutSec, Figures("a.example").ssl3TimeoutSec);
 }
 
 TEST_F(ConfigFileTest, AnEmptyFileChangesNothing) {
@@ -87,7 +88,7 @@ TEST_F(ConfigFileTest, AnEmptyFileChangesNothing) {
   EXPECT_EQ(500u, Figures(nullptr).entries);
 }
 
-// What people write is read as they mean it.
+// Small differences in form do not matter.
 TEST_F(ConfigFileTest,
        BlanksCommentsCarriageReturnsAndAByteOrderMarkAreAccepted) {
   std::string said = ConfigureBy(
@@ -143,9 +144,16 @@ TEST_F(ConfigFileTest, TimesMayHaveAUnit) {
   const struct {
     const char* text;
     PRUint32 seconds;
-  } kTimes[] = {{"300", 300}, {"300s", 300}, {"5m", 300},    {"5M", 300},
-                {"1h", 3600}, {"1d", 86400}, {"24h", 86400}, {"1440m", 86400},
-                {"0", 86400}, {"0m", 86400}};
+  } kTimes[] = {{"300", 300},
+                {"300s", 300},
+                {"5m", 300},
+                {"5M", 300},
+                {"1h", 3600},
+                {"1d", 86400},
+                {"24h", 86400},
+                {"1440m", 86400},
+                {"0", kDefaultSsl3TimeoutSec},
+                {"0m", kDefaultSsl3TimeoutSec}};
   for (const auto& time : kTimes) {
     EXPECT_EQ("", ConfigureBy(std::string("name=a.example ssl3Timeout=") +
                               time.text + "\n"));
@@ -179,7 +187,8 @@ TEST_F(ConfigFileTest, WhatIsClampedIsReported) {
   for (const char* name : {(const char*)nullptr, "a.example", "b.example"}) {
     EXPECT_FALSE(IsClosed(name));
   }
-  // Those of the default cache, by what the application asks for.
+  // In the default cache the limit is the number of entries that the
+  // application asks for.
   EXPECT_EQ(Message(":1:21",
                     "certificates=501 became 500 (one for each "
                     "session)"),
@@ -332,7 +341,7 @@ TEST_F(StrictConfigFileTest, WhatCannotBeMadeIsNamedAndNothingIsLeft) {
   EXPECT_FALSE(IsThere(nullptr));
 }
 
-// The caches are there already.
+// Strict files that change caches which exist already.
 class StrictChangeTest : public StrictConfigFileTest {
  protected:
   void SetUp() override {
@@ -345,13 +354,13 @@ class StrictChangeTest : public StrictConfigFileTest {
     before_ = Caches();
     ASSERT_EQ(3u, before_.size());
   }
-  // As they are, each in a line.
+  // Returns the caches, one a line.
   static std::vector<std::string> Caches() {
     std::vector<std::string> caches;
     EXPECT_EQ(SECSuccess, SSL_ListServerCaches(Show, &caches));
     return caches;
   }
-  // The call fails, for |error| at |place|, and they are as they were.
+  // Expects that the call fails with |error| at |place|, and changes no cache.
   void ExpectNothingChangedBy(const std::string& text, const char* error,
                               const std::string& place) {
     Write(text);
@@ -389,7 +398,7 @@ class StrictChangeTest : public StrictConfigFileTest {
 TEST_F(StrictChangeTest, MoreServersThanThereCanBeChangeNothing) {
   ExpectNothingChangedBy(kChanges + Hosts(1022, "entries=10"),
                          "PR_INSUFFICIENT_RESOURCES_ERROR", ":1026:6: ");
-  // One less is as many as there can be.
+  // One server less is the largest number that there can be.
   Write(kChanges + Hosts(1021, "entries=10"));
   EXPECT_EQ(SECSuccess, Configure()) << text_;
   EXPECT_EQ(1025u, Caches().size());
@@ -400,7 +409,7 @@ TEST_F(StrictChangeTest, ServersWithoutAddressSpaceChangeNothing) {
     ExpectNothingChangedBy(kChanges + Hosts(64, "entries=100000000"),
                            "SEC_ERROR_NO_MEMORY", ":");
   }
-  // What they took is given back.
+  // The failed calls have given back their memory.
   Write(kChanges + Hosts(2, "entries=100000000"));
   EXPECT_EQ(SECSuccess, Configure()) << text_;
 }
@@ -421,7 +430,7 @@ TEST_F(StrictChangeTest, AServerThatCannotGrowChangesNothing) {
       "name=*.b.example ssl3Timeout=10 entries=20\n"
       "name=a.example ssl3Timeout=50 entries=100000000\n",
       "SEC_ERROR_NO_MEMORY", ":4:6: ");
-  // The default cache is changed last.
+  // The default cache is changed last: if that fails, the rest is undone too.
   ExpectNothingChangedBy(
       "name=c.example\nname=*.b.example ssl3Timeout=10 entries=20\n"
       "name=* ssl3Timeout=50 entries=100000000\n",
@@ -437,9 +446,9 @@ TEST_F(ConfigFileTest, ASecondConfigReadsTheFileAgain) {
   ASSERT_EQ(SECSuccess, Configure());
   EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
   EXPECT_EQ(20u, Figures("a.example").ssl3TimeoutSec);
-  EXPECT_EQ(86400u, Figures("b.example").ssl3TimeoutSec);
-  EXPECT_EQ(86400u, Figures("c.example").ssl3TimeoutSec);
-  // A fault changes nothing, if that is asked for.
+  EXPECT_EQ(kDefaultSsl3TimeoutSec, Figures("b.example").ssl3TimeoutSec);
+  EXPECT_EQ(kDefaultSsl3TimeoutSec, Figures("c.example").ssl3TimeoutSec);
+  // In a strict file a fault changes nothing.
   setenv(SSL_SERVER_CACHE_CONFIG_STRICT, "1", 1);
   Write("name=a.example ssl3Timeout=40\nname=a.example\n");
   EXPECT_EQ(SECFailure, Configure());
@@ -476,8 +485,8 @@ STAGE(InheritLocked) {
   return 0;
 }
 
-// argument: the bytes of the region. It is said once, and the error's text each
-// time.
+// Argument: the bytes of the region. The message comes once, but the error has
+// its text each time.
 STAGE(InheritLockedWithLittle) {
   STAGE_CHECK(MayLockLittle());
   for (bool first : {true, false}) {
@@ -540,7 +549,7 @@ TEST_F(StrictConfigFileTest, WhatMayNotBeLockedIsToldWithTheLimitAndTheBytes) {
             path_ + ":2:13: the cache cannot be locked in memory: it takes ";
         const size_t at = said.find(begin);
         STAGE_CHECK(at != std::string::npos);
-        STAGE_CHECK(std::stoull(said.substr(at + begin.size())) > uint64_t(64)
+        STAGE_CHECK(std::stoull(said.substr(at + begin.size())) > uint64_t(1)
                                                                       << 20);
         STAGE_CHECK(said.find("(RLIMIT_MEMLOCK) is 65536") !=
                     std::string::npos);

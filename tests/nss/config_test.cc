@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// config_test.cc: the calls that configure the cache and shut it down, given
-// odd arguments in an odd order.
+// config_test.cc: the calls that configure the cache and shut it down, with
+// unusual arguments and in unusual orders.
 
 #include <fcntl.h>
 #include <limits.h>
@@ -35,7 +35,7 @@ SSLServerCacheFigures Figures() {
   return figures;
 }
 
-// Caches session |n| and says whether it is there at |when|.
+// Caches session |n|. Returns whether it is found at |when|.
 bool CachedAndFound(PRFileDesc* fd, uint32_t n, PRTime created, PRTime when) {
   ShimFields f = SampleFields(n, created);
   Sid sid(ShimNewSid(&f, nullptr));
@@ -165,11 +165,11 @@ TEST_F(ConfigTest, AFailedConfigLeavesNothingBehind) {
   EXPECT_TRUE(MemoryDescriptors().empty());
 }
 
-// That sessions live as long: tests/regress/pointers.
+// tests/regress/pointers tests that sessions live for these timeouts.
 TEST_F(ConfigTest, FiguresTellTheTimeoutsInForce) {
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 1, 0, nullptr));
   EXPECT_EQ(5u, Figures().ssl2TimeoutSec);
-  EXPECT_EQ(86400u, Figures().ssl3TimeoutSec);
+  EXPECT_EQ(kDefaultSsl3TimeoutSec, Figures().ssl3TimeoutSec);
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 101, 7, nullptr));
   EXPECT_EQ(100u, Figures().ssl2TimeoutSec);
   EXPECT_EQ(7u, Figures().ssl3TimeoutSec);
@@ -282,8 +282,13 @@ TEST_F(ConfigTest, FiguresOfAnOlderCallerAreCutOff) {
   memset(&figures, 0xee, sizeof(figures));
   ASSERT_EQ(SECSuccess, SSL_GetServerCacheFigures(nullptr, &figures, 12));
   EXPECT_EQ(12u, figures.length);
-  EXPECT_EQ(86400u, figures.ssl3TimeoutSec);
+  EXPECT_EQ(kDefaultSsl3TimeoutSec, figures.ssl3TimeoutSec);
   EXPECT_EQ(0xeeeeeeeeu, figures.closed);
+}
+
+TEST_F(ConfigTest, FiguresTellTheVersionOfTheLibrary) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
+  EXPECT_STREQ(SSLSNCE_VERSION, Figures().version);
 }
 
 TEST_F(ConfigTest, FiguresCountWhatHappened) {
@@ -340,7 +345,7 @@ TEST_F(ConfigTest, ShutdownBeforeAndAfterNssShutdownWorks) {
   EXPECT_EQ(0, InExec("ShutdownAround", {}));
 }
 
-// NSS itself finds what is still referenced, and refuses to go.
+// NSS_Shutdown fails if the library still holds references to NSS's objects.
 STAGE(NssRestart) {
   for (int round = 0; round < 2; ++round) {
     const bool config_first = round == 0;
@@ -367,7 +372,7 @@ STAGE(NssRestart) {
     }
     SSL_ClearSessionCache();
     STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
-    SSL_ClearSessionCache();  // still has its lock
+    SSL_ClearSessionCache();  // its lock is still there
     STAGE_CHECK(StopNss());
   }
   return 0;
@@ -404,7 +409,7 @@ TEST_F(ConfigTest, ShutdownWaitsForThreadsInTheCache) {
 }
 
 TEST_F(ConfigTest, AThreadThatDoesNotComeOutKeepsItsRegionMapped) {
-  // In a child, because a region stays behind.
+  // In a child, because a region stays mapped.
   EXPECT_EQ(0, InFork([] {
               STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) ==
                           SECSuccess);

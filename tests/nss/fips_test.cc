@@ -2,12 +2,13 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// fips_test.cc: servers whose softoken is in FIPS mode, which gives no key
-// away: all that can be stored is secrets that it has wrapped.
+// fips_test.cc: servers whose softoken is in FIPS mode. Such a softoken does
+// not reveal keys, so only secrets that it has wrapped can be stored.
 //
-// The servers are stages on the distribution's libnss3, which is signed for
-// FIPS mode, with the libssl that this program is linked with. The client is
-// the test itself, in the ordinary mode, so that it knows the secrets.
+// The servers are stages that run on the distribution's libnss3, which is
+// signed for FIPS mode, with the libssl that this program is linked with. The
+// client is the test itself, in the ordinary mode, so that it knows the
+// secrets.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -32,20 +33,21 @@ namespace nss_test {
 namespace {
 
 constexpr char kPassword[] = "Fips-Pass-140";
-// What a stage returns where FIPS mode cannot be had.
+// The exit status of a stage if FIPS mode is not available.
 constexpr int kNoFips = 77;
 
 char* GivePassword(PK11SlotInfo*, PRBool retry, void*) {
   return retry ? nullptr : PORT_Strdup(kPassword);
 }
 
-// NSS in FIPS mode on the database in |dir|, which is made if it is new.
+// Starts NSS in FIPS mode on the database in |dir|, which it makes if it is
+// new. Returns 0, kNoFips, or another exit status.
 int StartFips(const std::string& dir) {
   PK11_SetPasswordFunc(GivePassword);
   STAGE_CHECK(NSS_InitReadWrite(("sql:" + dir).c_str()) == SECSuccess);
   PK11SlotInfo* slot = PK11_GetInternalKeySlot();
   if (PK11_NeedUserInit(slot)) {
-    // Keys come first: in FIPS mode they would have to be made as sensitive.
+    // Store the key before FIPS mode is on, where keys must be made sensitive.
     STAGE_CHECK(PK11_InitPin(slot, nullptr, kPassword) == SECSuccess);
     STAGE_CHECK(PK11_Authenticate(slot, PR_TRUE, nullptr) == SECSuccess);
     STAGE_CHECK(StoreRsaIdentity("rsa", 2048));
@@ -63,7 +65,7 @@ int StartFips(const std::string& dir) {
   return 0;
 }
 
-// Serves one connection; whether it was resumed is in |expected|.
+// Serves one connection, which must be resumed if |expected| says so.
 int ServeOne(PRFileDesc* listener, const Identity& identity, bool expected) {
   PRFileDesc* tcp = PR_Accept(listener, nullptr, PR_SecondsToInterval(20));
   STAGE_CHECK(tcp);
@@ -81,7 +83,7 @@ int ServeOne(PRFileDesc* listener, const Identity& identity, bool expected) {
   SSLChannelInfo info;
   STAGE_CHECK(SSL_GetChannelInfo(fd, &info, sizeof(info)) == SECSuccess);
   STAGE_CHECK(bool(info.resumed) == expected);
-  // The proof that it is FIPS mode.
+  // The softoken gives no secret away: this proves that it is in FIPS mode.
   PRUint8 secret[48];
   STAGE_CHECK(ShimMasterSecret(fd, secret) == SECFailure);
   STAGE_CHECK(PR_Send(fd, "!", 1, 0, PR_SecondsToInterval(20)) == 1);
@@ -89,8 +91,8 @@ int ServeOne(PRFileDesc* listener, const Identity& identity, bool expected) {
   return 0;
 }
 
-// Arguments: directory, descriptor that listens, for each connection 1 if it
-// resumes, else 0.
+// Arguments: directory; descriptor of the listening socket; for each connection
+// 1 if it resumes, else 0.
 STAGE(FipsServe) {
   const int status = StartFips(args[0]);
   if (status != 0) return status;
@@ -134,8 +136,8 @@ class FipsTest : public NssTest {
     NssTest::TearDown();
   }
 
-  // A process that serves |expected|, and a client that comes as often.
-  // Returns the server's exit status.
+  // Starts a process that serves the connections of |expected|, and connects as
+  // many times. Returns the server's exit status.
   int Serve(const std::string& expected) {
     int status = -1;
     std::thread server([&] {
@@ -180,7 +182,8 @@ TEST_F(FipsTest, SessionsResumeInOtherProcessesAndOnlyWrappedSecretsAreStored) {
   ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
   ASSERT_EQ(1u, MemoryDescriptors().size());
   const int region = MemoryDescriptors()[0];
-  // Without this the libraries would be those that were built, unsigned.
+  // Without this the server would load the libraries that were built here,
+  // which are not signed.
   const char* given = getenv("LD_LIBRARY_PATH");
   const std::string path = given ? given : "";
   unsetenv("LD_LIBRARY_PATH");
@@ -192,8 +195,8 @@ TEST_F(FipsTest, SessionsResumeInOtherProcessesAndOnlyWrappedSecretsAreStored) {
   ASSERT_EQ(0, first);
   ASSERT_EQ(0, second);
 
-  // One session, with an extended master secret; the client has it in the
-  // clear.
+  // All connections had one session, with an extended master secret, which the
+  // client has in the clear.
   EXPECT_EQ(6u, clear_.pieces());
   EXPECT_EQ(1, last_.extendedMasterSecret);
   PRUint8 loopback[16] = {0, 0, 0,    0,    0,   0, 0, 0,

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// first_call_test.cc: calls that are a process's first, by many threads at
-// once, before anybody has initialized NSPR.
+// first_call_test.cc: the first calls of a process, by many threads at once,
+// before NSPR is initialized.
 
 #include <pthread.h>
 #include <sys/wait.h>
@@ -42,7 +42,8 @@ bool IsNone(SECStatus rv) {
   return Fails(rv, SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED);
 }
 
-// Each is a first call that comes back with what sslsnce.h says.
+// Each of these may be a process's first call. It returns true if the call had
+// the outcome that sslsnce.h says.
 using Call = bool (*)();
 const Call kConfig = [] {
   return SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr) == SECSuccess;
@@ -89,7 +90,7 @@ const Call kCalls[] = {
                    SEC_ERROR_INVALID_ARGS);
     },
 };
-// These need that there is no cache.
+// These calls need a process without a cache.
 const Call kCallsWithoutCache[] = {
     [] { return IsNone(SSL_InheritMPServerSIDCache(nullptr)); },
     [] { return IsNone(SSL_ChangeServerCache(nullptr, nullptr)); },
@@ -100,7 +101,8 @@ const Call kCallsWithoutCache[] = {
     [] { return SSL_ShutdownServerSessionIDCache() == SECSuccess; },
 };
 
-// In a child: every thread waits for the others, then calls.
+// Runs in a child: every thread waits for the others, then calls. Returns the
+// exit status.
 int CallAtOnce(const std::vector<Call>& calls) {
   pthread_barrier_t barrier;
   std::atomic<int> wrong{0};
@@ -118,7 +120,7 @@ int CallAtOnce(const std::vector<Call>& calls) {
   return wrong ? 3 : 0;
 }
 
-// How many of kProcesses processes end well.
+// Returns how many of kProcesses processes exit with status 0.
 int EndWell(const std::vector<Call>& calls) {
   int well = 0;
   for (int i = 0; i < kProcesses; ++i)
@@ -135,7 +137,7 @@ STAGE(FirstCallsAtOnce) {
   return 0;
 }
 
-// Each of the calls alone, by all threads.
+// Each of the calls alone is the first call, by all threads at once.
 STAGE(OneFirstCallAtOnce) {
   unsetenv(SSL_ENV_VAR_NAME);
   int bad = 0;
@@ -152,8 +154,8 @@ STAGE(OneFirstCallAtOnce) {
   return 0;
 }
 
-// While a thread makes the first call, another one forks: the child's own first
-// call is as good.
+// A thread forks while another one makes the first call. The child's own first
+// call must work all the same.
 STAGE(ForkInTheFirstCall) {
   int bad = 0;
   for (int i = 0; i < kProcesses; ++i) {

@@ -21,7 +21,7 @@ class HandshakeTest : public NssTest {
     ASSERT_EQ(SECSuccess,
               SSL_ConfigServerSessionIDCache(1000, 0, kTimeout, nullptr));
   }
-  // One connection; whether it was resumed.
+  // Makes one connection. Returns whether it resumed.
   bool Resumes(const ConnectOptions& options) {
     Connection connection(&listener_, options);
     EXPECT_TRUE(connection.Handshake())
@@ -111,7 +111,7 @@ TEST_F(HandshakeTest, NoCacheOnTheSocketCachesNothing) {
 
 TEST_F(HandshakeTest, WithACacheNeverConfiguredHandshakesComplete) {
   EXPECT_FALSE(Resumes(options_));
-  EXPECT_FALSE(Resumes(options_));  // offers an ID
+  EXPECT_FALSE(Resumes(options_));  // the client offers an ID
 }
 
 TEST_F(HandshakeTest, AfterShutdownHandshakesCompleteAndNothingIsCached) {
@@ -126,8 +126,8 @@ TEST_F(HandshakeTest, AfterShutdownHandshakesCompleteAndNothingIsCached) {
   EXPECT_TRUE(Resumes(options_));
 }
 
-// The third one crashes stock NSS 3.87.1: the second frees the client cache's
-// lock, which is made once.
+// Stock NSS 3.87.1 crashes at the third cache: the second one frees the client
+// cache's lock, which is made only once.
 TEST_F(HandshakeTest, CachesForOneAndForManyMayFollowEachOther) {
   for (int many : {1, 0, 1, 0}) {
     if (many) {
@@ -143,7 +143,7 @@ TEST_F(HandshakeTest, CachesForOneAndForManyMayFollowEachOther) {
 }
 
 TEST_F(HandshakeTest, ATls13ClientMeetsATls12ServerWithoutACache) {
-  // It offers an ID that no server gave it (RFC 8446 appendix D.4).
+  // The client offers an ID that no server gave it (RFC 8446 appendix D.4).
   Connection connection(&listener_, options_);
   SSLVersionRange both = {SSL_LIBRARY_VERSION_TLS_1_2,
                           SSL_LIBRARY_VERSION_TLS_1_3};

@@ -66,8 +66,9 @@ class HostsTest : public NssTest {
         << PR_ErrorToName(PR_GetError());
   }
 
-  // A connection of a client that asks for |name|, by the server's |clock|, on
-  // a socket bound to |bound| if that is given. Whether it resumed.
+  // Makes a connection of a client that asks for |name|, with the server's
+  // clock at |clock|, on a socket bound to |bound| if that is given. Returns
+  // whether it resumed.
   bool Resumes(const std::string& name, PRTime clock = kStart,
                const char* bound = nullptr) {
     ConnectOptions options;
@@ -152,16 +153,17 @@ TEST_F(HostsTest, WithoutParametersAllIsDefault) {
   const SSLServerCacheFigures figures = Figures("a.example");
   EXPECT_EQ(10000u, figures.entries);
   EXPECT_EQ(100u, figures.ssl2TimeoutSec);
-  EXPECT_EQ(86400u, figures.ssl3TimeoutSec);
+  EXPECT_EQ(kDefaultSsl3TimeoutSec, figures.ssl3TimeoutSec);
 }
 
-// As from an application that knows fewer fields than this libssl.
+// The application was built with a header that has fewer fields than this
+// libssl.
 TEST_F(HostsTest, ParametersThatAnApplicationDoesNotKnowAreDefault) {
   SSLServerCacheParams params = Params(50, 77);
   params.length = offsetof(SSLServerCacheParams, ssl3TimeoutSec);
   ASSERT_EQ(SECSuccess, SSL_AddServerCache("a.example", &params));
   EXPECT_EQ(50u, Figures("a.example").entries);
-  EXPECT_EQ(86400u, Figures("a.example").ssl3TimeoutSec);
+  EXPECT_EQ(kDefaultSsl3TimeoutSec, Figures("a.example").ssl3TimeoutSec);
 }
 
 TEST_F(HostsTest, AListHasEveryCache) {
@@ -190,7 +192,7 @@ TEST_F(HostsTest, TheClientsNameChoosesTheCache) {
   EXPECT_FALSE(Resumes("b.example"));
   EXPECT_FALSE(Resumes("c.example"));
   EXPECT_TRUE(Resumes("c.example"));
-  EXPECT_FALSE(Resumes("127.0.0.1"));  // no server name
+  EXPECT_FALSE(Resumes("127.0.0.1"));  // sends no server name
   EXPECT_EQ(1u, Figures("a.example").inserts);
   EXPECT_EQ(1u, Figures("a.example").hits);
   EXPECT_EQ(1u, Figures("*.b.example").inserts);
@@ -205,7 +207,7 @@ TEST_F(HostsTest, ABoundSocketHasItsCacheWhateverTheClientAsksFor) {
   EXPECT_TRUE(Resumes("b.example", kStart, "a.example"));
   EXPECT_EQ(1u, Figures("a.example").inserts);
   EXPECT_EQ(0u, Figures("b.example").inserts);
-  // The same client and ID, but another cache.
+  // The same client offers the same ID, but in another cache.
   EXPECT_FALSE(Resumes("b.example"));
 }
 
@@ -344,7 +346,7 @@ TEST_F(HostsTest, ARemovedCachesClientsMakeFullHandshakes) {
   Add("a.example");
   EXPECT_FALSE(Resumes("a.example"));
   ASSERT_EQ(SECSuccess, SSL_RemoveServerCache("a.example"));
-  EXPECT_FALSE(Resumes("a.example"));  // the default cache's from now on
+  EXPECT_FALSE(Resumes("a.example"));  // from now on in the default cache
   EXPECT_TRUE(Resumes("a.example"));
   Add("a.example");
   EXPECT_FALSE(Resumes("a.example"));
@@ -367,8 +369,8 @@ TEST_F(HostsTest, ASocketBoundToARemovedCacheNeverReachesItsSuccessor) {
   }
 }
 
-// Numbers and generations begin anew in every region, and b.example gets those
-// that a.example had before.
+// Numbers and generations of servers begin anew in every region, so b.example
+// gets those that a.example had in the region before.
 TEST_F(HostsTest, NothingThatBelongedToACacheReachesOneOfALaterRegion) {
   ConnectOptions options;
   options.url = "c.example";
@@ -398,10 +400,10 @@ TEST_F(HostsTest, NothingThatBelongedToACacheReachesOneOfALaterRegion) {
   ASSERT_EQ(SECSuccess, SSL_BindServerCache(other.fd(), "b.example"));
   ASSERT_EQ(number, ShimBoundCache(other.fd()));
 
-  // The session of a handshake that the Shutdown came in the middle of.
+  // The session of a handshake that was in flight during the Shutdown.
   ShimCache(server.fd(), in_flight.get());
   EXPECT_FALSE(ShimIsInServerCache(in_flight.get()));
-  // A connection, and one that is made after a model.
+  // A connection whose socket was bound, and one that copies a bound model.
   ASSERT_TRUE(bound.Handshake());
   EXPECT_FALSE(bound.resumed());
   Connection modelled(&listener_, options);
@@ -421,16 +423,17 @@ TEST_F(HostsTest, AnInstanceOfAnEarlierRegionIsMadeAnew) {
   SSL_ShutdownServerSessionIDCache();
   ASSERT_EQ(SECSuccess, ShimConfigInstance(&two, 100, 0, 600));
   ASSERT_EQ(600u, Figures("instance-0").ssl3TimeoutSec);
-  // It changes nothing of the one that has its number now, ...
+  // Configuring the old instance changes nothing of the one that has its number
+  // now, ...
   ASSERT_EQ(SECSuccess, ShimConfigInstance(&one, 100, 0, 20));
   EXPECT_EQ(600u, Figures("instance-0").ssl3TimeoutSec);
   EXPECT_EQ(20u, Figures("instance-1").ssl3TimeoutSec);
-  // ... nor does it remove it.
+  // ... and shutting it down does not remove that one.
   ASSERT_EQ(SECSuccess, ShimShutdownInstance(&old));
   EXPECT_EQ(600u, Figures("instance-0").ssl3TimeoutSec);
 }
 
-// Tickets are under one key for all, but of one cache each.
+// All caches share the ticket keys, but each ticket belongs to one cache.
 TEST_F(HostsTest, ATicketOfOneCacheIsNoneOfAnother) {
   Add("a.example");
   Add("b.example");
@@ -480,7 +483,8 @@ TEST_F(HostsTest, AChildSeesWhatItsParentChangesAtOnce) {
   int ends[2];
   ASSERT_EQ(0, pipe(ends));
   Add("a.example", 100, 10);
-  // The child looks when it is told to, and answers by its exit status.
+  // The child does not look before the parent says so, and answers by its exit
+  // status.
   EXPECT_EQ(0, InFork([&] {
               Add("b.example", 100, 20);
               SSLServerCacheParams params = Params(100, 30);
@@ -533,13 +537,13 @@ TEST_F(HostsTest, AnInstanceIsACacheOfItsOwn) {
   EXPECT_TRUE(resumes(&two, kStart + 600 * kSecond - 1));
   EXPECT_FALSE(resumes(&one, kStart));
   EXPECT_FALSE(resumes(&one, kStart + 10 * kSecond));
-  // Nobody finds it by its name.
+  // The names of clients do not choose it, and it is not listed.
   EXPECT_EQ(1u, List().size());
   EXPECT_FALSE(Resumes("instance-0"));
   EXPECT_EQ(1u, Figures(nullptr).inserts);
 
   EXPECT_EQ(SECSuccess, ShimShutdownInstance(&one));
-  EXPECT_FALSE(resumes(&one, kStart));  // unbound by now
+  EXPECT_FALSE(resumes(&one, kStart));  // the instance is gone
   EXPECT_FALSE(resumes(&two, kStart));
   EXPECT_TRUE(resumes(&two, kStart));
 }
@@ -549,7 +553,7 @@ TEST_F(HostsTest, AnInstanceMayBeTheFirstCacheOfAProcess) {
   ShimInstance one = {};
   ASSERT_EQ(SECSuccess, ShimConfigInstance(&one, 100, 0, 10));
   EXPECT_EQ(10000u, Figures(nullptr).entries);
-  // Configured again, it is re-timed.
+  // Configuring it again changes its timeouts.
   ASSERT_EQ(SECSuccess, ShimConfigInstance(&one, 100, 0, 20));
   EXPECT_EQ(20u, Figures("instance-0").ssl3TimeoutSec);
 }

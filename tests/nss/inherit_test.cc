@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// inherit_test.cc: one cache in many processes, by fork and by exec, and the
-// strings that a child may be given.
+// inherit_test.cc: one cache in many processes, by fork and by exec, and good
+// and bad inheritance strings.
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -125,7 +125,7 @@ TEST_F(InheritTest, TwiceIsFine) {
   EXPECT_EQ(0, InheritError(Inheritance()));
 }
 
-// The string with another number, and that descriptor.
+// Returns |string| with its descriptor number replaced by |fd|.
 std::string OverDescriptor(const std::string& string, int fd) {
   const size_t from = string.find(':') + 1;
   return string.substr(0, from) + std::to_string(fd) +
@@ -152,7 +152,7 @@ TEST_F(InheritTest, AThousandTimesByAnotherDescriptorLeavesNothingBehind) {
   for (int i = 0; i < 1000; ++i) ASSERT_EQ(0, InheritError(string)) << i;
   EXPECT_EQ(mappings, CountMappings());
   EXPECT_EQ(2u, MemoryDescriptors().size());
-  // It stays the caller's, and the cache does not need it.
+  // The caller still owns the descriptor, and the cache does not need it.
   EXPECT_EQ(0, close(fd));
   EXPECT_EQ(PR_BAD_DESCRIPTOR_ERROR, InheritError(string));
   EXPECT_EQ(0, InheritError(Inheritance()));
@@ -160,8 +160,8 @@ TEST_F(InheritTest, AThousandTimesByAnotherDescriptorLeavesNothingBehind) {
   EXPECT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
 }
 
-// A process that is told of a cache which is not its own keeps the descriptor
-// that it was told of.
+// A process that has a cache of its own and inherits another one fails, and
+// does not close the descriptor in the string.
 STAGE(InheritAnotherCacheLater) {
   const std::string parents = Inheritance();
   STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) == SECSuccess);
@@ -232,7 +232,7 @@ TEST_F(InheritTest, AForkedChildSharesASingleProcessCache) {
             }));
   EXPECT_TRUE(Has(2));
   EXPECT_EQ(0, InFork([] {
-              STAGE_CHECK(Has(2));  // without any call of Inherit
+              STAGE_CHECK(Has(2));  // without a call of Inherit
               return 0;
             }));
 }
@@ -257,7 +257,7 @@ TEST_F(InheritTest, AParentsShutdownLeavesTheChildItsCache) {
   if (pid == 0) {
     char c;
     close(to_child[1]);
-    (void)!read(to_child[0], &c, 1);  // ends with the parent's end
+    (void)!read(to_child[0], &c, 1);  // returns when the parent closes its end
     snce_test::LeaveChild(Has(1) ? 0 : 1);
   }
   SSL_ShutdownServerSessionIDCache();
@@ -268,7 +268,7 @@ TEST_F(InheritTest, AParentsShutdownLeavesTheChildItsCache) {
   EXPECT_EQ(0, status);
 }
 
-// arguments: a string for Inherit, or "env"; "again" to inherit twice
+// Arguments: a string for Inherit, or "env"; "again" to inherit twice.
 STAGE(InheritAndSwap) {
   const char* string = args[0] == "env" ? nullptr : args[0].c_str();
   STAGE_CHECK(SSL_InheritMPServerSIDCache(string) == SECSuccess);
@@ -324,7 +324,7 @@ TEST_F(InheritTest, ASingleProcessCacheConfiguredAgainForManyIsInherited) {
 STAGE(InheritClosed) {
   STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECFailure);
   STAGE_CHECK(PR_GetError() == PR_BAD_DESCRIPTOR_ERROR);
-  // and it can help itself
+  // The child can make its own cache.
   STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) == SECSuccess);
   return 0;
 }
@@ -360,7 +360,7 @@ TEST_F(InheritTest, AProcessWithoutTheDescriptorCannotConfigureAgain) {
             }));
 }
 
-// The region of its parent is in the environment; it makes its own.
+// The parent's region is in the environment, but the process makes its own.
 STAGE(InheritWithOwnCache) {
   const std::string parents = Inheritance();
   STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) == SECSuccess);

@@ -22,7 +22,8 @@ namespace {
 
 constexpr size_t kTicketBytes = 16 + 32 + 32;
 
-// A server socket with the certificate |nickname|; its process's ticket keys.
+// Makes a server socket with the certificate |nickname| and stores its
+// process's ticket keys in |out|.
 SECStatus TicketKeys(const std::string& nickname, PRUint8* out) {
   LoneSocket server(true);
   Identity identity = FindIdentity(nickname);
@@ -34,9 +35,9 @@ SECStatus TicketKeys(const std::string& nickname, PRUint8* out) {
   return rv == SECSuccess ? ShimTicketKeys(server.fd(), out) : rv;
 }
 
-// Children forked before NSS is initialized in any, which then make or take
-// their ticket keys at once; whether all of them have the same. Negative: a
-// child failed.
+// Forks children before NSS is initialized. Each then makes or reads its ticket
+// keys, all at the same time. Returns whether all of them have the same keys;
+// negative if a child failed.
 int ChildrenShare(const std::vector<std::string>& nicknames) {
   int start[2];
   int out[2];
@@ -50,7 +51,7 @@ int ChildrenShare(const std::vector<std::string>& nicknames) {
       close(start[1]);
       bool ok = SSL_InheritMPServerSIDCache(nullptr) == SECSuccess;
       StartNss();
-      (void)!read(start[0], &c, 1);  // ends when the parent closes its end
+      (void)!read(start[0], &c, 1);  // returns when the parent closes its end
       ok = ok && TicketKeys(nickname, keys) == SECSuccess &&
            write(out[1], keys, sizeof(keys)) == sizeof(keys);
       snce_test::LeaveChild(ok ? 0 : 1);
@@ -77,7 +78,7 @@ int ChildrenShare(const std::vector<std::string>& nicknames) {
   return ok ? same : -1;
 }
 
-// arguments: "yes" or "no", the children's certificates
+// Arguments: "yes" or "no", the children's certificates.
 STAGE(ShareTicketKeys) {
   STAGE_CHECK(!NSS_IsInitialized());
   STAGE_CHECK(SSL_ConfigMPServerSIDCache(10, 0, 0, nullptr) == SECSuccess);
@@ -88,9 +89,14 @@ STAGE(ShareTicketKeys) {
 
 class TicketKeyTest : public NssTest {
  protected:
+  void SetUp() override {
+    NssTest::SetUp();
+    ShimResetTicketKeys();  // the server keys of other tests
+  }
   void TearDown() override {
     ShimFailUnwraps(0);
     ShimFailKeyGens(0);
+    ShimFailWraps(0);
     ShimLetClockRun();
     NssTest::TearDown();
   }
@@ -110,8 +116,13 @@ TEST_F(TicketKeyTest, ProcessesWithDifferentRsaKeysHaveTheirOwn) {
   EXPECT_EQ(0, InExec("ShareTicketKeys", {"no", "rsa", "rsa-b"}));
 }
 
-TEST_F(TicketKeyTest, WithoutAnRsaKeyEachProcessHasItsOwn) {
-  EXPECT_EQ(0, InExec("ShareTicketKeys", {"no", "ecdsa", "ecdsa"}));
+TEST_F(TicketKeyTest, ProcessesWithOneEcKeyShareThem) {
+  EXPECT_EQ(0, InExec("ShareTicketKeys",
+                      {"yes", "ecdsa", "ecdsa", "ecdsa", "ecdsa"}));
+}
+
+TEST_F(TicketKeyTest, ProcessesWithKeysOfDifferentTypesHaveTheirOwn) {
+  EXPECT_EQ(0, InExec("ShareTicketKeys", {"no", "rsa", "ecdsa"}));
 }
 
 TEST_F(TicketKeyTest, WithoutACacheAProcessHasItsOwn) {
@@ -148,14 +159,13 @@ TEST_F(TicketKeyTest, AfterAFailureThatPassesAProcessGetsTheRecordedOnes) {
   ASSERT_EQ(SECSuccess, TicketKeys("rsa", own));
   EXPECT_NE(0, memcmp(recorded, own, kTicketBytes));
   const unsigned int before = ShimCountUnwraps();
-  // It is asked again at 1, 3, 7 ... 511 seconds, and at 811.
+  // The library asks the token again at 1, 3, 7 ... 511 seconds, and at 811.
   for (int sec = 1; sec < 1000; ++sec) {
     ShimAdvanceClock(1);
     ASSERT_EQ(SECSuccess, TicketKeys("rsa", again));
     ASSERT_EQ(0, memcmp(own, again, kTicketBytes)) << sec;
   }
-  // Each time for two keys.
-  EXPECT_EQ(2 * 10u, ShimCountUnwraps() - before);
+  EXPECT_EQ(10u, ShimCountUnwraps() - before);
   SSLServerCacheFigures figures;
   ASSERT_EQ(SECSuccess,
             SSL_GetServerCacheFigures(nullptr, &figures, sizeof(figures)));
@@ -166,6 +176,26 @@ TEST_F(TicketKeyTest, AfterAFailureThatPassesAProcessGetsTheRecordedOnes) {
   EXPECT_EQ(0, memcmp(recorded, again, kTicketBytes));
 }
 
+// The process has the region key, but what it makes cannot be stored.
+TEST_F(TicketKeyTest, ARegionThatTookNoKeyOnceIsAskedLater) {
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
+  PRUint8 own[kTicketBytes];
+  PRUint8 again[kTicketBytes];
+  ShimAdvanceClock(0);
+  ShimFailWraps(-1);
+  ASSERT_EQ(SECSuccess, TicketKeys("rsa", own));
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(SECSuccess, TicketKeys("rsa", again));
+    EXPECT_EQ(0, memcmp(own, again, kTicketBytes));
+  }
+  EXPECT_EQ(0u, ShimCountTicketKeys());
+  ShimFailWraps(0);
+  ShimAdvanceClock(1);
+  ASSERT_EQ(SECSuccess, TicketKeys("rsa", again));
+  EXPECT_NE(0, memcmp(own, again, kTicketBytes));
+  EXPECT_EQ(2u, ShimCountTicketKeys());
+}
+
 TEST_F(TicketKeyTest, AProcessThatCouldMakeNoneOnceMakesSomeLater) {
   PRUint8 keys[kTicketBytes];
   ShimFailKeyGens(-1);
@@ -174,7 +204,7 @@ TEST_F(TicketKeyTest, AProcessThatCouldMakeNoneOnceMakesSomeLater) {
   EXPECT_EQ(SECSuccess, TicketKeys("rsa", keys));
 }
 
-// It has no keys at all, and still the token is left alone.
+// The process has no ticket keys at all, but does not ask the token more often.
 TEST_F(TicketKeyTest, WithoutKeysATokenThatFailsIsAskedNoMoreOften) {
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
   PRUint8 recorded[kTicketBytes];
@@ -188,12 +218,12 @@ TEST_F(TicketKeyTest, WithoutKeysATokenThatFailsIsAskedNoMoreOften) {
   for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(SECFailure, TicketKeys("rsa", keys));
   }
-  EXPECT_EQ(2u, ShimCountUnwraps() - before);  // for two keys
-  // Keys of its own come as soon as they can be made,
+  EXPECT_EQ(1u, ShimCountUnwraps() - before);
+  // The process has keys of its own as soon as they can be made,
   ShimFailKeyGens(0);
   EXPECT_EQ(SECSuccess, TicketKeys("rsa", keys));
-  EXPECT_EQ(2u, ShimCountUnwraps() - before);
-  // and the shared ones when it is time.
+  EXPECT_EQ(1u, ShimCountUnwraps() - before);
+  // and the shared ones after the next retry.
   ShimFailUnwraps(0);
   ShimAdvanceClock(1);
   EXPECT_EQ(SECSuccess, TicketKeys("rsa", keys));
@@ -204,7 +234,7 @@ STAGE(RegisterTicketsLater) {
   StartNss();
   PRUint8 keys[kTicketBytes];
   ShimFailRegistrations(1);
-  (void)TicketKeys("rsa", keys);  // no certificate, and no keys
+  (void)TicketKeys("rsa", keys);  // finds no certificate and makes no keys
   STAGE_CHECK(TicketKeys("rsa", keys) == SECSuccess);
   return 0;
 }
@@ -232,7 +262,8 @@ TEST_F(TicketKeyTest, ThePairForTicketsIsRsaOrNothing) {
   }
 }
 
-// The pair that is set explicitly wraps, whatever certificates come later.
+// The key pair that was set explicitly wraps the ticket keys, whatever
+// certificates are configured later.
 STAGE(ExplicitPair) {
   StartNss();
   STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) == SECSuccess);

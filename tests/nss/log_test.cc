@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// log_test.cc: what the cache tells the operator: on stderr and to syslog, once
-// for each version of the file of caches, without a secret, and without being
-// in the server's way.
+// log_test.cc: the messages of the cache to the operator, on stderr and to
+// syslog. They come once for each version of the configuration file, contain no
+// secret, and do not block the server.
 
 #include <fcntl.h>
 #include <sched.h>
@@ -40,7 +40,7 @@ bool WriteTo(const char* path, const std::string& text) {
   return !out.fail();
 }
 
-// Gives this process a /dev of its own, which is empty; false if it may not.
+// Gives this process an empty /dev of its own. Returns false if it may not.
 bool OwnDev() {
   const std::string uid = std::to_string(geteuid()),
                     gid = std::to_string(getegid());
@@ -56,7 +56,7 @@ bool OwnDev() {
          mount("none", "/dev", "tmpfs", 0, nullptr) == 0;
 }
 
-// The socket of a syslog daemon; -1 if there cannot be one.
+// Makes the socket of a syslog daemon. Returns -1 if that fails.
 int ListenToSyslog() {
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   struct sockaddr_un address = {};
@@ -69,7 +69,7 @@ int ListenToSyslog() {
   return fd;
 }
 
-// The next message, "" if there is none.
+// Returns the next message, or "" if there is none.
 std::string Receive(int fd) {
   char text[4096];
   const ssize_t len = recv(fd, text, sizeof(text), 0);
@@ -110,7 +110,7 @@ TEST_F(LogTest, AMessageIsADatagramOfDaemonAndErrorWithNameAndProcess) {
     if (got != expected) fprintf(stderr, "got %s\n", got.c_str());
     STAGE_CHECK(got == expected);
     STAGE_CHECK(Receive(log).empty());
-    // Of the descriptors, only the cache's is new.
+    // Only the cache's descriptor is new.
     std::vector<int> after = Descriptors();
     STAGE_CHECK(after.size() == before.size() + 1);
     return 0;
@@ -134,7 +134,7 @@ TEST_F(LogTest, TheApplicationsOwnSyslogIsLeftAsItIs) {
   });
 }
 
-// One that nobody reads, and a stderr that nobody reads.
+// No process reads from the syslog socket and from stderr.
 TEST_F(LogTest, WhatNobodyReadsIsNotWaitedFor) {
   Write(kFaulty);
   InOwnDev([&] {
@@ -154,7 +154,7 @@ TEST_F(LogTest, WhatNobodyReadsIsNotWaitedFor) {
     STAGE_CHECK(fcntl(pipe_ends[1], F_SETFL, 0) == 0);
     const int saved = dup(2);
     dup2(pipe_ends[1], 2);
-    alarm(20);  // ends the child, should it wait
+    alarm(20);  // ends the child if it waits
     const SECStatus rv = SSL_ConfigServerSessionIDCache(0, 0, 0, nullptr);
     dup2(saved, 2);
     STAGE_CHECK(rv == SECSuccess);
@@ -163,8 +163,9 @@ TEST_F(LogTest, WhatNobodyReadsIsNotWaitedFor) {
   });
 }
 
-// Has |says|, which says something, wait for room on stderr, and meanwhile runs
-// |body|, which must not wait. Called in a child.
+// Runs |says|, which writes a message and has to wait for room on stderr, in a
+// thread, and meanwhile |body|, which must not wait. Called in a child. Returns
+// |body|'s status.
 int WhileOneWaits(const std::function<void()>& says,
                   const std::function<int()>& body) {
   int pipe_ends[2];
@@ -172,7 +173,7 @@ int WhileOneWaits(const std::function<void()>& says,
   const int saved = dup(2);
   dup2(pipe_ends[1], 2);
   ShimFillStderr();
-  alarm(20);  // ends the child, should it wait
+  alarm(20);  // ends the child if it waits
   std::thread waits(says);
   while (!ShimHasFilledStderr()) std::this_thread::yield();
   const int status = body();
@@ -251,13 +252,13 @@ TEST_F(LogTest, AMessageIsSaidOnceForEachVersionOfTheFile) {
   SSL_ShutdownServerSessionIDCache();
   EXPECT_EQ(SECSuccess, Configure(&said));
   EXPECT_EQ("", said);
-  // A child goes on from what its parent said.
+  // A child does not repeat its parent's messages.
   EXPECT_EQ(0, InFork([&] {
               STAGE_CHECK(Configure(&said) == SECSuccess);
               STAGE_CHECK(said.empty());
               return 0;
             }));
-  // The same text is another version in another file; and so is no file.
+  // The same text in another file is another version, and so is a missing file.
   EXPECT_EQ(message, ConfigureBy(kFaulty));
   const std::string kept = path_ + ".kept";
   ASSERT_EQ(0, rename(path_.c_str(), kept.c_str()));
@@ -310,7 +311,7 @@ TEST_F(LogTest, WhatEndsTheCallOrClosesAllIsSaidWhateverElseThereIs) {
   EXPECT_NE(std::string::npos, said.find(Message("", "6 more messages")));
 }
 
-// A path is the administrator's own, but a message is one line.
+// A path may contain any character, but a message is always one line.
 TEST_F(LogTest, APathDoesNotEndAMessage) {
   const std::string path = path_ + "\n<0>kernel: \x1b[2Jon fire";
   setenv(SSL_SERVER_CACHE_CONFIG, path.c_str(), 1);
@@ -334,7 +335,7 @@ TEST_F(LogTest, WhatAFileHasInItDoesNotGetIntoTheTerminalAsItIs) {
   EXPECT_EQ(std::string::npos, said.find(std::string(64, 'y')));
 }
 
-// Somebody gave the path of his private key, or of a file of passwords.
+// The path is by mistake that of a private key, or of a file of passwords.
 TEST_F(LogTest, AWrongFileIsNotQuoted) {
   const std::string secrets[] = {
       "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7",

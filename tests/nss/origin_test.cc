@@ -2,11 +2,12 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// origin_test.cc: a session resumes under the server name that it was made for
-// and under no other (G7), by session ID and by ticket.
+// origin_test.cc: a session resumes only under the server name that it was made
+// for (G7), by session ID and by ticket.
 //
-// NSS's client offers a session only where it was made. Here it is made to
-// offer it elsewhere, as a client under attack does, or a careless proxy.
+// NSS's client offers a session only under the name that it was made for. These
+// tests make it offer the session under another name, as a client under attack
+// or a careless proxy does.
 
 #include <cstring>
 
@@ -48,8 +49,8 @@ class OriginTest : public NssTest, public ::testing::WithParamInterface<Way> {
     options_.sni_keeps_config = GetParam().callback == Callback::kKeepsConfig;
   }
 
-  // A connection under |name| that leaves its session to be offered to |next|.
-  // Whether it resumed one.
+  // Makes a connection under |name|, whose session the client will offer under
+  // |next|. Returns whether the connection resumed a session.
   bool Connect(const std::string& name, const std::string& next) {
     options_.url = name;
     Connection connection(&listener_, options_);
@@ -68,8 +69,8 @@ class OriginTest : public NssTest, public ::testing::WithParamInterface<Way> {
     return resumed;
   }
 
-  // Whether a session made under |name| resumes under |other|; it does under
-  // |name| in any case, before and after.
+  // Returns whether a session made under |name| resumes under |other|. It must
+  // resume under |name|, and the session of that last connection under |other|.
   bool Crosses(const std::string& name, const std::string& other) {
     EXPECT_FALSE(Connect(name, name));
     EXPECT_TRUE(Connect(name, other));
@@ -113,8 +114,8 @@ TEST_P(OriginTest, NamesAreComparedWithoutRegardToCase) {
   EXPECT_TRUE(Crosses("a.example", "A.eXample"));
 }
 
-// Where the callback begins to choose names, or ceases to, sessions from before
-// are worth a full handshake at most.
+// When the callback begins to choose names, or ceases to, older sessions may
+// cost a full handshake, but no failure.
 TEST_P(OriginTest, AChangedCallbackFailsNoHandshake) {
   EXPECT_FALSE(Connect("a.example", "a.example"));
   options_.sni_callback = !options_.sni_callback;

@@ -2,9 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// resume_test.cc: what a socket's options, and an SNI callback that changes
-// them, decide about resuming. Sessions are made at a port without a callback
-// and offered at another one of the same server, under the same name.
+// resume_test.cc: which sessions resume when a socket's options, or an SNI
+// callback that changes them, differ from when they were made. Sessions are
+// made at a port without a callback and offered at another port of the same
+// server, under the same name.
 
 #include <chrono>
 
@@ -57,7 +58,8 @@ class ResumeTest : public NssTest, public ::testing::WithParamInterface<By> {
     return options;
   }
 
-  // The options with a callback that does |change| and keeps the certificate.
+  // Returns the options, with a callback that does |change| and keeps the
+  // certificate.
   ConnectOptions With(const std::function<void(PRFileDesc*)>& change) {
     ConnectOptions options = plain_;
     options.sni = [this, change](PRFileDesc* server) {
@@ -68,7 +70,7 @@ class ResumeTest : public NssTest, public ::testing::WithParamInterface<By> {
     return options;
   }
 
-  // Whether a connection that must succeed resumed.
+  // Makes a connection, which must succeed. Returns whether it resumed.
   bool Resumes(const ConnectOptions& options) {
     Connection connection(&listener_, options);
     EXPECT_TRUE(connection.Handshake() && connection.Talk())
@@ -79,9 +81,10 @@ class ResumeTest : public NssTest, public ::testing::WithParamInterface<By> {
     ticket_ = sid && ShimTicketLength(sid) != 0;
     return connection.resumed();
   }
-  // A session without a certificate does not resume by |options|: a client that
-  // has none is refused, as by a full handshake, and one that has one shows it.
-  // Its new session resumes. Three handshakes by |options| in all.
+  // Expects that a session without a client certificate does not resume under
+  // |options|. A client without a certificate is refused, as in a full
+  // handshake; a client that has one sends it, and its new session resumes.
+  // This makes three handshakes with |options|.
   void ExpectCertificateRequired(ConnectOptions options) {
     ASSERT_FALSE(Resumes(plain_));
     ASSERT_TRUE(Resumes(plain_));
@@ -95,7 +98,8 @@ class ResumeTest : public NssTest, public ::testing::WithParamInterface<By> {
     EXPECT_TRUE(Resumes(options));
     EXPECT_EQ(first, certificate_);
   }
-  // The server's error.
+  // Makes a connection, which must fail. Returns the name of the server's
+  // error.
   std::string Fails(const ConnectOptions& options) {
     Connection connection(&listener_, options);
     EXPECT_FALSE(connection.Handshake() && connection.Talk());
@@ -104,7 +108,7 @@ class ResumeTest : public NssTest, public ::testing::WithParamInterface<By> {
   }
 
   Listener listener_;
-  ConnectOptions plain_;  // of the port without a callback
+  ConnectOptions plain_;  // those of the port without a callback
   int calls_ = 0;
   // Of the last connection:
   std::vector<uint8_t> certificate_;  // the client's
@@ -128,7 +132,8 @@ TEST_P(ResumeTest, SoIsOneOfAModelThatTheCallbackTakes) {
   }));
 }
 
-// Before TLS 1.3 the session's cipher suite is of the certificate that is gone.
+// Before TLS 1.3 the session's cipher suite needs the kind of certificate that
+// the callback has taken away.
 TEST_P(ResumeTest,
        ACallbackThatTakesTheSessionsKindOfCertificateEndsNoHandshake) {
   LoneSocket both(true), ecdsa(true);
@@ -164,7 +169,7 @@ TEST_P(ResumeTest, OnlyARequirementCounts) {
   }
 }
 
-// NSS asks for no less than the session has.
+// A session that has a client certificate meets weaker requirements too.
 TEST_P(ResumeTest, ASessionWithOneResumesWhereNoneIsWanted) {
   ConnectOptions requires_one =
       With([](PRFileDesc* server) { Require(server); });
@@ -219,7 +224,7 @@ TEST_P(ResumeTest, ACallbackThatDisablesTicketsEndsThem) {
   EXPECT_EQ(plain_.tickets, ticket_);
   EXPECT_EQ(GetParam() == By::kSessionId, Resumes(options));
   EXPECT_FALSE(ticket_);
-  // And none is made.
+  // The server makes no ticket either.
   SSL_ClearSessionCache();
   EXPECT_FALSE(Resumes(options));
   EXPECT_FALSE(ticket_);
@@ -255,8 +260,9 @@ INSTANTIATE_TEST_SUITE_P(Ways, ResumeTest,
 
 class RenegotiationTest : public ResumeTest {
  protected:
-  // The client begins another handshake and offers the connection's session;
-  // it would not if the server asked for it. Whether that succeeds.
+  // The client begins another handshake and offers the connection's session.
+  // (It would not offer it if the server began the handshake.) Returns whether
+  // the handshake succeeds.
   bool Again(Connection* connection) {
     int done = 0;
     SSL_HandshakeCallback(
@@ -293,7 +299,8 @@ TEST_P(RenegotiationTest, ARequirementRaisedMeanwhileCounts) {
     ASSERT_TRUE(Again(&connection));
     EXPECT_TRUE(connection.resumed());
     EXPECT_TRUE(connection.PeerCertificate().empty());
-    // Only the first handshake of a connection.
+    // A requirement for the first handshake of a connection does not apply
+    // here.
     Require(connection.server(), SSL_REQUIRE_FIRST_HANDSHAKE);
     ASSERT_TRUE(Again(&connection));
     EXPECT_TRUE(connection.resumed());
@@ -314,7 +321,7 @@ INSTANTIATE_TEST_SUITE_P(Ways, RenegotiationTest,
 
 class Resume13Test : public ResumeTest {};
 
-// Has a client send a share that the server does not take.
+// Makes the client send a key share that the server does not accept.
 void ProvokeRetry(const Connection& connection) {
   const SSLNamedGroup both[] = {ssl_grp_ec_curve25519, ssl_grp_ec_secp256r1};
   const SSLNamedGroup one[] = {ssl_grp_ec_secp256r1};
@@ -387,7 +394,7 @@ TEST_P(Resume13Test, EarlyDataIsRefusedWithTheSession) {
         SSL_OptionSet(fd, SSL_ENABLE_0RTT_DATA, PR_TRUE);
       }
       if (!first) {
-        // Sends the ClientHello; then, early data.
+        // The first call sends the ClientHello, the second one early data.
         EXPECT_EQ(SECFailure, SSL_ForceHandshake(connection.client()));
         EXPECT_EQ(5, PR_Write(connection.client(), "early", 5));
       }
@@ -400,8 +407,8 @@ TEST_P(Resume13Test, EarlyDataIsRefusedWithTheSession) {
   EXPECT_EQ(SECSuccess, SSL_ReleaseAntiReplayContext(replay));
 }
 
-// sslexp.h: a server may send its tickets itself, with tickets disabled.
-// Disabling them, in a callback too, is about those that libssl sends.
+// sslexp.h: a server may send its tickets itself while tickets are disabled.
+// Disabling tickets, in a callback too, stops only those that libssl sends.
 TEST_P(Resume13Test, ATicketThatTheApplicationSentResumesWithTicketsDisabled) {
   const ConnectOptions never = With([](PRFileDesc*) {});
   const ConnectOptions by_callback = With(DisableTickets);
@@ -422,7 +429,7 @@ TEST_P(Resume13Test, ATicketThatTheApplicationSentResumesWithTicketsDisabled) {
   }
 }
 
-// Of both kinds, and a client offers the last one.
+// A client that gets tickets of both kinds offers the last one.
 TEST_P(Resume13Test, OfTicketsOfBothKindsTheLibrarysAreRefused) {
   const ConnectOptions disables = With(DisableTickets);
   for (bool sends : {true, false}) {

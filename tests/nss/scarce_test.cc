@@ -39,8 +39,9 @@ bool Has(uint32_t n) {
   return Sid(ShimLookupDefault(kStart, f.address, f.id, f.idLen)) != nullptr;
 }
 
-// For a child that was forked while other threads had sids in their hands: NSS
-// frees one under a lock of its own, which may have been taken then.
+// Returns whether session |n| is found, and leaks its sid. For a child that was
+// forked while other threads used sids: NSS frees a sid under a lock, which one
+// of them may have held at the fork.
 bool HasAndLeaks(uint32_t n) {
   ShimFields f = SampleFields(n, kStart);
   return ShimLookupDefault(kStart, f.address, f.id, f.idLen) != nullptr;
@@ -53,7 +54,7 @@ void Limit(int what, rlim_t value) {
 
 class ScarceTest : public NssTest {};
 
-// A process that has the string needs none of its own.
+// A process that has the inheritance string needs no new descriptor.
 STAGE(InheritWithoutDescriptors) {
   StartNss();
   Limit(RLIMIT_NOFILE, 0);
@@ -74,17 +75,34 @@ TEST_F(ScarceTest, InheritNeedsNoDescriptorOfItsOwn) {
   EXPECT_TRUE(Has(1));
 }
 
+// Returns how many bytes of address space this process has taken.
+rlim_t SpaceTaken() {
+  unsigned long pages = 0;
+  FILE* statm = fopen("/proc/self/statm", "r");
+  if (statm != nullptr) {
+    if (fscanf(statm, "%lu", &pages) != 1) pages = 0;
+    fclose(statm);
+  }
+  return rlim_t{pages} * rlim_t(sysconf(_SC_PAGESIZE));
+}
+
 STAGE(InheritWithoutSpace) {
-  Limit(RLIMIT_AS, rlim_t{512} << 20);
+  struct rlimit before;
+  STAGE_CHECK(getrlimit(RLIMIT_AS, &before) == 0);
+  STAGE_CHECK(SSL_InheritMPServerSIDCache("nonsense") == SECFailure);
+  struct rlimit little = before;
+  little.rlim_cur = SpaceTaken() + (2u << 20);
+  STAGE_CHECK(setrlimit(RLIMIT_AS, &little) == 0);
   for (int round = 0; round < 3; ++round) {
     PR_SetError(0, 0);
     STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECFailure);
     STAGE_CHECK(PR_GetError() == SEC_ERROR_NO_MEMORY);
   }
-  // The descriptor is still there for who raises the limit, and a cache of
-  // its own finds room.
+  // The descriptor is still open, so that Inherit works after the limit is
+  // raised.
   STAGE_CHECK(MemoryDescriptors().size() == 1);
-  STAGE_CHECK(SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr) == SECSuccess);
+  STAGE_CHECK(setrlimit(RLIMIT_AS, &before) == 0);
+  STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
   STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
   return 0;
 }
@@ -112,8 +130,38 @@ TEST_F(ScarceTest, AConfigurationFileThatCannotBeOpenedIsToldWithItsCause) {
   unlink(path);
 }
 
-// Whatever was in the hands of a thread that the child does not have: the gate
-// counts it, the turn is its, the region is half changed.
+// The cache grows in a child; the parent has closed its descriptor and cannot
+// map the new part.
+TEST_F(ScarceTest, WhatAProcessCannotMapIsAMissAndIsCounted) {
+  static constexpr uint32_t kSessions = 200;
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr));
+  EXPECT_EQ(
+      0, InFork([] {
+        STAGE_CHECK(InFork([] {
+                      STAGE_CHECK(SSL_ConfigServerSessionIDCache(
+                                      1000000, 0, 0, nullptr) == SECSuccess);
+                      for (uint32_t n = 0; n < kSessions; ++n) Put(n);
+                      for (uint32_t n = 0; n < kSessions; ++n)
+                        STAGE_CHECK(Has(n));
+                      return 0;
+                    }) == 0);
+        STAGE_CHECK(MemoryDescriptors().size() == 1);
+        close(MemoryDescriptors()[0]);
+        uint32_t found = 0;
+        for (uint32_t n = 0; n < kSessions; ++n) found += Has(n);
+        STAGE_CHECK(found < kSessions);
+        SSLServerCacheFigures figures;
+        STAGE_CHECK(SSL_GetServerCacheFigures(nullptr, &figures,
+                                              sizeof(figures)) == SECSuccess);
+        STAGE_CHECK(figures.length == sizeof(figures));
+        STAGE_CHECK(figures.unmapped == kSessions - found);
+        return 0;
+      }));
+}
+
+// The child does not have the other threads, but the gate may count one of
+// them, one may hold the lock, and one may have been in the middle of a change
+// of the region.
 TEST_F(ScarceTest, AForkedChildUsesTheCacheWhateverOtherThreadsWereAt) {
   ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(1000, 0, 0, nullptr));
   Put(1);
@@ -148,8 +196,8 @@ TEST_F(ScarceTest, AForkedChildUsesTheCacheWhateverOtherThreadsWereAt) {
       STAGE_CHECK(SSL_ConfigMPServerSIDCache(1000, 0, 0, nullptr) ==
                   SECSuccess);
       STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
-      // A gate that counted other threads would be waited for, and
-      // the region left as it is.
+      // If the gate still counted other threads, Shutdown would wait for
+      // them and leave the region mapped.
       STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
       STAGE_CHECK(MemoryDescriptors().empty());
       STAGE_CHECK(!HasAndLeaks(1));

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// secret_test.cc: secrets of real handshakes: what is in the region, what is in
-// a crashed server's core dump, and what is said on the terminal (G9).
+// secret_test.cc: which secrets of real handshakes are in the region, in a
+// crashed server's core dump, and in the output on the terminal (G9).
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -33,7 +33,7 @@ constexpr PRTime kSecond = PR_USEC_PER_SEC;
 constexpr PRTime kStart = 1700000000 * kSecond;
 constexpr uint32_t kPlanted = 50;
 
-// Sessions whose wrapped secrets follow from a number.
+// Returns session |n|, whose wrapped secret is computed from |n|.
 ShimFields PlantedFields(uint32_t n) {
   ShimFields fields = SampleFields(n, kStart);
   for (int i = 0; i < 48; ++i)
@@ -42,7 +42,8 @@ ShimFields PlantedFields(uint32_t n) {
   return fields;
 }
 
-// Stores them, in a process of its own, so that this one never had them.
+// Stores the planted sessions, in a process of its own, so that this process
+// never had them in its memory.
 int Plant() {
   return InFork([] {
     LoneSocket server(true);
@@ -71,15 +72,15 @@ class SecretTest : public NssTest {
     ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCacheWithOpt(
                               0, 300, nullptr, 1000, 0, 0, shared));
     ASSERT_EQ(1u, MemoryDescriptors().size());
-    // Of the test's own, so that it outlives the cache's.
+    // A duplicate, which stays open when the cache's descriptor is closed.
     region_ = dup(MemoryDescriptors()[0]);
   }
   void TearDown() override {
     if (region_ >= 0) close(region_);
     NssTest::TearDown();
   }
-  // Two connections, the second of which resumes; notes what must not be
-  // found in the clear, and what the cache has.
+  // Makes two connections, the second of which resumes. Notes the secrets that
+  // must not be found in the clear, and the wrapped ones that the cache has.
   void ResumeOnce() {
     options_.server_clock = &clock_;
     for (const bool expected : {false, true}) {
@@ -140,11 +141,9 @@ TEST_F(SecretTest, InTheRegionAreWrappedTicketKeys) {
     EXPECT_EQ(expected, connection.resumed());
     PRUint8 keys[16 + 32 + 32];
     ASSERT_EQ(SECSuccess, ShimTicketKeys(connection.server(), keys));
-    // The first part is their name, which tickets have in the clear.
+    // The first part is the keys' name, which is in the clear in tickets.
     clear_.Add(keys + 16, 64);
-    Secrets name;
-    name.Add(keys, 16);
-    EXPECT_NE(0u, name.CountInFile(region_)) << "they are not shared";
+    EXPECT_NE(0u, ShimCountTicketKeys()) << "they are not shared";
   }
   EXPECT_EQ(8u, clear_.pieces());
   EXPECT_EQ(0u, clear_.CountInFile(region_));
@@ -177,7 +176,8 @@ TEST_F(SecretTest, OfAFlushedCacheIsWiped) {
   EXPECT_EQ(0u, wrapped_.CountInFile(region_));
 }
 
-// One that was exported goes with the last process that has its descriptor.
+// The cache is not exported: an exported one stays until the last process that
+// has its descriptor has ended.
 TEST_F(SecretTest, IsDroppedAtShutdownWithAllElse) {
   Configure(PR_FALSE);
   ResumeOnce();
@@ -188,14 +188,13 @@ TEST_F(SecretTest, IsDroppedAtShutdownWithAllElse) {
 
 // ---- in a core dump --------------------------------------------------------
 
-// A server that serves, looks sessions up, and crashes in |args[0]|. The last
-// connection still stands then if |args[1]| says so.
+// A server that serves, looks sessions up, and crashes in |args[0]|.
 STAGE(CrashAfterResuming) {
   StartNss();
   STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
   Listener listener;
   ConnectOptions options;
-  // The planted sessions', to which they have not expired.
+  // By this clock the planted sessions have not expired.
   const PRTime clock = kStart;
   options.server_clock = &clock;
   for (const bool expected : {false, true}) {
@@ -204,7 +203,7 @@ STAGE(CrashAfterResuming) {
     STAGE_CHECK(connection.resumed() == expected);
   }
   for (uint32_t n = 0; n < kPlanted; ++n) {
-    // By its ID, which is none of the secrets.
+    // Look it up by its ID, which is none of the secrets.
     const ShimFields fields = SampleFields(n, kStart);
     Sid sid(ShimLookupDefault(kStart, fields.address, fields.id, fields.idLen));
     STAGE_CHECK(sid);
@@ -223,17 +222,18 @@ TEST_F(SecretTest, OfTheRegionIsNotInACrashedServersCoreDump) {
   ASSERT_GE(core, 0) << "it left no core dump";
   EXPECT_TRUE(directory.HasMarker(core)) << "what there is, is not all of it";
   const Secrets planted = PlantedSecrets();
-  // They are in the region, and their server looked all of them up.
+  // The region has the planted secrets, and the server looked all of them up,
+  // but the core dump has none.
   EXPECT_EQ(planted.pieces(), planted.CountInFile(region_));
   EXPECT_EQ(0u, planted.CountInFile(core));
-  // Nor is anything else of it: its memory has no bytes in the dump.
+  // The dump has no byte of the region's memory at all.
   EXPECT_EQ(0u, directory.BytesOf(core, "/memfd:sslsnce"));
   close(core);
 }
 
 // ---- on the terminal -------------------------------------------------------
 
-// All that a server and its tools can make the library say.
+// Makes the library print all that a server and its tools can make it print.
 STAGE(SayAll) {
   StartNss();
   STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
@@ -256,7 +256,7 @@ STAGE(SayAll) {
     STAGE_CHECK(!Sid(
         ShimLookupDefault(kStart, fields.address, fields.id, fields.idLen)));
   }
-  // Errors that have a text, and figures as a tool would print them.
+  // Errors with a text, and figures as a tool would print them.
   setenv(SSL_SERVER_CACHE_CONFIG, "/nowhere/caches", 1);
   setenv(SSL_SERVER_CACHE_CONFIG_STRICT, "1", 1);
   STAGE_CHECK(SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr) == SECFailure);
@@ -299,7 +299,7 @@ TEST_F(SecretTest, IsNotSaidWhateverIsAsked) {
   Secrets ids;
   for (uint32_t n = 0; n < kPlanted; ++n) {
     const ShimFields fields = PlantedFields(n);
-    // The first eight bytes have the number, of little bytes.
+    // The first eight bytes hold the number: mostly zeros, so leave them out.
     ids.Add(fields.id + 8, fields.idLen - 8);
   }
   EXPECT_FALSE(PlantedSecrets().IsIn(text)) << text;
@@ -307,7 +307,7 @@ TEST_F(SecretTest, IsNotSaidWhateverIsAsked) {
 }
 
 TEST_F(SecretTest, ThatIsSaidIsSeen) {
-  // The check itself, in the three forms that a program prints bytes in.
+  // Tests the check itself, in the three forms in which a program prints bytes.
   const ShimFields fields = PlantedFields(7);
   Secrets secrets;
   secrets.Add(fields.masterSecret, 48);

@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// seldom_test.cc: what the adapter does where it seldom comes: results of the
-// core that no call provokes, more threads than the gate has lines, records and
-// sessions in the region that nobody of ours wrote.
+// seldom_test.cc: rare cases in the adapter: results of the core that no call
+// provokes, more threads than the gate has lines, records and sessions in the
+// region that this library did not write.
 
 #include <atomic>
 #include <cstring>
@@ -57,8 +57,8 @@ TEST_F(SeldomTest, EveryResultOfTheCoreHasAnErrorOfItsOwnKind) {
         << snceResult_Text(row.result);
 }
 
-// Threads beyond the 64 that have a line each share others; what one of them
-// counts out, another one's count must survive.
+// The gate has 64 lines. More threads share them: when one of these leaves, the
+// others must still be counted.
 TEST_F(SeldomTest, TwoHundredThreadsAreAllCountedInTheGate) {
   EXPECT_EQ(
       0, InFork([] {
@@ -84,7 +84,7 @@ TEST_F(SeldomTest, TwoHundredThreadsAreAllCountedInTheGate) {
         const bool all = inside == kThreads;
         first = true;
         for (int i = 0; i < kThreads - 1; ++i) threads[size_t(i)].join();
-        // The last one is still in there, so its region stays.
+        // The last thread is still inside, so its region stays mapped.
         const bool shut = SSL_ShutdownServerSessionIDCache() == SECSuccess;
         const size_t kept = MemoryDescriptors().size();
         rest = true;
@@ -93,7 +93,7 @@ TEST_F(SeldomTest, TwoHundredThreadsAreAllCountedInTheGate) {
         STAGE_CHECK(shut);
         STAGE_CHECK(kept == 1);
         STAGE_CHECK(inside == 0);
-        // With nobody in there, the next one goes.
+        // No thread is inside, so the next region is unmapped.
         STAGE_CHECK(SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr) ==
                     SECSuccess);
         STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
@@ -121,7 +121,8 @@ TEST_F(SeldomTest, AnInstanceOfFewerThanNoEntriesIsRefused) {
   EXPECT_TRUE(MemoryDescriptors().empty());
 }
 
-// By exec comes the region, but not which cache of it an instance was.
+// A process by exec inherits the region, but not which of its caches was an
+// instance.
 TEST_F(SeldomTest, AnInstanceIsInheritedByForkAndNotByExec) {
   ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
   ShimInstance one = {};
@@ -133,7 +134,7 @@ TEST_F(SeldomTest, AnInstanceIsInheritedByForkAndNotByExec) {
   EXPECT_EQ(SSL_ERROR_SERVER_CACHE_NOT_CONFIGURED, PR_GetError());
 }
 
-// A region may hold what another process of the same user wrote there.
+// Another process of the same user may have written into the region.
 TEST_F(SeldomTest, AStateThatNoSidWasPackedToIsNoSession) {
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr));
   PRTime now = kStart;
@@ -154,17 +155,18 @@ TEST_F(SeldomTest, AStateThatNoSidWasPackedToIsNoSession) {
     ++refused;
     EXPECT_EQ(SEC_ERROR_BAD_DATABASE, PR_GetError()) << "byte " << at;
   }
-  // A length over 48, and a client's certificate that is not there.
+  // Refused at least: a length over 48, and a client's certificate that the
+  // cache does not have.
   EXPECT_GE(refused, 2);
   EXPECT_GE(taken, 48);
 }
 
-// The process goes on with ticket keys of its own.
+// The process refuses such a record and uses ticket keys of its own.
 TEST_F(SeldomTest, ATicketRecordOfNobodyIsNotBelieved) {
   std::vector<std::vector<PRUint8>> records;
-  records.push_back(std::vector<PRUint8>(1, 1));      // no header
-  records.push_back(std::vector<PRUint8>(64, 0xff));  // lengths without end
-  records.push_back(std::vector<PRUint8>(64, 0));     // lengths of nothing
+  records.push_back(std::vector<PRUint8>(1, 1));      // too short for a header
+  records.push_back(std::vector<PRUint8>(64, 0xff));  // lengths past the end
+  records.push_back(std::vector<PRUint8>(64, 0));     // lengths of zero
   std::set<std::vector<PRUint8>> seen;
   for (const std::vector<PRUint8>& record : records) {
     SECKEYPrivateKey* priv = nullptr;

@@ -2,8 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// sid_test.cc: what the cache keeps of a session, and which ones it refuses.
-// How long they live, and whose the pointers are: tests/regress/pointers.
+// sid_test.cc: which parts of a session the cache keeps, and which sessions it
+// refuses. tests/regress/pointers tests how long sessions live, and the
+// sockets' pointers.
 
 #include <cstring>
 
@@ -39,7 +40,7 @@ class SidTest : public NssTest {
   Sid Make(const ShimFields& f, CERTCertificate* cert = nullptr) {
     return Sid(ShimNewSid(&f, cert));
   }
-  // By the server's clock and address.
+  // Looks up by the server's clock and for its client's address.
   Sid Lookup(const ShimFields& f) {
     return Sid(ShimLookup(fd(), f.id, f.idLen));
   }
@@ -152,7 +153,7 @@ TEST_F(SidTest, ACachedSidIsNotCachedTwice) {
   Sid other = Make(f);
   ShimCache(fd(), other.get());
   ShimUncache(fd(), other.get());
-  ShimCache(fd(), sid.get());  // says that it is in the cache: nothing to do
+  ShimCache(fd(), sid.get());  // does nothing: the sid says that it is cached
   EXPECT_FALSE(Lookup(f));
 }
 
@@ -247,14 +248,16 @@ TEST_F(SidTest, TheLongestServerNameIsFoundUnderItself) {
   ShimCache(fd(), sid.get());
   ShimFields out;
   {
-    // Without a socket it is found, but nobody knows its name.
+    // Without a socket it is found, but without its server name: the cache
+    // keeps a hash only.
     Sid found(ShimLookupDefault(now_, f.address, f.id, f.idLen));
     ASSERT_TRUE(found);
     ShimGetFields(found.get(), &out);
     EXPECT_STREQ("", out.name);
     EXPECT_FALSE(out.nameChosen);
   }
-  // Names are compared without regard to case, and keep the socket's spelling.
+  // Names are compared without regard to case. The session gets the name as the
+  // socket spells it.
   const std::string asked = std::string(254, 'N') + "n";
   ShimSetServerName(fd(), asked.c_str());
   Sid found(Lookup(f));

@@ -2,10 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// ticket_test.cc: session tickets beside the cache: the IDs that clients send
-// along, tickets of removed caches, tickets that cannot be made, tickets of
-// keys that others took the place of, tickets of the future. And the
-// ClientHello that has no tickets, in SSLv2's format.
+// ticket_test.cc: session tickets beside the cache: the session IDs that
+// clients send with them, tickets of removed caches, tickets that cannot be
+// made, tickets under keys that were replaced, tickets of the future. And the
+// ClientHello in SSLv2's format, which has no tickets.
 
 #include <unistd.h>
 
@@ -34,13 +34,14 @@ SSLServerCacheFigures Figures(const char* name) {
   return figures;
 }
 
-// A client that has a certificate of exactly |bytes|.
+// A client with a certificate of exactly |bytes| bytes.
 struct Client : Identity {
   explicit Client(size_t bytes) {
     SECKEYPublicKey* pub = nullptr;
     if (!MakeRsaPair(1024, false, &key, &pub)) return;
     size_t padding = bytes - 600;
-    // Lengths of lengths change, so twice; serial numbers grow, so again.
+    // The first size is a guess. The next ones may be off too, because the
+    // lengths of DER's length fields change, and serial numbers grow.
     for (int tries = 0; tries < 8 && !(cert && cert->derCert.len == bytes);
          ++tries) {
       if (cert) {
@@ -69,7 +70,8 @@ class TicketTest : public NssTest,
     options_.tickets = true;
   }
 
-  // Both ends of a connection that succeeds, on a socket bound to |bound|.
+  // Makes a connection, which must succeed, on a socket bound to |bound|.
+  // Returns both its ends.
   std::unique_ptr<Connection> Connect(const ConnectOptions& options,
                                       const char* bound = nullptr) {
     std::unique_ptr<Connection> connection(new Connection(&listener_, options));
@@ -103,18 +105,19 @@ class TicketIdTest : public TicketTest {
     ASSERT_EQ(32u, session_.idLen);
     ASSERT_EQ(1u, Figures(nullptr).live);
   }
-  // The victim's session is as it was.
+  // Expects that the victim's session is unchanged.
   void ExpectItsSession() {
     std::unique_ptr<Connection> connection = Connect(victim_);
     EXPECT_TRUE(connection->resumed());
   }
 
-  ConnectOptions victim_;  // resumes by session ID
+  ConnectOptions victim_;  // a client that resumes by session ID
   ShimFields session_;
 };
 
 TEST_P(TicketIdTest, NamesNoSessionOfAnotherClient) {
-  // TLS 1.2; in TLS 1.3 the ID lies in the cache under no version's rules.
+  // In TLS 1.2 the connection's session gets the ID that the client sent; in
+  // TLS 1.3 it does not.
   Connect(options_);
   const uint64_t inserts = Figures(nullptr).inserts;
   const uint64_t removals = Figures(nullptr).removals;
@@ -132,7 +135,7 @@ TEST_P(TicketIdTest, NamesNoSessionOfAnotherClient) {
   }
   EXPECT_EQ(inserts, Figures(nullptr).inserts);
   ExpectItsSession();
-  // Nor does what is done to the connection's session reach it.
+  // Caching or invalidating the connection's session does not reach it either.
   ShimSetId(ShimSocketSid(connection->server()), session_.id, session_.idLen);
   ShimCache(connection->server(), ShimSocketSid(connection->server()));
   EXPECT_EQ(inserts, Figures(nullptr).inserts);
@@ -157,17 +160,18 @@ INSTANTIATE_TEST_SUITE_P(Versions, TicketIdTest,
                          ::testing::Values(SSL_LIBRARY_VERSION_TLS_1_2,
                                            SSL_LIBRARY_VERSION_TLS_1_3));
 
-// ---- a cache that was removed, a ClientHello that belongs to none ----
+// ---- a cache that was removed, a ClientHello that belongs to no cache ----
 
 TEST_P(TicketTest, RemovingACacheEndsItsTicketsOnTheSocketsBoundToIt) {
   ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", nullptr));
-  // A live server's sockets: bound while it was there, by a model.
+  // As in a running server, the sockets copy a model that was bound while the
+  // cache existed.
   LoneSocket model(true);
   ASSERT_EQ(SECSuccess, SSL_BindServerCache(model.fd(), "b.example"));
   options_.model = model.fd();
   EXPECT_FALSE(Connect(options_)->resumed());
   EXPECT_TRUE(Connect(options_)->resumed());
-  // By another process, as it may be.
+  // Another process removes the cache.
   ASSERT_EQ(0, InFork([] {
               return SSL_RemoveServerCache("b.example") == SECSuccess ? 0 : 1;
             }));
@@ -179,13 +183,13 @@ TEST_P(TicketTest, RemovingACacheEndsItsTicketsOnTheSocketsBoundToIt) {
               SSL_SendSessionTicket(connection->server(), nullptr, 0));
     EXPECT_EQ(SSL_ERROR_FEATURE_DISABLED, PR_GetError());
   }
-  // It gets no tickets either.
+  // The client gets no new tickets either.
   SSL_ClearSessionCache();
   connection = Connect(options_);
   EXPECT_FALSE(connection->resumed());
   EXPECT_EQ(0u, TicketLength(*connection));
   EXPECT_FALSE(Connect(options_)->resumed());
-  // A successor of that name is another cache.
+  // A new cache of that name is another cache.
   ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", nullptr));
   EXPECT_FALSE(Connect(options_)->resumed());
   options_.model = nullptr;
@@ -222,9 +226,9 @@ TEST_P(TicketTest, BoundToARemovedCacheIdsAreFullHandshakes) {
 
 // ---- tickets that cannot be made ----
 
-// Neither this one, in which a ticket is made, nor the next, in which the
-// client has to find room for it among 65,535 bytes of extensions. Stock's
-// largest: some 65,340 bytes, of which the client fails.
+// Two handshakes might fail: the first, in which the ticket is made, and the
+// next, in which the client needs room for it in 65,535 bytes of extensions.
+// Stock makes tickets of up to some 65,340 bytes, with which the client fails.
 TEST_P(TicketTest, AClientsCertificateOfAnySizeEndsNoHandshake) {
   options_.request_certificate = options_.require_certificate = true;
   for (size_t bytes : {61000u, 61500u, 65200u, 65290u, 65310u, 65320u, 65330u,
@@ -238,7 +242,7 @@ TEST_P(TicketTest, AClientsCertificateOfAnySizeEndsNoHandshake) {
       std::unique_ptr<Connection> connection = Connect(options_);
       EXPECT_EQ(bytes, connection->PeerCertificate().size());
       EXPECT_EQ(ticket, TicketLength(*connection) != 0) << bytes;
-      // By ID, where there is no ticket.
+      // Without a ticket a TLS 1.2 session resumes by its ID.
       EXPECT_EQ(
           !first && (ticket || options_.version == SSL_LIBRARY_VERSION_TLS_1_2),
           connection->resumed())
@@ -260,7 +264,7 @@ TEST_P(TicketTest, NorDoesALongServerNameBesideIt) {
             Connect(options_)->resumed());
 }
 
-// Has no ticket keys, and can have none, until it goes.
+// While this object exists, the process has no ticket keys and can make none.
 class WithoutTicketKeys {
  public:
   WithoutTicketKeys() {
@@ -283,7 +287,7 @@ TEST_P(TicketTest, WithoutTicketKeysHandshakesGoOnWithoutTickets) {
     EXPECT_EQ(0u, TicketLength(*connection));
   }
   if (options_.version == SSL_LIBRARY_VERSION_TLS_1_3) {
-    // The application is told.
+    // A call of the application reports that there is no ticket.
     std::unique_ptr<Connection> connection = Connect(options_);
     EXPECT_EQ(SECFailure,
               SSL_SendSessionTicket(connection->server(), nullptr, 0));
@@ -291,9 +295,9 @@ TEST_P(TicketTest, WithoutTicketKeysHandshakesGoOnWithoutTickets) {
   }
 }
 
-// ---- keys for now, and the shared ones after them ----
+// ---- a process's own ticket keys, and the shared ones after them ----
 
-// An RSA key whose token does not decrypt until Mend.
+// A token that does not decrypt until Mend.
 class BrokenToken {
  public:
   BrokenToken() {
@@ -306,7 +310,7 @@ class BrokenToken {
     ShimLetClockRun();
     ShimResetTicketKeys();
   }
-  // And it is time to ask it again.
+  // Lets the token work, and moves the clock to the next retry.
   static void Mend() {
     ShimFailUnwraps(0);
     ShimAdvanceClock(1);
@@ -327,7 +331,7 @@ TEST_P(TicketTest, ATicketMadeUnderKeysForNowResumesUnderTheSharedOnes) {
   EXPECT_TRUE(Connect(options_)->resumed());
 }
 
-// Asks the client for a second ClientHello, and counts.
+// Requests a second ClientHello from the client, and counts the calls.
 SSLHelloRetryRequestAction RetryOnce(PRBool first, const PRUint8*, unsigned int,
                                      PRUint8*, unsigned int*, unsigned int,
                                      void* calls) {
@@ -375,7 +379,7 @@ TEST_P(TicketTest, OneThatIsMoreThanTheSkewAheadIsAFullHandshake) {
     EXPECT_FALSE(Connect(options_)->resumed());
     clock_ = kStart - one.ahead;
     EXPECT_EQ(one.resumes, Connect(options_)->resumed()) << one.ahead;
-    // What it made then is of that time.
+    // The session of that full handshake was created by this clock.
     EXPECT_TRUE(Connect(options_)->resumed()) << one.ahead;
   }
 }
@@ -404,7 +408,8 @@ INSTANTIATE_TEST_SUITE_P(Versions, TicketTest,
 
 class V2HelloTest : public NssTest {
  protected:
-  // A server that has read one and answered it, bound to |bound| if given.
+  // Returns a connection whose server has read such a ClientHello and answered
+  // it. The server is bound to |bound| if that is given.
   std::unique_ptr<Connection> Greet(const char* bound) {
     static const uint8_t kHello[] = {
         0x80, 9 + 6 + 16, 1,    3, 3,        // CLIENT-HELLO, TLS 1.2
@@ -418,7 +423,7 @@ class V2HelloTest : public NssTest {
     if (bound) {
       EXPECT_EQ(SECSuccess, SSL_BindServerCache(server, bound));
     }
-    // Under the client's libssl.
+    // Write to the client's TCP socket, below its libssl.
     EXPECT_EQ(static_cast<PRInt32>(sizeof(kHello)),
               PR_Write(connection->client()->lower, kHello, sizeof(kHello)));
     const auto end =
@@ -442,7 +447,7 @@ TEST_F(V2HelloTest, ItsSessionIsOfTheCacheThatTheSocketIsBoundTo) {
     std::unique_ptr<Connection> connection = Greet(bound);
     ShimSid* sid = ShimSocketSid(connection->server());
     ASSERT_NE(nullptr, sid);
-    // As if the handshake had ended.
+    // Cache it, as at the end of the handshake.
     ShimCache(connection->server(), sid);
     EXPECT_TRUE(ShimIsInServerCache(sid));
     EXPECT_EQ(there + (bound != nullptr), Figures("b.example").live);
@@ -450,7 +455,7 @@ TEST_F(V2HelloTest, ItsSessionIsOfTheCacheThatTheSocketIsBoundTo) {
   }
 }
 
-// In whatever format its next ClientHello is.
+// Whatever the format of the client's next ClientHello.
 TEST_F(V2HelloTest, ItsSessionIsFoundByItsClientsAddress) {
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
   ShimFields by_v2, by_v3;

@@ -77,7 +77,7 @@ bool operator==(const ShimWrapKey& a, const ShimWrapKey& b) {
 
 constexpr char kCerts[][16] = {"rsa", "rsa-b", "ecdsa", "ecdsa-b"};
 
-// As many keys as a process keeps, and as a region has records for.
+// The number of keys that a process keeps, and that a region has records for.
 constexpr unsigned int kKeysKept = 1024;
 
 class WrapKeyTest : public NssTest {
@@ -101,8 +101,8 @@ class WrapKeyTest : public NssTest {
   void Configure() {
     ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr));
   }
-  // The key of |pair|, which is recorded and which this process has forgotten.
-  // From here on the clock stands.
+  // Returns the wrapping key of |pair|, which is then in the key log but no
+  // longer in this process's key cache. From here on the clock stands still.
   ShimWrapKey Record(const Pair& pair) {
     ShimAdvanceClock(0);
     const ShimWrapKey recorded = Get(pair);
@@ -166,7 +166,7 @@ TEST_F(WrapKeyTest, OneMadeBeforeTheRegionIsNotUsedWithIt) {
   EXPECT_FALSE(Fits(pair, with));
 }
 
-// As long as a modulus is below 4,032 bytes, it is a number like any other.
+// A modulus of any size below 4,032 bytes works.
 TEST_F(WrapKeyTest, ARsaKeyOver4096BitsIsShared) {
   Configure();
   Pair pair = Pair::NewRsa(4608);
@@ -181,7 +181,7 @@ TEST_F(WrapKeyTest, OneThatCannotBeUnwrappedIsReplacedByTheProcesssOwn) {
     Pair pair(cert);
     ShimWrapKey recorded = Get(pair);
     ShimForgetWrapKeys();
-    // A private key that cannot do it, as on a token that only signs.
+    // A private key that cannot unwrap, as on a token that only signs.
     Pair other(cert[0] == 'r' ? "ecdsa" : "rsa");
     std::swap(pair.priv, other.priv);
     EXPECT_FALSE(Fits(pair, recorded));
@@ -193,7 +193,7 @@ TEST_F(WrapKeyTest, OneThatCannotBeUnwrappedIsReplacedByTheProcesssOwn) {
   }
 }
 
-// A token that is busy, or that somebody logged out.
+// Such a failure is that of a token which is busy, or was logged out.
 TEST_F(WrapKeyTest, AFailureThatPassesIsOverAfterASecond) {
   Configure();
   for (const char* cert : {"rsa", "ecdsa"}) {
@@ -206,7 +206,7 @@ TEST_F(WrapKeyTest, AFailureThatPassesIsOverAfterASecond) {
     EXPECT_FALSE(recorded == own) << cert;
     EXPECT_EQ(failures + 1, KeyFailures()) << cert;
     std::swap(pair.priv, other.priv);
-    // Not before a second has passed.
+    // The library does not try again before a second has passed.
     EXPECT_TRUE(own == Get(pair)) << cert;
     EXPECT_TRUE(Fits(pair, own)) << cert;
     ShimAdvanceClock(1);
@@ -217,7 +217,7 @@ TEST_F(WrapKeyTest, AFailureThatPassesIsOverAfterASecond) {
   }
 }
 
-// Found out by a lookup, not by a full handshake.
+// Here a lookup meets the failure and tries again, not a full handshake.
 TEST_F(WrapKeyTest, ALookupTriesAgainToo) {
   Configure();
   Pair pair("rsa");
@@ -230,8 +230,8 @@ TEST_F(WrapKeyTest, ALookupTriesAgainToo) {
   EXPECT_FALSE(Fits(pair, own));
 }
 
-// On a token that signs but never decrypts. A handshake a second for an hour,
-// and as many lookups.
+// The token signs but never decrypts. There is a full handshake a second for an
+// hour, and as many lookups.
 TEST_F(WrapKeyTest, AFailureThatStaysCostsFewOperationsWithThePrivateKey) {
   Configure();
   Pair pair("rsa");
@@ -245,17 +245,17 @@ TEST_F(WrapKeyTest, AFailureThatStaysCostsFewOperationsWithThePrivateKey) {
     ASSERT_TRUE(own == Get(pair)) << sec;
     EXPECT_TRUE(Fits(pair, own));
   }
-  // At 0, 1, 3, 7 ... 511 seconds, and every 300 after that.
+  // The library tries at 0, 1, 3, 7 ... 511 seconds, and every 300 after that.
   EXPECT_EQ(20u, ShimCountUnwraps() - before);
   EXPECT_EQ(20u, KeyFailures());
-  // And still it is over within five minutes.
+  // So it finds within five minutes that the token works again.
   ShimFailUnwraps(0);
   ShimAdvanceClock(300);
   EXPECT_TRUE(recorded == Get(pair));
 }
 
-// The same where nobody makes a full handshake, so that there is no key of the
-// process's own: an attempt to resume a second, for an hour.
+// The same without a full handshake, so that the process has no key of its own.
+// There is an attempt to resume a second, for an hour.
 TEST_F(WrapKeyTest, AFailureThatOnlyLookupsMeetCostsNoMore) {
   Configure();
   for (const char* cert : {"rsa", "ecdsa"}) {
@@ -269,7 +269,8 @@ TEST_F(WrapKeyTest, AFailureThatOnlyLookupsMeetCostsNoMore) {
       EXPECT_FALSE(Fits(pair, recorded));
       ShimAdvanceClock(1);
     }
-    // At 0, 1, 3, 7 ... 511 seconds, and every 300 after that.
+    // The library tries at 0, 1, 3, 7 ... 511 seconds, and every 300 after
+    // that.
     EXPECT_EQ(20u, KeyFailures() - failures) << cert;
     std::swap(pair.priv, other.priv);
     ShimAdvanceClock(300);
@@ -288,7 +289,7 @@ TEST_F(WrapKeyTest, AKeyMadeAfterSuchAFailureGoesOnWithItsPauses) {
   ShimAdvanceClock(1);
   EXPECT_FALSE(Fits(pair, recorded));
   EXPECT_EQ(2u, ShimCountUnwraps() - before);
-  // A full handshake asks no more often than a lookup does.
+  // A full handshake asks the token no more often than a lookup does.
   ShimWrapKey own = Get(pair);
   EXPECT_TRUE(Fits(pair, own));
   ShimAdvanceClock(1);
@@ -300,7 +301,8 @@ TEST_F(WrapKeyTest, AKeyMadeAfterSuchAFailureGoesOnWithItsPauses) {
   EXPECT_EQ(3u, ShimCountUnwraps() - before);
 }
 
-// Who shuts the cache down and makes another one has forgotten it.
+// A process that shuts the cache down and makes another one forgets the
+// failure.
 TEST_F(WrapKeyTest, AFailureIsForgottenWithTheKeys) {
   Configure();
   Pair pair("rsa");
@@ -312,7 +314,8 @@ TEST_F(WrapKeyTest, AFailureIsForgottenWithTheKeys) {
   EXPECT_TRUE(Fits(pair, recorded));
 }
 
-// A process that could not record its key does so later, and loses no session.
+// A process that could not record its key records it later, and loses no
+// session.
 TEST_F(WrapKeyTest, AKeyThatCouldNotBeRecordedIsRecordedLater) {
   Configure();
   Pair pair("ecdsa");
@@ -360,7 +363,8 @@ TEST_F(WrapKeyTest, OfThreadsThatMeetATokenThatWorksAgainOneAsksIt) {
   EXPECT_EQ(1u, ShimCountUnwraps() - before);
 }
 
-// What NSS is to do at its shutdown could not be said once, for want of memory.
+// Registering the function that NSS calls at its shutdown failed once, for lack
+// of memory.
 STAGE(RegisterLater) {
   StartNss();
   Pair pair("rsa");
@@ -398,7 +402,8 @@ TEST_F(WrapKeyTest, AnEvictedOneIsFoundAgainInTheRegion) {
     pairs.push_back(Pair::NewEc());
     keys.push_back(Get(pairs[i]));
   }
-  // The first 100 are evicted; the last 100 have found the key log full.
+  // The first 100 keys were evicted from the key cache; the last 100 found the
+  // key log full.
   for (unsigned int i = 0; i < 100; ++i) {
     EXPECT_TRUE(keys[i] == Get(pairs[i])) << i;
   }
@@ -445,7 +450,7 @@ TEST_F(WrapKeyTest, ManyThreadsMeetingManyServerKeysAgree) {
         ShimWrapKey key = Get(pairs[i]);
         EXPECT_TRUE(round < kPairs || seen[t][i] == key);
         seen[t][i] = key;
-        // Whoever shuts a cache down does this in the middle of it all.
+        // A thread that shuts a cache down does this at any moment.
         if (round % 9 == t) ShimForgetWrapKeys();
       }
     });
@@ -493,21 +498,21 @@ TEST_F(WrapKeyTest, AForkedChildIsNotLeftWithALockedRing) {
 
 // ---- handshakes with several processes ------------------------------------
 
-// What a server process is told: how to serve the next connection.
+// An order to a server process: how to serve the next connection.
 struct Order {
-  char base[16];     // its certificate
+  char base[16];     // the socket's certificate
   char sni[16];      // the SNI callback's choice; "": no callback
-  uint16_t version;  // 0: no more
+  uint16_t version;  // 0: end the process
   bool tickets;
 };
-// What it says afterwards.
+// The server process's answer.
 struct Outcome {
   bool ok;
   bool resumed;
-  bool answers_name;  // in its ServerHello
+  bool answers_name;  // its ServerHello has the server_name extension
   int sni_calls;
   PRErrorCode error;
-  char cert[16];  // its certificate
+  char cert[16];  // the certificate that it used
 };
 
 const char* sni_choice;
@@ -558,7 +563,8 @@ bool IsResumed(PRFileDesc* fd) {
          info.resumed;
 }
 
-// Not at start-up, which would initialize NSPR in every test.
+// A function, because a constant would initialize NSPR at start-up, in every
+// test.
 PRIntervalTime Timeout() { return PR_SecondsToInterval(20); }
 
 Outcome Serve(int listener, const Order& order) {
@@ -587,8 +593,8 @@ Outcome Serve(int listener, const Order& order) {
   return outcome;
 }
 
-// A server process. Forked before NSS is there; serves one connection for each
-// order.
+// A server process, forked before NSS is initialized. It serves one connection
+// for each order.
 class Worker {
  public:
   explicit Worker(int listener) {
@@ -630,7 +636,8 @@ class Worker {
   static int Run(int listener, int from, int to) {
     Order order;
     StartNss();
-    // So that tickets are not the point.
+    // All processes wrap the ticket keys by the same pair, so that the ticket
+    // keys do not depend on the certificates.
     Pair rsa("rsa");
     if (SSL_SetSessionTicketKeyPair(rsa.pub, rsa.priv) != SECSuccess) return 1;
     while (read(from, &order, sizeof(order)) == sizeof(order) &&
@@ -646,11 +653,11 @@ class Worker {
   int from_;
 };
 
-// The site: a listening socket and processes that share a cache behind it. The
-// clients are in the process that made it.
+// A listening socket, and behind it processes that share a cache. The clients
+// are in the process that made the Site.
 class Site {
  public:
-  // Before NSS is there.
+  // NSS must not be initialized yet.
   explicit Site(size_t workers, bool fill_key_log = false) {
     sockaddr_in addr;
     socklen_t len = sizeof(addr);
@@ -672,10 +679,10 @@ class Site {
   }
   ~Site() { close(listener_); }
 
-  // The connection of |client|, who has a cache of his own, to |worker|, under
-  // the server name of |wanted|; he offers his session of |offered|'s. Returns
-  // the server's outcome; |ok| is both sides', and |*seen| is the certificate
-  // that the client believes in.
+  // Connects |client|, which has sessions of its own, to |worker| under the
+  // server name of |wanted|; it offers its session of |offered|. Returns the
+  // server's outcome, whose |ok| is true if both sides succeeded. |*seen| gets
+  // the certificate that the client saw.
   Outcome Connect(size_t worker, const Order& order, const std::string& client,
                   const std::string& wanted, const std::string& offered,
                   std::string* seen) {
@@ -720,18 +727,18 @@ struct Count {
   int failed = 0;
   int resumed = 0;
   int wrong_cert = 0;  // another one than was configured, on either side
-  int sni_wrong = 0;   // calls of the SNI callback beside one
+  int sni_wrong = 0;   // connections with several calls of the SNI callback
   int answered = 0;    // server_name in a ServerHello that resumes
 };
 
-// What sessions do at a site, for one way to resume.
+// Makes connections to a site, for one way to resume.
 class Visits {
  public:
   Visits(Site* site, uint16_t version, bool tickets, bool sni)
       : site_(site), version_(version), tickets_(tickets), sni_(sni) {}
 
-  // A connection of |client| that wants the certificate |cert|, and offers the
-  // session that it has of |offered|.
+  // Makes a connection of |client| that wants the certificate |cert| and offers
+  // the session that the client has of |offered|. Counts its outcome.
   void Visit(size_t worker, const std::string& cert, const std::string& client,
              Count* count, const std::string& offered = "") {
     Order order;
@@ -780,24 +787,25 @@ PRUint64 Inserts(const std::string& cert) {
              : ~0ull;
 }
 
-// How a process comes to the certificate: its socket has but one, or the SNI
-// callback takes one, or that and each name is a virtual server with a cache.
+// How a process chooses the certificate: its socket has only one; or the SNI
+// callback chooses; or the callback chooses and each name is also a virtual
+// server with a cache of its own.
 const char kFixed[] = "fixed", kSni[] = "sni", kServers[] = "servers";
 
-// arguments: version, "tickets" or "ids", one of the three
+// Arguments: version, "tickets" or "ids", one of the three.
 STAGE(EverySessionUnderItsOwnCertificate) {
   const bool servers = args[2] == kServers;
   const bool ids = args[1] == "ids";
   Site site(4);
   Visits visits(&site, static_cast<uint16_t>(std::stoi(args[0])), !ids,
                 args[2] != kFixed);
-  // The processes are there already.
+  // The caches are added after the processes were started.
   for (const char* cert : kCerts) {
     STAGE_CHECK(!servers || AddServer(cert));
   }
   Count made, own, other, own_again;
 
-  // Each certificate is first met by another process, and each process meets
+  // Each certificate is used first by another process, and each process uses
   // all of them.
   for (size_t round = 0; round < 4; ++round) {
     for (size_t c = 0; c < 4; ++c) {
@@ -808,7 +816,7 @@ STAGE(EverySessionUnderItsOwnCertificate) {
   STAGE_CHECK(made.connections == 16 && made.failed == 0);
   STAGE_CHECK(made.resumed == 0 && made.wrong_cert == 0);
 
-  // Five visits of each of those sessions, to every process.
+  // Five visits with each of these sessions, spread over all processes.
   for (size_t c = 0; c < 4; ++c) {
     for (size_t round = 0; round < 4; ++round) {
       for (size_t i = 0; i < 5; ++i) {
@@ -824,8 +832,8 @@ STAGE(EverySessionUnderItsOwnCertificate) {
   STAGE_CHECK(own.resumed == 80 && own.wrong_cert == 0);
   STAGE_CHECK(own.sni_wrong == 0 && own.answered == 0);
 
-  // Offered to each other certificate of the same kind and of the other one,
-  // at each process: full handshakes.
+  // A session that is offered to another certificate, of the same kind or not,
+  // at any process, is a full handshake.
   for (size_t c = 0; c < 4; ++c) {
     for (size_t d = 0; d < 4; ++d) {
       if (c == d) continue;
@@ -843,11 +851,12 @@ STAGE(EverySessionUnderItsOwnCertificate) {
   STAGE_CHECK(other.connections == 48 && other.failed == 0);
   STAGE_CHECK(other.resumed == 0);
   STAGE_CHECK(other.sni_wrong == 0);
-  // A base certificate of RSA cannot become one of ECDSA by SNI once the
-  // cipher suite is chosen: that is so without a session too.
+  // The SNI callback cannot replace an RSA certificate by an ECDSA one once the
+  // cipher suite is chosen; that is so without a session too.
   STAGE_CHECK(other.wrong_cert == 0);
   for (const char* cert : kCerts) {
-    // Its 4 sessions, 12 to be offered to others, 12 made there instead.
+    // 4 sessions of its own, 12 made to be offered to others, and 12 made in
+    // the place of those that others offered.
     STAGE_CHECK(!(servers && ids) || Inserts(cert) == 28);
   }
   return 0;
@@ -887,8 +896,8 @@ constexpr Way kWays[] = {
 INSTANTIATE_TEST_SUITE_P(Ways, WrapWaysTest, ::testing::ValuesIn(kWays),
                          ::testing::PrintToStringParamName());
 
-// With the key log full, processes have keys of their own for the same server
-// key: the sessions of one are full handshakes in another, and no failures.
+// If the key log is full, each process has its own wrapping key for a server
+// key. A session of one process is a full handshake in another, not a failure.
 STAGE(FullKeyLog) {
   Site site(2, true);
   for (bool tickets : {false, true}) {
@@ -903,11 +912,11 @@ STAGE(FullKeyLog) {
         visits.Visit(0, cert, client, &made);
         visits.Visit(1, cert, client + "'s friend", &made);
         for (int i = 0; i < 3; ++i) visits.Visit(0, cert, client, &here);
-        visits.Visit(1, cert, client, &there);  // a new session
+        visits.Visit(1, cert, client, &there);  // makes a new session
         for (int i = 0; i < 3; ++i) visits.Visit(1, cert, client, &here);
         STAGE_CHECK(made.failed == 0 && made.resumed == 0);
         STAGE_CHECK(here.failed == 0 && here.resumed == 6);
-        // Tickets are under keys of each process's own too, by then.
+        // Each process has ticket keys of its own too.
         STAGE_CHECK(there.failed == 0 && there.resumed == 0);
       }
     }
@@ -920,7 +929,7 @@ TEST_F(WrapProcessesTest, WithTheKeyLogFullSessionsResumeInTheirProcess) {
 }
 
 TEST_F(WrapProcessesTest, AfterShutdownAndConfigOldTicketsAreFullHandshakes) {
-  // The ticket keys stay, the wrapping keys do not.
+  // The ticket keys stay, but the wrapping keys change.
   for (uint16_t version :
        {SSL_LIBRARY_VERSION_TLS_1_2, SSL_LIBRARY_VERSION_TLS_1_3}) {
     Listener listener;
@@ -932,7 +941,8 @@ TEST_F(WrapProcessesTest, AfterShutdownAndConfigOldTicketsAreFullHandshakes) {
         SSL_ShutdownServerSessionIDCache();
         ASSERT_EQ(SECSuccess,
                   SSL_ConfigServerSessionIDCache(10, 0, 0, nullptr));
-        // Somebody else comes first, and makes the new wrapping key.
+        // Another client connects first; its handshake makes the new wrapping
+        // key.
         Listener another;
         Connection first(&another, options);
         ASSERT_TRUE(first.Handshake());
@@ -941,7 +951,8 @@ TEST_F(WrapProcessesTest, AfterShutdownAndConfigOldTicketsAreFullHandshakes) {
       ASSERT_TRUE(connection.Handshake())
           << PR_ErrorToName(connection.server_error());
       EXPECT_EQ(expected, connection.resumed());
-      // The ticket of TLS 1.3 comes after the handshake.
+      // In TLS 1.3 the ticket comes after the handshake: read until it has
+      // come.
       char byte;
       PR_Send(connection.server(), "x", 1, 0, Timeout());
       for (int i = 0; i < 1000 &&
@@ -969,16 +980,17 @@ STAGE(TokenFailsForAWhile) {
   STAGE_CHECK(resumes());
   ShimForgetWrapKeys();
   ShimFailUnwraps(-1);
-  // A full handshake, whose session resumes in this process.
+  // The token fails: a full handshake, whose session resumes in this process.
   STAGE_CHECK(!resumes());
   STAGE_CHECK(resumes());
   ShimFailUnwraps(0);
   STAGE_CHECK(resumes());
-  // The same once more, and from then on all processes share the sessions.
+  // The next retry succeeds: one more full handshake, and from then on all
+  // processes share the sessions.
   ShimAdvanceClock(300);
   STAGE_CHECK(!resumes());
   STAGE_CHECK(resumes());
-  ShimForgetWrapKeys();  // as another process has not unwrapped it yet
+  ShimForgetWrapKeys();  // like another process, which has not unwrapped it yet
   STAGE_CHECK(resumes());
   STAGE_CHECK(failed == 0);
   return 0;

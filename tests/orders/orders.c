@@ -2,10 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* orders: the ways in which a program may take leave of libssl. It loads the
+/* orders: ends a program's use of libssl in a given order. It loads the
  * library by dlopen, as a plug-in of a server does, configures the cache,
- * serves a connection and its resumption, and then does what the letters of
- * ORDER say:
+ * serves a connection and its resumption, and then executes the letters of
+ * ORDER:
  *
  *   S  SSL_ShutdownServerSessionIDCache
  *   C  configures the cache again
@@ -13,14 +13,14 @@
  *   K  closes the sockets
  *   D  dlclose
  *   F  forks a child that does the rest; this process only waits for it
- *   T  starts a thread that is in and out of the cache until the end
+ *   T  starts a thread that calls into the cache until the end
  *
  * orders LIBRARY DATABASE single|shared ORDER
  *
- * A letter that needs the library after D loads it again. The last line is
+ * After D, a letter that needs the library loads it again. The last line is
  *
- *   end DESCRIPTORS MAPPINGS        of the cache's that are left, when it was
- *                                   shut down for the last time and unloaded
+ *   end DESCRIPTORS MAPPINGS        how many of the cache's are left after the
+ *                                   last shutdown and the unloading
  */
 
 #include <dirent.h>
@@ -56,7 +56,7 @@ static PRUint16 port;
 static PRFileDesc *client, *server; /* of the last connection */
 static PRBool nssIsUp;
 
-/* The calls of libssl, by name: this program is not linked with it. */
+/* Returns a call of libssl by name: this program is not linked with it. */
 #define CALL(name) ((__typeof__(name) *)Symbol(#name))
 
 static void
@@ -147,7 +147,7 @@ CloseSockets(void)
     }
 }
 
-/* One connection, which stays open; whether it was resumed. */
+/* Makes one connection, which stays open. Returns whether it was resumed. */
 static PRBool
 Serve(void)
 {
@@ -199,7 +199,7 @@ Serve(void)
     return info.resumed;
 }
 
-/* Twice, of which the second is resumed. */
+/* Makes a connection and another one that must resume its session. */
 static void
 ServeTwice(void)
 {
@@ -210,8 +210,8 @@ ServeTwice(void)
     }
 }
 
-/* In and out of the cache, as the threads of a server are. Stock has no such call,
- * and is asked for something else. */
+/* Calls into the cache again and again, as the threads of a server do. Stock
+ * has no call for figures; there the thread makes another call. */
 static void *
 LookOn(void *arg)
 {
@@ -258,7 +258,8 @@ CountDescriptors(void)
         len = readlink(path, target, sizeof target - 1);
         if (len > 0) {
             target[len] = '\0';
-            /* Ours, or stock's files in /tmp and pipes of locks. */
+            /* Our region, or stock's files in /tmp and the pipes of its
+             * locks. */
             count += strstr(target, "memfd:sslsnce") ||
                      strstr(target, ".sslsvr") ||
                      strncmp(target, "pipe:", 5) == 0;
@@ -306,7 +307,8 @@ Do(const char *order)
                 }
                 break;
             case 'N':
-                /* It says so if something is in use, and goes all the same. */
+                /* It fails if something is still in use, but shuts down then
+                 * too. */
                 (void)NSS_Shutdown();
                 nssIsUp = PR_FALSE;
                 break;
@@ -383,5 +385,5 @@ main(int argc, char **argv)
         }
         printf("end %d %d\n", CountDescriptors() - before, CountMappings());
     }
-    return rv; /* by exit: what is registered for it runs */
+    return rv; /* not by _exit, so that the exit handlers run */
 }

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// Forks of a process with many threads, at any moment of what they do; and
-// executed children whose descriptors are not where they were.
+// A process with many threads forks, at any moment of what they do; and
+// executed children whose descriptors were moved or closed.
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,7 +31,8 @@ constexpr int kPatience = 20000;
 
 class SnceForkedThreads : public ::testing::Test {
  protected:
-  // Threads that store, look up and remove, and one that changes the region.
+  // Threads that store, look up and remove sessions, and one that changes the
+  // region.
   void SetUp() override {
     if (kSanitized)
       GTEST_SKIP() << "a sanitizer's allocator may be locked in the child";
@@ -55,7 +56,7 @@ class SnceForkedThreads : public ::testing::Test {
     threads_.emplace_back([this] {
       for (uint64_t i = 0; !stop_; ++i) {
         snceServerId id;
-        // So much to carry over that most forks meet a change.
+        // So many sessions to carry that most forks happen during a change.
         const snceCacheOptions options = Options(20000 + i % 7 * 1000);
         if (Find(region_.get(), "busy.example", &id) != SNCE_OK) {
           odd_ += Add(region_.get(), "busy.example", options, &id) != SNCE_OK;
@@ -88,7 +89,8 @@ class SnceForkedThreads : public ::testing::Test {
   std::vector<std::thread> threads_;
 };
 
-// Most of it in one child after the other; what it does not find, it says.
+// Uses all operations on sessions and names in a child; expectations report
+// what fails.
 int UseAtOnce(const Region& region, uint64_t round) {
   const uint64_t first = 100000 + round * 100;
   for (uint64_t serial = first; serial < first + 20; ++serial) {
@@ -112,9 +114,9 @@ TEST_F(SnceForkedThreads, AChildUsesTheCacheAtOnce) {
   }
 }
 
-// The turn may have been another thread's of its parent; that one goes on, so
-// the child gets it.
-TEST_F(SnceForkedThreads, AChildGetsTheTurnForChanges) {
+// Another thread of the parent may hold the administrative lock. It goes on and
+// releases the lock, so the child gets it.
+TEST_F(SnceForkedThreads, AChildGetsTheLockForChanges) {
   for (uint64_t round = 0; round < 60; ++round) {
     Child child([&] {
       const std::string name = "child" + std::to_string(round) + ".example";
@@ -134,7 +136,7 @@ TEST_F(SnceForkedThreads, AChildThatClosesTakesNothingFromItsParent) {
   for (uint64_t round = 0; round < 100; ++round) {
     Child child([&] {
       region_.Close();
-      // And makes one of its own.
+      // The child makes a region of its own.
       Region own(100);
       return UseAtOnce(own, round);
     });
@@ -159,9 +161,10 @@ TEST_F(SnceForkedThreads, AnExecutedChildInheritsWhateverTheThreadsDo) {
   }
 }
 
-// ---- descriptors that are not where they were ------------------------------
+// ---- descriptors that were moved or closed ---------------------------------
 
-// Executes this program with |arrange| done to its descriptors before.
+// Calls |arrange| on the descriptors in a child, which then executes this
+// program.
 int InheritAfter(const Region& region,
                  const std::function<void(int)>& arrange) {
   char string[SNCE_STRING_MAX];

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// What the model of the slot protocol (tests/model) found: writers that are
-// stopped or die several at once.
+// Cases that the model of the slot protocol (tests/model) found: several
+// writers that are stopped or die at once.
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,10 +21,11 @@
 namespace snce_test {
 namespace {
 
-// The smallest table: three sets of ten.
+// The slots of the smallest table: three sets of ten.
 constexpr uint64_t kSlots = 30;
 
-// Where in the memory file |fd| the session lies, if at one place.
+// The offset of the session in the memory file |fd|, if it is there exactly
+// once; else -1.
 off_t OffsetOf(int fd, const Session& session) {
   const std::vector<off_t> found = FindInFile(fd, session.get()->id, 32);
   return found.size() == 1 ? found[0] : -1;
@@ -38,10 +39,10 @@ class SnceLateWriters : public ::testing::Test {
   snceTime now_ = At(kStart);
 };
 
-// Three claims of one slot, the first two overridden in the middle of their
-// stores. The first late writer has another session's ID to store, and hides
-// the entry from the removal; the second stores the same session, and makes it
-// whole again. Both have stored their sum long ago.
+// Three claims of one slot; the first two were overridden in the middle of
+// their stores. The first late writer stores another session's ID and thereby
+// hides the entry from the removal. The second stores the same session again
+// and makes the entry whole. Both have stored their checksum before.
 TEST_F(SnceLateWriters, ARemovedSessionThatASecondOneMakesWholeStaysGone) {
   const Session mine(1, 1), other(2, 2);
   const snceKey key = mine.Key();
@@ -56,8 +57,8 @@ TEST_F(SnceLateWriters, ARemovedSessionThatASecondOneMakesWholeStaysGone) {
   EXPECT_EQ(0u, region_.Figures().live);
 }
 
-// A whole entry of the same tag is not the remover's to take; there is none
-// but by chance. One in a slot that was spoiled and stored anew is whole.
+// A removal must not take out a whole entry of the same tag; there is one only
+// by chance. If a slot was spoiled and stored anew, its entry is whole.
 TEST_F(SnceLateWriters, ASpoiledSlotThatARemovalEmptiesIsUsedAgain) {
   const Session mine(1, 1);
   const snceKey key = mine.Key();
@@ -82,16 +83,16 @@ class SnceLateWriterSteps : public SnceLateWriters {
   }
 };
 
-// Claims are taken for dead when others were made in their set. Where every
-// slot is claimed by a process that died, nobody could make one.
+// A claim was once taken for dead when others had been made in its set. Where
+// dead processes have claimed every slot, no process could make one.
 TEST_F(SnceLateWriterSteps, WhereAWriterDiedInEverySlotTheNextFindsRoom) {
   const uint64_t steps =
       CountSteps([&] { return Session(1000).Insert(cache_, now_); });
   uint64_t deaths = 0;
   for (uint64_t serial = 0; serial < 8 * kSlots; ++serial) {
     Stepper victim([&] { return Session(serial).Insert(cache_, now_); });
-    // Where the claim is made, and where the entry is published, depends a
-    // little on what is there already.
+    // At which instruction the claim and the publication come depends a little
+    // on what the cache holds.
     if (!victim.Step(steps * (50 + serial % 50) / 100)) continue;
     victim.Kill();
     ++deaths;
@@ -107,8 +108,8 @@ TEST_F(SnceLateWriterSteps, WhereAWriterDiedInEverySlotTheNextFindsRoom) {
   EXPECT_EQ(64u, stored);
 }
 
-// The writer stores the rest of its words after the remover wiped them, and
-// ends before the remover has said that the slot is empty.
+// The writer stores the rest of its words after the remover has wiped them, and
+// ends before the remover marks the slot empty.
 TEST_F(SnceLateWriterSteps, NothingIsLeftOfASessionRemovedWhileItWasStored) {
   const Session mine(1, 1);
   const snceKey key = mine.Key();
@@ -119,7 +120,8 @@ TEST_F(SnceLateWriterSteps, NothingIsLeftOfASessionRemovedWhileItWasStored) {
   const uint64_t removing = CountSteps(remove);
   uint64_t tried = 0;
   for (uint64_t point = steps / 2; point < steps; point += 1 + steps / 50) {
-    // The first removal, a whole one, tells whether the writer has its slot.
+    // The first removal runs to its end: its result shows whether the writer
+    // had claimed its slot.
     for (uint64_t part = 17; part > 0; --part) {
       snceCache_Remove(cache_, &key);
       Stepper writer(insert);

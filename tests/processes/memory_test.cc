@@ -2,10 +2,11 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// No memory left, by a memory cgroup's limit. A page of the region is taken
-// when it is first touched, by a lookup too; where there is none the kernel
-// kills a process of that group, as for any other memory. So a limit has to
-// allow for the whole table; below that, a death costs what every death does.
+// A memory cgroup's limit leaves no memory. A page of the region takes memory
+// when it is first touched, also by a lookup; where there is none, the kernel
+// kills a process of the group, as for any other memory. So a limit has to
+// allow for the whole table; below that, such a death costs what every death
+// costs.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -38,8 +39,8 @@ bool Write(const std::string& path, const std::string& text) {
   return done;
 }
 
-// A memory cgroup below this process's own, of either version, which goes with
-// its last process.
+// A memory cgroup, version 1 or 2, below this process's own group. The
+// destructor removes it.
 class MemoryGroup {
  public:
   explicit MemoryGroup(uint64_t limit) {
@@ -52,8 +53,8 @@ class MemoryGroup {
         Make("/sys/fs/cgroup/memory" + line.substr(path),
              "memory.limit_in_bytes", limit);
       } else if (second) {
-        // Only a group without processes of its own hands memory down, and
-        // the topmost.
+        // Only the topmost group, or one without processes of its own, can hand
+        // memory down.
         const std::string parent = "/sys/fs/cgroup" + line.substr(path);
         Write(parent + "/cgroup.subtree_control", "+memory");
         Make(parent, "memory.max", limit);
@@ -62,7 +63,7 @@ class MemoryGroup {
     }
   }
   ~MemoryGroup() {
-    // The kernel lets it go a little after the last process was reaped.
+    // The kernel releases the group a little after the last process was reaped.
     for (int tries = 0; !path_.empty() && rmdir(path_.c_str()) != 0 &&
                         errno == EBUSY && tries < 200;
          ++tries)
@@ -72,7 +73,7 @@ class MemoryGroup {
   MemoryGroup& operator=(const MemoryGroup&) = delete;
 
   bool works() const { return works_; }
-  // Moves the process that calls it there.
+  // Moves the calling process into the group.
   bool Join() const { return Write(path_ + "/cgroup.procs", "0"); }
 
  private:
@@ -83,7 +84,7 @@ class MemoryGroup {
       return;
     }
     works_ = Write(path_ + "/" + limit_name, std::to_string(limit));
-    // Not into a swap file instead, where there is one.
+    // Allow no swap, if there is any.
     Write(path_ + "/memory.swap.max", "0");
     Write(path_ + "/memory.memsw.limit_in_bytes", std::to_string(limit));
     if (!works_) {
@@ -113,7 +114,7 @@ TEST_F(SnceMemoryLimit, AProcessThatIsKilledForMemoryCostsOneEntry) {
   SKIP_WITHOUT(group);
   Shared<std::atomic<uint64_t>> stored;
   int deaths = 0;
-  // A server would start its worker again, and that one is killed as well.
+  // A server would start its worker again; the kernel kills that one as well.
   for (; deaths < 5; ++deaths) {
     Child worker([&] {
       if (!group.Join()) return 1;
@@ -128,9 +129,9 @@ TEST_F(SnceMemoryLimit, AProcessThatIsKilledForMemoryCostsOneEntry) {
   printf("%d sessions before the limit was met, %d deaths\n", int(done),
          deaths);
   ASSERT_GT(done, 1000u);
-  // The one that was being stored is there or not.
+  // The session that was being stored is there or not.
   EXPECT_GE(CountFound(region.cache(), 0, done, At(kStart)), done - 1);
-  // Elsewhere all goes on, and no room was lost.
+  // A process outside the group goes on, and no room was lost.
   for (uint64_t serial = done; serial < kEntries; ++serial)
     ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
   const uint64_t found = CountFound(region.cache(), 0, kEntries, At(kStart));
@@ -139,7 +140,7 @@ TEST_F(SnceMemoryLimit, AProcessThatIsKilledForMemoryCostsOneEntry) {
 
 TEST_F(SnceMemoryLimit, ALimitThatAllowsForTheTableIsNeverMet) {
   constexpr uint64_t kEntries = 100000;
-  // 240 bytes a session, and the process itself.
+  // 240 bytes for each session, and 2 MiB for the process itself.
   MemoryGroup group(kEntries * 240 + (2u << 20));
   SKIP_WITHOUT(group);
   Child worker([&] {

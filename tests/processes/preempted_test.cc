@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// Processes that nobody kills, more of them than processors: one or the other
-// is always preempted in the middle of an insert. None of them may be taken for
-// dead, and no session may be spoiled (G2, rule 5).
+// More processes than processors, none of which is killed: one or another is
+// always preempted in the middle of an insert. No claim may be taken back, and
+// no session spoiled (G2, rule 5).
 //
 // SNCE_PREEMPTED_OPERATIONS=1000000000 sets how many operations each test
 // makes, in all processes together.
@@ -40,14 +40,15 @@ struct Tally {
   uint64_t ticks;  // their clock, which stands still when the machine does
   uint64_t operations[kProcesses];
   uint64_t dropped[kProcesses];
-  uint64_t missed[kProcesses];  // own sessions that should have been there
+  uint64_t missed[kProcesses];  // own sessions that should have been found
   bool done[kProcesses];
 };
 
 class SncePreempted : public ::testing::Test {
  protected:
-  // Each process stores, finds and removes |keys| sessions of its own in a
-  // cache of |entries|, again and again. |evicts|: others may evict them.
+  // Each process repeatedly stores, finds and removes |keys| sessions of its
+  // own in a cache of |entries|. |evicts|: others may evict them. |pauses|:
+  // processes are stopped in turn.
   void Run(uint64_t entries, uint64_t keys, bool evicts, bool pauses) {
     Region region(Options(entries));
     Shared<Tally> tally;
@@ -59,7 +60,7 @@ class SncePreempted : public ::testing::Test {
         return 0;
       });
     }
-    // A quota of processor time stops a process for as long.
+    // Stop a process for as long as a quota of processor time does.
     for (int turn = 0; !AllDone(*tally) && turn < kPatience / 100; ++turn) {
       const Child& one = children[turn % kProcesses];
       const bool pause = pauses && !tally->done[turn % kProcesses];
@@ -116,7 +117,8 @@ class SncePreempted : public ::testing::Test {
   }
 };
 
-// So small that every process meets the claims of every other one all the time.
+// The cache is so small that every process meets the claims of all others all
+// the time.
 TEST_F(SncePreempted, NothingIsTakenFromThemWhereEverythingIsEvicted) {
   Run(2, 64, true, false);
 }

@@ -2,11 +2,12 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// A process that dies at every stage of changing a virtual server leaves what
-// was or what was to be, and the next change works.
+// A process that dies at any stage of changing a virtual server leaves the
+// state before the change or after it, and the next change works.
 //
-// What the dead one leaves is what the region holds at that instant: a copy of
-// it is taken between two instructions and used as survivors would.
+// A dead process leaves what the region holds at that instant: the tests copy
+// the region between two instructions, and use the copy as surviving processes
+// would.
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -27,9 +28,10 @@
 namespace snce_test {
 namespace {
 
-// Stages of a change that are looked at; a long one costs more for each.
-constexpr uint64_t kStages = 500;
-constexpr uint64_t kLongStages = 70;
+// At how many stages of a change the tests look; long changes cost more for
+// each.
+constexpr uint64_t kStages = 250;
+constexpr uint64_t kLongStages = 35;
 constexpr uint64_t kSessions = 24;  // in the server that is changed
 
 class SnceServerStep : public ::testing::Test {
@@ -46,8 +48,8 @@ class SnceServerStep : public ::testing::Test {
     options.certificates = 16;
     return options;
   }
-  // The sessions of the server that is changed, the younger the later; each has
-  // |secret_| in its state.
+  // The sessions of the server that is changed; higher serials are younger.
+  // Each has |secret_| in its state.
   Session Nth(uint64_t serial) const {
     Session session = Session(serial, 1)
                           .Certificate(Bytes(serial % 3, 40))
@@ -90,7 +92,8 @@ class SnceServerStep : public ::testing::Test {
     }
     return found;
   }
-  // What nobody changes is as it was, and every change works.
+  // Expects that what was not changed is as before, and that every change
+  // works.
   void ExpectSound(const Region& region) {
     for (uint64_t serial = 0; serial < 8; ++serial) {
       const Session beside(serial, 2, kEverything);
@@ -125,8 +128,8 @@ class SnceServerStep : public ::testing::Test {
     return CountInFile(region.fd(), secret_.data(), secret_.size());
   }
 
-  // Looks at what is left at some stages of |change|, and then lets as
-  // many processes as fit into a second die of it in one region.
+  // Looks at what is left at some stages of |change|. Then as many processes as
+  // fit into a second die of it in one region.
   void DieEverywhere(const char* name,
                      const std::function<snceResult(const Region&)>& change,
                      const std::function<void(const Region&, uint64_t)>& look) {
@@ -136,7 +139,7 @@ class SnceServerStep : public ::testing::Test {
       Fill(counted);
       steps = CountSteps([&] { return change(counted); });
     }
-    const uint64_t stages = steps < 50000 ? kStages : kLongStages;
+    const uint64_t stages = StepTimes(steps < 50000 ? kStages : kLongStages);
     Stepper victim([&] { return change(*region_); });
     uint64_t looked = 0;
     for (; victim.Step(1 + steps / stages); ++looked) {
@@ -229,7 +232,7 @@ TEST_F(SnceServerStep, ARemovalIsDoneOrNotBegun) {
         ASSERT_EQ(lives ? SNCE_OK : SNCE_GONE, Nth(0).Insert(cache, now_));
         ASSERT_EQ(lives ? SNCE_OK : SNCE_GONE,
                   snceServer_Remove(region.get(), id));
-        // The next change has wiped it, whoever began.
+        // The next change has wiped the secrets, whichever server it was for.
         ASSERT_EQ(0u, Secrets(region));
         ASSERT_EQ(2u, List(region.get()).size());
         ASSERT_EQ(SNCE_OK, Add(region.get(), "old.example", Small(32), &found));
@@ -265,7 +268,7 @@ TEST_F(SnceServerStep, AFlushIsDoneOrNotBegun) {
   EXPECT_GT(gone, 0u);
 }
 
-// The certificates move too, into a store of another size.
+// The certificates also move, into a store of another size.
 TEST_F(SnceServerStep, ShrinkingKeepsTheNewestAtEveryStage) {
   snceCacheOptions fewer = Small(10);
   fewer.certificates = 100;
@@ -280,7 +283,7 @@ TEST_F(SnceServerStep, ShrinkingKeepsTheNewestAtEveryStage) {
         ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &fewer));
         ASSERT_EQ(10u, CountOld(cache, kSessions - 10));
         ASSERT_EQ(10u, CountOld(cache));
-        // And at most the one that the dead one was storing.
+        // There is at most one more: the one that the dead process was storing.
         ASSERT_LE(Secrets(region), 11u);
         const Session youngest = Nth(kSessions - 1);
         const snceKey key = youngest.Key();
@@ -293,7 +296,7 @@ TEST_F(SnceServerStep, ShrinkingKeepsTheNewestAtEveryStage) {
 }
 
 TEST_F(SnceServerStep, GrowingKeepsAllAtEveryStage) {
-  const snceCacheOptions more = Options(100);  // certificates for as many
+  const snceCacheOptions more = Options(100);  // room for as many certificates
   DieEverywhere(
       "growing",
       [more](const Region& region) {
@@ -303,7 +306,7 @@ TEST_F(SnceServerStep, GrowingKeepsAllAtEveryStage) {
         const snceCache cache = Old(region);
         ASSERT_EQ(kSessions, CountOld(cache));
         if (at % 2) {
-          // Another change than the one that was begun, elsewhere, ends it.
+          // A change of another server ends the one that was begun.
           snceServerId id;
           ASSERT_EQ(SNCE_OK, Add(region.get(), "more.example", more, &id));
         } else {
@@ -317,8 +320,9 @@ TEST_F(SnceServerStep, GrowingKeepsAllAtEveryStage) {
       });
 }
 
-// A writer that stands anywhere in an insert while its server is removed, and
-// its range goes to the next one, stores nothing that anybody finds there.
+// A writer stands at any instruction of an insert while its server is removed
+// and its range goes to the next server. Nobody finds in that server what the
+// writer stores.
 TEST_F(SnceServerStep, AWriterWokenAfterItsServerWentDoesNoHarm) {
   const uint64_t steps =
       CountSteps([&] { return Nth(100).Insert(Old(*region_), now_); });
@@ -342,7 +346,8 @@ TEST_F(SnceServerStep, AWriterWokenAfterItsServerWentDoesNoHarm) {
         << result;
     ASSERT_EQ(SNCE_MISS, Find(next, Nth(100), now_)) << point;
     ASSERT_EQ(kSessions, CountOld(next)) << point;
-    // It may count what it stored, if it stood just before that.
+    // If the writer stood just before counting, it counts its session in that
+    // server.
     ASSERT_LE(FiguresOf(next).live, kSessions + 1) << point;
   }
   printf("woken at %d points: %d found their server gone, %d had stored\n",
@@ -350,8 +355,8 @@ TEST_F(SnceServerStep, AWriterWokenAfterItsServerWentDoesNoHarm) {
   EXPECT_GT(gone, 5u);
 }
 
-// The same with a flush: it may be found afterwards, as a session that was
-// stored after the flush, but only if the insert says so.
+// The same with a flush: the session may be found afterwards, as one that was
+// stored after the flush, but only if the insert reported success.
 TEST_F(SnceServerStep, AWriterWokenAfterAFlushIsToldTheTruth) {
   const uint64_t steps =
       CountSteps([&] { return Nth(100).Insert(Old(*region_), now_); });

@@ -2,9 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// Virtual servers that come, grow, shrink and go while processes serve them.
+// Virtual servers are added, grown, shrunk and removed while processes serve
+// them.
 //
-// SNCE_STORM_SECONDS=60 lets each storm go on for a minute, and asks for a
+// With SNCE_STORM_SECONDS=60 each storm lasts for a minute, and must reach a
 // million operations in it.
 #include <signal.h>
 #include <time.h>
@@ -33,13 +34,14 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr int kServing = 3;
-constexpr uint64_t kNames = 8;  // virtual servers that come and go
-constexpr uint64_t kKeys = 60;  // in each
+constexpr uint64_t kNames = 8;  // virtual servers that are added and removed
+constexpr uint64_t kKeys = 60;  // in each of them
 constexpr uint64_t kKept =
-    50;  // sessions that each process keeps in the stable
+    50;  // sessions that each process keeps in the stable server
 
-// More caches than this change their size while others serve, and so many
-// changers are killed at least. A slow machine may take four times as long.
+// More caches than kMoved must change their size while others serve, and at
+// least kDeaths changers must be killed. A slow machine may take kLongest times
+// as long.
 constexpr uint64_t kMoved = kSanitized ? 0 : 50;
 constexpr int kDeaths = 20;
 constexpr int kLongest = 4;
@@ -51,8 +53,8 @@ struct Tally {
   std::atomic<uint64_t> mixed, foreign, lost, undead, odd;
   std::atomic<uint64_t> returned;
   std::atomic<uint64_t> added, removed, flushed, moved, retimed, full, refused;
-  std::atomic<uint64_t> changes;  // of them all, when each is done
-  // Ids that the changing process has removed: number << 32 | generation.
+  std::atomic<uint64_t> changes;  // all of them, each counted when it is done
+  // The server that was removed last: number << 32 | generation.
   std::atomic<uint64_t> dead;
   std::atomic<bool> stop;
 };
@@ -61,7 +63,7 @@ std::string NameOfNth(uint64_t which) {
   return which % 3 ? "s" + std::to_string(which) + ".example"
                    : "*.w" + std::to_string(which) + ".example";
 }
-// What a client asks for to get there.
+// The server name that a client sends to reach it.
 std::string AskedForNth(uint64_t which) {
   return which % 3 ? "S" + std::to_string(which) + ".Example"
                    : "any.w" + std::to_string(which) + ".example";
@@ -71,13 +73,14 @@ uint64_t Packed(snceServerId id) {
   return uint64_t{id.number} << 32 | id.generation;
 }
 
-// A session that says which life of which virtual server it was put in.
+// A session that shows in which generation of which virtual server it was
+// stored.
 Session In(snceServerId id, uint64_t key, uint64_t count) {
   return Session(uint64_t{id.number} * 1000 + key,
                  Packed(id) << 24 | (count & 0xffffff), count & 7);
 }
 
-// One change of a virtual server, whichever.
+// Makes one change of a virtual server.
 void Change(snceRegion* region, uint64_t dice, Tally* tally) {
   const std::string name = NameOfNth(dice % kNames);
   snceCacheOptions options = Options(20 + (dice >> 8) % 600);
@@ -86,11 +89,11 @@ void Change(snceRegion* region, uint64_t dice, Tally* tally) {
   snceServerId id;
   snceResult result;
   if ((dice >> 40) % 16 == 0) {
-    // The stable one: never below what is in it.
+    // The stable server: never smaller than what it holds.
     if (Find(region, "stable.example", &id) != SNCE_OK) return;
-    // And so large that a slot comes to be used again only after seconds: a
-    // process that is interrupted for so long may spoil what is stored in the
-    // place that was taken from it (rule 5).
+    // It is also so large that a slot is used again only after seconds: a
+    // process that is interrupted for that long may spoil what was stored in
+    // the slot that was taken back from it (rule 5).
     options.entries = 10000 + (dice >> 8) % 30000;
     options.certificates = 0;
     result = snceCache_Configure(snceRegion_Cache(region, id), &options);
@@ -126,7 +129,7 @@ void Change(snceRegion* region, uint64_t dice, Tally* tally) {
     }
   }
   tally->full += result == SNCE_NO_MEMORY;
-  // With one changing process at a time nothing is gone or busy.
+  // With one changing process at a time no server is gone or busy.
   tally->refused += result != SNCE_OK && result != SNCE_NO_MEMORY;
 }
 
@@ -138,9 +141,10 @@ int Changer(snceRegion* region, uint64_t seed, Tally* tally) {
   return 0;
 }
 
-// One operation in a virtual server that comes and goes.
+// One operation in a virtual server that may be removed at any time.
 void Serve(snceRegion* region, Answer* answer, uint64_t dice, Tally* tally) {
-  // Read before the operation: what was removed then is gone in it.
+  // Read this before the operation: a server that was removed by now is gone in
+  // it.
   const uint64_t dead = tally->dead;
   const uint64_t which = dice % kNames;
   snceServerId id = Choose(region, AskedForNth(which));
@@ -188,13 +192,13 @@ void Serve(snceRegion* region, Answer* answer, uint64_t dice, Tally* tally) {
 
 int Server(snceRegion* region, uint64_t me, Tally* tally) {
   Answer answer;
-  uint64_t variant[kKept] = {};  // 0: not there
+  uint64_t variant[kKept] = {};  // 0: not stored
   for (uint64_t i = 1; !tally->stop && getppid() != 1; ++i) {
     const uint64_t dice = Mix(me * 7000001 + i);
     Serve(region, &answer, dice, tally);
     if (i % 4) continue;
-    // In the stable one, keys of its own: what was stored is there until this
-    // process removes it.
+    // In the stable server each process has keys of its own: what it stored is
+    // there until it removes it.
     snceServerId id;
     if (Find(region, "stable.example", &id) != SNCE_OK) {
       ++tally->lost;
@@ -219,7 +223,7 @@ int Server(snceRegion* region, uint64_t me, Tally* tally) {
       tally->lost += variant[key] && result != SNCE_OK;
       variant[key] = 0;
     } else if (!variant[key] || dice >> 60 < 8) {
-      // A replacement that is dropped may have taken the old one along.
+      // A replacement that is dropped may have taken out the old session.
       if (variant[key]) snceCache_Remove(stable, &wanted);
       result = Session(serial, i, kEverything).Insert(stable, At(kStart));
       variant[key] = result == SNCE_OK ? i : 0;
@@ -268,7 +272,7 @@ class SnceServerStorm : public ::testing::Test {
     if (Seconds() >= 60 && !kSanitized) {
       EXPECT_GE(tally_->operations, 1000000u);
     }
-    // All goes on to work, and figures balance.
+    // All servers still work, and their figures balance.
     for (const snceServerInfo& info : List(region_.get())) {
       const snceCache cache = snceRegion_Cache(region_.get(), info.id);
       ASSERT_EQ(SNCE_OK, Session(999999).Insert(cache, At(kStart)));
@@ -298,8 +302,8 @@ TEST_F(SnceServerStorm, ServersComeGrowShrinkAndGoWhileOthersServe) {
   EXPECT_EQ(0u, tally_->refused);
 }
 
-// What a life lasts is counted in changes and not in time: on a machine where
-// one takes longer, the changers that are killed have done as much.
+// How long a changer lives is counted in changes, not in time: on a machine
+// where a change takes longer, the killed changers have done as much.
 TEST_F(SnceServerStorm, AChangerThatIsKilledEveryFewInstantsDoesNoHarm) {
   Watchdog watchdog(unsigned(Seconds() * kLongest) + 60);
   int deaths = 0;
@@ -313,7 +317,7 @@ TEST_F(SnceServerStorm, AChangerThatIsKilledEveryFewInstantsDoesNoHarm) {
     const uint64_t dice = Mix(uint64_t(deaths) + 1);
     const uint64_t done = tally_->changes + dice % 4;
     while (tally_->changes < done && steady_clock::now() < latest) Pace(1);
-    Pace(int((dice >> 8) % 20));  // and in the midst of the next
+    Pace(int((dice >> 8) % 20));  // in the middle of the next change
     changer.Signal(SIGKILL);
     EXPECT_EQ(kSignalled - SIGKILL, changer.Wait(20000));
     ++deaths;

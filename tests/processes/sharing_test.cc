@@ -2,9 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// One region in several processes: forked, and executed by a string.
+// Several processes use one region: forked ones, and executed ones that inherit
+// it by a string.
 //
-// The program executes itself for the tests about exec: see main.cc.
+// For the tests of exec the program executes itself: see main.cc.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -26,7 +27,7 @@
 namespace snce_test {
 namespace {
 
-constexpr int kPatience = 20000;  // milliseconds until a child is given up
+constexpr int kPatience = 20000;  // milliseconds that a test waits for a child
 
 std::string Exported(const Region& region) {
   char string[SNCE_STRING_MAX];
@@ -106,8 +107,9 @@ TEST(SnceFork, AParentsCloseLeavesAChildThatNeverUsedTheRegionItsSessions) {
   EXPECT_EQ(0, child.Wait(kPatience));
 }
 
-// The turn is a record lock on the region's file (rule 9 of sslsnce/README.md).
-TEST(SnceTurn, AHolderThatStandsStillHoldsUpConfigureAlone) {
+// The administrative lock is a record lock on the region's file (rule 9 of
+// sslsnce/README.md).
+TEST(SnceAdministrativeLock, AHolderThatStandsStillHoldsUpConfigureAlone) {
   Region region(1000);
   Gate held, done;
   Child holder([&] {
@@ -123,7 +125,7 @@ TEST(SnceTurn, AHolderThatStandsStillHoldsUpConfigureAlone) {
   EXPECT_EQ(SNCE_BUSY, snceCache_Configure(region.cache(), &larger));
   EXPECT_EQ(SNCE_OK, Session(1).Insert(region.cache(), At(kStart)));
   EXPECT_EQ(SNCE_OK, Find(region.cache(), Session(1), At(kStart)));
-  // It dies, and its turn with it.
+  // The holder dies, and the kernel releases its lock.
   holder.End();
   EXPECT_EQ(SNCE_OK, snceCache_Configure(region.cache(), &larger));
   EXPECT_EQ(SNCE_OK, Find(region.cache(), Session(1), At(kStart)));
@@ -228,7 +230,7 @@ TEST(SnceFork, OfEightProcessesOneRecordsAKey) {
 
 // ---- exec ------------------------------------------------------------------
 
-// The child's part: it finds session 1 and leaves session 2.
+// What the executed child does: it finds session 1 and stores session 2.
 int InheritAndUse(const char* string) {
   snceRegion* inherited = nullptr;
   const snceResult result = snceRegion_Inherit(&inherited, string);
@@ -244,7 +246,7 @@ int InheritAndUse(const char* string) {
   if (!answer.Differs(first).empty()) return 3;
   if (Session(2, 2, kEverything).Insert(region.cache(), At(kStart)) != SNCE_OK)
     return 4;
-  // It may pass the region on.
+  // The child can pass the region on.
   char again[SNCE_STRING_MAX];
   if (snceRegion_Export(region.get(), again, sizeof(again)) != SNCE_OK)
     return 5;

@@ -2,10 +2,11 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// A process stopped or killed at every instruction of an operation.
+// A process is stopped or killed at every instruction of an operation.
 //
-// The child is traced and runs the operation an instruction at a time; the
-// test looks on, kills it, or does harm meanwhile and lets it go on.
+// The process is a traced child, which runs the operation an instruction at a
+// time. The test looks at the cache between two of them, kills the child, or
+// changes the cache meanwhile and lets the child go on.
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -24,12 +25,13 @@
 namespace snce_test {
 namespace {
 
-// Stepping to a point costs some ten microseconds an instruction: tests that
-// begin anew for each point take so many points that all make about this many.
-constexpr uint64_t kBudget = 120000;
+// Stepping to a point costs some ten microseconds an instruction. Tests that
+// begin anew for each point choose so many points that each test makes about
+// this many steps, over all points.
+constexpr uint64_t kBudget = 60000;
 
 uint64_t Stride(uint64_t steps) {
-  return std::max<uint64_t>(1, steps * steps / 2 / kBudget);
+  return std::max<uint64_t>(1, steps * steps / 2 / StepTimes(kBudget));
 }
 
 class SnceStep : public ::testing::Test {
@@ -44,7 +46,7 @@ class SnceStep : public ::testing::Test {
     if (CountSteps([] { return SNCE_OK; }) == 0)
       GTEST_SKIP() << "no process may be traced here";
   }
-  // How many of a cacheful of sessions a region holds.
+  // How many of a cacheful of new sessions a region holds.
   static uint64_t Holds(const Region& region) {
     const snceTime later = At(kStart + 1000 * kSecond);
     uint64_t found = 0;
@@ -133,7 +135,7 @@ TEST_F(SnceStep, ARemovedSessionStaysAwayFromTheInstructionAtWhichItGoes) {
   EXPECT_EQ(SNCE_MISS, Find(cache_, session, now_));
 }
 
-// A lookup that stands at any instruction while its session is replaced,
+// A lookup is stopped at any instruction while its session is replaced,
 // removed, or evicted with its certificate.
 TEST_F(SnceStep, ALookupInterruptedAnywhereReturnsAWholeSessionOrNone) {
   Session session = Session(1, 1, kName).Certificate(Bytes(1, 40));
@@ -145,7 +147,7 @@ TEST_F(SnceStep, ALookupInterruptedAnywhereReturnsAWholeSessionOrNone) {
   Shared<Wrong> wrong;
   auto lookup = [&] {
     const snceResult result = answer_.Lookup(cache_, key, now_);
-    // It may find one of those that took the place of |session|.
+    // It may find one of the sessions that replaced |session|.
     std::string what;
     if (result == SNCE_OK)
       what =
@@ -162,7 +164,7 @@ TEST_F(SnceStep, ALookupInterruptedAnywhereReturnsAWholeSessionOrNone) {
     reader.Step(point);
     if (point % 3 == 0) snceCache_Remove(cache_, &key);
     if (point % 3 == 1) {
-      // Its slot and its certificate go to others.
+      // Other sessions take its slot and its certificate's cell.
       snceCache_Remove(cache_, &key);
       for (uint64_t serial = 0; serial < 60; ++serial)
         Session(100 + serial, point + serial, kEverything)
@@ -179,12 +181,12 @@ TEST_F(SnceStep, ALookupInterruptedAnywhereReturnsAWholeSessionOrNone) {
 
 // ---- killing ---------------------------------------------------------------
 
-// What a process that dies leaves is what the region holds at that instant: a
-// copy of the region is taken at every instruction, and used as survivors
+// A dead process leaves what the region holds at that instant: the tests copy
+// the region at every instruction, and use the copy as surviving processes
 // would.
 class SnceStepKill : public SnceStep {
  protected:
-  // Uses a copy of the region with the key that the dead process had in hand.
+  // Uses a copy of the region, with the key of the dead process's operation.
   void SurviveIn(int fd, uint64_t point) {
     snceRegion* attached = nullptr;
     ASSERT_EQ(SNCE_OK, snceRegion_Attach(&attached, fd, SNCE_ACCESS_ADMIN));
@@ -203,7 +205,7 @@ class SnceStepKill : public SnceStep {
     ASSERT_EQ(SNCE_OK, snceCache_Remove(cache, &key));
     ASSERT_EQ(SNCE_MISS, answer_.Lookup(cache, key, now_));
     if (point % 64 == 0) {
-      // One entry at most is lost, and that for a while.
+      // At most one entry is lost, and only for a while.
       const Region fresh(Small());
       ASSERT_GE(Holds(copy) + 1, Holds(fresh));
     }
@@ -223,7 +225,7 @@ class SnceStepKill : public SnceStep {
       ++looked;
     }
     victim.Finish();
-    // And some that really die, one after the other in one region.
+    // Then some processes really die, one after the other in one region.
     uint64_t deaths = 0;
     for (uint64_t at = 1; at < 40; ++at) {
       prepare(at);
@@ -356,14 +358,14 @@ TEST_F(SnceStepKill, GrowthLeavesEverySessionInTheOldOrTheNewTable) {
     Region copy(attached);
     snceCache cache = copy.cache();
     ASSERT_EQ(24u, count(cache, 0)) << at;
-    // Removing works between the two tables, and so does storing.
+    // Between the two tables, removing and storing work.
     const snceKey key = sessions[0].Key();
     ASSERT_EQ(SNCE_OK, snceCache_Remove(cache, &key)) << at;
     ASSERT_EQ(SNCE_MISS, Find(cache, sessions[0], now_)) << at;
     const Session fresh(100, 0, kName);
     ASSERT_EQ(SNCE_OK, fresh.Insert(cache, now_)) << at;
     ASSERT_EQ(SNCE_OK, Find(cache, fresh, now_)) << at;
-    // The next one ends what the dead one began.
+    // The next change ends what the dead process began.
     ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &larger)) << at;
     ASSERT_GE(copy.Figures().slots, 256u) << at;
     ASSERT_EQ(SNCE_MISS, Find(cache, sessions[0], now_)) << at;
@@ -379,7 +381,7 @@ TEST_F(SnceStepKill, GrowthLeavesEverySessionInTheOldOrTheNewTable) {
          int(looked));
 }
 
-// While an entry stands in both tables, each copy refers to its certificate.
+// While an entry is in both tables, each copy refers to its certificate.
 TEST_F(SnceStepKill, RemovingAtAnyStageOfGrowthLeavesOthersTheirCertificate) {
   const snceCacheOptions larger = Options(256);
   const Session removed = Session(1).Certificate(Bytes(3, 40));
@@ -408,7 +410,7 @@ TEST_F(SnceStepKill, ALookupThatTheEndOfGrowthOvertakesFinds) {
   const snceCacheOptions larger = Options(256);
   const Session session(1);
   ASSERT_EQ(SNCE_OK, session.Insert(cache_, now_));
-  // A region in which growth stands still: both tables are there.
+  // A region in which a move stands still: both tables are in use.
   Region growing(Small());
   ASSERT_EQ(SNCE_OK, session.Insert(growing.cache(), now_));
   Stepper grower([&] { return snceCache_Configure(growing.cache(), &larger); });
@@ -433,7 +435,7 @@ TEST_F(SnceStepKill, ALookupThatTheEndOfGrowthOvertakesFinds) {
   printf("growth ended in %d lookups\n", int(tried));
 }
 
-TEST_F(SnceStepKill, GrowthLeavesTheTurnToTheNext) {
+TEST_F(SnceStepKill, GrowthLeavesTheLockToTheNext) {
   const snceCacheOptions larger = Options(256);
   const uint64_t steps =
       CountSteps([&] { return snceCache_Configure(cache_, &larger); });
@@ -459,7 +461,7 @@ TEST_F(SnceStep, AWriterWokenAfterItsSlotWasTakenDoesNoHarm) {
     snceCache_Remove(cache_, &key);
     Stepper writer(insert);
     if (!writer.Step(point)) break;
-    // Everything is taken, more than once, by sessions that obey the equation.
+    // Sessions that obey the equation take all slots, more than once.
     for (uint64_t serial = 0; serial < 96; ++serial)
       Session(100 + serial, point * 100 + serial, kEverything)
           .Insert(cache_, now_);
@@ -486,8 +488,8 @@ TEST_F(SnceStep, AWriterWokenAfterItsSlotWasTakenDoesNoHarm) {
   }
   printf("%d woken writers kept their session, %d lost it\n", int(kept),
          int(dropped));
-  // Emptied, it holds what a new one does. (Full, its certificates would
-  // compete with those of the sessions that Holds stores.)
+  // Once emptied, the cache holds what a new one does. (If it were full, its
+  // certificates would compete with those of the sessions that Holds stores.)
   for (uint64_t serial = 0; serial < 96; ++serial) {
     const Session other(100 + serial);
     const snceKey key = other.Key();
@@ -524,8 +526,8 @@ TEST_F(SnceStep, AHalfStoredSessionThatIsRemovedStaysGoneWhenItsWriterWakes) {
     if (result != SNCE_OK) {
       ASSERT_FALSE(found) << "dropped but found, at " << point;
     }
-    // From the instruction that claims a slot on, the removal wins; how many
-    // come before it depends a little on which slot it is.
+    // From the instruction that claims a slot on, the removal wins. How many
+    // instructions come before the claim depends a little on the slot.
     if (!found && first_gone == 0) first_gone = point;
     if (found && first_gone != 0) {
       ASSERT_LT(point, first_gone + 200)
@@ -543,7 +545,8 @@ TEST_F(SnceStep, SessionsComeAndGoAtEveryStageOfGrowth) {
     ASSERT_EQ(SNCE_OK, Session(serial, 0, kEverything).Insert(cache_, now_));
   Stepper grower([&] { return snceCache_Configure(cache_, &larger); });
   uint64_t stored = 0, round = 0;
-  // 8 stay; 8 are removed and stored again, in turns, each time as another.
+  // Eight sessions stay; the other eight are removed in turn and stored again,
+  // each time with another variant.
   uint64_t variant[16] = {};
   for (; grower.Step(97) && round < 100000; ++round) {
     const uint64_t serial = 8 + round % 8;

@@ -24,15 +24,15 @@
 namespace snce_test {
 namespace {
 
-// A storm must not cost a survivor more than this in one operation. Stock NSS
-// stood still for 39.96 s of 40.
+// The most time that one operation of the survivor may take in a storm. In
+// stock NSS one took 39.96 s of 40.
 constexpr int64_t kMostUsec = 50000;
-// Nor may it sleep. Once in some 60 million operations it did, for a reason of
-// the kernel's; a cache that sleeps for a holder does so in hundreds of a
-// storm.
+// How often the survivor may sleep. It slept once in some 60 million
+// operations, for a reason of the kernel's; a cache that sleeps for the holder
+// of a lock does so hundreds of times in a storm.
 constexpr uint64_t kMostSleeps = 10;
-// The survivor works for a while and rests for a while: a process that is
-// preferred and never rests is held back by the kernel, for 50 ms of a second.
+// The survivor pauses after each burst: the kernel holds back a preferred
+// process that never rests, for 50 ms of each second.
 constexpr int64_t kBurstUsec = 1000;
 
 int64_t Usec(clockid_t clock) {
@@ -49,13 +49,14 @@ void SleepUntil(int64_t usec) {
   }
 }
 
-// Lets this process run before all ordinary ones, or says that it may not.
+// Lets this process run before all ordinary ones; false if that is not
+// permitted.
 bool Prefer(int priority) {
   const struct sched_param wanted = {priority};
   return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &wanted) == 0;
 }
 
-// The survivor and its metronome share a processor, the last one.
+// Puts the survivor and its metronome on the same processor, the last one.
 void PinToLast() {
   cpu_set_t all, last;
   if (sched_getaffinity(0, sizeof(all), &all) != 0) return;
@@ -70,10 +71,10 @@ void PinToLast() {
 }
 
 void Raise(std::atomic<int64_t>* most, int64_t value) {
-  if (value > *most) *most = value;  // one process writes each
+  if (value > *most) *most = value;  // only one process writes each
 }
 
-// One operation on a key of the storm's, checked.
+// Runs one operation on a key of the storm, and checks its result.
 void Operate(snceCache cache, const std::vector<Session>& sessions,
              Answer* answer, uint64_t dice, StormTally* tally) {
   const Session& session = sessions[dice % sessions.size()];
@@ -105,7 +106,7 @@ void Operate(snceCache cache, const std::vector<Session>& sessions,
   ++tally->operations;
 }
 
-// Like a worker, but nobody hurts it, and it looks at its clocks.
+// Works like a worker, but is left alone, and measures its times.
 int Survivor(snceCache cache, const std::vector<Session>& sessions,
              StormTally* tally) {
   Answer answer;
@@ -132,8 +133,9 @@ int Survivor(snceCache cache, const std::vector<Session>& sessions,
   return 0;
 }
 
-// Wakes up every millisecond, before the survivor if it may, and notes how
-// late: so long the machine itself stood still, or was busy.
+// Wakes up every millisecond, before the survivor if that is permitted, and
+// records how late it was: for so long the machine itself stood still, or was
+// busy.
 int Metronome(StormTally* tally) {
   PinToLast();
   Prefer(2);
@@ -208,7 +210,7 @@ void SnceStorm::KillWorkers(int seconds) {
   Ticks ticks(kEveryMs, seconds);
   while (ticks.Next()) {
     Child& victim = workers_[Mix(uint64_t(ticks.count())) % workers_.size()];
-    // The next one starts while this one is still dying.
+    // Start the next worker while this one is still dying.
     dying.push_back(std::move(victim));
     dying.back().Signal(SIGKILL);
     victim = StartWorker();
@@ -268,8 +270,9 @@ void SnceStorm::ExpectWholeCapacity() {
     const snceKey key = left.Key();
     snceCache_Remove(cache, &key);
   }
-  // The dead are passed, and given up by a clock that leaps: whatever time a
-  // claim was noted at, two of these are more than the patience behind it.
+  // Inserts pass the dead claims, and take them back when the clock leaps:
+  // whatever time a claim was noted at, two of these clock values are more than
+  // the patience after it.
   uint64_t used = 0;
   for (uint64_t ticks : {0, 60, 120, 180}) {
     ticks_ = ticks;

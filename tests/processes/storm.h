@@ -2,13 +2,14 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// storm.h: processes that work on one cache while some of them are killed or
-// stopped, and one that nobody hurts and that looks at its clocks.
+// storm.h: several processes work on one cache. Some of them are killed or
+// stopped; one, the survivor, is left alone and measures how long its
+// operations take.
 //
-// What is measured is the cache, not the machine: where it is permitted the
-// survivor runs before all ordinary processes, and a metronome that runs before
-// the survivor, on the same processor, and never touches the cache says for how
-// long the machine itself stood still.
+// The storm measures the cache, not the machine. So, where that is permitted,
+// the survivor runs with a priority above all ordinary processes. The metronome
+// runs on the same processor with a higher priority still, and never touches
+// the cache: its delays show how long the machine itself stood still.
 #ifndef SSLSNCE_TESTS_PROCESSES_STORM_H_
 #define SSLSNCE_TESTS_PROCESSES_STORM_H_
 
@@ -26,18 +27,19 @@
 
 namespace snce_test {
 
-// How long a storm goes on: SNCE_STORM_SECONDS, else |otherwise|.
+// How many seconds a storm lasts: SNCE_STORM_SECONDS, or else |otherwise|.
 int StormSeconds(int otherwise);
 
-// Ticks gives the times at which something is to happen, without drifting when
-// what happened took long.
+// Ticks gives the times at which something is to happen. It does not drift when
+// a caller takes long between two ticks.
 class Ticks {
  public:
-  // The caller runs before ordinary processes from here on, if it may.
+  // From here on the caller runs before ordinary processes, if that is
+  // permitted.
   Ticks(int every_ms, int seconds);
   ~Ticks();
-  // Sleeps until the next tick; false once the time is over. Ticks that were
-  // missed are made up for.
+  // Sleeps until the next tick; false once the time is over. Returns at once
+  // for each tick that was missed.
   bool Next();
   int count() const { return count_; }
 
@@ -47,13 +49,13 @@ class Ticks {
 };
 
 constexpr int kWorkers = 4;
-constexpr int kEveryMs = 20;  // a worker is killed or stopped
+constexpr int kEveryMs = 20;  // at this interval a worker is killed or stopped
 // A small cache, and more keys than it has room for: workers meet, evict each
-// other's sessions, and five lost slots are too many.
+// other's sessions, and five lost slots fail the test.
 constexpr uint64_t kStormEntries = 1000;
 constexpr uint64_t kStormKeys = 1200;
 
-// What the processes of a storm count together.
+// What the processes of a storm count, in shared memory.
 struct StormTally {
   std::atomic<uint64_t> operations, hits, inserts, mixed, odd;
   std::atomic<uint64_t> survivor_operations, sleeps;
@@ -61,19 +63,19 @@ struct StormTally {
   std::atomic<int64_t> longest_late;               // of the metronome
   std::atomic<bool> preferred;  // both run before ordinary processes
   std::atomic<uint64_t> kills, same_pid;
-  // Of namespaces, where workers are elsewhere.
+  // For workers in PID namespaces.
   std::atomic<int> ended;
   std::atomic<int> pids[2][kWorkers];
   std::atomic<bool> stop;
 };
 
-// Sessions of the storm's keys, made before it, so that its processes spend
-// their time in the cache, and die there.
+// Sessions of the storm's keys. They are made before the storm, so that its
+// processes spend their time in the cache, and die there.
 std::vector<Session> StormSessions();
 
-// Works on a cache with |sessions|, and checks that every field of what comes
-// out obeys the equation of test_session.h, until |tally| says stop or it is
-// killed. Returns 0.
+// Works on a cache with |sessions|, and checks that every field of what it
+// finds obeys the equation of test_session.h. Goes on until |tally| says stop
+// or the process is killed. Returns 0.
 int StormWorker(snceCache cache, const std::vector<Session>& sessions,
                 uint64_t seed, StormTally* tally);
 
@@ -82,17 +84,18 @@ class SnceStorm : public ::testing::Test {
   // Starts the survivor and its metronome, then |workers| workers.
   void Begin(std::unique_ptr<Region> region, int workers);
   Child StartWorker();
-  // Ends all, prints what was seen, and asserts that nobody was hurt by it.
+  // Ends all processes, prints the figures, and asserts that no process was
+  // disturbed by another's death or stop.
   void Finish();
-  // No slot, certificate or name was lost for good: the cache of N holds
-  // 99.5 % of N.
+  // Asserts that no slot, certificate or name was lost for good: the cache of N
+  // holds 99.5 % of N.
   void ExpectWholeCapacity();
-  // |seconds| of a worker killed every tick.
+  // Kills a worker at every tick for |seconds|.
   void KillWorkers(int seconds);
 
   const std::vector<Session> sessions_ = StormSessions();
   std::unique_ptr<Region> region_;
-  uint64_t ticks_ = 0;  // the clock of its handle, when the storm is over
+  uint64_t ticks_ = 0;  // the clock of region_'s handle after the storm
   Shared<StormTally> tally_;
   uint64_t started_ = 0;
   std::vector<Child> workers_;

@@ -2,8 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// Storms in which a process id says nothing: workers in PID namespaces of their
-// own, as containers have them, and workers that get a dead one's id.
+// Storms in which process ids do not identify a process: workers in PID
+// namespaces of their own, as containers have them, and workers that get the id
+// of a dead one.
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -29,7 +30,8 @@ namespace {
 constexpr int kSeconds = 5;  // SNCE_STORM_SECONDS changes it
 constexpr int kNoNamespace = 77;
 
-// Runs |first| as the first process of a new PID namespace; its exit status.
+// Runs |first| as the first process of a new PID namespace; returns its exit
+// status.
 int InNewNamespace(const std::function<int()>& first) {
   if (unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0)
     return kNoNamespace;
@@ -50,16 +52,17 @@ bool NextPid(pid_t pid) {
 class SnceNamespaceStorm : public SnceStorm {
  protected:
   void SetUp() override {
-    Child probe([] { return InNewNamespace([] { return 0; }); });
-    const int status = probe.Wait(20000);
+    Child lookupKey([] { return InNewNamespace([] { return 0; }); });
+    const int status = lookupKey.Wait(20000);
     if (status == kNoNamespace)
       GTEST_SKIP() << "no PID namespace may be made here";
     ASSERT_EQ(0, status);
     Begin(std::unique_ptr<Region>(new Region(kStormEntries)), 0);
   }
 
-  // The first process of a namespace: keeps |workers| workers and kills one
-  // every |every_ms|. With |same_pid| the next gets the dead one's process id.
+  // The first process of a namespace: keeps |workers| workers running and kills
+  // one every |every_ms|. With |same_pid| the next worker gets the process id
+  // of the dead one.
   int Keep(unsigned which, unsigned workers, int every_ms, bool same_pid) {
     std::vector<Child> mine;
     auto start = [&](unsigned at) {
@@ -82,7 +85,7 @@ class SnceNamespaceStorm : public SnceStorm {
       mine[at] = start(at);
       tally_->same_pid += mine[at].pid() == pid;
     }
-    // Those of the other namespace go on.
+    // The workers of the other namespace go on.
     for (Child& worker : mine) {
       worker.Signal(SIGKILL);
       if (worker.Wait(20000) != kSignalled - SIGKILL) return 2;
@@ -116,7 +119,7 @@ TEST_F(SnceNamespaceStorm, WorkersOfTwoNamespacesMayHaveTheSameProcessId) {
   Finish();
   printf("at %d of %d looks a worker had the process id of another\n", same,
          looks);
-  if (!kSanitized) {  // whose own threads use numbers up
+  if (!kSanitized) {  // a sanitizer's own threads use up numbers
     EXPECT_GT(same, looks / 4);
   }
   ExpectWholeCapacity();

@@ -37,7 +37,7 @@ TEST_F(SnceStorm, KilledWorkersCostAnEntryAndNobodyWaits) {
   ExpectWholeCapacity();
 }
 
-// One stop in eight is long; one worker at least runs.
+// One stop in eight is long; at least one worker runs.
 TEST_F(SnceStorm, StoppedWorkersWakeUpAndDoNoHarm) {
   Begin(NewRegion(), kWorkers);
   int until[kWorkers] = {};  // the tick at which it is woken; 0: it runs
@@ -88,7 +88,7 @@ TEST_F(SnceStorm, AllWorkersDeadAtOnceLeaveAWorkingCache) {
 }
 
 // The process that made the region is the first to die, in the middle of its
-// work; who was attached goes on, and storms.
+// work; a process that was attached goes on, and starts a storm.
 TEST_F(SnceStorm, TheProcessThatConfiguredTheCacheMayDieFirst) {
   Shared<std::atomic<int>> descriptor;
   Child configurer([&] {
@@ -98,7 +98,8 @@ TEST_F(SnceStorm, TheProcessThatConfiguredTheCacheMayDieFirst) {
   });
   for (int i = 0; i < 1000 && tally_->operations < 1000; ++i) Pace(5);
   ASSERT_GE(tally_->operations, 1000u);
-  // As an operator's tool gets at it; who inherits the descriptor has it too.
+  // Opens the descriptor as an operator's tool does; a process that inherits it
+  // has it too.
   const std::string path = "/proc/" + std::to_string(configurer.pid()) +
                            "/fd/" + std::to_string(*descriptor);
   const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
@@ -109,7 +110,7 @@ TEST_F(SnceStorm, TheProcessThatConfiguredTheCacheMayDieFirst) {
   ASSERT_EQ(kSignalled - SIGKILL, configurer.Wait(20000));
   Begin(std::unique_ptr<Region>(new Region(attached)), kWorkers);
   KillWorkers(StormSeconds(kSeconds));
-  // Rare changes need nothing of it either.
+  // Rare changes do not need the dead process either.
   snceCacheOptions options = Options(kStormEntries);
   options.timeoutSec[SNCE_CLASS_SSL2] = 50;
   EXPECT_EQ(SNCE_OK, snceCache_Configure(region_->cache(), &options));

@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// A worker in steady state makes no system call: strace watches one.
+// A worker in steady state makes no system call: the test watches one with
+// strace.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,15 +27,16 @@ namespace {
 
 constexpr uint64_t kRounds = 10000;
 
-// A system call that does nothing and that nothing else makes.
+// Marks a place in strace's log by a system call that does nothing, and that
+// nothing else makes.
 void Mark(const char* what, size_t len) {
   if (write(-1, what, len) != -1) abort();
 }
 
 }  // namespace
 
-// Warms up, so that nothing is loaded or allocated any more, then marks where
-// the watching begins and ends. Each kind of operation has a stretch.
+// Warms up, so that nothing needs to be loaded or allocated any more. Then
+// marks where the watching begins and ends, for each kind of operation.
 int RunSteady() {
   Region region(5000);
   snceCache cache = region.cache();
@@ -93,7 +95,8 @@ TEST(SnceSystemCalls, NoneIsMadeInSteadyState) {
   self[len] = '\0';
   const char* strace =
       access("/usr/bin/strace", X_OK) == 0 ? "/usr/bin/strace" : "/bin/strace";
-  // strace exits with 1 or 127 where it may not trace, else as the worker.
+  // strace exits with 1 or 127 if it may not trace, else with the worker's
+  // status.
   const int status =
       Child::Exec(strace,
                   {"-f", "-e", "trace=all", "-o", log, self, "--steady"}, -1)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Tests of verdict, with made-up results of made-up programs."""
+"""Tests of verdict, with invented results of programs that do not exist."""
 
 import contextlib
 import importlib.machinery
@@ -27,7 +27,7 @@ OK, FAILS, SKIPS = "passed", "failed", "skipped"
 
 
 def gtest(suites, **properties):
-    """What GoogleTest writes of {suite: {test: state}}."""
+    """Returns what GoogleTest writes for {suite: {test: state}}."""
     found = []
     for suite, tests in suites.items():
         entries = []
@@ -60,7 +60,7 @@ class VerdictTest(unittest.TestCase):
         return self.path(name)
 
     def run_verdict(self, *arguments):
-        """Exit status and lines; the last line must be the count."""
+        """Returns exit status and lines; the last line must be the count."""
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             status = verdict.main(["--promises", self.path("promises"), *arguments])

@@ -2,27 +2,32 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// soak: everything at once, for as long as one likes, and what is left of it.
+// soak: all kinds of load at the same time, for as long as is wanted. It checks
+// every answer, and what the load leaves behind.
 //
 //   soak SECONDS
 //
-// Processes share a region. Those that are never hurt are looked at twice, at
-// rest: after a time of the same load, so that what grows at first has grown,
-// and at the end. The last line is "N passed, N failed".
+// Several processes share a region. Those that are never killed or stopped are
+// measured twice, at rest: once after a warm-up under the same load, when
+// memory that grows at first has grown, and once at the end. The last line is
+// "N passed, N failed".
 //
-//   steady     works in virtual servers that come, move and go; in one that
-//              stays it keeps sessions that must not get lost
+//   steady     works in virtual servers that are added, moved and removed; in
+//              one that stays it keeps sessions that must not get lost
 //   attacher   attaches and detaches, and executes children that inherit
-//   forker     four threads that work, one of which forks children that do
-//   stepper    a virtual server whose clock steps by hours and by years
-//   pulse      does nothing but look at the clock: how long the machine itself
+//   forker     has three threads that work, and a fourth that forks children
+//              that do
+//   stepper    has a virtual server whose clock steps by hours and by years
+//   pulse      only reads the clock: it measures how long the machine itself
 //              keeps a process waiting
-//   workers    three; one is killed every 40 ms, one stopped for up to a second
-//   changer    adds, moves, flushes, re-times and removes virtual servers; is
-//              killed every 100 ms
+//   workers    three; one is killed every 40 ms, one is stopped for up to a
+//              second
+//   changer    adds, moves, flushes, re-times and removes virtual servers; it
+//              is killed every 100 ms
 #include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,6 +40,7 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -49,9 +55,9 @@ namespace snce_test {
 namespace {
 
 constexpr uint64_t kEntries = 20000;  // of the default cache
-constexpr uint64_t kStable = 10000;   // of the one that stays
+constexpr uint64_t kStable = 10000;   // of the virtual server that stays
 constexpr uint64_t kKeys = 3 * kEntries;
-constexpr uint64_t kKept = 200;  // sessions that the steady one keeps
+constexpr uint64_t kKept = 200;  // sessions that |steady| keeps
 constexpr uint64_t kNames = 8;
 constexpr int kWorkers = 3;
 constexpr int kTickMs = 20;
@@ -63,10 +69,17 @@ constexpr int kPatience = 20000;
 // As in processes/storm_test.cc.
 constexpr int64_t kMostCpuUsec = 50000;
 constexpr int64_t kMostWallUsec = 2000000;
-// When it is at rest and built anew, the region has the memory of what is in
-// it, which is as much at either end.
+// At rest, after its caches were rebuilt, the region has memory for its
+// contents only, which are as many at the start as at the end.
 constexpr uint64_t kMostRegionGrowth = 1 << 20;
 constexpr uint64_t kMostProcessGrowth = 4 << 20;
+// The region's file has holes and never becomes smaller. It grows until ranges
+// that were given back have rested (REST_BYTES in snceheap.c), which takes two
+// seconds of this load and 83 MiB; then they are used again.
+constexpr uint64_t kMostFile = 112 << 20;
+// A process maps the file by chunks, each when it first needs it, and does not
+// unmap them.
+constexpr uint64_t kChunk = 2 << 20;
 
 int64_t Usec(clockid_t clock) {
   struct timespec now;
@@ -83,11 +96,11 @@ struct Tally {
   std::atomic<uint32_t> parked;
   std::atomic<uint64_t> operations, steady, dropped;
   std::atomic<uint64_t> mixed, lost, returned, odd, undead, revived, crowded;
-  std::atomic<uint64_t> left, hung;  // descriptors or mappings; children
+  std::atomic<uint64_t> left, hung;  // attachments with leftovers; children
   std::atomic<uint64_t> attached, executed, forked, steps, changes, refused;
-  std::atomic<int64_t> wall, cpu;  // the steady one's longest since last read
-  std::atomic<uint64_t> beats;     // of the pulse
-  std::atomic<int64_t> pulse;  // the longest that the machine kept us waiting
+  std::atomic<int64_t> wall, cpu;  // longest of |steady| since the last reading
+  std::atomic<uint64_t> beats;     // rounds of |pulse|
+  std::atomic<int64_t> pulse;      // the longest of these rounds
 };
 
 struct Context {
@@ -99,7 +112,8 @@ struct Context {
 
 bool GoesOn(const Context& c) { return !c.tally->stop && getppid() != 1; }
 
-// At the end of each round of who is never hurt.
+// Waits while the measurement at rest goes on. The processes that are never
+// hurt call it at the end of each round.
 void Park(const Context& c) {
   if (!c.tally->pause) return;
   ++c.tally->parked;
@@ -113,7 +127,8 @@ void Raise(std::atomic<int64_t>* most, int64_t value) {
   }
 }
 
-// Sessions with certificates of all sizes; few, so that they are shared.
+// Sessions with certificates of all sizes. There are few, so that the processes
+// share them.
 class Large {
  public:
   Large() {
@@ -130,7 +145,8 @@ class Large {
   std::vector<Session> sessions_;
 };
 
-// One operation in a cache that is always too small, checked.
+// Does one operation in a cache that is always too small, and checks its
+// result.
 void Operate(const Context& c, snceCache cache, Answer* answer,
              const Large& large, uint64_t dice) {
   Tally* tally = c.tally;
@@ -182,7 +198,7 @@ int Worker(const Context& c, uint64_t seed) {
   return 0;
 }
 
-// One change of a virtual server, whichever.
+// Makes one change of a virtual server after another.
 int Changer(const Context& c, uint64_t seed) {
   for (uint64_t i = 0; GoesOn(c); ++i) {
     const uint64_t dice = Mix(seed * 7000003 + i);
@@ -192,8 +208,8 @@ int Changer(const Context& c, uint64_t seed) {
     snceServerId id;
     snceResult result;
     if ((dice >> 40) % 16 == 0) {
-      // Never below what is in it, and so large that no slot is used again
-      // while a process is interrupted (rule 5).
+      // Never smaller than its contents, and so large that no slot is used
+      // again while a process is interrupted (rule 5).
       result = Find(c.region, "stable.example", &id);
       options.entries = 10000 + (dice >> 8) % 10000;
       options.certificates = 0;
@@ -210,16 +226,16 @@ int Changer(const Context& c, uint64_t seed) {
     }
     ++c.tally->changes;
     c.tally->refused += result != SNCE_OK;
-    // As often as anybody would, so that others get the turn.
+    // Pause, so that other processes get the administrative lock too.
     Pace(1);
   }
   return 0;
 }
 
-// ---- who is never hurt -----------------------------------------------------
+// ---- the processes that are never hurt -------------------------------------
 
-// Sessions that nobody else touches: there from when they are stored until they
-// are removed, and not afterwards.
+// Sessions that no other process touches. They must be found from their insert
+// until they are removed, and not afterwards.
 class Keeper {
  public:
   Keeper(const Context& c, uint64_t serial) : c_(c), first_(serial) {}
@@ -250,7 +266,8 @@ class Keeper {
       tally->lost += variant_[key] != 0 && result != SNCE_OK;
       variant_[key] = 0;
     } else if (variant_[key] == 0 || dice >> 60 < 8) {
-      // A replacement that is dropped may have taken the old one along.
+      // Remove the old session first: a replacement that is dropped may remove
+      // it or not.
       if (variant_[key] != 0) snceCache_Remove(cache, &wanted);
       result =
           Session(first_ + key, count, kEverything).Insert(cache, At(kStart));
@@ -293,7 +310,7 @@ int Steady(const Context& c) {
 int Pulse(const Context& c) {
   int64_t before = Usec(CLOCK_MONOTONIC);
   while (GoesOn(c)) {
-    // As long as an operation of the steady one takes, or so.
+    // This takes about as long as an operation of |steady|.
     for (int i = 0; i < 20; ++i) Usec(CLOCK_THREAD_CPUTIME_ID);
     const int64_t now = Usec(CLOCK_MONOTONIC);
     Raise(&c.tally->pulse, now - before);
@@ -384,7 +401,7 @@ int Stepper(const Context& c) {
   int64_t clock = kStart;
   for (uint64_t i = 1; GoesOn(c); ++i) {
     const uint64_t dice = Mix(i * 31);
-    // Never further than 200 years from where it began.
+    // The clock stays within 200 years of where it began.
     const int64_t step = steps[dice % 4];
     clock += clock > kStart ? -step : step;
     uint64_t found = 0;
@@ -402,7 +419,8 @@ int Stepper(const Context& c) {
       c.tally->undead += age >= 86400 * kSecond;
     }
     c.tally->crowded += found < 190;
-    // What the last step's clock left: alive or not, by this one's.
+    // The sessions of the last step may be alive or not by this step's clock,
+    // but one that is found may not have expired.
     for (uint64_t key = 0; key < 200; ++key) {
       const Session session(700000 + ((i - 1) * 200 + key) % 5000);
       if (answer.Lookup(cache, session.Key(), At(clock)) == SNCE_OK)
@@ -417,25 +435,46 @@ int Stepper(const Context& c) {
   return 0;
 }
 
-// ---- what is measured ------------------------------------------------------
+// ---- measurements ----------------------------------------------------------
 
 struct Measured {
-  uint64_t memory = 0;  // of its own, not shared
+  uint64_t memory = 0;  // the process's own, not shared, in bytes
   int descriptors = 0;
-  int mappings = 0;  // of the region
+  uint64_t mapped = 0;  // bytes of all mappings of the region's file
+  uint64_t again = 0;   // bytes of them that another mapping has too
+  uint64_t end = 0;     // the largest offset in the file that is mapped
 };
+
+void MeasureMappings(const std::string& maps, Measured* m) {
+  std::ifstream in(maps);
+  std::string line;
+  std::vector<std::pair<uint64_t, uint64_t>> mapped;
+  while (std::getline(in, line)) {
+    unsigned long long start, end, offset;
+    if (line.find("memfd:sslsnce") == std::string::npos ||
+        sscanf(line.c_str(), "%llx-%llx %*s %llx", &start, &end, &offset) != 3)
+      continue;
+    mapped.push_back({offset, offset + (end - start)});
+    m->mapped += end - start;
+  }
+  std::sort(mapped.begin(), mapped.end());
+  for (const auto& one : mapped) {
+    if (one.first < m->end)
+      m->again += std::min(m->end, one.second) - one.first;
+    m->end = std::max(m->end, one.second);
+  }
+}
 
 Measured Measure(pid_t pid) {
   Measured m;
   const std::string proc = "/proc/" + std::to_string(pid);
-  std::ifstream status(proc + "/status"), maps(proc + "/maps");
+  std::ifstream status(proc + "/status");
   std::string line;
   while (std::getline(status, line)) {
     if (line.compare(0, 8, "RssAnon:") == 0)
       m.memory = strtoull(line.c_str() + 8, nullptr, 10) << 10;
   }
-  while (std::getline(maps, line))
-    m.mappings += line.find("memfd:sslsnce") != std::string::npos;
+  MeasureMappings(proc + "/maps", &m);
   DIR* fds = opendir((proc + "/fd").c_str());
   while (fds != nullptr) {
     const struct dirent* entry = readdir(fds);
@@ -448,6 +487,7 @@ Measured Measure(pid_t pid) {
 
 struct Rest {
   uint64_t resident;
+  uint64_t file;  // size of the region's file
   Measured unhurt[kUnhurt];
 };
 
@@ -472,7 +512,7 @@ class Soak {
   std::vector<Child> unhurt_, workers_;
   Child changer_;
   uint64_t started_ = 0, kills_ = 0, stops_ = 0, changers_ = 0;
-  std::vector<uint64_t> operations_, beats_;  // by second
+  std::vector<uint64_t> operations_, beats_;  // of each second
   std::vector<int64_t> stalls_, pulses_;
   int64_t cpu_ = 0;
   int passed_ = 0, failed_ = 0;
@@ -492,7 +532,7 @@ void Soak::EndHurt() {
   changer_.End();
 }
 
-// The load, from one time to another; the second's figures are noted.
+// Runs the load from one time to another, and notes the figures of each second.
 void Soak::Hurt(int from_ms, int to_ms) {
   StartHurt();
   const int64_t begin = Usec(CLOCK_MONOTONIC) - int64_t{from_ms} * 1000;
@@ -502,7 +542,7 @@ void Soak::Hurt(int from_ms, int to_ms) {
   };
   std::vector<Stopped> stopped;
   uint64_t before = tally_->operations, beaten = tally_->beats;
-  // On a machine that is too busy for all ticks some are left out.
+  // If the machine is too busy for all ticks, some are skipped.
   int stop_at = from_ms, kill_at = from_ms, change_at = from_ms;
   int second_at = from_ms + 1000;
   const auto due = [](int at, int every, int* next) {
@@ -558,8 +598,8 @@ void Soak::Hurt(int from_ms, int to_ms) {
   EndHurt();
 }
 
-// Copies what is in a cache into new memory, some times: then nothing is left
-// of cells and slots in which writers died, and each change sweeps some gaps.
+// Moves a cache into new memory several times. After that no cell or slot is
+// left in which a writer died, and each change has swept some gaps of the heap.
 bool Rebuild(snceCache cache, uint64_t entries) {
   for (uint64_t i = 10; i-- > 0;) {
     const snceCacheOptions options = Options(entries + i);
@@ -574,7 +614,8 @@ Rest Soak::MeasureAtRest() {
   const int64_t until = Usec(CLOCK_MONOTONIC) + int64_t{kPatience} * 1000;
   while (tally_->parked < kUnhurt && Usec(CLOCK_MONOTONIC) < until) Pace(1);
   Check("everybody comes to rest", tally_->parked == kUnhurt);
-  // What comes and goes goes; the changes that died are ended with it.
+  // Remove the virtual servers that come and go. This also ends the changes
+  // whose processes died.
   bool removed = true;
   for (const snceServerInfo& info : List(region_.get())) {
     if (NameOf(info)[0] == 's' && NameOf(info)[1] >= '0' &&
@@ -588,12 +629,16 @@ Rest Soak::MeasureAtRest() {
             Rebuild(snceRegion_Cache(region_.get(), id), kStable) &&
             Rebuild(region_.cache(), kEntries));
   rest.resident = snceRegion_ResidentBytes(region_.get());
+  struct stat file = {};
+  Check("the region has a file", fstat(region_.fd(), &file) == 0);
+  rest.file = uint64_t(file.st_size);
   for (int i = 0; i < kUnhurt; ++i)
     rest.unhurt[i] = Measure(unhurt_[size_t(i)].pid());
   return rest;
 }
 
-// How many sessions the default cache holds when more than enough are stored.
+// Returns how many sessions the default cache holds after three times as many
+// were stored as it has room for.
 uint64_t Soak::Held() {
   const snceCache cache = region_.cache();
   const snceTime now = At(kStart + 10 * kSecond);
@@ -677,18 +722,23 @@ int Soak::Run() {
   printf("  %-44s %14s %14s\n", "", "start", "end");
   Row("memory of the region, KiB", "%.0f", double(start.resident) / 1024,
       double(end.resident) / 1024);
+  Row("size of its file, KiB", "%.0f", double(start.file) / 1024,
+      double(end.file) / 1024);
   for (int i = 0; i < kUnhurt; ++i) {
     const Measured &a = start.unhurt[i], &b = end.unhurt[i];
     const std::string name = kNamesOfUnhurt[i];
     Row((name + ": memory of its own, KiB").c_str(), "%.0f",
         double(a.memory) / 1024, double(b.memory) / 1024);
     Row((name + ": descriptors").c_str(), "%.0f", a.descriptors, b.descriptors);
-    Row((name + ": mappings of the region").c_str(), "%.0f", a.mappings,
-        b.mappings);
+    Row((name + ": mapped of the region, KiB").c_str(), "%.0f",
+        double(a.mapped) / 1024, double(b.mapped) / 1024);
     Check((name + ": memory").c_str(),
           b.memory <= a.memory + kMostProcessGrowth);
     Check((name + ": descriptors").c_str(), a.descriptors == b.descriptors);
-    Check((name + ": mappings").c_str(), a.mappings == b.mappings);
+    Check((name + ": no chunk is mapped twice").c_str(),
+          a.mapped > 0 && a.again == 0 && b.again == 0);
+    Check((name + ": no chunk behind the file's end is mapped").c_str(),
+          b.end < end.file + kChunk);
   }
   char what[80];
   snprintf(what, sizeof(what), "operations a second, %d s at either end",
@@ -719,7 +769,10 @@ int Soak::Run() {
   snprintf(what, sizeof(what), "the region's memory does not grow: %.0f KiB",
            (double(end.resident) - double(start.resident)) / 1024);
   Check(what, end.resident <= start.resident + kMostRegionGrowth);
-  // By what the machine gave to a process at the time.
+  snprintf(what, sizeof(what), "the region's file stays small: %.0f KiB",
+           double(end.file) / 1024);
+  Check(what, end.file <= kMostFile);
+  // In proportion to the processor time that the machine gave |pulse|.
   Check("as many operations at the end",
         ops[1] * 3 * Mean(beats_, 0, part) >=
             ops[0] * Mean(beats_, count - part, count));
@@ -744,7 +797,7 @@ int Soak::Run() {
     printf("  %-58s %6llu\n", one.what, (unsigned long long)one.count);
     Check(one.what, one.count == 0);
   }
-  // Nothing was tried that could not be: the figures above mean something.
+  // The figures above mean something only if all kinds of load took place.
   Check("all of it took place",
         kills_ > 20 && stops_ > 3 && changers_ > 10 && tally_->attached > 20 &&
             tally_->executed > 1 && tally_->forked > 20 && tally_->steps > 20);
@@ -752,7 +805,7 @@ int Soak::Run() {
   return failed_ != 0;
 }
 
-// What an executed child does.
+// The main function of an executed child: it inherits and works.
 int Inherit(const char* string) {
   snceRegion* region = nullptr;
   if (snceRegion_Inherit(&region, string) != SNCE_OK) return 3;
@@ -779,7 +832,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "usage: soak SECONDS\n");
     return 2;
   }
-  // Line by line, for who watches.
+  // Line by line, for a reader who watches.
   setvbuf(stdout, nullptr, _IOLBF, 0);
   return snce_test::Soak(seconds).Run();
 }

@@ -14,10 +14,10 @@ namespace snce_test {
 
 namespace {
 
-// A cache that waits for a stopped process sleeps some two thousand times, as
-// its administrative lock does, or spins for seconds. The kernel may let any
-// process sleep once, for a page, and a machine that stood still itself may
-// count that as the process's time.
+// A cache that waited for a stopped process would sleep some two thousand
+// times, as the administrative lock does, or spin for seconds. The kernel may
+// let any process sleep once, for a page, and if the machine itself stood
+// still, that may count as the process's time.
 constexpr long kMostSleeps = 20;
 constexpr long kMostCpuUsec = 1000000;
 
@@ -26,7 +26,7 @@ long CpuUsec(const struct rusage& usage) {
          usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
 }
 
-// Not in a build with a sanitizer, which runs others' instructions too.
+// Not in a build with a sanitizer, which adds instructions of its own.
 bool CanCount() {
   static const bool can =
       !kSanitized && CountSteps([] { return SNCE_OK; }) != 0;

@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// cost.h: what a death at each step may cost, as sslsnce/README.md says it.
+// cost.h: what a death at each step may cost, as sslsnce/README.md says.
 #ifndef SSLSNCE_TESTS_STEPS_COST_H_
 #define SSLSNCE_TESTS_STEPS_COST_H_
 
@@ -13,12 +13,13 @@ namespace snce_test {
 
 enum class Cost {
   kNothing,
-  kSlot,       // a slot, until taken back
-  kCell,       // a certificate's cell, until taken back or evicted
-  kKeyCell,    // one of the cells of the key log, for good
-  kNextChange  // memory, a number, speed: until the next change
+  kSlot,        // a slot, until taken back
+  kCell,        // a certificate's cell, until taken back or evicted
+  kKeyCell,     // one of the cells of the key log, for good
+  kTicketSlot,  // the slot of a ticket key, until taken back
+  kNextChange   // memory, a number, speed: until the next change
 };
-// The cost of a death at |step|; fails the test if nobody has said what it is.
+// The cost of a death at |step|. Fails the test if cost.cc does not name it.
 Cost CostOf(const std::string& step);
 std::vector<std::string> StepsWithACost();
 

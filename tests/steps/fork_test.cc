@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// A process that forks while one of its threads has the turn.
+// A process that forks while one of its threads holds the administrative lock.
 #include <sched.h>
 #include <unistd.h>
 
@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kNoNamespace = 77;
 
-// The child is told when the thread has ended its change, and makes one.
+// The child waits until the thread has ended its change, and then makes one.
 int ForkInTheMiddleOfAChange(bool new_namespace) {
   const Stage stage;
   Gate began, forked, ended;
@@ -58,13 +58,13 @@ int ForkInTheMiddleOfAChange(bool new_namespace) {
   return child.Wait(30000);
 }
 
-TEST(SnceStepFork, AChildTakesItsTurn) {
+TEST(SnceStepFork, AChildTakesTheLock) {
   Child parent([] { return ForkInTheMiddleOfAChange(false); });
   EXPECT_EQ(0, parent.Wait(60000));
 }
 
-// Parent and child are the first processes of two PID namespaces.
-TEST(SnceStepFork, AChildWithItsParentsProcessIdTakesItsTurn) {
+// Parent and child are each the first process of a PID namespace.
+TEST(SnceStepFork, AChildWithItsParentsProcessIdTakesTheLock) {
   Child outer([] {
     if (unshare(CLONE_NEWPID) != 0) return kNoNamespace;
     Child parent([] { return ForkInTheMiddleOfAChange(true); });

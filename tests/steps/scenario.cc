@@ -12,13 +12,15 @@
 
 #include "gtest/gtest.h"
 #include "test_clock.h"
+#include "test_growth.h"
 #include "test_server.h"
 #include "test_session.h"
 #include "test_steps.h"
+#include "test_ticket.h"
 
 namespace snce_test {
 
-// ---- what is done -----------------------------------------------------------
+// ---- operations -------------------------------------------------------------
 
 namespace {
 
@@ -40,7 +42,7 @@ snceResult InsertMine(const Stage& stage) {
   return Mine(kMine).Insert(stage.cache(), kNow);
 }
 
-// Every slot is taken, by sessions that are older than those beside them.
+// Fills every slot with sessions that are older than those beside them.
 void Fill(const Stage& stage) {
   for (uint64_t i = 0; i < 6 * kN; ++i)
     Session(10000 + i)
@@ -52,7 +54,7 @@ void Fill(const Stage& stage) {
         Session(100 + serial, 2, kEverything).Insert(stage.cache(), kNow));
 }
 
-// A process dies at a step of a change.
+// Kills a process at a step of a change.
 void DieAt(const char* step, const std::function<snceResult()>& change) {
   Stepped child(change, {{step, 1, SIGKILL}});
   EXPECT_TRUE(child.Died()) << "it did not die at " << step;
@@ -63,7 +65,7 @@ snceResult Grow(snceCache cache) {
   return snceCache_Configure(cache, &options);
 }
 
-// The default cache moves, and who moved it is dead.
+// Leaves the default cache moving: the process that moved it is dead.
 void LeaveMoving(const Stage& stage) {
   DieAt("move-began", [&] { return Grow(stage.cache()); });
 }
@@ -96,7 +98,7 @@ snceCacheOptions Retimed() {
   return options;
 }
 
-// What a server is while it is added: nobody finds it, or everybody.
+// While a server is added, either no process finds it or every one does.
 void ExpectAdded(const Stage& stage, bool there) {
   snceServerId id = kDefault;
   ASSERT_EQ(there ? SNCE_OK : SNCE_MISS,
@@ -118,7 +120,7 @@ void ExpectRemoved(const Stage& stage, bool gone) {
   ASSERT_EQ(gone ? 2u : 3u, List(stage.get()).size());
 }
 
-// After the next change: a number that was given back is used again.
+// After the next change, a number that was given back is used again.
 void ExpectNumber(const Stage& stage, uint32_t number) {
   snceServerId id;
   ASSERT_EQ(SNCE_OK, Add(stage.get(), "number.example", Small(32), &id));
@@ -161,6 +163,168 @@ Scenario OfServer(const char* name, std::function<void(const Stage&)> prepare,
           nullptr, nullptr,       true,    left, next};
 }
 
+// ---- a cache that grows by itself -------------------------------------------
+
+bool IsCrowded(snceCache cache, const Session& session) {
+  return GrowthRoom(cache, session.get()->id) <= GROWTH_CROWDED;
+}
+
+// A session whose insert makes the table grow; the session may not exist yet.
+Session Trigger(snceCache cache) {
+  for (uint64_t i = 0; i < 200; ++i)
+    if (IsCrowded(cache, Session(60000 + i))) return Session(60000 + i);
+  return Session(60000);
+}
+
+// Fills the default cache until |crowded| is true.
+void Crowd(const Stage& stage, const std::function<bool(snceCache)>& crowded) {
+  const snceCache cache = stage.cache();
+  const uint64_t word = GrowthOf(cache).word;
+  GrowthSet(cache, GrowthFrozen(word));
+  for (uint64_t i = 0; i < 6 * kN && !crowded(cache); ++i) {
+    const Session filler(10000 + i);
+    // Evict nothing.
+    if (GrowthRoom(cache, filler.get()->id) > 0) {
+      EXPECT_EQ(SNCE_OK, filler.Insert(cache, kNow));
+    }
+  }
+  GrowthSet(cache, word);
+}
+
+// Whether session 7 will move with the next page.
+bool MovesNext(snceCache cache) {
+  const uint64_t word = GrowthOf(cache).word;
+  GrowthSet(cache, GrowthBegun(word));
+  const GrowthPlace place = GrowthWhere(cache, Mine(0).get()->id);
+  GrowthSet(cache, word);
+  return place == GROWTH_IN_OLD;
+}
+
+// Makes the default cache larger, so that it can grow, and grows it until
+// |ready|.
+void GrowUntil(const Stage& stage,
+               const std::function<bool(snceCache)>& ready) {
+  const snceCache cache = stage.cache();
+  StoreBefore(stage);
+  const snceCacheOptions options = Small(3 * kN);
+  EXPECT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
+  while (GrowthOf(cache).used < GrowthOf(cache).pages) {
+    if (ready(cache)) return;
+    GrowthStep(cache, kNow);
+  }
+  ADD_FAILURE() << "it never moves";
+}
+
+// Session 7 will move with the next page.
+void WaitToMove(const Stage& stage) { GrowUntil(stage, MovesNext); }
+
+// A split of its page has begun, but no process has moved session 7 yet.
+void WaitInOld(const Stage& stage) {
+  WaitToMove(stage);
+  GrowthSet(stage.cache(), GrowthBegun(GrowthOf(stage.cache()).word));
+}
+
+// Stores session 7 and returns whether it will move with the next page. The
+// table does not grow meanwhile.
+bool WouldMoveNext(snceCache cache) {
+  const uint64_t word = GrowthOf(cache).word;
+  GrowthSet(cache, GrowthFrozen(word));
+  RemoveMine(cache);
+  EXPECT_EQ(SNCE_OK, Mine(kBefore).Insert(cache, kNow));
+  GrowthSet(cache, word);
+  return MovesNext(cache);
+}
+
+// Removes session 7, and fills the set in which it was with sessions that fit
+// there, until an insert stores session 7 in its other set.
+bool StoreItElsewhere(snceCache cache) {
+  const uint64_t word = GrowthOf(cache).word;
+  const uint64_t slot = GrowthSlot(cache, Mine(0).get()->id);
+  bool moves = false;
+  // One session in a hundred fits, and inserts store most of those in their
+  // other set until that is as full.
+  for (uint64_t i = 0; i < 400000 && !moves; ++i) {
+    const Session filler(100000 + i);
+    if (!GrowthFits(cache, filler.get()->id, slot)) continue;
+    if (GrowthRoom(cache, filler.get()->id) == 0) continue;
+    GrowthSet(cache, GrowthFrozen(word));
+    EXPECT_EQ(SNCE_OK, RemoveMine(cache));
+    EXPECT_EQ(SNCE_OK, filler.Insert(cache, kNow));
+    GrowthSet(cache, word);
+    moves = WouldMoveNext(cache);
+  }
+  return moves;
+}
+
+// Session 7 is not in the cache. An insert will store it where it moves with
+// the next page.
+void WaitForNone(const Stage& stage) {
+  GrowUntil(stage, [](snceCache cache) {
+    return GrowthReaches(cache, Mine(0).get()->id);
+  });
+  EXPECT_TRUE(WouldMoveNext(stage.cache()) || StoreItElsewhere(stage.cache()));
+  EXPECT_EQ(SNCE_OK, RemoveMine(stage.cache()));
+}
+
+void GrowByAPage(const Stage& stage) { GrowthStep(stage.cache(), kNow); }
+
+std::vector<Scenario> GrowthScenarios() {
+  const auto before = [](const Passed&) { return Visible{kBefore}; };
+  const auto mine = [](const Passed&) { return Visible{kMine}; };
+  const auto gone = [](const Passed&) { return Visible{0}; };
+  std::vector<Scenario> all = {
+      OfSession(
+          "insert_that_grows_the_table",
+          [](const Stage& stage) {
+            WaitForNone(stage);
+            Crowd(stage, [](snceCache cache) {
+              return IsCrowded(cache, Mine(kMine));
+            });
+          },
+          InsertMine,
+          [](const Passed& passed) {
+            return passed("place-published") ? Visible{kMine} : Visible{0};
+          },
+          false),
+      OfSession(
+          "growth_that_moves_it",
+          [](const Stage& stage) {
+            WaitToMove(stage);
+            Crowd(stage, [](snceCache cache) {
+              return IsCrowded(cache, Trigger(cache));
+            });
+          },
+          [](const Stage& stage) {
+            return Trigger(stage.cache()).Insert(stage.cache(), kNow);
+          },
+          before, false),
+      OfSession(
+          "removal_while_its_page_is_split", WaitInOld,
+          [](const Stage& stage) { return RemoveMine(stage.cache()); }, gone,
+          false),
+      OfSession(
+          "replacement_while_its_page_is_split", WaitInOld, InsertMine,
+          [](const Passed& passed) {
+            return passed("remove-claimed")    ? Visible{kMine}
+                   : passed("place-published") ? Visible{kBefore, kMine}
+                                               : Visible{kBefore};
+          },
+          false),
+  };
+  all[0].moves = all[1].moves = true;
+  Scenario overtaken = OfSession("insert_that_growth_overtakes", WaitForNone,
+                                 InsertMine, gone, false);
+  overtaken.pause = "place-written";
+  overtaken.meanwhile = GrowByAPage;
+  all.push_back(overtaken);
+  overtaken = OfSession("insert_that_growth_moves", WaitForNone, InsertMine,
+                        mine, false);
+  overtaken.pause = "place-published";
+  overtaken.meanwhile = GrowByAPage;
+  all.push_back(overtaken);
+  return all;
+}
+
 std::vector<Scenario> SessionScenarios() {
   const auto inserted = [](const Passed& passed) {
     return passed("place-published") ? Visible{kMine} : Visible{0};
@@ -200,7 +364,7 @@ std::vector<Scenario> SessionScenarios() {
                                  kNow + 100000 * kSecond);
           },
           gone),
-      // While the cache moves, a session may be in either home.
+      // While the cache moves, a session may be in either backing store.
       OfSession("insert_while_the_cache_moves", LeaveMoving, InsertMine,
                 inserted, false),
       OfSession(
@@ -223,7 +387,7 @@ std::vector<Scenario> SessionScenarios() {
           [](const Stage& stage) { return RemoveMine(stage.cache()); }, gone,
           false),
   };
-  // An insert that is done, but finds that the cache has changed meanwhile.
+  // An insert that is complete, but finds that the cache has changed meanwhile.
   Scenario overtaken = OfSession(
       "insert_that_a_move_overtakes", Nothing, InsertMine,
       [](const Passed& passed) {
@@ -244,6 +408,7 @@ std::vector<Scenario> SessionScenarios() {
           Session(100 + serial, 2, kEverything).Insert(stage.cache(), kNow));
   };
   all.push_back(overtaken);
+  for (const Scenario& more : GrowthScenarios()) all.push_back(more);
   return all;
 }
 
@@ -263,7 +428,7 @@ std::vector<Scenario> ServerScenarios() {
   };
   const auto grown = [](const Stage& stage, const Passed& passed) {
     ExpectAllOld(stage, passed);
-    // Its options say the new size from the moment it moves.
+    // The options report the new size from the moment that the move begins.
     snceCacheOptions options;
     ASSERT_EQ(SNCE_OK, snceCache_GetOptions(stage.old(), &options));
     ASSERT_EQ(passed("move-began") ? 200u : 32u, options.entries);
@@ -271,7 +436,7 @@ std::vector<Scenario> ServerScenarios() {
   const auto retimed = [](const Stage& stage, const Passed& passed) {
     snceCacheOptions now;
     ASSERT_EQ(SNCE_OK, snceCache_GetOptions(stage.old(), &now));
-    // One by one, in this order.
+    // The timeouts change one by one, in this order.
     ASSERT_TRUE(now.timeoutSec[SNCE_CLASS_SSL2] == 100 ||
                 passed("change-retimed"));
     ASSERT_TRUE(now.timeoutSec[SNCE_CLASS_SSL3] == 86400 ||
@@ -287,7 +452,7 @@ std::vector<Scenario> ServerScenarios() {
     const snceCacheOptions options = Retimed();
     return snceCache_Configure(stage.old(), &options);
   };
-  // The next change has another one's death to repair.
+  // The next change has to repair what another process's death left.
   const auto another = [](const Stage& stage) {
     snceServerId id;
     const snceResult result =
@@ -312,7 +477,16 @@ std::vector<Scenario> ServerScenarios() {
                  ExpectRemoved(stage, passed("remove-published"));
                  ExpectNumber(stage, passed("remove-published") ? 2 : 3);
                }),
-      OfServer("flush", Nothing, flush, flushed, flushed),
+      // The store begins without cells for a certificate of this size, so the
+      // new store takes a segment for it at once.
+      OfServer(
+          "flush",
+          [](const Stage& stage) {
+            EXPECT_EQ(SNCE_OK, Session(5000)
+                                   .Certificate(Bytes(5000, 6000))
+                                   .Insert(stage.old(), kNow));
+          },
+          flush, flushed, flushed),
       OfServer("growth", Nothing, GrowOld, grown, grown),
       OfServer("shrinking", Nothing, shrink, ExpectNewestOld, ExpectNewestOld),
       OfServer("new_timeouts_and_flags", Nothing, retime, retimed, retimed),
@@ -364,12 +538,35 @@ std::vector<Scenario> KeyScenarios() {
   return {key, lost};
 }
 
+snceResult AddTicketKey(const Stage& stage, uint64_t id) {
+  const snceTicketKey key = TicketKey(id);
+  return snceTicketKeys_Add(stage.get(), &key);
+}
+
+std::vector<Scenario> TicketKeyScenarios() {
+  const auto add = [](const Stage& stage) { return AddTicketKey(stage, 7); };
+  Scenario added = {"ticket_key", Kind::kTicketKey, Nothing, add,     "",
+                    nullptr,      nullptr,          true,    nullptr, nullptr};
+  Scenario removed = added;
+  removed.name = "removal_of_a_ticket_key";
+  removed.prepare = [](const Stage& stage) {
+    EXPECT_EQ(SNCE_OK, AddTicketKey(stage, 7));
+  };
+  removed.run = [](const Stage& stage) {
+    const auto all = [](void*, const snceTicketKey*) { return true; };
+    return snceTicketKeys_Remove(stage.get(), all, nullptr) == 1 ? SNCE_OK
+                                                                 : SNCE_MISS;
+  };
+  return {added, removed};
+}
+
 }  // namespace
 
 const std::vector<Scenario>& Scenarios() {
   static const std::vector<Scenario>* const all = [] {
     auto* scenarios = new std::vector<Scenario>(SessionScenarios());
-    for (const auto& more : {ServerScenarios(), KeyScenarios()})
+    for (const auto& more :
+         {ServerScenarios(), KeyScenarios(), TicketKeyScenarios()})
       scenarios->insert(scenarios->end(), more.begin(), more.end());
     return scenarios;
   }();
@@ -380,7 +577,8 @@ const std::vector<Scenario>& Scenarios() {
 
 namespace {
 
-// The steps that a scenario passes, and how many of them come before its pause.
+// The steps that a scenario passes; |*from| is how many of them come before its
+// pause.
 std::vector<std::string> Trace(const Scenario& scenario, size_t* from) {
   const Stage stage;
   scenario.prepare(stage);
@@ -409,7 +607,10 @@ std::vector<Place> PlacesOf(Kind kind) {
       const unsigned passing = ++passings[trace[at]];
       const bool last = std::find(trace.begin() + ptrdiff_t(at) + 1,
                                   trace.end(), trace[at]) == trace.end();
-      if (at < from || (passing > 1 && !last)) continue;
+      if (at < from || (passing > 1 && !last && !scenario.moves)) continue;
+      // The insert itself is the first to pass one of these steps.
+      const bool both = trace[at].compare(0, 6, "place-") == 0;
+      if (scenario.moves && passing > (both ? 2u : 1u)) continue;
       places.push_back({&scenario, trace[at], passing});
     }
   }

@@ -5,9 +5,9 @@
 // scenario.h: operations, and the steps at which a process that runs one of
 // them is stopped or killed.
 //
-// The steps are those that an operation is seen to pass when nobody disturbs
-// it, so a step that is new in the code is tested where it is passed. What a
-// death there may cost is in a table that must name every step (steps_test.cc).
+// The steps are those that an undisturbed operation passes, so a new step in
+// the code is tested in every operation that passes it. A table must name what
+// a death at each step may cost (steps_test.cc).
 #ifndef SSLSNCE_TESTS_STEPS_SCENARIO_H_
 #define SSLSNCE_TESTS_STEPS_SCENARIO_H_
 
@@ -22,12 +22,13 @@
 namespace snce_test {
 
 enum class Kind {
-  kSession,  // with session 7 in the default cache
-  kServer,   // to a virtual server
-  kKey       // in the key log
+  kSession,   // with session 7 in the default cache
+  kServer,    // to a virtual server
+  kKey,       // in the key log
+  kTicketKey  // with a ticket key
 };
 
-// Has the process passed that step when it stands where it stands?
+// Whether the process has passed |step| by the time it stopped or died.
 using Passed = std::function<bool(const char* step)>;
 
 struct Scenario {
@@ -35,23 +36,25 @@ struct Scenario {
   Kind kind;
   std::function<void(const Stage&)> prepare;
   std::function<snceResult(const Stage&)> run;
-  // If not empty, the process is stopped at this step first, and |meanwhile|
-  // happens; only steps after it are of interest.
+  // If |pause| is not empty, the process is first stopped at that step, and
+  // |meanwhile| runs; only steps after it are tested.
   const char* pause;
   std::function<void(const Stage&)> meanwhile;
-  // kSession: the variants of session 7 that may be found then; 0: none.
+  // kSession: the variants of session 7 that a lookup may find then; 0: none.
   std::function<std::vector<uint64_t>(const Passed&)> visible;
-  // kSession: all happens in one home, so that what a death costs in slots is
-  // known; kServer: checks what is left at that step, and what is there after
-  // the next change.
+  // kSession: |plain| says that all happens in one backing store, so that it is
+  // known what a death costs in slots. kServer: |left| checks what is left at
+  // that step, |next| what is there after the next change.
   bool plain;
   std::function<void(const Stage&, const Passed&)> left, next;
+  // The operation moves at least one session; how many depends on the region's
+  // keys. Of the steps of a move only the first passing is tested.
+  bool moves = false;
 };
 
 const std::vector<Scenario>& Scenarios();
 
-// A place at which to stop or die: a step, the first and the last time that it
-// is passed.
+// A place at which to stop or die: the first or the last passing of a step.
 struct Place {
   const Scenario* scenario;
   std::string step;

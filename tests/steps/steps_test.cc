@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// The steps that the sources name, those that these tests stop at, and those
-// whose cost sslsnce/README.md tells are the same: a new one without a test
-// fails.
+// Three sets of steps must be the same: those that the sources name, those at
+// which these tests stop, and those whose cost sslsnce/README.md tells. So a
+// new step without a test fails.
 #include <dirent.h>
 
 #include <fstream>
@@ -21,7 +21,7 @@
 namespace snce_test {
 namespace {
 
-// Where the sources lie, seen from where make runs this.
+// The source directories, relative to the directory in which make runs this.
 constexpr const char* kSources[] = {"sslsnce/core", "sslsnce/nss"};
 constexpr const char* kReadme = "sslsnce/README.md";
 
@@ -77,7 +77,8 @@ std::set<std::string> InReadme() {
 
 std::set<std::string> Tested() {
   std::set<std::string> all;
-  for (Kind kind : {Kind::kSession, Kind::kServer, Kind::kKey})
+  for (Kind kind :
+       {Kind::kSession, Kind::kServer, Kind::kKey, Kind::kTicketKey})
     for (const Place& place : PlacesOf(kind)) all.insert(place.step);
   return all;
 }

@@ -2,12 +2,13 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// A process is stopped at a step, others go on at once, and it is woken:
-// nothing mixed is found, and nothing that was removed comes back.
+// A process is stopped at a step, others go on at once, and it is woken. No
+// lookup finds a mixed session, and no removed session comes back.
 #include <signal.h>
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "test_server.h"
 #include "test_session.h"
 #include "test_steps.h"
+#include "test_ticket.h"
 
 namespace snce_test {
 namespace {
@@ -58,7 +60,7 @@ class SnceStepStop : public ::testing::TestWithParam<Place> {
   const Place& place_ = GetParam();
   const Stage stage_;
   std::unique_ptr<Stepped> stopped_;
-  std::vector<std::string> steps_;  // that the stopped one had passed
+  std::vector<std::string> steps_;  // that the stopped process had passed
   Answer answer_;
 };
 
@@ -71,7 +73,7 @@ class SnceSessionStop : public SnceStepStop {
     return WithoutWaiting(
         [&] { return snceCache_Remove(stage_.cache(), &key_); });
   }
-  // The variant of session 7 that is found, whole; 0: none.
+  // The variant of session 7 that a lookup finds, whole; 0: none.
   uint64_t Variant() {
     const snceResult result = answer_.Lookup(stage_.cache(), key_, kNow);
     EXPECT_TRUE(result == SNCE_OK || result == SNCE_MISS) << result;
@@ -81,8 +83,9 @@ class SnceSessionStop : public SnceStepStop {
                                       : Session(7, answer_.variant())));
     return answer_.variant();
   }
-  // Did the stopped process hold a claim for session 7, or store it already? A
-  // removal then counts; else the insert comes after it.
+  // Whether the stopped process had claimed a slot for session 7, or stored it
+  // already. Then a removal removes it; else the insert comes after the
+  // removal.
   bool Claimed() const {
     return passed()("place-claimed") || passed()("remove-claimed") ||
            passed()("vacate");
@@ -98,7 +101,7 @@ class SnceSessionStop : public SnceStepStop {
       ASSERT_TRUE(result == SNCE_OK || result == SNCE_FULL) << i;
     }
   }
-  // How many of them are found, whole.
+  // How many of these sessions are found, whole.
   uint64_t CountFilling() {
     uint64_t found = 0;
     for (uint64_t i = 0; i < kFlood; ++i) {
@@ -112,7 +115,7 @@ class SnceSessionStop : public SnceStepStop {
     }
     return found;
   }
-  // It goes as if nothing had been.
+  // Expects that all operations work as if nothing had happened.
   void ExpectSound() {
     Remove();
     ASSERT_EQ(0u, Variant());
@@ -158,7 +161,7 @@ TEST_P(SnceSessionStop, WhatIsReplacedMeanwhileIsOneOrTheOther) {
   const bool removing = !passed()("place-claimed") && Claimed();
   const snceResult result = stopped_->Finish();
   const uint64_t found = Variant();
-  // A removal that goes on may meet the new one.
+  // A removal that goes on may remove the new session.
   if (found != kAnothers && !(removing && found == 0)) {
     EXPECT_EQ(kMine, found);
     EXPECT_EQ(SNCE_OK, result) << "dropped but found";
@@ -167,8 +170,8 @@ TEST_P(SnceSessionStop, WhatIsReplacedMeanwhileIsOneOrTheOther) {
   ExpectSound();
 }
 
-// Whoever waits for a processor meanwhile is stopped for a moment: however
-// often all slots are filled in it, nothing is taken from it, and it spoils
+// A process that waits for a processor is stopped for a moment. However often
+// all slots are filled in that time, nobody takes back its claim, and it spoils
 // nothing (G2).
 TEST_P(SnceSessionStop, AMomentCostsNothing) {
   ASSERT_NO_FATAL_FAILURE(Stop());
@@ -188,14 +191,14 @@ TEST_P(SnceSessionStop, AMomentCostsNothing) {
                 (found == 0 && figures.missesCertificate != 0))
         << found;
   }
-  // What it had chosen to evict when it was stopped it evicts.
+  // It evicts the session that it had chosen when it was stopped.
   EXPECT_LE(held - CountFilling(),
             CostOf(place_.step) == Cost::kCell ? 16u : 1u);
   ExpectSound();
 }
 
-// All slots are filled again and again, so that the claim of the one that
-// stands still is taken back, and its slot is another's when it goes on.
+// All slots are filled again and again. So the claim of the stopped process is
+// taken back, and its slot belongs to another one when it goes on.
 TEST_P(SnceSessionStop, WhatIsTakenBackMeanwhileIsNeverMixed) {
   ASSERT_NO_FATAL_FAILURE(Stop());
   const bool holds =
@@ -212,9 +215,9 @@ TEST_P(SnceSessionStop, WhatIsTakenBackMeanwhileIsNeverMixed) {
   }
   EXPECT_TRUE(found == 0 || found == kMine || found == kBefore) << found;
   // It has spoiled the one entry over which it was still storing or wiping, and
-  // the checksum has seen that. One that had not claimed a slot yet may have
-  // evicted one; and spoiled a certificate, with the few sessions that share
-  // it.
+  // the checksum showed that. If it had not claimed a slot yet, it may have
+  // evicted one session; or spoiled a certificate, and with it the few sessions
+  // that share it.
   const uint64_t less = held - CountFilling();
   const bool stores =
       place_.step != "place-written" && place_.step != "vacate-wiped";
@@ -224,24 +227,25 @@ TEST_P(SnceSessionStop, WhatIsTakenBackMeanwhileIsNeverMixed) {
     EXPECT_LE(less, CostOf(place_.step) == Cost::kCell ? 16u : 1u);
   }
   ExpectSound();
-  // And no room is lost for good.
+  // No room is lost for good.
   for (uint64_t i = 0; i < kFlood; ++i) {
     for (const Session& session : {Session(10000 + i), Filling(i)}) {
       const snceKey key = session.Key();
       snceCache_Remove(stage_.cache(), &key);
     }
   }
-  // Of 1,000 single floods one leaves an empty slot in a cache that has grown.
+  // One flood in 1,000 leaves an empty slot in a cache that has grown, so use
+  // two.
   EXPECT_EQ(stage_.Figures().slots,
             CountUsable(stage_.cache(), 70000, 2 * kFlood,
                         At(kStart + 100000 * kSecond)));
   EXPECT_GE(Holds(stage_.cache(), 90000) * 1000, kN * 995);
 }
 
-// Of a certificate that a process is storing, others take the cell only when
-// its set has no empty one. It may have been interrupted for a few
-// milliseconds, and sixteen claims in a set are soon made; what it then still
-// stores would spoil a certificate to which many sessions refer.
+// While a process stores a certificate, others take its cell only when the set
+// has no empty one. The process may have been interrupted for a few
+// milliseconds, in which sixteen claims in a set are soon made. What it then
+// still stores would spoil a certificate to which many sessions refer.
 TEST(SnceCertificateStop, WhoStoresOneSpoilsNoneWhileThereIsRoom) {
   Watchdog watchdog(60);
   const Stage stage;
@@ -297,7 +301,7 @@ TEST_P(SnceServerStop, OthersGoOnAndTheChangeIsDoneWhenItWakes) {
   const snceKey key = less.Key();
   WithoutWaiting([&] { return snceCache_Remove(old, &key); });
   ASSERT_EQ(SNCE_MISS, answer_.Lookup(old, key, kNow));
-  // The one thing that waits is another change, and it says so.
+  // Only another change waits, and then reports that the server is busy.
   if (place_.step == "add-began" || place_.step == "move-began") {
     snceServerId other;
     EXPECT_EQ(SNCE_BUSY,
@@ -343,11 +347,11 @@ TEST_P(SnceKeyStop, AllLearnTheSameKey) {
             : passed()("key-entered") ? "recorded by the one that died"
                                       : value,
             std::string(buffer, buffer + len));
-  // What the loser had written is wiped.
+  // The loser has wiped what it had written.
   const std::string its = "recorded by the one that died";
   EXPECT_EQ(passed()("key-entered") ? 1u : 0u,
             CountInFile(stage_.fd(), BytesOf(its), its.size()));
-  // And others are recorded.
+  // Other records can be stored.
   uint64_t records = 1;
   for (uint64_t name = 100;
        snceKeyLog_Put(stage_.get(), Bytes(name, SNCE_KEY_NAME_BYTES).data(),
@@ -358,11 +362,35 @@ TEST_P(SnceKeyStop, AllLearnTheSameKey) {
   EXPECT_EQ(1024u, records);
 }
 
-// ---- a table in which all stand still ---------------------------------------
+// ---- ticket keys ------------------------------------------------------------
 
-// Every slot of the smallest table is claimed by a process that died there. Who
-// claims one after that is robbed only when the older ones are used up: six
-// others are fewer than the ten of a set.
+class SnceTicketKeyStop : public SnceStepStop {};
+
+// Others add keys while it stands still and after its claim was taken back.
+TEST_P(SnceTicketKeyStop, OthersAddAndFindKeysAtOnce) {
+  ASSERT_NO_FATAL_FAILURE(Stop());
+  const bool adding = place_.scenario->name == std::string("ticket_key");
+  for (uint64_t id = 100; id < 110; ++id) {
+    const snceTicketKey key = TicketKey(id);
+    ASSERT_EQ(SNCE_OK, WithoutWaiting([&] {
+                return snceTicketKeys_Add(stage_.get(), &key);
+              }));
+    ASSERT_EQ(1u, TicketKeysOf(stage_.get()).count(id));
+    stage_.LetTimePass();
+  }
+  const snceResult result = stopped_->Finish();
+  EXPECT_EQ(SNCE_OK, result);
+  // Its own key is there, if it added one; at most one other was spoiled.
+  const std::multiset<uint64_t> all = TicketKeysOf(stage_.get());
+  EXPECT_EQ(adding ? 1u : 0u, all.count(7));
+  EXPECT_GE(all.size(), adding ? 10u : 9u);
+}
+
+// ---- a table in which all writers stand still -------------------------------
+
+// Every slot of the smallest table is claimed by a process that died there. A
+// later claim is taken back only when the older ones are used up: six other
+// writers are fewer than the ten ways of a set.
 TEST(SnceCrowd, TheClaimThatIsOldestIsTakenBackFirst) {
   const auto insert = [](snceCache cache, uint64_t serial) {
     return [cache, serial] { return Session(serial).Insert(cache, kNow); };
@@ -393,6 +421,8 @@ INSTANTIATE_TEST_SUITE_P(Stopped, SnceServerStop,
                          ::testing::ValuesIn(PlacesOf(Kind::kServer)), Name);
 INSTANTIATE_TEST_SUITE_P(Stopped, SnceKeyStop,
                          ::testing::ValuesIn(PlacesOf(Kind::kKey)), Name);
+INSTANTIATE_TEST_SUITE_P(Stopped, SnceTicketKeyStop,
+                         ::testing::ValuesIn(PlacesOf(Kind::kTicketKey)), Name);
 
 }  // namespace
 }  // namespace snce_test

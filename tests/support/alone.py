@@ -2,10 +2,11 @@
 # License, v. 2.0. If a copy of the MPL was not distributed with this
 # file, You can obtain one at http://mozilla.org/MPL/2.0/.
 
-"""What the programs that start real servers and clients share (demo, interop).
+"""Common parts of the programs that start real servers and clients.
 
-They run in namespaces of their own (processes, network, mounts), so that
-nothing there can meet another server's port, and nothing outlives them.
+These programs (demo, interop and others) run in namespaces of their own
+(processes, network, mounts), so that they cannot use the port of another
+server, and no process that they start outlives them.
 """
 
 import os
@@ -19,7 +20,7 @@ import time
 
 
 class AloneError(Exception):
-    """It cannot go on; the message says what to do."""
+    """The program cannot go on; the message says why or what to do."""
 
 
 def isolate(argv):
@@ -61,7 +62,7 @@ def own_dev(scratch):
 
 
 class Syslog:
-    """A syslog daemon in this mount namespace, which needs a /dev of its own."""
+    """A syslog daemon in this mount namespace, which must have its own /dev."""
 
     def __init__(self):
         self.messages = []
@@ -74,7 +75,7 @@ class Syslog:
             self.messages.append(self.socket.recv(4096).decode('latin-1'))
 
     def having(self, text, limit_sec=5):
-        """The messages with |text| in them, for one of which it waits."""
+        """Waits for a message that contains |text|. Returns all that do."""
         deadline = time.monotonic() + limit_sec
         while True:
             found = [message for message in self.messages if text in message]
@@ -86,8 +87,9 @@ class Syslog:
 def make_certificates(db, certs):
     """Makes the NSS database |db| anew, with self-signed certificates.
 
-    |certs| are (nickname, common name, 'rsa', 'ecdsa', or 'quick' for a key that
-    is too short for anything but tests).
+    |certs| are (nickname, common name, kind). The kind of key is 'rsa',
+    'rsa-pss', 'ecdsa' (P-256), 'p384', or 'quick', which is too short for anything
+    but tests.
     """
     noise = db + '.noise'
     shutil.rmtree(db, ignore_errors=True)
@@ -96,7 +98,9 @@ def make_certificates(db, certs):
         out.write(os.urandom(64))
     commands = [['-N', '--empty-password']]
     kinds = {'rsa': ['-k', 'rsa', '-g', '2048'],
+             'rsa-pss': ['-k', 'rsa', '-g', '2048', '--pss'],
              'ecdsa': ['-k', 'ec', '-q', 'nistp256'],
+             'p384': ['-k', 'ec', '-q', 'nistp384'],
              'quick': ['-k', 'rsa', '-g', '1024']}
     for serial, (nickname, name, kind) in enumerate(certs, 1):
         commands.append(['-S', '-x', '-n', nickname, '-s', 'CN=' + name, '-t',
@@ -112,7 +116,8 @@ def make_certificates(db, certs):
 
 
 def environment(lib):
-    """For a server on the libssl3.so in |lib|, or with None the system's."""
+    """Returns the environment of a server that uses the libssl3.so in |lib|, or
+    with None the system's."""
     env = dict(os.environ)
     env.pop('LD_LIBRARY_PATH', None)
     if lib:
@@ -121,7 +126,10 @@ def environment(lib):
 
 
 def check_library(pid, lib):
-    """What comes out is worth nothing if the loader chose another library."""
+    """Raises AloneError if process |pid| has not loaded |lib|'s libssl3.so.
+
+    With another library the results would be worthless.
+    """
     with open('/proc/%d/maps' % pid) as maps:
         loaded = re.findall(r'\S*/libssl3\.so\S*', maps.read())
     wanted = lib and os.path.realpath(os.path.join(lib, 'libssl3.so'))

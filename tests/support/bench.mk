@@ -30,10 +30,10 @@ $(BENCH)/traces: $(addprefix $(BENCH)/,tracesource.o tracemodels.o tracesets.o)
 # Where NSS puts its libraries is known only when they are built, hence the
 # second make. Stock comes first: ours starts from its objects.
 bench:
-	@$(SUPPORT)/deps tests/bench/packages
+	@$(TOOLS)/deps tests/bench/packages
 	@$(MAKE) --no-print-directory nss-stock
 	@$(MAKE) --no-print-directory nss
-	@$(SUPPORT)/step build/log/bench.log 'building the benchmarks' \
+	@$(TOOLS)/step build/log/bench.log 'building the benchmarks' \
 	    $(MAKE) --no-print-directory bench-programs \
 	    bench-libssl
 	@tests/bench/run --nss $(NSS) $(addprefix --only ,$(BENCH_ONLY)) \

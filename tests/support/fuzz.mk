@@ -18,9 +18,9 @@ JOBS ?= $(shell nproc)
 # The reader of the configuration file needs NSS's headers.
 .PHONY: fuzz fuzz-programs
 fuzz:
-	@$(SUPPORT)/deps tests/fuzz/packages
+	@$(TOOLS)/deps tests/fuzz/packages
 	@$(MAKE) --no-print-directory nss
-	@$(SUPPORT)/step build/log/fuzz.log 'building the fuzz targets' \
+	@$(TOOLS)/step build/log/fuzz.log 'building the fuzz targets' \
 	    $(MAKE) --no-print-directory -j$(JOBS) fuzz-programs
 	@tests/fuzz/run $(SECONDS) $(JOBS) $(TARGETS)
 fuzz-programs: $(addprefix build/fuzz/,$(TARGETS))
@@ -71,8 +71,9 @@ $(FUZZ)/tests/fuzz/sandbox.o: FUZZ_ADDRESS :=
 
 FUZZ_REGION := $(addprefix $(FUZZ)/tests/,fuzz/region.o fuzz/sandbox.o \
     fuzz/target.o support/test_session.o)
-FUZZ_REGION_LINK := $(FUZZ_LINK) $(call fuzz_wrap,mmap64 munmap madvise \
-    sched_getcpu getrandom snceCount_Add snceCount_Lane)
+FUZZ_REGION_LINK := $(FUZZ_LINK) $(call fuzz_wrap,mmap64 munmap mprotect \
+    munlock mlock2 madvise fstat fstat64 ftruncate64 fallocate64 lseek64 \
+    clock_gettime sched_getcpu getrandom snceMap_Add snceCount_Add snceCount_Lane)
 
 $(FUZZ)/region: $(FUZZ_REGION) $(addprefix $(FUZZ)/traced/,$(FUZZ_CORE))
 	$(FUZZ_REGION_LINK) $(LDFLAGS) -o $@ $^ -lpthread
@@ -80,8 +81,8 @@ $(FUZZ)/region: $(FUZZ_REGION) $(addprefix $(FUZZ)/traced/,$(FUZZ_CORE))
 # Does it find the checks that are taken out of the core? HOLES= some of them.
 .PHONY: fuzz-holes fuzz-flags
 fuzz-holes:
-	@$(SUPPORT)/deps tests/fuzz/packages
-	@$(SUPPORT)/step build/log/fuzz.log 'building the fuzz target' \
+	@$(TOOLS)/deps tests/fuzz/packages
+	@$(TOOLS)/step build/log/fuzz.log 'building the fuzz target' \
 	    $(MAKE) --no-print-directory -j$(JOBS) fuzz-programs TARGETS=region
 	@tests/fuzz/holes -j $(JOBS) $(HOLES)
 fuzz-flags:

@@ -1,5 +1,5 @@
 # Compilers' flags for SANITIZE= and COVERAGE=1. Included where core, adapter and
-# their tests are compiled (core.mk, adapter.mk).
+# their tests are compiled (Makefile, core_tests.mk, adapter.mk).
 #
 #   SANITIZED         of what is tested and of the tests
 #   COUNTED           of what is tested, after SANITIZED

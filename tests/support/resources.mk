@@ -47,6 +47,6 @@ orders: nss
 	@tests/orders/run build/nss-$(NSS)/lib
 hostile-programs: $(HOSTILE_PROGRAMS)
 hostile: nss-stock nss
-	@$(SUPPORT)/deps
+	@$(TOOLS)/deps
 	@$(MAKE) --no-print-directory -s hostile-programs
 	@tests/hostile/run build/nss-$(NSS)/lib build/stock-$(NSS)/lib $(ROWS)

@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// test_build.h: what a test must know of how it was compiled.
+// test_build.h: facts about this build that tests depend on.
 #ifndef SSLSNCE_TESTS_SUPPORT_TEST_BUILD_H_
 #define SSLSNCE_TESTS_SUPPORT_TEST_BUILD_H_
 
@@ -17,22 +17,23 @@
 #endif
 #endif
 
-// Writes what was counted, in a build that counts what runs (COVERAGE=1);
-// NULL in other builds.
+// Writes the coverage counters; NULL in builds without coverage (COVERAGE=1).
 extern "C" void __gcov_dump(void) __attribute__((weak));
 
 namespace snce_test {
 
-// Whether this build counts what runs; it is not optimised then.
+// Whether this build counts the lines that run; such a build is not optimised.
 inline bool IsCounted() { return __gcov_dump != nullptr; }
 
-// _exit for forked children: a test's own exit handlers are not theirs to run.
+// _exit for forked children: a child must not run the exit handlers of its
+// test.
 [[noreturn]] inline void LeaveChild(int status) {
   if (IsCounted()) __gcov_dump();
   _exit(status);
 }
 
-// Limits on time are checked in plain builds only, and loops are shortened.
+// Sanitizers slow a program down: tests check time limits in plain builds only,
+// and sanitized builds shorten their loops.
 #ifdef SNCE_TEST_SANITIZED
 constexpr bool kSanitized = true;
 #else

@@ -105,7 +105,7 @@ Gate::~Gate() {
   close(pipe_[1]);
 }
 
-// One byte that nobody reads: the gate stays open for all who wait.
+// Nobody reads the byte, so the gate stays open for all that wait.
 void Gate::Open() {
   const char byte = 1;
   if (write(pipe_[1], &byte, 1) != 1) abort();

@@ -3,7 +3,7 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 // test_child.h: child processes that cannot outlive their test, and waits that
-// end.
+// are bounded.
 #ifndef SSLSNCE_TESTS_SUPPORT_TEST_CHILD_H_
 #define SSLSNCE_TESTS_SUPPORT_TEST_CHILD_H_
 
@@ -15,20 +15,19 @@
 
 namespace snce_test {
 
-// What Child::Wait returns besides an exit status.
+// Results of Child::Wait that are no exit status.
 constexpr int kTimedOut = -1;
 constexpr int kSignalled = -1000;  // kSignalled - signal number
 
-// Child is one forked process. It is killed and reaped, by its pid, when the
-// Child goes.
+// Child is one forked process. The destructor kills and reaps it, by its pid.
 class Child {
  public:
   Child() = default;
   // Forks; the child runs |body| and exits with what it returns, or with 1 if
   // an expectation failed in it.
   explicit Child(const std::function<int()>& body);
-  // Forks and executes |program| with |arguments| (argv[0] is added), with all
-  // descriptors above 2 closed but |keep| (-1: none).
+  // Forks and executes |program| with |arguments|; Exec adds argv[0]. Closes
+  // all descriptors above 2 except |keep| (-1: all).
   static Child Exec(const std::string& program,
                     const std::vector<std::string>& arguments, int keep);
   ~Child();
@@ -37,18 +36,18 @@ class Child {
 
   pid_t pid() const { return pid_; }
   void Signal(int signal) const;
-  // The exit status, kSignalled - number, or kTimedOut (then the child is
-  // killed and reaped as well).
+  // Returns the exit status, kSignalled - number, or kTimedOut; in the last
+  // case Wait has killed and reaped the child.
   int Wait(int milliseconds);
-  // Kills and reaps.
+  // Kills and reaps the child.
   void End();
 
  private:
   pid_t pid_ = -1;
 };
 
-// Gate lets processes or threads wait for each other; it is shared by fork.
-// Every wait ends after a while and says whether the gate was open.
+// Gate lets processes or threads wait for each other; forked children share it.
+// Wait is bounded and returns whether the gate was open.
 class Gate {
  public:
   Gate();
@@ -62,7 +61,7 @@ class Gate {
   int pipe_[2];
 };
 
-// Zeroed memory that forked children share, for one T.
+// Zeroed memory for one T, which forked children share.
 void* SharedMemory(size_t bytes);
 void FreeSharedMemory(void* memory, size_t bytes);
 
@@ -80,7 +79,7 @@ class Shared {
   T* value_;
 };
 
-// Sleeps, to pace a test; no result may depend on it.
+// Sleeps, to pace a test; no result may depend on the sleep.
 void Pace(int milliseconds);
 
 }  // namespace snce_test

@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// test_clock.h: time that passes only when a test says so.
+// test_clock.h: a clock that advances only when a test tells it to.
 #ifndef SSLSNCE_TESTS_SUPPORT_TEST_CLOCK_H_
 #define SSLSNCE_TESTS_SUPPORT_TEST_CLOCK_H_
 
@@ -13,7 +13,7 @@
 namespace snce_test {
 
 constexpr int64_t kSecond = 1000000;
-// 2023-11-14: any time that is neither 0 nor near an edge.
+// 2023-11-14: neither 0 nor near a limit of any type.
 constexpr int64_t kStart = 1700000000 * kSecond;
 
 inline snceTime At(int64_t usec) { return snceTime{usec}; }

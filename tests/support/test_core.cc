@@ -31,14 +31,14 @@ void FillMarker(uint8_t* marker) {
     marker[i] = static_cast<uint8_t>(i * 29 + 7);
 }
 
-// Where one stretch of memory lies, and how much of it is in the dump.
+// Where one stretch of memory lies, and how many bytes of it the dump has.
 struct Segment {
   uint64_t start, end, bytes;
 };
 
 struct Dump {
   std::vector<Segment> segments;
-  std::vector<uint8_t> files;  // the note NT_FILE
+  std::vector<uint8_t> files;  // the contents of the note NT_FILE
 };
 
 template <typename T>
@@ -47,7 +47,7 @@ bool ReadAt(int fd, uint64_t at, T* out) {
          static_cast<ssize_t>(sizeof(*out));
 }
 
-// Reads the notes of a segment for NT_FILE.
+// Searches the notes of a segment for NT_FILE.
 void ReadNotes(int core, const ElfW(Phdr) & header, Dump* dump) {
   uint64_t at = header.p_offset;
   const uint64_t end = at + header.p_filesz;
@@ -145,8 +145,8 @@ bool CoreDirectory::HasMarker(int core) const {
   return CountInFile(core, marker, sizeof(marker)) != 0;
 }
 
-// The note: count, size of a page, for each file start, end and offset; then
-// the names, each ended by a NUL.
+// The note NT_FILE holds: a count, the page size, a start, an end and an offset
+// for each file, then the file names, each ended by a NUL.
 uint64_t CoreDirectory::BytesOf(int core, const std::string& name) const {
   const Dump dump = ReadDump(core);
   uint64_t head[2], bytes = 0;

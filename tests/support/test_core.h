@@ -11,12 +11,12 @@
 
 namespace snce_test {
 
-// Leaves a marker in this process's memory, allows a core dump of any size, and
-// crashes in |directory|. Returns only if it cannot.
+// Writes a marker into this process's memory, allows a core dump of any size,
+// and crashes in |directory|. Returns only if that fails.
 void CrashIn(const std::string& directory);
 
-// CoreDirectory is an empty one for the core dump of one process; it goes with
-// what is in it.
+// CoreDirectory is an empty directory for the core dump of one process. The
+// destructor removes it with its contents.
 class CoreDirectory {
  public:
   CoreDirectory();
@@ -24,18 +24,18 @@ class CoreDirectory {
   CoreDirectory(const CoreDirectory&) = delete;
   CoreDirectory& operator=(const CoreDirectory&) = delete;
 
-  // Whether this system writes core dumps into the directory of the process; if
-  // not, |why|.
+  // Whether this system writes core dumps into the working directory of the
+  // process; if not, why() gives the reason.
   bool works() const { return why_.empty(); }
   const std::string& why() const { return why_; }
   const std::string& path() const { return path_; }
 
-  // The core dump, for reading; -1 if there is none.
+  // Opens the core dump for reading; -1 if there is none.
   int Open() const;
-  // Whether it has the memory that CrashIn wrote last.
+  // Whether the dump contains the marker that CrashIn wrote last.
   bool HasMarker(int core) const;
-  // How many bytes of what was mapped from files whose name begins with |name|
-  // are in the dump; UINT64_MAX if it does not say.
+  // How many bytes of the mappings of files whose name begins with |name| are
+  // in the dump; UINT64_MAX if the dump does not tell.
   uint64_t BytesOf(int core, const std::string& name) const;
 
  private:

@@ -42,7 +42,7 @@ Region::Region(const snceCacheOptions& options, bool inheritable) {
 void Region::Create(const snceCacheOptions& options, bool inheritable) {
   const snceResult result = snceRegion_Create(&region_, &options, inheritable);
   if (result != SNCE_OK) {
-    // Nothing after this can work, and a constructor cannot ASSERT.
+    // Without a region no test can go on, and a constructor cannot ASSERT.
     fprintf(stderr, "no region: %s\n", snceResult_Text(result));
     abort();
   }
@@ -131,8 +131,8 @@ uint64_t DataBytes(int fd) {
 }
 
 int MemoryFile() {
-  // Not executable: sealing an executable one against that (F_SEAL_EXEC) would
-  // seal it against writing too.
+  // Ask for a file that is not executable: the seal against executing
+  // (F_SEAL_EXEC) would, on an executable file, also forbid writing.
   constexpr unsigned kNoExecSeal = 8;  // MFD_NOEXEC_SEAL, since Linux 6.3
   const int fd = memfd_create("snce-test", kNoExecSeal);
   return fd >= 0 ? fd : memfd_create("snce-test", MFD_ALLOW_SEALING);
@@ -145,7 +145,7 @@ int OpenDescriptors() {
   while (const struct dirent* entry = readdir(directory))
     count += entry->d_name[0] != '.';
   closedir(directory);
-  return count - 1;  // the directory's own
+  return count - 1;  // the directory's own descriptor
 }
 
 int CopyOf(int fd, bool sealed) {

@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// test_region.h: a region for a test, and what the kernel says of it.
+// test_region.h: a region for a test, and what the kernel reports about it.
 #ifndef SSLSNCE_TESTS_SUPPORT_TEST_REGION_H_
 #define SSLSNCE_TESTS_SUPPORT_TEST_REGION_H_
 
@@ -23,11 +23,12 @@ inline void PrintTo(snceResult result, std::ostream* out) {
 
 namespace snce_test {
 
-// Options for |entries| sessions with timeouts of 100 and 86400 seconds, and as
-// much clock skew as there can be.
+// Options for |entries| sessions, with timeouts of 100 and 86400 seconds and
+// the largest clock skew.
 snceCacheOptions Options(uint64_t entries);
 
-// Region closes itself. It fails the test if it cannot be made.
+// Region owns a region and closes it. A constructor that cannot make one aborts
+// the program.
 class Region {
  public:
   explicit Region(uint64_t entries, bool inheritable = false);
@@ -68,32 +69,33 @@ std::vector<Mapping> MappingsOf(int fd);
 std::vector<Mapping> MappingsOfInode(ino_t inode);
 ino_t InodeOf(int fd);
 
-// Calls |visit| with each stretch of the memory file |fd| that has memory
-// behind it, and where that ends.
+// Calls |visit| with the start and the end of each stretch of the memory file
+// |fd| that has memory behind it.
 void ForEachExtent(int fd, const std::function<void(off_t, off_t)>& visit);
 
-// Where |pattern| stands in the memory file |fd|, in all the pages that it has.
-// |pattern| must be short against a page.
+// The offsets of |pattern| in all the pages that the memory file |fd| has.
+// |pattern| must be much shorter than a page.
 std::vector<off_t> FindInFile(int fd, const uint8_t* pattern, size_t len);
 uint64_t CountInFile(int fd, const uint8_t* pattern, size_t len);
 
 // How many bytes of the memory file |fd| have memory behind them.
 uint64_t DataBytes(int fd);
 
-// A new memory file of the contents of |fd|, with the same seals unless
+// A new memory file with the contents of |fd|, and the same seals unless
 // |sealed| is false. The caller closes it.
 int CopyOf(int fd, bool sealed = true);
 // An empty memory file that can be sealed like a region's.
 int MemoryFile();
-// A memory file like CopyOf that is not sealed yet, and the sealing of it.
+// Gives |copy|, made by CopyOf without seals, the seals of |fd|.
 void SealLike(int copy, int fd);
 
 // How many descriptors this process has open.
 int OpenDescriptors();
 
-// Watchdog ends the program by a signal if it lives for longer than |seconds|
-// of processor time, or ten times as long by the clock, which a busy machine
-// may need: so a loop that never ends fails a test instead of stopping a run.
+// Watchdog ends the program by a signal if it uses more than |seconds| of
+// processor time, or takes ten times as long by the clock, which leaves room
+// for a busy machine. So an endless loop fails its test instead of hanging the
+// run.
 class Watchdog {
  public:
   explicit Watchdog(unsigned seconds);

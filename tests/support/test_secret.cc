@@ -20,7 +20,7 @@ namespace snce_test {
 
 namespace {
 
-// Where the numbers of a test's session end in its state (test_session.h).
+// Where the three numbers of a test session end in its state (test_session.h).
 constexpr size_t kNumbers = 24;
 constexpr size_t kStackBytes = 64 * 1024;
 
@@ -66,7 +66,7 @@ uint64_t Secrets::CountInFile(int fd) const {
   uint64_t count = 0;
   ForEachExtent(fd, [&](off_t data, off_t hole) {
     for (off_t at = data; at < hole; at += kChunk) {
-      // Seven bytes of the next chunk, so that no piece falls between two.
+      // Read seven bytes of the next chunk too, so that no piece is cut in two.
       const size_t want = static_cast<size_t>(
           std::min<off_t>(hole - at, static_cast<off_t>(chunk.size())));
       ASSERT_EQ(static_cast<ssize_t>(want), pread(fd, chunk.data(), want, at));

@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// test_secret.h: secrets that are planted, and looked for in memory.
+// test_secret.h: plants secrets, and searches memory for them.
 #ifndef SSLSNCE_TESTS_SUPPORT_TEST_SECRET_H_
 #define SSLSNCE_TESTS_SUPPORT_TEST_SECRET_H_
 
@@ -16,26 +16,26 @@
 
 namespace snce_test {
 
-// Secrets is what must not be found: all the pieces of eight bytes that the
-// secrets added to it are made of, so that a part of one that was left is seen
-// too. A piece of zeros is none.
+// Secrets is what a search must not find. It holds each secret as pieces of
+// eight bytes, so that a search also finds a part that was left. It ignores
+// pieces of zeros.
 class Secrets {
  public:
-  // |bytes| from a multiple of eight on; what is behind the last eight is not
-  // looked for.
+  // Adds |bytes| in pieces of eight, from the start; a rest of less than eight
+  // bytes is ignored.
   void Add(const uint8_t* bytes, size_t len);
   void Add(const std::vector<uint8_t>& bytes) {
     Add(bytes.data(), bytes.size());
   }
-  // What follows from nothing but the session's numbers in its state.
+  // Adds the part of the session's state that is derived from its numbers.
   void AddState(const snceSession& session);
   size_t pieces() const { return pieces_.size(); }
 
-  // How many pieces stand in memory, or in all the pages that the memory file
-  // |fd| has, wherever they begin.
+  // How many pieces are in memory, or in all the pages that the memory file
+  // |fd| has, at any alignment.
   uint64_t CountIn(const void* memory, size_t bytes) const;
   uint64_t CountInFile(int fd) const;
-  // Whether any piece stands in |text|, as it is or in hexadecimal.
+  // Whether |text| contains any piece, in binary or in hexadecimal.
   bool IsIn(const std::string& text) const;
 
  private:
@@ -43,8 +43,8 @@ class Secrets {
   std::vector<bool> first_ = std::vector<bool>(1 << 16);
 };
 
-// Runs |operation| on a stack that held nothing before and on which nothing
-// else runs, and returns how many pieces of |secrets| it left there.
+// Runs |operation| alone on a fresh stack, and returns how many pieces of
+// |secrets| it left on that stack.
 uint64_t LeftOnStack(const Secrets& secrets,
                      const std::function<void()>& operation);
 

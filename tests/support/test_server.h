@@ -13,7 +13,7 @@
 #include "sslsnce/snce.h"
 #include "test_region.h"
 
-// No region has the identity 0: an id that has it is compared without.
+// No region has the identity 0. An id with identity 0 matches any region.
 inline bool operator==(snceServerId a, snceServerId b) {
   return a.number == b.number && a.generation == b.generation &&
          (a.region == b.region || a.region == 0 || b.region == 0);
@@ -27,7 +27,7 @@ namespace snce_test {
 
 constexpr snceServerId kDefault = {0, 1, 0};
 
-// An id of |region|, whether there is such a server or not.
+// An id of |region|; the server need not exist.
 inline snceServerId IdOf(const snceRegion* region, uint32_t number,
                          uint32_t generation) {
   return {number, generation, snceServer_Choose(region, nullptr, 0).region};
@@ -42,8 +42,8 @@ inline snceResult Add(snceRegion* region, const std::string& name,
   return snceServer_Add(region, BytesOf(name), name.size(), &options, id);
 }
 
-// Adds a virtual server for |entries| sessions and returns its handle; one that
-// finds nothing, and a failure of the test, if it could not be added.
+// Adds a virtual server for |entries| sessions and returns its handle. If it
+// cannot be added, the test fails and the handle is one that finds nothing.
 snceCache AddServer(snceRegion* region, const std::string& name,
                     uint64_t entries);
 

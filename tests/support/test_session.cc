@@ -11,7 +11,8 @@ namespace snce_test {
 
 namespace {
 
-// Few certificates and names for many variants: equal ones are met often.
+// Many variants share few certificates and names, so that equal ones are
+// common.
 constexpr uint64_t kCertificates = 97;
 constexpr uint64_t kNames = 13;
 constexpr size_t kCertificateMost = 3000;

@@ -4,10 +4,11 @@
 
 // test_session.h: sessions whose fields obey an equation.
 //
-// Every field of a Session follows from three numbers, its serial (which
-// session), its variant (which of those stored under that ID one after the
-// other) and its shape (what it has besides). The state carries the three, so
-// that Mixed() recognises an answer made of parts of two sessions.
+// Every field of a Session follows from three numbers: its serial (which
+// session), its variant (which of the sessions stored one after the other under
+// that ID) and its shape (which optional parts it has). The state holds the
+// three numbers, so that Mixed() recognises an answer made of parts of two
+// sessions.
 #ifndef SSLSNCE_TESTS_SUPPORT_TEST_SESSION_H_
 #define SSLSNCE_TESTS_SUPPORT_TEST_SESSION_H_
 
@@ -20,7 +21,7 @@
 
 namespace snce_test {
 
-// What a session has besides an ID and a state; bits.
+// The optional parts of a session, besides ID and state; bits.
 enum Shape : uint8_t {
   kPlain = 0,
   kCertificate = 1,
@@ -32,10 +33,10 @@ enum Shape : uint8_t {
 // A mixing function (splitmix64's finalizer).
 uint64_t Mix(uint64_t value);
 
-// |len| bytes that follow from |seed|.
+// |len| bytes derived from |seed|.
 std::vector<uint8_t> Bytes(uint64_t seed, size_t len);
 
-// Session is one on its way in; it owns its buffers.
+// Session is a session to be inserted; it owns its buffers.
 class Session {
  public:
   explicit Session(uint64_t serial, uint64_t variant = 0,
@@ -57,7 +58,7 @@ class Session {
 
   // The key to this session under any name, valid while the session lives.
   snceKey Key() const;
-  // ... and under |name|, which must outlive the key.
+  // The same key with |name|, which must outlive the key.
   snceKey KeyNamed(const std::string& name) const;
 
   snceResult Insert(snceCache cache, snceTime now) const {
@@ -72,7 +73,7 @@ class Session {
   std::string name_;
 };
 
-// Answer is room for one session on its way out.
+// Answer is a buffer for one session that a lookup returns.
 class Answer {
  public:
   Answer();
@@ -87,10 +88,10 @@ class Answer {
   uint64_t serial() const;
   uint64_t variant() const;
 
-  // Empty if the session in here is, in every field, the one that its state
-  // says; else which field is another's.
+  // Empty if every field of the session is the one that the numbers in its
+  // state require; else the name of the first field that is not.
   std::string Mixed() const;
-  // Empty if it is |session| in every field that the caller gave.
+  // Empty if every field that the caller gave is equal in |session|.
   std::string Differs(const Session& session) const;
 
  private:
@@ -98,15 +99,17 @@ class Answer {
   std::vector<uint8_t> certificate_;
 };
 
-// A lookup for callers that want the result alone.
+// A lookup for callers that need only the result.
 snceResult Find(snceCache cache, const Session& session, snceTime now);
-// How many of the sessions |first| to |first| + |count| - 1 are found whole.
+// How many of the sessions |first| to |first| + |count| - 1 a lookup finds,
+// with every field right.
 uint64_t CountFound(snceCache cache, uint64_t first, uint64_t count,
                     snceTime now, uint8_t shape = kPlain);
-// How many slots of a cache can be in use: |count| sessions are stored, one
-// after the other from |from| on, when all else should have expired, and
-// removed. With several times as many as it has slots, one that was lost is
-// missing, which room to spare hides otherwise.
+// How many slots of a cache are usable. Stores |count| sessions one after the
+// other, beginning at |from|, a time at which all others should have expired;
+// then removes them. |count| should be several times the number of slots, so
+// that the cache is full: with free slots to spare, a lost slot would not be
+// noticed.
 uint64_t CountUsable(snceCache cache, uint64_t first, uint64_t count,
                      snceTime from);
 

@@ -14,20 +14,20 @@
 
 namespace snce_test {
 
-// Stepper forks a child that stands before |operation| until it is stepped.
+// Stepper forks a child that waits before |operation| until it is stepped.
 class Stepper {
  public:
   explicit Stepper(const std::function<snceResult()>& operation);
 
   // False if this system does not let a process be traced.
   bool works() const { return works_; }
-  // Runs |count| instructions of the child. False: the operation ended before.
+  // Runs |count| instructions of the child. False: the operation ended first.
   bool Step(uint64_t count);
   // Runs the operation to its end and returns its result.
   snceResult Finish();
-  // Kills the child where it stands.
+  // Kills the child at the instruction where it stands.
   void Kill() { child_.End(); }
-  // How many instructions were run by Step.
+  // How many instructions Step has run.
   uint64_t steps() const { return steps_; }
 
  private:
@@ -41,8 +41,14 @@ class Stepper {
   uint64_t steps_ = 0;
 };
 
-// How many instructions |operation| takes in a child; 0 if nobody can tell.
+// How many instructions |operation| takes in a child; 0 if this system does not
+// let a process be traced.
 uint64_t CountSteps(const std::function<snceResult()>& operation);
+
+// |usual| times SNCE_STEP_TIMES, if the environment sets it (`make nightly`
+// sets 4). |usual| is how many points of an operation a test looks at, or the
+// time that they take.
+uint64_t StepTimes(uint64_t usual);
 
 }  // namespace snce_test
 

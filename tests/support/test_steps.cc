@@ -63,7 +63,7 @@ Stepped::Stepped(const std::function<snceResult()>& operation,
   });
 }
 
-// Bounded by the test's Watchdog.
+// The test's Watchdog bounds this wait.
 bool Stepped::Stopped() {
   siginfo_t info;
   memset(&info, 0, sizeof(info));
@@ -75,7 +75,7 @@ bool Stepped::Stopped() {
 bool Stepped::Died() { return child_.Wait(60000) == kSignalled - SIGKILL; }
 
 void Stepped::Wake() {
-  // What Stopped has seen is over, and not seen again.
+  // Consume the stop that Stopped has seen, so that it is not seen again.
   siginfo_t info;
   waitid(P_PID, id_t(child_.pid()), &info, WSTOPPED | WNOHANG);
   child_.Signal(SIGCONT);
@@ -83,7 +83,7 @@ void Stepped::Wake() {
 
 snceResult Stepped::Finish() {
   Wake();
-  // A child that did not end well has no result that a test expects.
+  // If the child did not end well, return a result that no test expects.
   return child_.Wait(60000) == 0 ? script_->result
                                  : static_cast<snceResult>(-1);
 }

@@ -2,10 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// test_steps.h: a process that stops or dies at a step that the code names.
+// test_steps.h: stops or kills a process at a step that the code names.
 //
-// Only in a build with SNCE_STEPS (`make steps`): there SNCE_STEP("name") calls
-// snceStep, which is here.
+// It works only in a build with SNCE_STEPS (`make steps`): there
+// SNCE_STEP("name") calls snceStep, which test_steps.cc defines.
 #ifndef SSLSNCE_TESTS_SUPPORT_TEST_STEPS_H_
 #define SSLSNCE_TESTS_SUPPORT_TEST_STEPS_H_
 
@@ -19,8 +19,8 @@
 
 namespace snce_test {
 
-// What a process is to do when it passes a step for the |passing|th time,
-// counted from its beginning: raise |signal|, SIGSTOP or SIGKILL.
+// An order to a process: when you pass |step| for the |passing|th time since
+// you began, raise |signal|, SIGSTOP or SIGKILL.
 struct StepOrder {
   std::string step;
   unsigned passing;
@@ -34,21 +34,23 @@ class Stepped {
   Stepped(const std::function<snceResult()>& operation,
           const std::vector<StepOrder>& orders);
 
-  // Waits until it stands at the step of its next order; false if it ended.
+  // Waits until the child has stopped at the step of its next order; false if
+  // it ended instead.
   bool Stopped();
-  // Waits until it is dead; true if SIGKILL was the cause.
+  // Waits until the child is dead; true if SIGKILL was the cause.
   bool Died();
-  // Lets it go on.
+  // Lets the child go on.
   void Wake();
-  // Lets it go on to its end and returns the operation's result.
+  // Lets the child run to its end and returns the operation's result.
   snceResult Finish();
-  // The steps that it has passed so far, each as often as it did.
+  // The names of the steps that the child has passed so far, in order, with
+  // repetitions.
   std::vector<std::string> passed() const;
 
  private:
   static constexpr unsigned kOrders = 4;
   static constexpr unsigned kLongest = 32;  // of a step's name, with its NUL
-  static constexpr unsigned kMost = 2000;   // steps that are noted
+  static constexpr unsigned kMost = 2000;   // steps that are recorded
 
   struct Script {
     struct {
@@ -68,11 +70,11 @@ class Stepped {
   Child child_;
 };
 
-// Calls |hook| at each step that a thread of this process passes from now on;
-// it may block. Empty: no more.
+// Calls |hook| at each step that any thread of this process passes from now on;
+// |hook| may block. An empty |hook| ends that.
 void HookSteps(const std::function<void(const std::string& step)>& hook);
 
-// The steps that |operation| passes in a child that nobody disturbs.
+// The names of the steps that |operation| passes in an undisturbed child.
 std::vector<std::string> StepsOf(const std::function<snceResult()>& operation);
 
 }  // namespace snce_test

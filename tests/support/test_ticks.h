@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* test_ticks.h: the clock by which a writer is patient with another one's claim
- * (sncepatience.h), in a test's hand. */
+/* test_ticks.h: sets the clock by which a writer decides that another process's
+ * claim is abandoned (sncepatience.h). */
 #ifndef SSLSNCE_TESTS_SUPPORT_TEST_TICKS_H_
 #define SSLSNCE_TESTS_SUPPORT_TEST_TICKS_H_
 
@@ -13,10 +13,10 @@
 extern "C" {
 #endif
 
-/* A claim that was noted longer ago than this is taken back. */
+/* An inserter takes a claim back if it was noted longer ago than this. */
 #define TICKS_PATIENCE 16
 
-/* Lets |region|'s handle, and its copies in processes that are forked later,
+/* Makes |region|'s handle, and its copies in processes that are forked later,
  * read the clock at |*ticks|, which the caller owns. */
 void TicksUse(snceRegion *region, const uint64_t *ticks);
 

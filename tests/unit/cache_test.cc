@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// One session at a time: what goes in, what comes out, under which key.
+// One session at a time: what is stored, what a lookup returns, under which
+// key.
 #include <climits>
 #include <cstring>
 #include <string>
@@ -108,7 +109,7 @@ TEST_F(SnceCache, ALookupDoesNotMoveTheCallersBuffers) {
 }
 
 TEST_F(SnceCache, IdsOfEveryLengthAreKeptApart) {
-  // IDs that are each other's beginnings, and one that ends in zeros.
+  // Each ID is a prefix of the longer ones; one ends in zeros.
   const std::vector<uint8_t> longest = Bytes(5, SNCE_ID_MAX);
   for (size_t len = 1; len <= SNCE_ID_MAX; ++len) {
     Session session(len, 3);
@@ -455,8 +456,8 @@ TEST_F(SnceCacheByName, TheLongestNameIsKeptAndALongerOneRefused) {
   EXPECT_EQ(1u, region_.Figures().refused);
 }
 
-// A flood of invented names must not cost anybody a session (and did while
-// names had a store of their own, which they could fill).
+// A flood of invented names must evict no session. It did while names had a
+// store of their own, which a flood could fill.
 TEST_F(SnceCacheByName, ManyNamesEvictNothing) {
   Region region(1000);
   for (uint64_t serial = 0; serial < 900; ++serial) {

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// A thread that pthread_cancel ends: it finishes its call first, and leaves
-// neither a lock nor a mapping nor a descriptor behind.
+// A thread that pthread_cancel ends finishes its call first, and leaves no
+// lock, mapping or descriptor behind.
 #include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -28,7 +28,7 @@ struct Cancelled {
 
   static void* Run(void* arg) {
     auto* self = static_cast<Cancelled*>(arg);
-    // From here on, the first cancellation point ends this thread.
+    // From here on, the first cancellation point would end this thread.
     pthread_cancel(pthread_self());
     self->call();
     self->returned = true;
@@ -38,8 +38,8 @@ struct Cancelled {
   }
 };
 
-// Whether |call| returned in a thread that is cancelled before it, and the
-// thread ended after it, cancellable as it was.
+// Runs |call| in a thread that was cancelled before. Returns whether |call|
+// returned; the thread must end after it, and be cancellable again by then.
 bool ReturnsFirst(const std::function<void()>& call) {
   Cancelled cancelled;
   cancelled.call = call;
@@ -52,8 +52,9 @@ bool ReturnsFirst(const std::function<void()>& call) {
   return cancelled.returned;
 }
 
-TEST(SnceCancel, OfAThreadThatHasTheTurnLeavesItToTheNextOne) {
-  // Of locked memory a home is given back by fallocate, a cancellation point.
+TEST(SnceCancel, OfAThreadThatHasTheLockLeavesItToTheNextOne) {
+  // When the file grows for a flush, the core calls fallocate, a cancellation
+  // point.
   snceCacheOptions options = Options(100);
   options.lock = true;
   snceRegion* made = nullptr;
@@ -67,7 +68,7 @@ TEST(SnceCancel, OfAThreadThatHasTheTurnLeavesItToTheNextOne) {
   EXPECT_EQ(SNCE_OK, Add(region.get(), "a.example", Options(10), &id));
 }
 
-TEST(SnceCancel, OfAThreadThatWaitsForTheTurnComesAfterTheWait) {
+TEST(SnceCancel, OfAThreadThatWaitsForTheLockComesAfterTheWait) {
   Region region(100);
   Gate held, done;
   Child holder([&] {

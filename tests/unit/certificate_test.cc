@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// Client certificates: one copy for equal ones, whole or not at all.
+// Client certificates: equal ones are stored once; each is returned whole or
+// not at all.
 #include <cstring>
 #include <vector>
 
@@ -126,7 +127,7 @@ TEST_F(SnceCertificate, ABufferTooSmallIsToldItsLengthAndNothingElse) {
     EXPECT_EQ(900u, out.certificate.len);
     EXPECT_EQ(std::vector<uint8_t>(900, 0x5a), room);
     EXPECT_EQ(0x5a, out.id[0]);
-    // The state may have been read, and is wiped then.
+    // The lookup may have copied the state; then it has wiped it.
     for (uint8_t byte : out.state) EXPECT_EQ(out.state[0], byte);
     EXPECT_TRUE(out.state[0] == 0x5a || out.state[0] == 0);
   }

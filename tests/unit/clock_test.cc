@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// A clock that steps by years, back and forth, over the edges of 31 and 32 bits
-// and before 1970: what is found is alive by the clock of who asks, and the
-// cache takes as many new sessions as ever.
+// A clock that steps by years, back and forth, over the limits of 31 and 32
+// bits and before 1970. Every session that a lookup returns is alive by the
+// clock of the caller, and the cache takes as many new sessions as ever.
 #include <cctype>
 #include <ostream>
 #include <string>
@@ -67,7 +67,7 @@ snceCacheOptions WithSkew(uint32_t sec) {
 
 class SnceClockStep : public ::testing::TestWithParam<Step> {
  protected:
-  // Stores |count| sessions a millisecond after each other, from |at| on.
+  // Stores |count| sessions from |at| on, one each millisecond.
   void Store(uint64_t first, uint64_t count, int64_t at) {
     for (uint64_t i = 0; i < count; ++i) {
       const snceTime now = At(at + int64_t(i) * 1000);
@@ -91,17 +91,17 @@ TEST_P(SnceClockStep, WhatIsFoundIsAliveByTheClockOfWhoAsks) {
   const uint64_t live = region_.Figures().live;
   const bool back = step.to < step.from;
   EXPECT_EQ(0u, Found(0, kEntries, step.to));
-  // Those of the future are still there, and found when the clock is set right;
-  // those that were met expired are gone.
+  // Sessions from the future stay, and are found when the clock is set right;
+  // lookups have wiped those that they met expired.
   EXPECT_EQ(back ? live : 0, region_.Figures().live);
   EXPECT_EQ(back ? live : 0, region_.Figures().missesFuture);
   EXPECT_EQ(back ? live : 0, Found(0, kEntries, step.from + kSecond));
 }
 
-// A quarter of the inserts looks for what has expired near it.
+// One insert in four sweeps its two sets for expired sessions.
 TEST_P(SnceClockStep, NoSweepTakesOutWhatIsOfTheFuture) {
   const Step step = GetParam();
-  if (step.to > step.from) return;  // nothing is of the future
+  if (step.to > step.from) return;  // no session is from the future
   Store(0, kEntries / 2, step.from);
   Store(100000, kEntries / 4, step.to);
   EXPECT_EQ(0u, region_.Figures().wiped);
@@ -112,7 +112,7 @@ TEST_P(SnceClockStep, NoSweepTakesOutWhatIsOfTheFuture) {
 TEST_P(SnceClockStep, AFullCacheTakesAsManyNewSessions) {
   const Step step = GetParam();
   Store(0, 3 * kEntries, step.from);
-  // New ones come for ten seconds, so that they have ages of their own.
+  // Store the new ones over ten seconds, so that their ages differ.
   for (uint64_t part = 0; part < 10; ++part)
     Store(100000 + part * 100, 100, step.to + int64_t(part) * kSecond);
   const uint64_t found = Found(100000, kEntries, step.to + 10 * kSecond);
@@ -120,7 +120,7 @@ TEST_P(SnceClockStep, AFullCacheTakesAsManyNewSessions) {
   EXPECT_GE(found, kEntries * 95 / 100);
 }
 
-// The rest of what comes after the step goes by its own age.
+// Sessions stored after the step are evicted by their own age.
 TEST_P(SnceClockStep, EvictionGoesOnAfterIt) {
   const Step step = GetParam();
   Store(0, kEntries, step.from);
@@ -131,7 +131,7 @@ TEST_P(SnceClockStep, EvictionGoesOnAfterIt) {
   EXPECT_LE(region_.Figures().live, region_.Figures().slots);
 }
 
-// Of a cache that two machines share, whose clocks are 200 seconds apart.
+// Two machines, whose clocks are 200 seconds apart, share a cache.
 TEST(SnceClock, WhatIsAheadIsEvictedFirstOnlyIfNoLookupWouldReturnIt) {
   for (uint32_t skew : {2u, 300u}) {
     Region region(WithSkew(skew));

@@ -13,22 +13,24 @@
 #define TRIES UINT64_C(1000000000)
 
 static uint64_t HashOf(snceCache cache, const uint8_t id[SNCE_ID_MAX]) {
-  snceProbe probe = {.shape = SNCE_ID_MAX};
+  snceLookupKey lookupKey = {.shape = SNCE_ID_MAX};
 
-  memcpy(probe.id, id, SNCE_ID_MAX);
-  snceProbe_Hash(&probe, cache.region);
-  return probe.hash;
+  memcpy(lookupKey.id, id, SNCE_ID_MAX);
+  snceLookupKey_Hash(&lookupKey, cache.region);
+  return lookupKey.hash;
 }
 
 /* In an empty cache a session lies at the best way of its first set. */
 static bool Meets(const snceTable *table, uint64_t hash, uint64_t other) {
-  snceProbePlaces at, there;
+  snceLookupPlaces at, there;
 
   if (snceVersion_Tag(hash) != snceVersion_Tag(other)) {
     return false;
   }
-  snceTable_Places(table, hash, &at);
-  snceTable_Places(table, other, &there);
+  if (!snceTable_MappedPlaces(table, hash, &at) ||
+      !snceTable_MappedPlaces(table, other, &there)) {
+    return false;
+  }
   for (int i = 0; i < 2; i++) {
     if (there.set[i] == at.set[0] && there.way[i] == at.way[0]) {
       return true;

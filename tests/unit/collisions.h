@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* collisions.h: session IDs that are told apart by comparing them alone. The
- * hash is keyed, so nobody else can find them. In C, as the core's headers are.
- */
+/* collisions.h: session IDs that only a comparison of the IDs themselves tells
+ * apart. The hash is keyed, so nobody can find them without the region's keys.
+ * In C, as the core's headers are. */
 #ifndef SSLSNCE_TESTS_UNIT_COLLISIONS_H_
 #define SSLSNCE_TESTS_UNIT_COLLISIONS_H_
 
@@ -16,8 +16,8 @@
 extern "C" {
 #endif
 
-/* Finds an |other| of 32 bytes that meets |id| at its best place under its tag.
- * For a cache of two sets that takes some twenty million hashes. */
+/* Finds an |other| of 32 bytes that has the same best way and the same tag as
+ * |id|. For a cache of two sets that takes some twenty million hashes. */
 bool FindCollision(snceCache cache, const uint8_t id[SNCE_ID_MAX],
                    uint8_t other[SNCE_ID_MAX]);
 

@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// Growing and re-timing a live cache.
+// Growing a live cache, and changing its timeouts.
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -46,7 +46,8 @@ TEST(SnceConfigure, AGrownCacheHoldsWhatItSays) {
     for (uint64_t serial = 0; serial < entries; ++serial)
       ASSERT_EQ(SNCE_OK,
                 Session(entries * 10 + serial).Insert(cache, At(kStart)));
-    // With the ones of the round before, which may be as good.
+    // Count the sessions of the round before too: the cache may have kept some
+    // of them instead.
     EXPECT_GE(CountFound(cache, 0, entries * 11, At(kStart)) * 1000,
               entries * 995)
         << entries;
@@ -144,8 +145,8 @@ TEST(SnceConfigure, ThreadsGoOnWhileItGrows) {
   Watchdog watchdog(120);
   Region region(1000);
   snceCache cache = region.cache();
-  // The first third stays, the second is removed meanwhile, the last third
-  // comes and goes.
+  // The first third stays, the second is removed meanwhile, the last third is
+  // stored and removed again and again.
   constexpr uint64_t kEach = 250;
   for (uint64_t serial = 0; serial < 2 * kEach; ++serial)
     ASSERT_EQ(SNCE_OK,

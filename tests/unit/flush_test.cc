@@ -37,7 +37,7 @@ TEST(SnceFlush, EverySessionIsGoneAndTheCacheGoesOn) {
   EXPECT_EQ(before.entries, after.entries);
   EXPECT_EQ(before.certificates, after.certificates);
   EXPECT_EQ(before.timeoutSec[1], after.timeoutSec[1]);
-  // It holds what it held.
+  // It holds as many sessions as before.
   for (uint64_t serial = 0; serial < 1000; ++serial)
     ASSERT_EQ(SNCE_OK,
               Session(5000 + serial).Insert(region.cache(), At(kStart)));
@@ -108,8 +108,9 @@ TEST(SnceFlush, ManyTimesDoesNotUseTheRegionUp) {
   EXPECT_LE(snceRegion_ResidentBytes(region.get()), memory + 65536);
 }
 
-// Inserters publish what they have stored; the flusher reads that, flushes, and
-// publishes it as gone. A lookup that starts after that must not find it.
+// Inserters announce which variants they have stored. The flusher reads that,
+// flushes, and announces them as gone. A lookup that starts after that must not
+// find them.
 TEST(SnceFlush, WhatWasStoredBeforeAFlushIsGoneAfterIt) {
   Watchdog watchdog(120);
   constexpr uint64_t kKeys = 4;
@@ -151,7 +152,7 @@ TEST(SnceFlush, WhatWasStoredBeforeAFlushIsGoneAfterIt) {
     });
   }
   const int rounds = kSanitized ? 300 : 3000;
-  // On a busy machine the others may hardly have run by then.
+  // On a busy machine the other threads may hardly have run by then.
   for (int i = 0; i < rounds || (hits <= 100 && i < 1000 * rounds); ++i) {
     uint64_t finished[kKeys];
     for (uint64_t key = 0; key < kKeys; ++key)

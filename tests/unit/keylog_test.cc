@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// The write-once records.
+// The key log's write-once records.
 #include <unistd.h>
 
 #include <atomic>
@@ -107,7 +107,8 @@ TEST_F(SnceKeyLog, TheBufferMayBeTheValue) {
   EXPECT_EQ(Value(3, 100), Got());
 }
 
-// Under UBSan, which no NULL passes that goes to memcpy.
+// UBSan reports a NULL that is passed to memcpy, so this test runs under it
+// too.
 TEST_F(SnceKeyLog, AnEmptyValueIsOneAndNeedsNoBuffer) {
   EXPECT_EQ(SNCE_OK, snceKeyLog_Put(region_.get(), Name(1).data(), nullptr, 0,
                                     nullptr, 0, &len_));
@@ -151,7 +152,7 @@ TEST_F(SnceKeyLog, IsFilledToTheLastRecordAndKeepsThemAll) {
     Region region(100);
     uint64_t count = 0;
     snceResult result = SNCE_OK;
-    // Wrapped keys: one for each server key, mechanism and process at worst.
+    // Wrapped keys: at worst one for each server key, mechanism and process.
     constexpr uint64_t kBound = 200000;
     for (; count < kBound; ++count) {
       result = snceKeyLog_Put(region.get(), Name(count).data(),
@@ -192,7 +193,8 @@ TEST_F(SnceKeyLog, SurvivesAFullCacheAndAGrowingOne) {
   EXPECT_EQ(Value(1, 500), Got());
 }
 
-// Else each process that comes by would record another one, and keep its own.
+// Else each process that finds the record spoiled would record another one, and
+// keep its own key.
 TEST_F(SnceKeyLog, ASpoiledRecordIsToldAndNotRecordedAgain) {
   const std::vector<uint8_t> value = Value(1, 100);
   ASSERT_EQ(SNCE_OK, Put(1, value));
@@ -204,7 +206,7 @@ TEST_F(SnceKeyLog, ASpoiledRecordIsToldAndNotRecordedAgain) {
   EXPECT_EQ(SNCE_CORRUPT, Get(1));
   EXPECT_EQ(SNCE_CORRUPT, Put(1, value));
   EXPECT_EQ(SNCE_CORRUPT, Get(1));
-  // Others have their own.
+  // Other records are not affected.
   ASSERT_EQ(SNCE_OK, Get(2));
   EXPECT_EQ(Value(2, 100), Got());
   EXPECT_EQ(SNCE_OK, Put(3, value));

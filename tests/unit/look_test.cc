@@ -27,7 +27,6 @@ Looked Full(uint32_t age) {
   looked.timeoutSec[0] = 100;
   looked.timeoutSec[1] = 86400;
   looked.aheadSec = 60;
-  looked.ways = kAllWays;
   return looked;
 }
 
@@ -38,26 +37,21 @@ void ExpectSame(const Looked& looked, const std::string& what) {
   ASSERT_EQ(plain.busy, built.busy) << what;
   ASSERT_EQ(plain.visited, built.visited) << what;
   ASSERT_EQ(plain.tagged, built.tagged) << what;
-  ASSERT_EQ(plain.hand, built.hand) << what;
   ASSERT_EQ(plain.taggedAgain, built.taggedAgain) << what;
   ASSERT_EQ(plain.expired, built.expired) << what;
+  ASSERT_EQ(plain.ranked, built.ranked) << what;
 }
 
-// The ways that have been there longest, of two sets.
-struct Longest {
-  explicit Longest(const Looked& a, const Looked& b = Looked()) {
-    const Looked both[2] = {a, b};
-    found = LongestAsBuilt(both, ways);
-    uint32_t plain[2];
-    EXPECT_EQ(LongestPlain(both, plain), found);
-    if (found) {
-      EXPECT_EQ(plain[0], ways[0]);
-      EXPECT_EQ(plain[1], ways[1]);
-    }
-  }
-  bool found;
-  uint32_t ways[2];
-};
+void ExpectSameCrowd(const Looked& a, const Looked& b) {
+  const Looked both[2] = {a, b};
+  unsigned used = 0, plain = 0;
+  const bool crowded = CrowdedAsBuilt(both, &used);
+  ASSERT_EQ(CrowdedPlain(both, &plain), crowded);
+  ASSERT_EQ(plain, used);
+}
+
+// The way at |place| of an order.
+unsigned At(uint64_t order, unsigned place) { return order >> 4 * place & 15; }
 
 TEST(SnceLook, TellsTheStatesOfTheWays) {
   Looked looked = Full(5);
@@ -85,12 +79,14 @@ TEST(SnceLook, FindsTheTagInFullWaysOnly) {
   ExpectSame(looked, "tags");
 }
 
-TEST(SnceLook, TheClockIsTheSumOfTheGenerations) {
+TEST(SnceLook, TheHandIsTheSumOfTheGenerations) {
   Looked looked = Full(5);
+  unsigned unused;
   for (unsigned way = 0; way < LOOKS_WAYS; ++way)
     looked.version[way] = FullVersion(0xffffff00u + 25 * way, 0);
-  EXPECT_EQ(uint8_t(25 * 45), LookAsBuilt(&looked).hand);
-  ExpectSame(looked, "hand");
+  looked.version[3] = UsedVersion(looked.version[3], 1);
+  EXPECT_EQ(uint8_t(25 * 45) % 10, HandOf(&looked, &unused));
+  EXPECT_EQ(9u, unused);
 }
 
 TEST(SnceLook, AStampExpiresAfterTheTimeoutOfItsClass) {
@@ -108,42 +104,79 @@ TEST(SnceLook, AStampExpiresAfterTheTimeoutOfItsClass) {
   ExpectSame(looked, "never");
 }
 
-TEST(SnceLook, TheIdlestIsFoundInEitherSet) {
+TEST(SnceLook, TwoSetsAreCrowdedIfTheyAreFullAndTheTagIsInNeither) {
+  const Looked full = Full(5);
+  unsigned used;
+  for (unsigned way = 0; way < 2 * LOOKS_WAYS; ++way) {
+    Looked both[2] = {full, full};
+    uint64_t* version = &both[way / 10].version[way % 10];
+    both[0].tag = TagOf(0xabcdef00);
+    *version = UsedVersion(*version, 5);
+    ExpectSameCrowd(both[0], both[1]);
+    EXPECT_TRUE(CrowdedAsBuilt(both, &used));
+    EXPECT_EQ(1u, used);
+    for (const uint64_t other :
+         {uint64_t{0}, BusyVersion(1, 2, 0), FullVersion(1, both[0].tag)}) {
+      *version = other;
+      ExpectSameCrowd(both[0], both[1]);
+      EXPECT_FALSE(CrowdedAsBuilt(both, &used));
+    }
+  }
+}
+
+TEST(SnceLook, TheIdlestIsRankedFirstAndWhatWasNeverUsedBeforeTheOthers) {
   Looked looked = Full(10);
-  looked.order = ORDER_IDLEST;
+  unsigned unused;
   looked.stamp[6] = kNow - 90;
-  looked.stamp[1] = kNow - 91;
-  looked.version[1] = UsedVersion(looked.version[1], 60);  // idle since 31
-  EXPECT_EQ(1u << 6, Longest(looked).ways[0]);
-  looked.ways &= ~(1u << 6);
-  EXPECT_EQ(1u << 1, Longest(looked).ways[0]);
-  Looked other = Full(10);
-  other.stamp[9] = kNow - 32;
-  const Longest longest(looked, other);
-  EXPECT_EQ(0u, longest.ways[0]);
-  EXPECT_EQ(1u << 9, longest.ways[1]);
-  other.ways = looked.ways = 0;
-  EXPECT_FALSE(Longest(looked, other).found);
+  looked.stamp[1] = kNow - 191;
+  looked.version[1] = UsedVersion(looked.version[1], 100);  // idle for 80
+  looked.stamp[9] = kNow - 300;
+  looked.version[9] = UsedVersion(looked.version[9], 290);
+  const unsigned hand = HandOf(&looked, &unused);
+  const uint64_t order = LookAsBuilt(&looked).ranked;
+  EXPECT_EQ(8u, unused);
+  EXPECT_EQ(6u, At(order, 0));
+  EXPECT_EQ(1u, At(order, 8));
+  EXPECT_EQ(9u, At(order, 9));
+  // Those that are idle as long go round the hand.
+  unsigned way = hand;
+  for (unsigned place = 1; place < 8; ++place, way = (way + 1) % 10) {
+    while (way == 6 || way == 1 || way == 9) way = (way + 1) % 10;
+    EXPECT_EQ(way, At(order, place)) << place;
+  }
+  ExpectSame(looked, "ranked");
 }
 
-TEST(SnceLook, OfThoseIdleAsLongAllAreFoundAndWhatWasNeverUsedIsIdleLonger) {
+TEST(SnceLook, OfThoseIdleAsLongWhatWasNeverUsedIsIdleLonger) {
   Looked looked = Full(10);
-  looked.order = ORDER_IDLEST;
-  EXPECT_EQ(kAllWays, Longest(looked).ways[0]);
   looked.version[8] = UsedVersion(looked.version[8], 0);
-  EXPECT_EQ(kAllWays & ~(1u << 8), Longest(looked).ways[0]);
-  looked.order = ORDER_OLDEST;
-  EXPECT_EQ(kAllWays, Longest(looked).ways[0]);
+  EXPECT_EQ(22u, IdleOf(&looked, 7));
+  EXPECT_EQ(21u, IdleOf(&looked, 8));
 }
 
-TEST(SnceLook, TheYoungestAreFoundOnlyIfTheyAreAskedFor) {
+TEST(SnceLook, NothingExpiresUntilTheFirstStampDoes) {
+  Looked looked = Full(40);
+  looked.stamp[3] = (kNow - 86000) | kClass1;
+  EXPECT_EQ(60u, LeftOf(&looked, kAllWays));
+  EXPECT_EQ(400u, LeftOf(&looked, 1u << 3));
+  EXPECT_EQ(UINT32_MAX, LeftOf(&looked, 0));
+  looked.stamp[4] = kNow - 101;
+  EXPECT_EQ(0u, LeftOf(&looked, kAllWays));
+}
+
+TEST(SnceLook, OnlyAnOlderOneGoesForOneThatIsCarried) {
   Looked looked = Full(0);
-  EXPECT_EQ(kAllWays, Longest(looked).ways[0]);
-  looked.order = ORDER_OLDEST_NOT_0;
-  EXPECT_FALSE(Longest(looked).found);
+  uint32_t age;
+  EXPECT_EQ(0u, OldestBefore(&looked, kAllWays, kNow, &age));
   looked.stamp[4] = kNow - 1;
   looked.version[4] = UsedVersion(looked.version[4], 1);
-  EXPECT_EQ(1u << 4, Longest(looked).ways[0]);
+  EXPECT_EQ(1u << 4, OldestBefore(&looked, kAllWays, kNow, &age));
+  EXPECT_EQ(1u, age);
+  looked.stamp[7] = kNow - 30;
+  looked.stamp[2] = kNow - 30;
+  looked.stamp[3] = kNow + 1000000;
+  EXPECT_EQ(1u << 7 | 1u << 2, OldestBefore(&looked, kAllWays, kNow, &age));
+  EXPECT_EQ(1u << 4, OldestBefore(&looked, 1u << 4, kNow, &age));
 }
 
 // Every step in which the time of the last use is kept, at every age near it.
@@ -156,10 +189,9 @@ TEST(SnceLook, VectorsKnowEveryTimeOfLastUse) {
       for (unsigned way = 0; way < LOOKS_WAYS; ++way)
         looked.version[way] =
             UsedVersion(looked.version[way], sec + way < sec ? sec : sec + way);
-      looked.order = ORDER_IDLEST;
-      for (looked.ways = kAllWays; looked.ways; looked.ways &= looked.ways - 1)
-        Longest{looked};
-      ASSERT_FALSE(HasFailure()) << "used after " << sec << ", age " << age;
+      ExpectSame(looked, "used after " + std::to_string(sec) + ", age " +
+                             std::to_string(age));
+      ASSERT_FALSE(HasFailure());
     }
   }
 }
@@ -175,9 +207,10 @@ TEST(SnceLook, VectorsSeeInAnyWordsWhatLoopsSee) {
     for (unsigned way = 0; way < LOOKS_WAYS; ++way) {
       looked.version[way] = next();
       looked.stamp[way] = uint32_t(next());
-      if (!wild) {  // tags that agree, ages of hours
-        looked.version[way] = (next() & ~(TagOf(~0ull) | 3)) | next() % 3 |
-                              (next() % 2 ? looked.tag : TagOf(next()));
+      if (!wild) {  // tags that agree, ages of hours; often full
+        looked.version[way] = (next() & ~(TagOf(~0ull) | 3)) |
+                              (round % 4 ? 1 : next() % 3) |
+                              (next() % 16 == 0 ? looked.tag : TagOf(next()));
         looked.stamp[way] = ((kNow - uint32_t(next() % 200000)) & 0x7fffffff) |
                             uint32_t(next() << 31);
       }
@@ -186,10 +219,9 @@ TEST(SnceLook, VectorsSeeInAnyWordsWhatLoopsSee) {
     looked.aheadSec = uint32_t(next() % 302);
     looked.timeoutSec[0] = uint32_t(next() >> (32 + next() % 32));
     looked.timeoutSec[1] = uint32_t(next() >> (32 + next() % 32));
-    looked.ways = uint32_t(next()) & kAllWays;
-    looked.order = int(next() % 3);
     ExpectSame(looked, "round " + std::to_string(round));
-    Longest(looked, before);
+    ExpectSameCrowd(looked, looked);
+    ExpectSameCrowd(looked, before);
     ASSERT_FALSE(HasFailure()) << "round " << round;
     before = looked;
   }

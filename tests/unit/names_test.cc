@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// The names of virtual servers, and which one a client's name chooses.
+// The names of virtual servers, and which server a client's name chooses.
 #include <atomic>
 #include <cctype>
 #include <cstdio>
@@ -53,7 +53,7 @@ TEST_F(SnceName, CaseDoesNotCount) {
 }
 
 TEST_F(SnceName, OnlyLettersHaveCase) {
-  // What lies beside the letters, and 32 from them, and with the top bit.
+  // Characters beside the letters, 32 away from them, and with the top bit set.
   const snceServerId id = Added("az-09_");
   EXPECT_EQ(id, Chosen("AZ-09_"));
   for (const std::string& name :
@@ -165,7 +165,7 @@ TEST_F(SnceName, AnExactNameComesBeforeAWildcard) {
   EXPECT_EQ(again, Chosen("a.example.org"));
 }
 
-// Every length of the first label beside every length of the rest.
+// Every length of the first label with every length of the rest.
 TEST_F(SnceName, WildcardsOfEveryLengthAreFound) {
   for (size_t rest = 1; rest <= SNCE_NAME_MAX - 2; ++rest) {
     const snceServerId wild = Added("*." + std::string(rest, 'r'));
@@ -197,7 +197,7 @@ TEST_F(SnceName, NoNameChoosesTheDefaultCache) {
   EXPECT_EQ(kDefault, Chosen("."));
 }
 
-// Names come and go at random; a map says what must be found.
+// Names are added and removed at random; a map holds what must be found.
 TEST_F(SnceName, TheIndexForgetsNothingAndKeepsNothing) {
   const int rounds = kSanitized ? 3000 : 40000;
   std::map<std::string, snceServerId> there;
@@ -205,7 +205,7 @@ TEST_F(SnceName, TheIndexForgetsNothingAndKeepsNothing) {
   for (uint64_t i = 0; i < uint64_t(rounds); ++i) {
     const uint64_t dice = Mix(i);
     if (there.size() < 700 && dice % 8 < 5) {
-      // Some again and again, most only once.
+      // Use some names again and again, most only once.
       const std::string name = dice & 256
                                    ? "host" + std::to_string(dice % 997)
                                    : "*.n" + std::to_string(i) + ".example";
@@ -244,8 +244,8 @@ TEST_F(SnceName, TheIndexForgetsNothingAndKeepsNothing) {
   }
 }
 
-// Readers find what stays, whatever comes and goes beside it, and never
-// anything under a name that it does not have.
+// Readers find the servers that stay, whatever is added and removed beside
+// them, and find no server under a name that it does not have.
 TEST_F(SnceName, ReadersFindWhatStaysWhileOthersComeAndGo) {
   Watchdog watchdog(120);
   std::vector<snceServerId> stays;

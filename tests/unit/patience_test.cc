@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// How long a writer is patient with another one's claim (rule 5), by a clock in
-// the test's hand. Claims are put into the words as a dead, or a preempted,
-// writer leaves them.
+// How long a writer waits before it takes back another writer's claim (rule 5),
+// by a clock that the test sets. The tests write claims into the version words
+// as a writer leaves them that died or was preempted.
 #include <unistd.h>
 
 #include <cstdint>
@@ -23,6 +23,15 @@ namespace {
 
 constexpr uint32_t kTag = 1234;
 
+// Stores the session |serial|, unless it has the tag of the claims: such an
+// insert would take out the claim, which may become a second copy of its
+// session. One session of 2,000,000 has that tag.
+snceResult InsertInto(const Region& region, uint64_t serial) {
+  const Session session(serial);
+  if (WordsTag(region.get(), session.get()->id) == kTag) return SNCE_OK;
+  return session.Insert(region.cache(), At(kStart));
+}
+
 class SncePatience : public ::testing::Test {
  protected:
   SncePatience() { TicksUse(region_.get(), &ticks_); }
@@ -34,7 +43,7 @@ class SncePatience : public ::testing::Test {
         region_.get(), 0, slot,
         snceVersion_Claimed(before, 256, uint64_t(kTag) << SNCE_TAG_SHIFT));
   }
-  // All slots of the first set, whatever they hold.
+  // Claims all slots of the first set, whatever they hold.
   void ClaimSet() {
     for (uint64_t slot = 0; slot < 10; ++slot)
       WordsSetVersion(
@@ -48,7 +57,7 @@ class SncePatience : public ::testing::Test {
       claims += StateOf(slot) == SNCE_STATE_BUSY;
     return claims;
   }
-  // Empty, where a claim was overridden just now.
+  // Makes a slot empty, as if a claim had been overridden there just now.
   void Rest(uint64_t slot) {
     WordsSetVersion(region_.get(), 0, slot,
                     snceVersion_WithTicket(WordsEmpty(257) | SNCE_OVERRODE,
@@ -57,10 +66,10 @@ class SncePatience : public ::testing::Test {
   unsigned StateOf(uint64_t slot) const {
     return snceVersion_State(WordsVersion(region_.get(), 0, slot));
   }
-  // Passes every set, and evicts.
+  // Stores so many sessions that inserts pass every set, and evict.
   void Insert(uint64_t count) {
     for (uint64_t end = next_ + count; next_ < end; ++next_)
-      ASSERT_EQ(SNCE_OK, Session(next_).Insert(region_.cache(), At(kStart)));
+      ASSERT_EQ(SNCE_OK, InsertInto(region_, next_));
   }
   uint64_t reclaimed() const { return region_.Figures().reclaimed; }
 
@@ -69,8 +78,8 @@ class SncePatience : public ::testing::Test {
   uint64_t next_ = 1000;
 };
 
-// However many inserts pass while a writer waits for a processor: there were
-// sixteen, once, in a millisecond.
+// A claim stands however many inserts pass it while its writer waits for a
+// processor: sixteen, a former limit, once passed in a millisecond.
 TEST_F(SncePatience, AClaimStandsAsLongAsNoTimePasses) {
   for (uint64_t slot = 0; slot < slots(); slot += 10) Claim(slot + 3);
   Insert(100000);
@@ -81,7 +90,7 @@ TEST_F(SncePatience, AClaimStandsAsLongAsNoTimePasses) {
     EXPECT_EQ(SNCE_STATE_BUSY, StateOf(slot + 3));
 }
 
-// The writers of a whole set were preempted. An ID has another set, too.
+// The writers of a whole set were preempted. Each ID has a second set, too.
 TEST_F(SncePatience, ClaimsOfAWholeSetStandWhileTheOtherSetHasSessions) {
   Insert(1000);
   ClaimSet();
@@ -109,10 +118,11 @@ TEST_F(SncePatience, WhereBothSetsAreClaimedOneClaimIsTakenBackAtOnce) {
   EXPECT_EQ(SNCE_OK, Find(region_.cache(), Session(1000), At(kStart)));
 }
 
-// The time of the claim does not count, nor how long the set was left alone: a
-// writer that was suspended with its machine had no time to go on.
+// The two seconds count from the first insert that passes the claim, not from
+// the claim or from the last insert in the set: a writer that was suspended
+// with its machine had no time to go on.
 TEST_F(SncePatience, ItIsTakenBackTwoSecondsAfterItWasFirstPassed) {
-  // Wherever the clock stands when it comes round.
+  // The time that is noted wraps: try the whole range.
   for (uint64_t begin = 0; begin < 256; begin += 3) {
     Region region(Options(1));
     ticks_ = begin;
@@ -121,7 +131,7 @@ TEST_F(SncePatience, ItIsTakenBackTwoSecondsAfterItWasFirstPassed) {
     uint64_t serial = 0;
     const auto insert = [&](uint64_t count) {
       for (uint64_t end = serial + count; serial < end; ++serial)
-        ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
+        ASSERT_EQ(SNCE_OK, InsertInto(region, serial));
     };
     for (uint64_t slot = 0; slot < slots; slot += 10)
       WordsSetVersion(region.get(), 0, slot, WordsClaimed(1, 0, kTag));
@@ -159,14 +169,14 @@ TEST_F(SncePatience, AWriterThatWasOverriddenDoesNot) {
   EXPECT_EQ(now, WordsVersion(region_.get(), 0, 0));
 }
 
-// The writer of an insert that a removal overrode may still be storing, so the
-// slot rests, while there is another one.
+// The writer whose claim a removal overrode may still be storing. So the slot
+// rests while another one is free.
 TEST_F(SncePatience, ASlotWhoseClaimWasOverriddenRests) {
   const Session removed(1);
   ASSERT_EQ(SNCE_OK, removed.Insert(region_.cache(), At(kStart)));
   uint64_t its = 0;
   while (StateOf(its) != SNCE_STATE_FULL) ++its;
-  // As if it had only been claimed yet.
+  // Turn the session back into a claim that was not published yet.
   const uint64_t full = WordsVersion(region_.get(), 0, its);
   WordsSetVersion(region_.get(), 0, its,
                   (full & ~uint64_t{SNCE_STATE_MASK}) | SNCE_STATE_BUSY);
@@ -185,14 +195,14 @@ TEST_F(SncePatience, ASlotWhoseClaimWasOverriddenRests) {
   EXPECT_EQ(0u, reclaimed());
 }
 
-// A cache must not refuse a session because of it.
+// A cache must not refuse a session because all its slots rest.
 TEST_F(SncePatience, WhereEverySlotRestsOneOfThemIsUsed) {
   for (uint64_t slot = 0; slot < slots(); ++slot) Rest(slot);
   Insert(1);
   EXPECT_EQ(SNCE_OK, Find(region_.cache(), Session(1000), At(kStart)));
 }
 
-// A removal of one's own session is no reason to rest.
+// A removal that overrides no claim gives no reason to rest.
 TEST_F(SncePatience, ASlotThatWasEmptiedInPeaceIsUsedAtOnce) {
   for (uint64_t serial = 0; serial < 1000; ++serial) {
     const Session session(serial);
@@ -205,13 +215,12 @@ TEST_F(SncePatience, ASlotThatWasEmptiedInPeaceIsUsedAtOnce) {
   EXPECT_EQ(0u, region_.Figures().overridden);
 }
 
-// The same of a certificate's cell, once its set has no empty one.
+// The same for a certificate's cell, once its set has no empty one.
 TEST_F(SncePatience, ACellIsTakenBackTwoSecondsAfterItWasFirstPassed) {
   snceCacheOptions options = Options(100);
   options.certificates = 1;
   Region region(options);
   TicksUse(region.get(), &ticks_);
-  WordsSetCell(region.get(), 0, 5, WordsClaimed(1, 0, kTag));
   uint64_t serial = 0;
   const auto insert = [&](uint64_t count) {
     for (uint64_t end = serial + count; serial < end; ++serial) {
@@ -219,6 +228,8 @@ TEST_F(SncePatience, ACellIsTakenBackTwoSecondsAfterItWasFirstPassed) {
       ASSERT_EQ(SNCE_OK, mine.Insert(region.cache(), At(kStart)));
     }
   };
+  insert(1);  // now the store has cells
+  WordsSetCell(region.get(), 0, 5, WordsClaimed(1, 0, kTag));
   insert(1000);
   ticks_ += TICKS_PATIENCE;
   insert(1000);
@@ -228,7 +239,7 @@ TEST_F(SncePatience, ACellIsTakenBackTwoSecondsAfterItWasFirstPassed) {
   EXPECT_EQ(SNCE_STATE_FULL, snceVersion_State(WordsCell(region.get(), 0, 5)));
 }
 
-// Another writer may note the time after this one has read the clock.
+// Another writer may note a later time after this writer has read the clock.
 TEST_F(SncePatience, ATimeJustAheadOfTheClockIsNotLongAgo) {
   for (uint64_t ahead : {1, 2, 100}) {
     Region region(Options(1));
@@ -242,7 +253,7 @@ TEST_F(SncePatience, ATimeJustAheadOfTheClockIsNotLongAgo) {
           snceVersion_WithTicket(WordsEmpty(1) | SNCE_OVERRODE, noted));
     }
     for (uint64_t serial = 0; serial < 1000; ++serial)
-      ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
+      ASSERT_EQ(SNCE_OK, InsertInto(region, serial));
     EXPECT_EQ(0u, region.Figures().reclaimed) << ahead;
     for (uint64_t slot = 0; slot < slots; slot += 10)
       EXPECT_EQ(SNCE_STATE_EMPTY,
@@ -250,13 +261,17 @@ TEST_F(SncePatience, ATimeJustAheadOfTheClockIsNotLongAgo) {
   }
 }
 
-// Where all certificates are used, the note of that is taken back from all of
-// them; a cell that rests has no such note.
+// When all certificates of a set were used, an insert clears the note of that
+// in all of them; a cell that rests has no such note.
 TEST_F(SncePatience, ACellRestsWhileCertificatesAreEvicted) {
   snceCacheOptions options = Options(100);
   options.certificates = 1;
   Region region(options);
   TicksUse(region.get(), &ticks_);
+  ASSERT_EQ(SNCE_OK,
+            Session(1000)
+                .Certificate(Bytes(1000, 900))
+                .Insert(region.cache(), At(kStart)));  // now there are cells
   WordsSetCell(region.get(), 0, 5,
                snceVersion_WithTicket(WordsEmpty(1) | SNCE_OVERRODE,
                                       uint8_t(1 + ticks_ % 255)));
@@ -275,7 +290,7 @@ TEST(SnceTick, TheMachinesClockMovesOn) {
   Region region(1);
   const unsigned before = TicksNow(region.get());
   ASSERT_GE(before, 1u);
-  // An eighth of a second, waited for at most ten.
+  // A tick is an eighth of a second; wait for at most ten.
   for (int i = 0; i < 1000 && TicksNow(region.get()) == before; ++i)
     usleep(10000);
   EXPECT_NE(before, TicksNow(region.get()));

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* ranges.h: what the directory of a region says of the heap, for heap_test.cc.
- * In C, as the layout is. */
+/* ranges.h: the ranges of the heap that a region's directory names, for
+ * heap_test.cc. In C, as the layout is. */
 #ifndef SSLSNCE_TESTS_UNIT_RANGES_H_
 #define SSLSNCE_TESTS_UNIT_RANGES_H_
 
@@ -18,11 +18,20 @@ typedef struct {
   uint64_t bytes;
 } Range;
 
-/* The table and the store of the home |home|, 0 or 1, of a virtual server. */
-void GetRanges(const snceRegion *region, uint32_t number, int home,
+/* Reads the ranges of the table and of the store of |backing|, 0 or 1, a
+ * backing store of a virtual server. */
+void GetRanges(const snceRegion *region, uint32_t number, int backing,
                Range ranges[2]);
+/* Reads the segments of that store, at most |most|; returns how many. */
+unsigned GetSegments(const snceRegion *region, uint32_t number, int backing,
+                     Range *out, unsigned most);
+/* Makes every entry of the directory name as many ranges as it can. They lie
+ * beyond the end of the file, one after the other, the last one first. */
+void NameManyRanges(const snceRegion *region);
 /* Where the heap begins. */
 uint64_t HeapBegin(void);
+/* Where the ticket keys lie. */
+uint64_t TicketKeysOffset(void);
 
 #ifdef __cplusplus
 }

@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// The region as the kernel sees it: sealed, out of dumps, wiped, gone.
+// The region as the kernel sees it: sealed, not in core dumps, wiped and gone
+// at the end.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -23,21 +24,21 @@ namespace {
 
 TEST(SnceRegion, ClosingNullIsANoOp) { snceRegion_Close(nullptr); }
 
-TEST(SnceRegion, IsSealedAgainstResizing) {
+TEST(SnceRegion, IsSealedAgainstShrinkingAndMayGrow) {
   Region region(1000);
   const int seals = fcntl(region.fd(), F_GET_SEALS);
   ASSERT_NE(-1, seals);
   EXPECT_TRUE(seals & F_SEAL_SHRINK);
-  EXPECT_TRUE(seals & F_SEAL_GROW);
+  EXPECT_FALSE(seals & F_SEAL_GROW);
   EXPECT_TRUE(seals & F_SEAL_SEAL);
   const off_t size = lseek(region.fd(), 0, SEEK_END);
   EXPECT_EQ(-1, ftruncate(region.fd(), 0));
   EXPECT_EQ(EPERM, errno);
-  EXPECT_EQ(-1, ftruncate(region.fd(), size + 4096));
-  EXPECT_EQ(EPERM, errno);
+  EXPECT_EQ(0, ftruncate(region.fd(), size + 65536));
+  EXPECT_EQ(uint64_t(size) + 65536, snceRegion_Bytes(region.get()));
 }
 
-TEST(SnceRegion, IsAMemoryFileMappedOnceAndLeftOutOfDumps) {
+TEST(SnceRegion, IsAMemoryFileOfWhichLittleIsMappedAndNothingDumped) {
   Region region(1000);
   const std::vector<Mapping> mappings = MappingsOf(region.fd());
   ASSERT_FALSE(mappings.empty());
@@ -47,7 +48,10 @@ TEST(SnceRegion, IsAMemoryFileMappedOnceAndLeftOutOfDumps) {
     EXPECT_NE(std::string::npos, mapping.flags.find(" dd ")) << mapping.flags;
     bytes += mapping.end - mapping.start;
   }
-  EXPECT_EQ(bytes, snceRegion_Bytes(region.get()));
+  // The first chunk, the chunk of the keys, and those of a small table and its
+  // store.
+  EXPECT_LE(bytes, 4u << 21);
+  EXPECT_LE(snceRegion_Bytes(region.get()), 24u << 20);
 }
 
 TEST(SnceRegion, IsNotMappedAnyMoreAfterClose) {
@@ -136,7 +140,7 @@ TEST(SnceRegion, UnderALimitOnFilesIsMadeOrSaysSo) {
   const snceResult result = snceRegion_Create(&made, &options, false);
   setrlimit(RLIMIT_FSIZE, &old);
   Region region(made);
-  // SIGXFSZ would have ended the program.
+  // Without the check, SIGXFSZ would have ended the program.
   EXPECT_TRUE(result == SNCE_OK || result == SNCE_LIMIT)
       << snceResult_Text(result);
   EXPECT_EQ(result == SNCE_OK, made != nullptr);
@@ -151,12 +155,12 @@ TEST(SnceRegion, ADescriptorThatTheApplicationClosedIsNotedAndLeftAlone) {
   char string[SNCE_STRING_MAX];
   EXPECT_EQ(SNCE_BAD_DESCRIPTOR,
             snceRegion_Export(region.get(), string, sizeof(string)));
-  // Sessions need no descriptor.
+  // Lookups and inserts need no descriptor.
   EXPECT_EQ(SNCE_OK, Find(region.cache(), Session(1), At(kStart)));
   EXPECT_EQ(SNCE_OK, Session(2).Insert(region.cache(), At(kStart)));
   const snceCacheOptions options = Options(2000);
   EXPECT_EQ(SNCE_BAD_DESCRIPTOR, snceCache_Configure(region.cache(), &options));
-  // A stranger gets the number.
+  // Another file gets the descriptor's number.
   const int stranger = open("/dev/null", O_RDONLY);
   ASSERT_EQ(fd, stranger);
   EXPECT_EQ(-1, region.fd());
@@ -170,7 +174,8 @@ TEST(SnceRegion, ADescriptorThatTheApplicationClosedIsNotedAndLeftAlone) {
 
 class SnceSecret : public ::testing::Test {
  protected:
-  // A session with 48 bytes of its state set as a master secret would be.
+  // A session with 48 bytes of its state set to the secret, as a master secret
+  // would be.
   Session Keeper(uint64_t serial, uint64_t variant = 0) {
     Session session(serial, variant);
     std::memcpy(session.get()->state + 20, secret_.data(), secret_.size());
@@ -181,7 +186,7 @@ class SnceSecret : public ::testing::Test {
   const std::vector<uint8_t> secret_ = Bytes(0x5ec7e7, 48);
   Region region_{1000};
   snceCache cache_ = region_.cache();
-  // Of the test's own, so that it outlives the region's.
+  // The test's own descriptor, which outlives the region's.
   const int fd_ = dup(region_.fd());
   snceTime now_ = At(kStart);
 
@@ -189,8 +194,8 @@ class SnceSecret : public ::testing::Test {
 };
 
 TEST_F(SnceSecret, IsFoundOnceWhileItsSessionLives) {
-  // This is what makes the zeros below mean something. A core that stores
-  // states otherwise than as they are needs another test.
+  // This test gives the zeros in the tests below their meaning. A core that
+  // stores states in another form than it gets them needs another test.
   EXPECT_EQ(0u, Copies());
   ASSERT_EQ(SNCE_OK, Keeper(1).Insert(cache_, now_));
   EXPECT_EQ(1u, Copies());
@@ -273,7 +278,8 @@ TEST_F(SnceSecret, AStoredAgainSessionDoesNotGetItsOldCertificate) {
   ASSERT_EQ(SNCE_OK, session.Insert(cache_, now_));
   ASSERT_EQ(1u, CountInFile(fd_, certificate.data(), certificate.size()));
   ASSERT_EQ(SNCE_OK, snceCache_Remove(cache_, &key));
-  // No promise is made about when; but it must not be found again.
+  // The core promises no time at which it wipes a certificate; but no lookup
+  // may find it again.
   Answer answer;
   ASSERT_EQ(SNCE_OK, Session(1).Insert(cache_, now_));
   ASSERT_EQ(SNCE_OK, answer.Lookup(cache_, key, now_));

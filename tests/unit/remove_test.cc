@@ -2,10 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// A removal whose slot changes under every one of its tries: a second thread
-// changes the version all the time. The removal then takes what is there
-// without a comparison, by a claim half a turn of the generations away, which
-// shows that it came to that.
+// A second thread changes the version of a slot all the time, so that each
+// compare-and-swap of a removal may fail. After some tries the removal takes
+// what is there without a comparison, by a claim half of all generations away.
+// The tests recognise the last try by that.
 #include <atomic>
 #include <cstring>
 #include <functional>
@@ -25,7 +25,7 @@ namespace {
 
 class SnceRemoval : public ::testing::Test {
  protected:
-  // Where the only session lies.
+  // The slot of the only session.
   uint64_t Slot() const {
     uint64_t slot = 0;
     while (snceVersion_State(Version(slot)) != SNCE_STATE_FULL) ++slot;
@@ -34,7 +34,8 @@ class SnceRemoval : public ::testing::Test {
   uint64_t Version(uint64_t slot) const {
     return WordsVersion(region_.get(), 0, slot);
   }
-  // Where |session| lies in an empty cache, which it then is again.
+  // Finds the slot in which |session| lies in an empty cache, and leaves the
+  // cache empty again.
   uint64_t Alone(const Session& session) const {
     const snceKey key = session.Key();
     EXPECT_EQ(SNCE_OK, session.Insert(region_.cache(), At(kStart)));
@@ -42,7 +43,8 @@ class SnceRemoval : public ::testing::Test {
     EXPECT_EQ(SNCE_OK, snceCache_Remove(region_.cache(), &key));
     return slot;
   }
-  // Removes |key| while |change| goes on. True if that took the last try.
+  // Removes |key| while another thread repeats |change|. True if the removal
+  // came to its last try.
   bool RemoveDuring(const std::function<bool(uint64_t)>& change,
                     const snceKey& key, snceResult* result) const {
     const uint64_t slot = Slot();
@@ -63,8 +65,8 @@ class SnceRemoval : public ::testing::Test {
   Region region_{Options(1)};
 };
 
-// How many removals it takes depends on what else runs: mostly one or two. With
-// one processor it never comes to the last try.
+// How many rounds it takes until a removal comes to its last try depends on
+// what else runs: mostly one or two. With one processor it never does.
 constexpr int kRounds = 20000;
 constexpr char kNever[] = "the other thread never ran at the same time";
 
@@ -87,12 +89,14 @@ TEST_F(SnceRemoval, WhoseSlotNeverRestsGivesTheCertificateBack) {
   if (last == 0) GTEST_SKIP() << kNever;
 }
 
-// It may take another key's session along, which is then no removal of its own.
+// The last try may take out another key's session, which the removal then does
+// not count as its own.
 TEST_F(SnceRemoval, WhoseSlotNeverRestsCountsWhatIsItsOwn) {
   Session others(0);
   uint64_t serial = 1;
   int last = 0;
-  // Some meet in the set that is the second one of |others|.
+  // Find one that takes the same slot as |others| when each is alone: some meet
+  // only in the second set of |others|.
   do {
     ASSERT_TRUE(FindCollision(region_.cache(), Session(serial).get()->id,
                               others.get()->id));
@@ -111,7 +115,7 @@ TEST_F(SnceRemoval, WhoseSlotNeverRestsCountsWhatIsItsOwn) {
     ASSERT_EQ(removals, region_.Figures().removals);
     snceCache_Remove(region_.cache(), &key);
     ASSERT_EQ(0u, region_.Figures().live);
-    // Without a rest: the two meet at this slot only.
+    // Make the slot usable again at once: the two sessions meet only there.
     WordsSetVersion(region_.get(), 0, slot, WordsEmpty(1000 * (i + 1)));
   }
   if (last == 0) GTEST_SKIP() << kNever;

@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// secret_test.cc: secrets in the region, and on the way through it (G9). Many
-// are planted, and any eight bytes of any of them are looked for in every page
-// that the region has.
+// secret_test.cc: no secret stays in the region, or on its way in and out (G9).
+// The tests plant many secrets, and look for any eight bytes of any of them in
+// every page that the region has.
 #include <unistd.h>
 
 #include <cstring>
@@ -24,11 +24,11 @@ namespace snce_test {
 namespace {
 
 constexpr uint64_t kPlanted = 200;
-// Of the sessions, larger than their serials: states follow from both, and
-// those of two sessions may be the same if the serial of one is eight times the
-// variant of the other.
+// The variant of the sessions is larger than their serials. States follow from
+// both, and two sessions may have the same state if the serial of one is eight
+// times the variant of the other.
 constexpr uint64_t kVariant = 1000;
-// Pieces of the state of one session that are looked for.
+// How many pieces of one session's state the tests look for.
 constexpr uint64_t kPieces = (SNCE_STATE_BYTES - 24) / 8;
 
 class SnceSecrets : public ::testing::Test {
@@ -44,13 +44,13 @@ class SnceSecrets : public ::testing::Test {
   void Plant(snceCache cache) {
     for (const Session& session : planted_)
       ASSERT_EQ(SNCE_OK, session.Insert(cache, now_));
-    // This is what makes the zeros of the tests mean something.
+    // Without this, the zeros that the tests expect would mean nothing.
     ASSERT_EQ(kPlanted * kPieces, secrets_.pieces());
     ASSERT_EQ(kPlanted * kPieces, Left());
   }
   void Plant() { Plant(cache_); }
   uint64_t Left() const { return secrets_.CountInFile(fd_); }
-  // Sessions of others, enough to meet every set of the cache often.
+  // Inserts so many other sessions that they meet every set of the cache often.
   void InsertOthers(snceTime now, uint64_t count = 6000) {
     for (uint64_t serial = 0; serial < count; ++serial)
       Session(100000 + serial).Created(now).Insert(cache_, now);
@@ -69,7 +69,7 @@ class SnceSecrets : public ::testing::Test {
   Secrets secrets_;
   Region region_{300};
   snceCache cache_ = region_.cache();
-  // Of the test's own, so that it outlives the region's.
+  // The test's own descriptor, which outlives the region's.
   const int fd_ = dup(region_.fd());
 };
 
@@ -85,8 +85,8 @@ TEST_F(SnceSecrets, OfSessionsThatALookupMeetsExpiredAreWiped) {
 TEST_F(SnceSecrets, OfSessionsThatExpiredGoAsOthersAreStored) {
   const snceTime later = expired_ + kSecond;
   Plant();
-  // They go at once, so that there is room and none takes an expired one's
-  // place.
+  // Remove them at once, so that there is room and none takes the place of an
+  // expired session.
   for (uint64_t serial = 0; serial < 6000; ++serial) {
     const Session other = Session(100000 + serial).Created(later);
     const snceKey key = other.Key();
@@ -146,8 +146,9 @@ TEST_F(SnceSecrets, OfFlushedSessionsAreWiped) {
   EXPECT_EQ(0u, Left());
 }
 
-// Also where one change does not sweep all gaps: there are many virtual
-// servers, and who comes later in the directory lies earlier in the heap.
+// The secrets are also wiped where one change does not sweep all gaps: there
+// are many virtual servers, and those later in the directory lie earlier in the
+// heap.
 TEST_F(SnceSecrets, OfAFlushedVirtualServerAreWipedAmongManyOthers) {
   std::vector<snceCache> servers;
   for (int i = 0; i < 100; ++i)
@@ -163,7 +164,7 @@ TEST_F(SnceSecrets, OfAFlushedVirtualServerAreWipedAmongManyOthers) {
   }
 }
 
-TEST_F(SnceSecrets, AreInOneHomeOnlyWhenTheCacheHasGrown) {
+TEST_F(SnceSecrets, AreInOneBackingStoreOnlyWhenTheCacheHasGrown) {
   Plant();
   const snceCacheOptions larger = Options(5000);
   ASSERT_EQ(SNCE_OK, snceCache_Configure(cache_, &larger));
@@ -189,7 +190,7 @@ TEST_F(SnceSecrets, OfARemovedVirtualServerAreWiped) {
 }
 
 TEST_F(SnceSecrets, AreNotInAnotherProcessesWayOutOfTheRegion) {
-  // The last of several to leave drops them, also if it only attached.
+  // The last process to detach drops the secrets, even if it only attached.
   Plant();
   snceRegion* second = nullptr;
   ASSERT_EQ(SNCE_OK, snceRegion_Attach(&second, dup(fd_), SNCE_ACCESS_WORK));
@@ -203,7 +204,7 @@ TEST_F(SnceSecrets, AreNotInAnotherProcessesWayOutOfTheRegion) {
 
 class SnceSecretCertificates : public SnceSecrets {
  protected:
-  // Sessions with a certificate each, of every class of sizes.
+  // One session with a certificate in each class of sizes, in turn.
   SnceSecretCertificates() {
     secrets_ = Secrets();
     planted_.clear();
@@ -257,7 +258,7 @@ TEST_F(SnceSecretCertificates, EvictedByShorterOnesAreWipedToTheirEnds) {
   ASSERT_EQ(SNCE_OK, snceCache_Configure(cache_, &few));
   for (const Session& session : planted_)
     ASSERT_EQ(SNCE_OK, session.Insert(cache_, now_));
-  // Of every class of sizes, the shortest that it takes.
+  // For every class of sizes, the shortest certificate that it takes.
   for (const size_t len : {8, 1032, 2056, 4104, 8200, 16392}) {
     for (uint64_t serial = 0; serial < 200; ++serial)
       Session(7000 + serial)
@@ -290,7 +291,7 @@ TEST_F(SnceSecretCertificates, AreDroppedWhenTheOnlyProcessCloses) {
 
 // ---- on the way ------------------------------------------------------------
 
-// What an operation leaves in the caller's memory.
+// What an operation leaves in the memory of its caller.
 class SnceSecretsOnTheWay : public SnceSecrets {
  protected:
   void SetUp() override {
@@ -300,9 +301,9 @@ class SnceSecretsOnTheWay : public SnceSecrets {
     Plant();
     std::memset(answer_.get(), 0, sizeof(*answer_.get()));
   }
-  // When a function of another library is called for the first time, the
-  // dynamic linker saves the registers on the stack, and what memcpy left in
-  // them.
+  // At the first call of a function in another library, the dynamic linker
+  // saves the registers on the stack, with what memcpy left in them. So call
+  // all functions once before.
   void WarmUp() {
     const Session session = Session(1, 2).Certificate(Bytes(1, 100));
     const snceKey key = session.Key();
@@ -321,7 +322,8 @@ class SnceSecretsOnTheWay : public SnceSecrets {
   uint64_t LeftBy(const std::function<void()>& operation) {
     return LeftOnStack(secrets_, operation);
   }
-  // ... in the answer, the state and its certificate's buffer.
+  // How many pieces are in the answer: in the state and in the certificate's
+  // buffer.
   uint64_t LeftInAnswer() {
     return secrets_.CountIn(answer_.get(), sizeof(*answer_.get())) +
            secrets_.CountIn(answer_.get()->certificate.data,
@@ -337,7 +339,7 @@ class SnceSecretsOnTheWay : public SnceSecrets {
 };
 
 TEST_F(SnceSecretsOnTheWay, AStackThatHadOneIsSeen) {
-  // The check itself: a copy on the stack that nobody wipes.
+  // Test the check itself: a copy on the stack that nobody wipes.
   EXPECT_NE(0u, LeftBy([&] {
               volatile uint8_t copy[SNCE_STATE_BYTES];
               for (size_t i = 0; i < sizeof(copy); ++i)
@@ -347,7 +349,7 @@ TEST_F(SnceSecretsOnTheWay, AStackThatHadOneIsSeen) {
 
 TEST_F(SnceSecretsOnTheWay, AnInsertLeavesNoneOnTheStack) {
   for (uint64_t serial = 0; serial < kPlanted; ++serial) {
-    // Anew, in place of itself, and of another.
+    // Insert new sessions, replace sessions of the same ID, and evict others.
     snceResult result = SNCE_DROPPED;
     EXPECT_EQ(0u,
               LeftBy([&] { result = planted_[serial].Insert(cache_, now_); }))
@@ -434,7 +436,8 @@ TEST_F(SnceSecretsOnTheWay, ARemovalOfOneWithACertificateLeavesNone) {
     Session with = session;
     with.Certificate(Bytes(session.get()->state[0], 300));
     snceResult result = SNCE_MISS;
-    // Replaced, which looks at the certificate of the old one; then removed.
+    // A replacement looks at the old session's certificate; then comes a
+    // removal.
     ASSERT_EQ(SNCE_OK, with.Insert(cache_, now_));
     ASSERT_EQ(0u, LeftBy([&] { result = with.Insert(cache_, now_); }));
     ASSERT_EQ(SNCE_OK, result);

@@ -25,8 +25,8 @@ snceResult Resize(snceCache cache, uint64_t entries) {
   return snceCache_Configure(cache, &options);
 }
 
-// Stores |count| sessions, each created |step| after the one before it, in an
-// order that has nothing to do with it.
+// Stores |count| sessions, each created |step| after the one before it, in
+// random order.
 void Store(snceCache cache, uint64_t count, int64_t step, uint8_t shape) {
   std::vector<uint64_t> order(count);
   for (uint64_t i = 0; i < count; ++i) order[i] = i;
@@ -38,7 +38,7 @@ void Store(snceCache cache, uint64_t count, int64_t step, uint8_t shape) {
                            .Insert(cache, At(kStart)));
 }
 
-// Which of them are there.
+// Which of these sessions are found.
 std::vector<bool> Kept(snceCache cache, uint64_t count, int64_t step,
                        uint8_t shape) {
   std::vector<bool> kept;
@@ -69,7 +69,7 @@ TEST(SnceShrink, TheNewestSessionsAreKept) {
     ASSERT_GE(live, 3990u);
     ASSERT_EQ(SNCE_OK, Resize(region.cache(), 1000));
     const std::vector<bool> kept = Kept(region.cache(), 4000, step, kPlain);
-    // None that is older, and nearly all that are not (G10).
+    // None that is older than the newest 1,000, and nearly all of those (G10).
     EXPECT_LE(Count(kept, 0), 1000u);
     EXPECT_GE(Count(kept, 3000 - (4000 - live)) * 1000, 995u * 1000);
     EXPECT_EQ(Count(kept, 2990), Count(kept, 0)) << "older ones were kept";
@@ -82,7 +82,7 @@ TEST(SnceShrink, TheNewestSessionsAreKept) {
 }
 
 TEST(SnceShrink, TimesOfAllAgesAreCutExactly) {
-  // From the beginning of time to its end, most of them close together.
+  // Times from the earliest to the latest possible; most are close together.
   const std::vector<int64_t> times = {INT64_MIN,
                                       INT64_MIN + 1,
                                       -5,
@@ -160,7 +160,7 @@ TEST(SnceShrink, WhatIsCutOffIsWipedWithItsCertificate) {
 
 TEST(SnceShrink, MemoryIsGivenBackAndNoneIsTaken) {
   if (kSanitized) GTEST_SKIP() << "the plain build does this";
-  // Large, with little in it: what nobody has touched stays so.
+  // A large cache with few sessions: untouched memory stays untouched.
   Region region(10000000);
   for (uint64_t serial = 0; serial < 1000; ++serial)
     ASSERT_EQ(SNCE_OK, Session(serial).Insert(region.cache(), At(kStart)));
@@ -197,7 +197,7 @@ TEST(SnceShrink, ToTheSameSizeAndBackIsNothing) {
   EXPECT_EQ(slots, region.Figures().slots);
 }
 
-// Growing loses nothing, even when every slot is taken.
+// Growing loses no session, even when every slot is full.
 TEST(SnceShrink, AFullCacheThatGrowsALittleLosesNothing) {
   for (uint64_t entries : {uint64_t{10}, uint64_t{100}, uint64_t{5000}}) {
     Region region(entries);
@@ -239,7 +239,8 @@ TEST(SnceShrink, ThreadsGoOnWhileItGrowsAndShrinks) {
   Watchdog watchdog(120);
   Region region(2000);
   const snceCache cache = AddServer(region.get(), "a.example", 2000);
-  // The young ones stay; the old ones come and go.
+  // The younger sessions stay; older ones are stored and removed again and
+  // again.
   constexpr uint64_t kEach = 200;
   const snceTime young = At(kStart + 1000 * kSecond);
   auto stays = [&](uint64_t serial) {
@@ -288,7 +289,12 @@ TEST(SnceShrink, ThreadsGoOnWhileItGrowsAndShrinks) {
   }
   stop = true;
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(0u, missed) << "of " << lookups;
+  const snceFigures figures = FiguresOf(cache);
+  EXPECT_EQ(0u, missed) << "of " << lookups << "; without their certificates "
+                        << figures.missesCertificate << ", spoiled "
+                        << figures.corrupt << ", claims taken back "
+                        << figures.reclaimed << ", evicted "
+                        << figures.replacedLive;
   EXPECT_EQ(0u, mixed);
   EXPECT_EQ(0u, returned) << "removed or dropped sessions found again";
   EXPECT_EQ(0u, lost) << "changes failed";

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// sweep_test.cc: sessions that have been expired for more than a second, which
-// a slot's stamp then shows, are the first to go.
+// sweep_test.cc: the first sessions to be evicted are those that expired more
+// than a second ago; a slot's stamp shows them.
 
 #include <cstdint>
 
@@ -16,12 +16,13 @@
 namespace snce_test {
 namespace {
 
-constexpr uint64_t kExpiring = 10000;  // their serials; those of others below
+// Serials from kExpiring on expire, from kNew on are new; lower ones live.
+constexpr uint64_t kExpiring = 10000;
 constexpr uint64_t kNew = 20000;
 
-// By age and by use the live ones would go: they are old and nobody asked for
-// them, while those that have expired were asked for until then.
-// On average of several caches, as each has places of its own for them.
+// By age and by use the live sessions would be evicted: they are old and nobody
+// looked them up, while lookups found the others until they expired. The test
+// takes the mean of several caches, because in each the sessions lie elsewhere.
 TEST(SnceSweep, ExpiredSessionsAreReplacedBeforeOlderLiveOnes) {
   constexpr uint64_t kCaches = 8;
   const snceTime then = At(kStart - 1000 * kSecond);
@@ -50,8 +51,8 @@ TEST(SnceSweep, ExpiredSessionsAreReplacedBeforeOlderLiveOnes) {
   EXPECT_GE(replaced_expired, kCaches * 10);
 }
 
-// One insert in four wipes what has expired in the two sets that it has in
-// hand, with the certificates of it.
+// One insert in four wipes the expired sessions in its two sets, and releases
+// their certificates.
 TEST(SnceSweep, InsertsWipeWhatHasExpiredNearThem) {
   Region region(1000);
   const snceCache cache = region.cache();

@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// Threads on few keys: nothing torn, nothing back from the dead.
+// Threads on few keys: no session is torn, and no removed session comes back.
 #include <time.h>
 
 #include <atomic>
@@ -20,8 +20,8 @@
 namespace snce_test {
 namespace {
 
-// How long each of the loops below goes on. Only how much is tried depends on
-// it, not what is right.
+// How long each of the loops below runs. It decides only how much is tried, not
+// what is right.
 constexpr double kSeconds = kSanitized ? 4 : 2;
 
 class Until {
@@ -41,8 +41,8 @@ class Until {
 TEST(SnceThreads, NoSessionIsEverPartsOfTwo) {
   Watchdog watchdog(120);
   constexpr uint64_t kKeys = 24;
-  // Smaller than the keys, with fewer certificates and names than are in use,
-  // so that everything is replaced all the time.
+  // A cache smaller than the number of keys, with fewer certificates and names
+  // than are in use, so that inserts evict all the time.
   snceCacheOptions options = Options(16);
   options.certificates = 12;
   Region region(options);
@@ -96,19 +96,20 @@ TEST(SnceThreads, NoSessionIsEverPartsOfTwo) {
   EXPECT_EQ(0u, mixed) << example;
   EXPECT_EQ(0u, odd) << "results that should not be";
   EXPECT_GT(hits, 1000u);
-  // A writer whose claim was taken may spoil an entry; it is then a miss.
+  // A writer whose claim was overridden may spoil an entry, which is then a
+  // miss.
   EXPECT_LE(region.Figures().corrupt, dropped + hits / 100000);
-  // And the cache is sound afterwards.
+  // The cache is sound afterwards.
   for (uint64_t serial = 100; serial < 200; ++serial) {
     EXPECT_EQ(SNCE_OK, Session(serial).Insert(cache, At(kStart)));
     EXPECT_EQ(1u, CountFound(cache, serial, 1, At(kStart)));
   }
 }
 
-// Each key has two inserters and a remover. An inserter publishes which of its
-// variants it has finished storing; the remover reads them, removes, and then
-// publishes them as gone. A lookup that starts after that must find a younger
-// one or none.
+// Each key has two inserters and a remover. An inserter announces which of its
+// variants it has finished storing; the remover reads that, removes, and then
+// announces them as gone. A lookup that starts after that must find a younger
+// variant or none.
 TEST(SnceThreads, WhatWasStoredBeforeARemovalIsGoneAfterIt) {
   Watchdog watchdog(120);
   constexpr uint64_t kKeys = 3;
@@ -226,7 +227,8 @@ TEST(SnceThreads, FiguresBalanceWhenTheThreadsRest) {
   for (uint64_t me = 0; me < 4; ++me) {
     threads.emplace_back([&, me] {
       for (uint64_t i = 0; i < 20000; ++i) {
-        // Keys of its own, so that no insert replaces one of the same ID.
+        // Each thread has its own keys, so that no insert replaces one of the
+        // same ID.
         const Session session(me * 1000000 + i);
         const Session older(me * 1000000 + Mix(i) % (i + 1));
         const snceResult result = session.Insert(cache, At(kStart));
@@ -246,8 +248,8 @@ TEST(SnceThreads, FiguresBalanceWhenTheThreadsRest) {
   EXPECT_EQ(dropped, figures.dropped);
   EXPECT_TRUE(figures.inserts == kept || figures.inserts == kept + dropped)
       << figures.inserts << " of " << kept << " and " << dropped;
-  // What a writer that came too late had spoiled, he took out: each such writer
-  // was dropped.
+  // A late writer takes out an entry that it has spoiled; each such writer was
+  // dropped.
   const uint64_t left =
       kept - figures.replacedExpired - figures.replacedLive - removed;
   EXPECT_LE(figures.live, left);

@@ -2,7 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// When sessions die: by the timeout of their class, to the microsecond.
+// Sessions expire by the timeout of their class, to the microsecond.
+#include <unistd.h>
+
 #include <cstdint>
 #include <cstring>
 
@@ -10,6 +12,7 @@
 #include "sslsnce/snce.h"
 #include "test_clock.h"
 #include "test_region.h"
+#include "test_server.h"
 #include "test_session.h"
 
 namespace snce_test {
@@ -27,7 +30,7 @@ class SnceTimeout : public ::testing::Test {
     ASSERT_EQ(ssl2, now.timeoutSec[SNCE_CLASS_SSL2]);
     ASSERT_EQ(ssl3, now.timeoutSec[SNCE_CLASS_SSL3]);
   }
-  // A session of |session_class| made now.
+  // Inserts a session of |session_class| that is created now, and returns it.
   Session Made(uint64_t serial, snceClass session_class) {
     const Session session =
         Session(serial).Class(session_class).Created(clock_.Now());
@@ -90,12 +93,50 @@ TEST_F(SnceTimeout, TheCallersExpiryIsIgnored) {
   EXPECT_EQ(SNCE_MISS, FindNow(session));
 }
 
+// The expiry is reported whatever the result of the insert is.
+TEST_F(SnceTimeout, AnInsertSaysWhatTheExpiryIs) {
+  const auto told = [&](snceCache cache, const Session& session,
+                        snceResult expected) {
+    snceTime expires = At(1);
+    EXPECT_EQ(expected, snceCache_InsertUntil(cache, session.get(),
+                                              clock_.Now(), &expires));
+    EXPECT_EQ(snceCache_Expiry(cache, session.get()->sessionClass,
+                               session.get()->created)
+                  .usec,
+              expires.usec);
+    return expires.usec;
+  };
+  snceCacheOptions options = Options(1000);
+  for (const snceClass each : {SNCE_CLASS_SSL2, SNCE_CLASS_SSL3}) {
+    const Session session = Session(1).Class(each).Created(clock_.Now());
+    EXPECT_EQ(clock_.Now().usec + options.timeoutSec[each] * kSecond,
+              told(cache_, session, SNCE_OK));
+  }
+  Session late = Session(2).Created(At(INT64_MAX - 1));
+  EXPECT_EQ(INT64_MAX, told(cache_, late, SNCE_OK));
+  late.get()->idLen = 0;
+  told(cache_, late, SNCE_INVALID);
+  options.closed = true;
+  ASSERT_EQ(SNCE_OK, snceCache_Configure(cache_, &options));
+  told(cache_, Session(3), SNCE_CLOSED);
+  const snceCache server = AddServer(region_.get(), "a.example", 30);
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), snceCache_Id(server)));
+  EXPECT_EQ(Session(4).get()->created.usec,
+            told(server, Session(4), SNCE_GONE));
+  snceRegion* reader = nullptr;
+  ASSERT_EQ(SNCE_OK,
+            snceRegion_Attach(&reader, dup(region_.fd()), SNCE_ACCESS_READ));
+  told(snceRegion_DefaultCache(reader), Session(5), SNCE_READ_ONLY);
+  snceRegion_Close(reader);
+}
+
 TEST_F(SnceTimeout, EveryTimeoutFromZeroToADayIsKeptToTheMicrosecond) {
   uint64_t serial = 0;
   for (uint32_t seconds :
        {0u, 1u, 5u, 99u, 100u, 3600u, 4294u, 4295u, 43200u, 86399u, 86400u}) {
     for (snceClass which : {SNCE_CLASS_SSL2, SNCE_CLASS_SSL3}) {
-      // The other class gets a timeout that would show if they were mixed.
+      // Give the other class a timeout that would show if the two were mixed
+      // up.
       const uint32_t other = seconds == 86400 ? 7 : 86400;
       Retime(which == SNCE_CLASS_SSL2 ? seconds : other,
              which == SNCE_CLASS_SSL3 ? seconds : other);
@@ -212,7 +253,7 @@ TEST_F(SnceTimeout, ASessionCreatedAheadOfTheClockLivesForItsTimeoutFromThere) {
   EXPECT_EQ(1u, region_.Figures().wiped);
 }
 
-// A clock that is set back by a day would else give every session a day more.
+// Else a clock that is set back by a day would give every session a day more.
 TEST_F(SnceTimeout, AClockThatIsSetBackLengthensNoSessionByMoreThanTheSkew) {
   for (uint32_t skew : {0u, 1u, 2u, 60u, 299u, 300u}) {
     snceCacheOptions options = Options(1000);
@@ -232,7 +273,7 @@ TEST_F(SnceTimeout, AClockThatIsSetBackLengthensNoSessionByMoreThanTheSkew) {
       clock_.Advance(-86400 * kSecond);
       EXPECT_EQ(SNCE_MISS, FindNow(session)) << skew;
       EXPECT_EQ(misses + 2, region_.Figures().missesFuture);
-      // It was not taken out: the clock may be set right.
+      // The lookup took nothing out: the clock may be set right.
       clock_.Set(At(kStart));
       EXPECT_EQ(SNCE_OK, FindNow(session)) << skew;
     }
@@ -243,7 +284,7 @@ TEST_F(SnceTimeout, AClockThatIsSetBackLengthensNoSessionByMoreThanTheSkew) {
   EXPECT_EQ(SNCE_INVALID, snceCache_Configure(cache_, &options));
 }
 
-// A socket whose clock is right, and one whose clock is wrong, ask in turn.
+// A socket whose clock is right and one whose clock is wrong ask in turn.
 TEST_F(SnceTimeout, WhetherASessionIsOfTheFutureIsByTheClockOfWhoAsks) {
   snceCacheOptions options = Options(1000);
   options.clockSkewSec = 2;
@@ -285,7 +326,7 @@ TEST_F(SnceTimeout, EdgesOfTimeAreTimesLikeOthers) {
   };
   uint64_t serial = 0;
   for (int64_t edge : edges) {
-    // Created just before and just at the edge, and so that it dies there.
+    // Created just before the limit, at it, and so that it expires there.
     for (int64_t created :
          {edge - (edge == INT64_MIN ? 0 : 1), edge,
           edge < INT64_MIN + 100 * kSecond ? edge : edge - 100 * kSecond}) {
@@ -312,7 +353,7 @@ TEST_F(SnceTimeout, ASessionWhoseExpiryOverflowsLivesToTheEndOfTime) {
     ASSERT_EQ(SNCE_OK, answer_.Lookup(cache_, session.Key(), At(created)));
     EXPECT_EQ(INT64_MAX, answer_.session().expires.usec);
     EXPECT_EQ(SNCE_OK, Find(cache_, session, At(INT64_MAX - 1)));
-    // Even then it is before the expiry that does not fit.
+    // Even this is before the expiry, which does not fit into the type.
     EXPECT_EQ(SNCE_OK, Find(cache_, session, At(INT64_MAX)));
   }
 }

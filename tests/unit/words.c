@@ -4,17 +4,21 @@
 
 #include "words.h"
 
-#include "sncelife.h"
-#include "snceregion.h"
-#include "snceslot.h"
+#include <string.h>
 
-static const snceHomeWords *Home(const snceRegion *region, uint32_t number) {
+#include "sncefind.h"
+#include "snceregion.h"
+#include "sncestate.h"
+#include "sncetable.h"
+
+static const snceBackingWords *Backing(const snceRegion *region,
+                                       uint32_t number) {
   const snceServerWords *entry = snceRegion_Server(region, number);
-  return &entry->home[snceLife_Home(atomic_load(&entry->life))];
+  return &entry->backing[snceState_Backing(atomic_load(&entry->state))];
 }
 
 static void *AtRange(const snceRegion *region, uint64_t word) {
-  return snceRegion_Within(region, snceRange_Offset(word), SNCE_PAGE);
+  return snceRegion_Place(region, snceRange_Offset(word));
 }
 
 static snceSet *SetOf(const snceRegion *region, uint32_t number,
@@ -29,11 +33,15 @@ static snceWord *VersionOf(const snceRegion *region, uint32_t number,
 }
 
 static snceCellSet *CellsOf(const snceRegion *region, uint32_t number) {
-  return AtRange(region, atomic_load(&Home(region, number)->store));
+  const snceStoreHead *head =
+      AtRange(region, atomic_load(&Backing(region, number)->store));
+
+  return AtRange(region, atomic_load(&head->segment[0][0]));
 }
 
 uint64_t WordsSlots(const snceRegion *region, uint32_t number) {
-  return (snceWord_High(atomic_load(&Home(region, number)->shape))) * SNCE_WAYS;
+  return snceSize_Pages(atomic_load(&Backing(region, number)->size)) *
+         SNCE_PAGE_SLOTS;
 }
 
 uint64_t WordsVersion(const snceRegion *region, uint32_t number,
@@ -49,6 +57,14 @@ void WordsSetVersion(const snceRegion *region, uint32_t number, uint64_t slot,
 bool WordsPublish(const snceRegion *region, uint32_t number, uint64_t slot,
                   uint64_t claim) {
   return snceSlot_Publish(VersionOf(region, number, slot), claim);
+}
+
+uint32_t WordsTag(const snceRegion *region, const uint8_t id[SNCE_ID_MAX]) {
+  snceLookupKey lookupKey = {.shape = SNCE_ID_MAX};
+
+  memcpy(lookupKey.id, id, SNCE_ID_MAX);
+  snceLookupKey_Hash(&lookupKey, region);
+  return (uint32_t)(snceVersion_Tag(lookupKey.hash) >> SNCE_TAG_SHIFT);
 }
 
 /* One try at adding |step| to the version of a full slot. */
@@ -101,16 +117,28 @@ void WordsSetReferences(const snceRegion *region, uint32_t number, unsigned way,
   atomic_store(&CellsOf(region, number)->count[way], word);
 }
 
-uint64_t WordsLife(const snceRegion *region, uint32_t number) {
-  return atomic_load(&snceRegion_Server(region, number)->life);
+uint64_t WordsState(const snceRegion *region, uint32_t number) {
+  return atomic_load(&snceRegion_Server(region, number)->state);
 }
 
-void WordsSetLife(const snceRegion *region, uint32_t number, uint64_t life) {
-  atomic_store(&snceRegion_Server(region, number)->life, life);
+void WordsSetState(const snceRegion *region, uint32_t number, uint64_t state) {
+  atomic_store(&snceRegion_Server(region, number)->state, state);
 }
 
 uint64_t WordsTable(const snceRegion *region, uint32_t number) {
-  return atomic_load(&Home(region, number)->table);
+  return atomic_load(&Backing(region, number)->table);
+}
+
+void WordsSetTable(const snceRegion *region, uint32_t number, uint64_t word) {
+  snceServerWords *entry = snceRegion_Server(region, number);
+
+  atomic_store(
+      &entry->backing[snceState_Backing(atomic_load(&entry->state))].table,
+      word);
+}
+
+void WordsSetRested(const snceRegion *region) {
+  atomic_store(&snceRegion_Header(region)->dropped, 0);
 }
 
 void WordsSetSerial(const snceRegion *region, uint64_t serial) {

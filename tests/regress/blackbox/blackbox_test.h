@@ -2,10 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// blackbox_test.h: what every file of tests starts from.
+// blackbox_test.h: the base of every file of tests.
 //
-// A suite is one promise, with its line in ../promises. Its tests may be plain
-// ones (BLACKBOX_TEST) and ones for every call that configures a cache
+// A suite judges one promise, a line in ../promises. It may have plain tests
+// (BLACKBOX_TEST) and tests that run for every call that configures a cache
 // (BLACKBOX_TEST_P, with |call|); the verdict counts both.
 #ifndef SSLSNCE_TESTS_REGRESS_BLACKBOX_BLACKBOX_TEST_H_
 #define SSLSNCE_TESTS_REGRESS_BLACKBOX_BLACKBOX_TEST_H_
@@ -18,21 +18,22 @@
 
 namespace regress {
 
-// A test for each of some calls.
+// A test that runs for each of several calls.
 class OfCall : public ::testing::TestWithParam<Call> {};
 
 inline std::string CallName(const ::testing::TestParamInfo<Call>& info) {
   return Name(info.param);
 }
 
-// A visitor that nobody was before.
+// Returns a visitor's name that no test of this process has used yet.
 inline std::string NewVisitor() {
   static int number = 0;
   return "visitor " + std::to_string(++number);
 }
 
-// A session made by |maker| at |start| lives for |timeout| seconds before the
-// eyes of |judge|: one microsecond before the end it resumes, at the end not.
+// Expects that a session made at server |maker| at |start| lives for |timeout|
+// seconds: one microsecond before its end it resumes at server |judge|, at its
+// end it does not.
 inline void ExpectLifetime(Site* site, size_t maker, size_t judge, PRTime start,
                            PRTime timeout) {
   const std::string visitor = NewVisitor();
@@ -46,19 +47,19 @@ inline void ExpectLifetime(Site* site, size_t maker, size_t judge, PRTime start,
 
 }  // namespace regress
 
-// In a body that moves the servers' clock.
+// Skips the test without a mock clock. For bodies that move the servers' clock.
 #define NEEDS_MOCK_CLOCK()                            \
   if (!::regress::HasTimeFunc()) {                    \
     GTEST_SKIP() << "no SSL_SetTimeFunc in this NSS"; \
   }
 
-// TEST, and the body in a process of its own.
+// TEST, with the body in a process of its own.
 #define BLACKBOX_TEST(suite, name)                                  \
   static void suite##name##Body();                                  \
   TEST(suite, name) { ::regress::InOwnProcess(suite##name##Body); } \
   static void suite##name##Body()
 
-// TEST_P over calls, likewise.
+// TEST_P over calls, with the body in a process of its own.
 #define BLACKBOX_TEST_P(suite, name)                              \
   static void suite##name##Body(::regress::Call call);            \
   TEST_P(suite, name) {                                           \

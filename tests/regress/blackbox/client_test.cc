@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// client_test.cc: a process that is client and server. Before NSS 3.4 both had
-// one pair of timeouts, and bug 223242 is what was left of it.
+// client_test.cc: a process that is client and server. Before NSS 3.4 client
+// and server shared one pair of timeouts; bug 223242 is a remainder of that.
 
 #include <sys/mman.h>
 
@@ -12,11 +12,11 @@
 namespace regress {
 namespace {
 
-// ---- ClientApart: what a client does moves no server's timeout ----
+// ---- ClientApart: a client's actions change no server's timeout ----
 
 class ClientApart : public OfCall {};
 
-// Something for a client to do at another server, as each test's title says.
+// A client's actions at another server; the tests' names say which.
 void VisitWithASession(Site* elsewhere) {
   EXPECT_FALSE(elsewhere->Meet(0, {}, {}, "client").server.resumed);
   EXPECT_TRUE(elsewhere->Meet(0, {}, {}, "client").server.resumed);
@@ -94,14 +94,14 @@ BLACKBOX_TEST_P(ClientApart, AClientThatInvalidatesItsSession) {
 INSTANTIATE_TEST_SUITE_P(Calls, ClientApart, ::testing::ValuesIn(kAllCalls),
                          CallName);
 
-// ---- ServerApart: a server's configuration moves no client's lifetime ----
+// ---- ServerApart: a server's configuration changes no client's lifetime ----
 
-// Caches with the shortest and with the longest timeouts that there are.
+// The shortest and the longest timeouts that a cache can have.
 constexpr Timeouts kShort = {5, 5};
 constexpr Timeouts kLong = {100, 86400};
 
-// How long a client of this process keeps a session, in seconds, as it tells;
-// the server is another process with a cache of its own.
+// Returns how long a client of this process keeps a session, in seconds, by its
+// SSLChannelInfo. The server is another process with a cache of its own.
 uint32_t ClientLifetime(Site* elsewhere) {
   Side client;
   client.clock = kStart;
@@ -111,8 +111,9 @@ uint32_t ClientLifetime(Site* elsewhere) {
   return seen.expires - seen.created;
 }
 
-// Whether a client offers, so many seconds after kStart, the session that it
-// has. The server elsewhere holds its clock, and so resumes what it is offered.
+// Returns whether a client offers its session |later| seconds after kStart. The
+// clock of the server elsewhere stands still, so that it resumes each session
+// that it is offered.
 bool Offers(Site* elsewhere, PRTime later, const std::string& visitor) {
   Side client;
   client.clock = kStart + later * kSecond;
@@ -121,7 +122,8 @@ bool Offers(Site* elsewhere, PRTime later, const std::string& visitor) {
   return elsewhere->Meet(0, server, client, visitor).server.resumed;
 }
 
-// A client that makes a session now offers it for its lifetime.
+// Expects that a client that makes a session now offers it for |lifetime|
+// seconds.
 void ExpectOffers(Site* elsewhere, uint32_t lifetime) {
   const std::string visitor = NewVisitor();
   EXPECT_FALSE(Offers(elsewhere, 0, visitor));
@@ -129,7 +131,8 @@ void ExpectOffers(Site* elsewhere, uint32_t lifetime) {
   EXPECT_FALSE(Offers(elsewhere, PRTime(lifetime) + 1, visitor));
 }
 
-// The lifetime in a process that never had a cache; 0 if there is none to see.
+// Returns a client's session lifetime in a process that never had a server
+// cache; 0 if that fails.
 uint32_t LifetimeWithoutACache() {
   void* shared = mmap(nullptr, sizeof(uint32_t), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -146,8 +149,9 @@ uint32_t LifetimeWithoutACache() {
 
 class ServerApart : public OfCall {};
 
-// |body| for a cache with shorter and one with longer timeouts than are usual,
-// each in a process of its own, with the lifetime that clients have without.
+// Runs |body| for a cache with short and for one with long timeouts, each in a
+// process of its own. |body| also gets the lifetime that clients have without a
+// server cache.
 void ForBoth(void (*body)(Call, Timeouts, uint32_t), Call call) {
   const uint32_t lifetime = HasTimeFunc() ? LifetimeWithoutACache() : 0;
   for (Timeouts timeouts : {kShort, kLong}) {
@@ -180,7 +184,8 @@ TEST_P(ServerApart, AClientFromBeforeTheConfigurationKeepsItsLifetime) {
         EXPECT_FALSE(Offers(&elsewhere, 0, early));
         EXPECT_FALSE(Offers(&elsewhere, 0, late));
         ASSERT_EQ(SECSuccess, Configure(call, timeouts));
-        // Past the cache's timeout, and as near to the end as seconds tell.
+        // Once past the cache's timeout, and once as near to the end of the
+        // client's lifetime as whole seconds allow.
         EXPECT_TRUE(Offers(&elsewhere, PRTime(timeouts.ssl3) + 1, early));
         EXPECT_TRUE(Offers(&elsewhere, PRTime(lifetime) - 1, late));
         EXPECT_FALSE(Offers(&elsewhere, PRTime(lifetime) + 1, late));

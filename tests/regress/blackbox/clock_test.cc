@@ -29,8 +29,8 @@ BLACKBOX_TEST_P(ClockSteps, AStepForwardsPastTheTimeoutEndsASession) {
   EXPECT_FALSE(site.Resumes(0, kStart + 3 * 365 * 86400 * kSecond));
 }
 
-// Ours makes a full handshake of a step back by more than two seconds, which is
-// no promise of Tech Note 8: tests/nss/hosts_test.cc has it.
+// After a step back by more than two seconds ours makes a full handshake. Tech
+// Note 8 does not promise that; tests/nss/hosts_test.cc tests it.
 BLACKBOX_TEST_P(ClockSteps, AStepBackBeforeTheCreationMovesNoExpiry) {
   NEEDS_MOCK_CLOCK();
   Site site(call, {5, kTimeout});
@@ -40,8 +40,8 @@ BLACKBOX_TEST_P(ClockSteps, AStepBackBeforeTheCreationMovesNoExpiry) {
   EXPECT_FALSE(site.Resumes(0, kStart + kTimeout * kSecond));
 }
 
-// A session made while the clock was ahead lives on when it is put right, and
-// one made after that has a lifetime of its own.
+// A session made while the clock was ahead lives on after the clock is set
+// right, and a session made after that has a lifetime of its own.
 BLACKBOX_TEST_P(ClockSteps, SessionsFromBeforeAndAfterAStepBackEachKeepTheirs) {
   NEEDS_MOCK_CLOCK();
   Site site(call, {5, kTimeout});
@@ -63,14 +63,14 @@ INSTANTIATE_TEST_SUITE_P(Calls, ClockSteps, ::testing::ValuesIn(kAllCalls),
 
 constexpr PRTime kYear2038 = (PRTime(1) << 31) * kSecond;
 constexpr PRTime kYear2106 = (PRTime(1) << 32) * kSecond;
-// The longest timeout has more microseconds than 32 bits.
-constexpr PRTime kDay = 86400;
+// The longest timeout, in microseconds, does not fit 32 bits.
+constexpr PRUint32 kDay = 86400;
 
 class FarFuture : public OfCall {};
 
 BLACKBOX_TEST_P(FarFuture, ASessionOf2038HasItsLifetime) {
   NEEDS_MOCK_CLOCK();
-  Site site(call, {0, 0});
+  Site site(call, {0, kDay});
   const size_t judge = site.servers() - 1;
   ExpectLifetime(&site, 0, judge, kYear2038 - 1, kDay);
   ExpectLifetime(&site, 0, judge, kYear2038, kDay);
@@ -79,7 +79,7 @@ BLACKBOX_TEST_P(FarFuture, ASessionOf2038HasItsLifetime) {
 
 BLACKBOX_TEST_P(FarFuture, ASessionOf2106HasItsLifetime) {
   NEEDS_MOCK_CLOCK();
-  Site site(call, {0, 0});
+  Site site(call, {0, kDay});
   const size_t judge = site.servers() - 1;
   ExpectLifetime(&site, 0, judge, kYear2106 - 1, kDay);
   ExpectLifetime(&site, 0, judge, kYear2106, kDay);
@@ -105,7 +105,8 @@ BLACKBOX_TEST(FarFuture, ATimeoutAcross2106InOneSecondsSteps) {
   }
 }
 
-// Where microseconds alone pass 32 bits: 2^32 us is 71 minutes and a half.
+// Timeouts around 2^31 and 2^32 microseconds; the latter is 71 minutes and a
+// half.
 BLACKBOX_TEST(FarFuture, ATimeoutAround2To32Microseconds) {
   NEEDS_MOCK_CLOCK();
   for (PRUint32 timeout : {4294u, 4295u, 2147u, 2148u}) {

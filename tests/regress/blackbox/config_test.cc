@@ -13,8 +13,8 @@ namespace {
 
 class OneAfterAnother : public OfCall {};
 
-// A cache of |timeout| after the one before; here and, where processes share
-// it, in the workers that Site started for the first one.
+// Shuts the cache down and configures the next one with |timeouts| in this
+// process.
 void Next(Site* site, Call call, Timeouts timeouts) {
   EXPECT_EQ(SECSuccess, SSL_ShutdownServerSessionIDCache());
   ASSERT_EQ(SECSuccess, site->ConfigureAgain(0, call, timeouts));
@@ -40,7 +40,7 @@ BLACKBOX_TEST_P(OneAfterAnother, TheDefaultIsNotTheOneBefore) {
   NEEDS_MOCK_CLOCK();
   Site site(call, {5, 20});
   Next(&site, call, {0, 0});
-  ExpectLifetime(&site, 0, 0, kStart, 86400);
+  ExpectLifetime(&site, 0, 0, kStart, kDefaultSsl3TimeoutSec);
 }
 
 BLACKBOX_TEST_P(OneAfterAnother, TheFirstOnesSessionsEndedWithIt) {
@@ -63,8 +63,8 @@ BLACKBOX_TEST(OneAfterAnother, ManyInTurn) {
   }
 }
 
-// Those for one process first: the other way round, stock NSS crashes over the
-// client cache's lock, which says nothing of times.
+// The calls for one process come first: in the other order stock NSS crashes
+// because of the client cache's lock, which says nothing about timeouts.
 BLACKBOX_TEST(OneAfterAnother, ByAnotherCallEach) {
   NEEDS_MOCK_CLOCK();
   Site site(Call::kConfig, {5, 50});

@@ -26,13 +26,14 @@ namespace regress {
 namespace {
 
 constexpr char kIdentityVariable[] = "REGRESS_IDENTITY";
-// For a machine under load; nothing waits this long otherwise.
+// So long that a machine under load is quick enough; other machines never wait
+// that long.
 constexpr PRUint32 kPatienceSec = 30;
 
 CERTCertificate* identity_cert;
 SECKEYPrivateKey* identity_key;
 
-// The identity's file: two items, each a length and so many bytes.
+// The identity's file has two items, each a length and as many bytes.
 bool PutItem(int fd, const SECItem& item) {
   return write(fd, &item.len, sizeof(item.len)) == sizeof(item.len) &&
          write(fd, item.data, item.len) == static_cast<ssize_t>(item.len);
@@ -101,7 +102,7 @@ SECStatus AcceptCertificate(void*, PRFileDesc*, PRBool, PRBool) {
   return SECSuccess;
 }
 
-// A socket of libssl over |tcp|, as |side| says.
+// Returns a libssl socket over |tcp|, set up as |side| says. Owns |tcp|.
 PRFileDesc* Import(PRFileDesc* tcp, const Side& side, Clock* clock,
                    bool server) {
   SSLVersionRange range = {side.version, side.version};
@@ -124,7 +125,7 @@ PRFileDesc* Import(PRFileDesc* tcp, const Side& side, Clock* clock,
   return fd;
 }
 
-// Fills in |out| from a handshake that is complete.
+// Fills in |out| after a complete handshake.
 void Look(PRFileDesc* fd, Outcome* out) {
   SSLChannelInfo info;
   memset(&info, 0, sizeof(info));

@@ -24,7 +24,7 @@ BLACKBOX_TEST_P(Invalidate, ANewSessionIsGoneForEveryServer) {
   for (size_t server = 0; server < site.servers(); ++server) {
     EXPECT_FALSE(EndedBy(&site, 0, kStart).resumed);
     EXPECT_FALSE(site.Resumes(server, kStart + kSecond));
-    // What that handshake stored is none of this test's next round.
+    // Remove the session that the last handshake stored, for the next round.
     EXPECT_TRUE(EndedBy(&site, server, kStart + kSecond).resumed);
   }
 }
@@ -47,8 +47,8 @@ BLACKBOX_TEST_P(Invalidate, TheOtherSessionsStay) {
   EXPECT_TRUE(site.Resumes(0, kStart + 300 * kSecond - 1, stays));
 }
 
-// By a clock that stands before the creation of a session, and far behind its
-// end: what is removed is not asked for its time.
+// The server's clock reads years before the creation of the session, and years
+// after its end: a removal does not depend on the session's times.
 BLACKBOX_TEST_P(Invalidate, WhateverTheClockSays) {
   NEEDS_MOCK_CLOCK();
   Site site(call, {5, 5});

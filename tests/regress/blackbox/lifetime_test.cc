@@ -19,7 +19,7 @@ BLACKBOX_TEST_P(Lifetime, AliveOneMicrosecondBeforeTheTimeoutAndDeadAtIt) {
 
 BLACKBOX_TEST_P(Lifetime, TheSsl2TimeoutCountsForNothingInTls) {
   NEEDS_MOCK_CLOCK();
-  // Shorter than the other one, which must not end the session early.
+  // The ssl2 timeout is shorter, and must not end the session early.
   Site site(call, {5, 90});
   ExpectLifetime(&site, 0, 0, kStart, 90);
 }
@@ -49,7 +49,7 @@ BLACKBOX_TEST(Lifetime, EveryVersionOfTlsHasTheSameTimeout) {
             SSL_VersionRangeGetSupported(ssl_variant_stream, &supported));
   for (uint16_t version = SSL_LIBRARY_VERSION_TLS_1_0;
        version <= SSL_LIBRARY_VERSION_TLS_1_2; ++version) {
-    if (version < supported.min) continue;  // a policy's choice
+    if (version < supported.min) continue;  // a policy may forbid it
     Side client;
     client.version = version;
     Side server = client;
@@ -65,7 +65,8 @@ BLACKBOX_TEST(Lifetime, EveryVersionOfTlsHasTheSameTimeout) {
   }
 }
 
-// The process's clock is decades away from every mock clock, on either side.
+// The mock clocks of these two tests are decades before and after the process's
+// clock.
 BLACKBOX_TEST(Lifetime, ASocketsClockBehindTheProcesssRules) {
   NEEDS_MOCK_CLOCK();
   Site site(Call::kConfig, {5, 60});
@@ -78,7 +79,8 @@ BLACKBOX_TEST(Lifetime, ASocketsClockAheadOfTheProcesssRules) {
   ExpectLifetime(&site, 0, 0, PR_Now() + 30 * 365 * 86400 * kSecond, 60);
 }
 
-// Two sockets of one server, each with its clock: the one that asks decides.
+// Each socket of a server has its own clock. The clock of the socket that looks
+// the session up decides.
 BLACKBOX_TEST(Lifetime, TheClockOfTheSocketThatAsksDecides) {
   NEEDS_MOCK_CLOCK();
   Site site(Call::kConfig, {5, 60});

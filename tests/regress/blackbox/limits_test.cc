@@ -18,15 +18,15 @@ constexpr PRUint32 kShortest = 5;
 class Limits : public OfCall {};
 
 void ExpectTimeout(Call call, PRUint32 asked, PRUint32 given) {
-  // In the ssl2 timeout's range, and no answer to anything that is asked here.
+  // 7 is a valid ssl2 timeout that is the expected value of no test here.
   Site site(call, {7, asked});
   ExpectLifetime(&site, 0, site.servers() - 1, kStart, given);
 }
 
-BLACKBOX_TEST_P(Limits, ZeroIsTheDefaultOf86400Seconds) {
+BLACKBOX_TEST_P(Limits, ZeroIsTheDefault) {
   NEEDS_MOCK_CLOCK();
   Site site(call, {0, 0});
-  ExpectLifetime(&site, 0, site.servers() - 1, kStart, kLongest);
+  ExpectLifetime(&site, 0, site.servers() - 1, kStart, kDefaultSsl3TimeoutSec);
 }
 
 BLACKBOX_TEST_P(Limits, OneSecondBecomesFive) {
@@ -57,7 +57,7 @@ BLACKBOX_TEST(Limits, AHundredSecondsStayAHundred) {
   ExpectTimeout(Call::kConfig, 100, 100);
 }
 
-// The ssl2 timeout's limit is not this one's.
+// The limit of the ssl2 timeout does not apply to the ssl3 timeout.
 BLACKBOX_TEST(Limits, AHundredAndOneSecondsStay) {
   NEEDS_MOCK_CLOCK();
   ExpectTimeout(Call::kConfig, 101, 101);

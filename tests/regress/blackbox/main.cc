@@ -30,7 +30,7 @@ std::string LibraryPath() {
   return path;
 }
 
-// Says in the results which library they are about.
+// Records in the results which library was judged.
 class Judged : public ::testing::Environment {
  public:
   void SetUp() override {

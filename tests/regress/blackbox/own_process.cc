@@ -21,8 +21,8 @@ namespace {
 constexpr int kDeadlineSec = 60;
 constexpr int kPollMs = 2;
 
-// A result of the child, as it goes through the pipe: in one write, which a
-// pipe keeps together.
+// A result of the child, as it goes through the pipe. The child writes it by
+// one write, which a pipe keeps together.
 struct Record {
   int line;
   int type;
@@ -30,7 +30,7 @@ struct Record {
   char message[2048];
 };
 
-// Sends what EXPECT_ and ASSERT_ find in the child.
+// Sends the failures of EXPECT_ and ASSERT_ in the child to the parent.
 class Sender : public ::testing::EmptyTestEventListener {
  public:
   explicit Sender(int fd) : fd_(fd) {}
@@ -77,7 +77,7 @@ OwnProcess::OwnProcess(const std::function<void()>& body)
     close(fds[0]);
     return;
   }
-  setpgid(pid_, pid_);  // whoever is first
+  setpgid(pid_, pid_);  // in both processes, because either may run first
   results_ = fds[0];
   fcntl(results_, F_SETFL, O_NONBLOCK);
 }
@@ -112,7 +112,8 @@ void OwnProcess::Join() {
   while (!ended && !late) {
     pollfd ready = {results_, POLLIN, 0};
     poll(&ready, 1, kPollMs);
-    // Left a zombie for now, so that its group's id stays its own.
+    // WNOWAIT leaves the child a zombie, so that no other process group can get
+    // its id before the kill below.
     siginfo_t info;
     info.si_pid = 0;
     ended = waitid(P_PID, static_cast<id_t>(pid_), &info,
@@ -127,7 +128,7 @@ void OwnProcess::Join() {
   }
   late = !ended;
   int status = 0;
-  kill(-pid_, SIGKILL);  // with what it forked
+  kill(-pid_, SIGKILL);  // the child and all that it forked
   waitpid(pid_, &status, 0);
   pid_ = -1;
   if (late) {

@@ -2,11 +2,12 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// own_process.h: a test's body in a process of its own.
+// own_process.h: runs a test's body in a process of its own.
 //
-// A cache is configured once for a process, NSS does not survive fork, and a
-// library under judgement may crash or hang. So the program that runs the tests
-// never starts NSS; each body does, in a child, and its failures come back.
+// A cache is configured once for a process, NSS does not survive fork, and the
+// library that is judged may crash or hang. So the program that runs the tests
+// never starts NSS. Each body starts it, in a child, and the child reports its
+// failures.
 #ifndef SSLSNCE_TESTS_REGRESS_BLACKBOX_OWN_PROCESS_H_
 #define SSLSNCE_TESTS_REGRESS_BLACKBOX_OWN_PROCESS_H_
 
@@ -19,8 +20,8 @@
 
 namespace regress {
 
-// A body that runs in a child, from the constructor on. Several may run at
-// once.
+// A body that runs in a child. The constructor starts it. Several may run at
+// the same time.
 class OwnProcess {
  public:
   explicit OwnProcess(const std::function<void()>& body);
@@ -28,10 +29,10 @@ class OwnProcess {
   OwnProcess(const OwnProcess&) = delete;
   OwnProcess& operator=(const OwnProcess&) = delete;
 
-  // Waits for the end and makes the child's failures, and whether it skipped,
-  // those of the test that calls. A child that dies of a signal, or is not
-  // ready a minute after its start, is a failure; it is ended together with all
-  // that it forked.
+  // Waits for the child's end and reports its failures, or that it skipped, as
+  // those of the calling test. A child that dies of a signal, or has not ended
+  // a minute after its start, is a failure. Then all processes that the child
+  // forked are killed.
   void Join();
 
  private:

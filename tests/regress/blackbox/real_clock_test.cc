@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// real_clock_test.cc: the timeouts by the clock that servers have, once for
-// every call that configures a cache. The five take seconds, so they run beside
-// each other.
+// real_clock_test.cc: the timeouts by the real clock, once for every call that
+// configures a cache. The five cases take seconds, so they run at the same
+// time.
 
 #include <unistd.h>
 
@@ -16,12 +16,12 @@
 namespace regress {
 namespace {
 
-// The shortest there is, and an ssl2 timeout that differs.
+// A short timeout, and a different ssl2 timeout, the shortest that there is.
 constexpr PRUint32 kTimeout = 6;
 constexpr PRUint32 kSsl2Timeout = 5;
-// When a session must be alive still: past the ssl2 timeout.
+// At this age, past the ssl2 timeout, a session must still be alive.
 constexpr PRTime kLate = 5200000;
-// How often a machine under load may be too slow to ask in time.
+// How often the test tries, because a machine under load may be too slow.
 constexpr int kTries = 4;
 
 void WaitUntil(PRTime time) {
@@ -30,9 +30,10 @@ void WaitUntil(PRTime time) {
   }
 }
 
-// A session is made, resumes late in its life, and does not when it has ended.
-// What the test measures itself decides what it may expect: a session is as old
-// as the time since its handshake began, at most, and since it ended, at least.
+// A session is made, resumes late in its life, and does not resume after its
+// end. The test decides by its own measurements what to expect: the session's
+// age is at most the time since its handshake began, and at least the time
+// since the handshake ended.
 void LivesForItsTimeout(Call call) {
   Site site(call, {kSsl2Timeout, kTimeout});
   const Side real;
@@ -46,7 +47,7 @@ void LivesForItsTimeout(Call call) {
     WaitUntil(before + kLate);
     const bool alive = site.Meet(0, real, real, visitor).server.resumed;
     if (!alive && PR_Now() >= before + kTimeout * kSecond) {
-      continue;  // asked too late to tell
+      continue;  // it may have expired: the machine was too slow
     }
     EXPECT_TRUE(alive) << "dead " << (PR_Now() - before) / 1000
                        << " ms after its handshake began";

@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// same_time_test.cc: caches that exist at the same time, which Tech Note 8 had
-// in mind and NSS never had: virtual servers, by the calls of sslsnce.h. A
-// libssl without them is not judged.
+// same_time_test.cc: caches that exist at the same time. Tech Note 8 intended
+// them, but NSS never had them. Here they are virtual servers, by the calls of
+// sslsnce.h. A libssl without these calls is not judged.
 
 #include <string.h>
 
@@ -26,7 +26,7 @@ SECStatus Give(bool add, const char* name, PRUint32 timeout) {
              : SSL_ChangeServerCache(name, &params);
 }
 
-// Whether a client that asks for |host| resumes its session.
+// Returns whether a client that asks for |host| resumes its session.
 bool ResumesFor(Site* site, size_t server, const char* host, PRTime clock) {
   Side serving;
   serving.clock = clock;

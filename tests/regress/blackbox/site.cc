@@ -26,7 +26,7 @@ constexpr int kEntries = 1000;
 constexpr size_t kWorkers = 2;
 constexpr int kPatienceMs = 40000;
 
-// What a worker is told, and what it answers.
+// The order that a worker gets, and its answer.
 struct Order {
   enum Kind { kServe, kConfigure } kind;
   Side side;
@@ -59,7 +59,7 @@ void ServeOrders(int control, int listener) {
   }
 }
 
-// A worker's life. It tells first whether it has the cache.
+// A worker's main loop. Its first answer says whether it has the cache.
 void Work(int control, int listener, bool configures, Timeouts timeouts) {
   Answer hello = {SECFailure, 0, Outcome()};
   SECStatus rv = configures ? Configure(Call::kConfig, timeouts)
@@ -70,15 +70,16 @@ void Work(int control, int listener, bool configures, Timeouts timeouts) {
   if (hello.status == SECSuccess) ServeOrders(control, listener);
 }
 
-// An answer within the time that is given to a machine under load.
+// Receives an answer; fails after kPatienceMs, which is long enough for a
+// machine under load.
 bool Receive(int control, Answer* answer) {
   pollfd ready = {control, POLLIN, 0};
   return poll(&ready, 1, kPatienceMs) == 1 &&
          recv(control, answer, sizeof(*answer), 0) == sizeof(*answer);
 }
 
-// A socket pair both of whose ends have a peer on the loopback interface:
-// libssl wants an address of an Internet family.
+// Both ends of the socket pair report a peer on the loopback interface, because
+// libssl needs an IPv4 or IPv6 address.
 uint16_t socket_pair_port;
 
 PRStatus LoopbackPeer(PRFileDesc*, PRNetAddr* addr) {
@@ -191,8 +192,8 @@ Site::Site(Site&& other)
   other.listener_ = -1;
 }
 
-// The workers end when they see the end of |control|; a test's process takes
-// them along in any case.
+// The workers end when |control| is closed. OwnProcess kills the others when
+// the test's process has ended.
 Site::~Site() {
   for (const Worker& worker : workers_) close(worker.control);
   if (listener_ >= 0) close(listener_);

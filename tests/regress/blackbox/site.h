@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// site.h: a server cache, by each of the calls that configure one, and the
+// site.h: a server cache, made by one of the calls that configure one, and the
 // processes that serve from it.
 #ifndef SSLSNCE_TESTS_REGRESS_BLACKBOX_SITE_H_
 #define SSLSNCE_TESTS_REGRESS_BLACKBOX_SITE_H_
@@ -17,11 +17,11 @@
 
 namespace regress {
 
-// The ways to a cache.
+// The ways to configure a cache.
 enum class Call {
   kConfig,         // SSL_ConfigServerSessionIDCache
   kWithOpt,        // SSL_ConfigServerSessionIDCacheWithOpt, one process
-  kWithOptShared,  // the same for many, with fork and Inherit
+  kWithOptShared,  // the same for many processes, with fork and Inherit
   kMpFork,         // SSL_ConfigMPServerSIDCache, fork and Inherit
   kMpExec,         // SSL_ConfigMPServerSIDCache, fork, exec and Inherit
 };
@@ -31,7 +31,7 @@ constexpr Call kAllCalls[] = {Call::kConfig, Call::kWithOpt,
 constexpr Call kSharedCalls[] = {Call::kWithOptShared, Call::kMpFork,
                                  Call::kMpExec};
 const char* Name(Call call);
-// As a test's parameter it is printed by name.
+// GoogleTest prints a Call that is a test's parameter by its name.
 inline void PrintTo(Call call, std::ostream* out) { *out << Name(call); }
 
 // The two timeouts of a call, in seconds.
@@ -42,7 +42,7 @@ struct Timeouts {
 
 SECStatus Configure(Call call, Timeouts timeouts);
 
-// What both ends of one connection saw.
+// The results at both ends of one connection.
 struct Meeting {
   Outcome server;
   Outcome client;
@@ -50,11 +50,11 @@ struct Meeting {
 
 class Site {
  public:
-  // Configures the cache in this process, and for many processes starts two
-  // more that inherit it. NSS must not have been started here before a cache
-  // for many. What fails is a failure of the test; ok() tells.
+  // Configures the cache in this process. If the cache is for many processes,
+  // starts two more that inherit it; then NSS must not have been started here
+  // yet. A failure fails the test, and ok() returns false.
   Site(Call call, Timeouts timeouts);
-  // A server in another process, which configures its own cache by
+  // Returns a server in another process, which configures its own cache by
   // SSL_ConfigServerSessionIDCache: this process has clients only.
   static Site Elsewhere(Timeouts timeouts);
   ~Site();
@@ -64,24 +64,25 @@ class Site {
 
   bool ok() const { return ok_; }
 
-  // The processes that serve. Where the cache is configured in this process,
-  // that is server 0, over a socket pair; the others are reached over loopback.
+  // The number of processes that serve. If the cache is configured in this
+  // process, this process is server 0, over a socket pair. The others are
+  // reached over loopback.
   size_t servers() const { return workers_.size() + (serves_here_ ? 1 : 0); }
 
-  // A connection of a client in this process to a server. It is complete, or a
-  // failure of the test.
+  // Connects a client in this process to a server. An incomplete handshake
+  // fails the test.
   Meeting Meet(size_t server, const Side& serving, const Side& visiting = {},
                const std::string& visitor = "visitor");
 
-  // Whether |visitor|'s last session resumes at |server| at |clock|.
+  // Returns whether |visitor|'s last session resumes at |server| at |clock|.
   bool Resumes(size_t server, PRTime clock,
                const std::string& visitor = "visitor");
-  // A new session, made at |clock|, where |visitor| had none or one that does
+  // Makes a new session at |clock|. |visitor| must have none, or one that does
   // not resume any more.
   void Begin(size_t server, PRTime clock,
              const std::string& visitor = "visitor");
 
-  // Configures once more, in the process of |server|.
+  // Configures the cache again, in the process of |server|.
   SECStatus ConfigureAgain(size_t server, Call call, Timeouts timeouts);
 
  private:
@@ -96,13 +97,13 @@ class Site {
   bool ok_ = true;
   bool serves_here_ = false;
   int listener_ = -1;
-  uint16_t port_ = 0;  // in host order; of every server, so that a client finds
-                       // its session again
+  uint16_t port_ = 0;  // in host order; the same for every server, so that a
+                       // client finds its session again
   std::vector<Worker> workers_;
 };
 
-// What an exec'd worker runs: |spec| is the value of --serve=. The result is
-// the exit status.
+// The main function of an exec'd worker: |spec| is the value of --serve=.
+// Returns the exit status.
 int ServeAfterExec(const std::string& spec);
 
 }  // namespace regress

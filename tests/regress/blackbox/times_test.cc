@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// times_test.cc: a session's three times, as SSL_GetChannelInfo tells them. It
-// tells them in seconds, as 32-bit numbers.
+// times_test.cc: a session's three times, as SSL_GetChannelInfo reports them,
+// in seconds, as 32-bit numbers.
 
 #include "blackbox_test.h"
 
@@ -39,8 +39,9 @@ BLACKBOX_TEST_P(CreationTime, IsThatOfTheFirstHandshakeWheneverItResumes) {
 INSTANTIATE_TEST_SUITE_P(Calls, CreationTime, ::testing::ValuesIn(kAllCalls),
                          CallName);
 
-// Tech Note 8: it need not be the time of insertion. Here the clock moves on a
-// second each time that libssl reads it, so that the two differ.
+// Tech Note 8: the creation time need not be the time of insertion. Here the
+// clock moves on by a second each time that libssl reads it, so that the two
+// times differ.
 BLACKBOX_TEST(CreationTime, TheExpiryCountsFromItAndNotFromTheInsertion) {
   NEEDS_MOCK_CLOCK();
   Site site(Call::kConfig, {5, kTimeout});

@@ -68,7 +68,7 @@ TEST_P(Access, AndCachingWhatWasFoundDoNotMoveTheExpiry) {
 }
 
 TEST_P(Access, BeforeASessionIsCachedDoesNotMoveTheExpiry) {
-  // A sid whose last access is later than its creation.
+  // The sid's last access is later than its creation.
   Sid sid = server_->Make(GetParam());
   ShimSetTimes(sid.get(), kStart, kStart + 13 * kSecond,
                kStart + kTicketLifetime);

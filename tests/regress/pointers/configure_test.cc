@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// configure_test.cc: caches one after the other, and one that is given other
+// configure_test.cc: caches one after the other, and a cache that gets other
 // timeouts while sessions are in it.
 
 #include "pointer_test.h"
@@ -16,8 +16,9 @@ class OneAfterAnother : public PointerTest {
     uint32_t ssl2;
     uint32_t ssl3;
   };
-  // Each of |caches| in turn, shut down before the next; in each, a session of
-  // every version lives for its own time.
+  // Configures each of |caches| in turn and shuts it down before the next.
+  // Expects that in each a session of every version lives for its class's
+  // timeout there.
   void ExpectEachItsOwn(const std::vector<Times>& caches) {
     for (const Times& times : caches) {
       Configure(times.ssl2, times.ssl3);
@@ -47,21 +48,23 @@ TEST_F(OneAfterAnother, TheSecondHasItsOwnTimesWhenOneIsTheSame) {
 TEST_F(OneAfterAnother, AskingForDefaultsDoesNotGetTheFirstOnesTimes) {
   ExpectEachItsOwn({{5, 7}});
   Configure(0, 0);
-  EXPECT_TRUE(server_->AllLiveFor(kLongestSsl2, kLongestSsl3));
+  EXPECT_TRUE(
+      server_->AllLiveFor(kDefaultSsl2TimeoutSec, kDefaultSsl3TimeoutSec));
 }
 
 TEST_F(OneAfterAnother, AskingForOneDefaultDoesNotGetTheFirstOnesTime) {
   ExpectEachItsOwn({{5, 7}});
   Configure(0, 8);
-  EXPECT_TRUE(server_->AllLiveFor(kLongestSsl2, 8));
+  EXPECT_TRUE(server_->AllLiveFor(kDefaultSsl2TimeoutSec, 8));
   SSL_ShutdownServerSessionIDCache();
   Configure(9, 0);
-  EXPECT_TRUE(server_->AllLiveFor(9, kLongestSsl3));
+  EXPECT_TRUE(server_->AllLiveFor(9, kDefaultSsl3TimeoutSec));
 }
 
 TEST_F(OneAfterAnother, AskingForTimesDoesNotGetTheFirstOnesDefaults) {
   Configure(0, 0);
-  EXPECT_TRUE(server_->AllLiveFor(kLongestSsl2, kLongestSsl3));
+  EXPECT_TRUE(
+      server_->AllLiveFor(kDefaultSsl2TimeoutSec, kDefaultSsl3TimeoutSec));
   SSL_ShutdownServerSessionIDCache();
   ExpectEachItsOwn({{5, 7}});
 }
@@ -125,8 +128,9 @@ TEST_P(Retimed, ToZeroGivesTheDefault) {
   Configure(GetParam(), 10, 10);
   Sid sid = server_->MakeCached(GetParam());
   Configure(0, 0);
-  EXPECT_TRUE(server_->LivesFor(
-      sid, GetParam().is_ssl2() ? kLongestSsl2 : kLongestSsl3));
+  EXPECT_TRUE(server_->LivesFor(sid, GetParam().is_ssl2()
+                                         ? kDefaultSsl2TimeoutSec
+                                         : kDefaultSsl3TimeoutSec));
 }
 
 TEST_P(Retimed, SaysSoInTheExpirationThatALookupReturns) {

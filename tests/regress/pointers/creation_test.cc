@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// creation_test.cc: a session's lifetime counts from the creation time that it
-// came with, near to now or not.
+// creation_test.cc: a session's lifetime counts from the creation time that the
+// caller gave it, near to now or not.
 
 #include "pointer_test.h"
 
@@ -16,7 +16,7 @@ class CreationTime : public VersionTest {
     VersionTest::SetUp();
     Configure(GetParam(), 20, 90);
   }
-  // Created at |creation|, cached at the server's time now.
+  // Makes a session created at |creation| and caches it at the server's time.
   Sid MakeCachedOf(PRTime creation) {
     Sid sid = server_->Make(GetParam());
     ShimSetTimes(sid.get(), creation, server_->now(),
@@ -95,7 +95,8 @@ TEST_P(CreationTime, OfTheLaterSessionCountsWhereTwoHaveOneId) {
   EXPECT_TRUE(server_->Ends(second, later + 20 * kSecond));
 }
 
-// 2038, 2106 and the places where 31 or 32 bits of seconds or microseconds end.
+// A time at which 31 or 32 bits of seconds (2038, 2106) or of microseconds end,
+// or the year 2500.
 struct Edge {
   std::string name;
   Version version;
@@ -111,7 +112,7 @@ std::vector<Edge> Edges() {
       {"2To32Seconds", k32 * kSecond},
       {"2To31Microseconds", k31},
       {"2To32Microseconds", k32},
-      // Not the first time that the low 31 or 32 bits of microseconds end.
+      // Later times at which the low 31 or 32 bits of microseconds end.
       {"LowMicroseconds31", kStart / k32 * k32 + k31},
       {"LowMicroseconds32", (kStart / k32 + 1) * k32},
       {"LowMicrosecondsOf2038", (k31 * kSecond / k32 + 1) * k32},
@@ -126,7 +127,7 @@ std::vector<Edge> Edges() {
   return edges;
 }
 
-// Under the longest timeouts: 86,400 s in microseconds do not fit 32 bits.
+// Uses the longest timeouts: 86,400 s in microseconds do not fit 32 bits.
 class FarFuture : public PointerTest,
                   public ::testing::WithParamInterface<Edge> {
  protected:
@@ -171,7 +172,7 @@ TEST_P(FarFuture, SessionsCreatedAboutTheEdgeLiveTheirTime) {
 
 TEST_P(FarFuture, SessionsThatTheEdgeEndsLiveTheirTime) {
   const PRTime first = GetParam().time - Timeout() * kSecond;
-  // A creation time before 1970 is no session's.
+  // No session has a creation time before 1970.
   if (first - kSecond <= 0) return;
   for (PRTime distance :
        {-kSecond, PRTime{-1}, PRTime{0}, PRTime{1}, kSecond}) {

@@ -2,9 +2,9 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// expiration_test.cc: the expirationTime that a caller puts into a session is
-// not the cache's. Protocol code puts the lifetime of tickets there, which is
-// the client's affair.
+// expiration_test.cc: the cache ignores the expirationTime that a caller puts
+// into a session. Protocol code puts the lifetime of tickets there, which
+// matters to the client only.
 
 #include <limits>
 
@@ -69,7 +69,7 @@ class CallersExpiration : public PointerTest,
     Configure(kSsl2Timeout, kSsl3Timeout);
   }
 
-  // When the cache's own timeout ends a session created at kStart.
+  // The time at which the cache's timeout ends a session created at kStart.
   static PRTime End() {
     return kStart +
            (GetParam().version.is_ssl2() ? kSsl2Timeout : kSsl3Timeout) *

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// limits_test.cc: the default and the limits of each class's timeout, as seen
-// in how long a session lives.
+// limits_test.cc: the default and the limits of each class's timeout, tested by
+// how long a session lives.
 
 #include "pointer_test.h"
 
@@ -18,31 +18,32 @@ struct Limit {
 };
 void PrintTo(const Limit& limit, std::ostream* os) { *os << limit.asked; }
 
-constexpr Limit kLimits[] = {{"Zero", 0, 100, 86400},
-                             {"1", 1, 5, 5},
-                             {"4", 4, 5, 5},
-                             {"5", 5, 5, 5},
-                             {"6", 6, 6, 6},
-                             {"99", 99, 99, 99},
-                             {"100", 100, 100, 100},
-                             {"101", 101, 100, 101},
-                             {"86399", 86399, 100, 86399},
-                             {"86400", 86400, 100, 86400},
-                             {"86401", 86401, 100, 86400},
-                             {"2To31", 0x80000000u, 100, 86400},
-                             {"Max", 0xffffffffu, 100, 86400}};
+constexpr Limit kLimits[] = {
+    {"Zero", 0, kDefaultSsl2TimeoutSec, kDefaultSsl3TimeoutSec},
+    {"1", 1, 5, 5},
+    {"4", 4, 5, 5},
+    {"5", 5, 5, 5},
+    {"6", 6, 6, 6},
+    {"99", 99, 99, 99},
+    {"100", 100, 100, 100},
+    {"101", 101, 100, 101},
+    {"86399", 86399, 100, 86399},
+    {"86400", 86400, 100, 86400},
+    {"86401", 86401, 100, 86400},
+    {"2To31", 0x80000000u, 100, 86400},
+    {"Max", 0xffffffffu, 100, 86400}};
 
 class ClassLimits : public PointerTest,
                     public ::testing::WithParamInterface<Limit> {};
 INSTANTIATE_TEST_SUITE_P(Asked, ClassLimits, ::testing::ValuesIn(kLimits),
                          CaseName());
 
-TEST_P(ClassLimits, ClampAnSsl2TimeoutTo5To100SecondsAndMakeZero100) {
+TEST_P(ClassLimits, ClampAnSsl2TimeoutTo5To100SecondsAndMakeZeroTheDefault) {
   Configure(GetParam().asked, 50);
   EXPECT_TRUE(server_->AllLiveFor(GetParam().ssl2, 50));
 }
 
-TEST_P(ClassLimits, ClampAnSsl3TimeoutTo5To86400SecondsAndMakeZero86400) {
+TEST_P(ClassLimits, ClampAnSsl3TimeoutTo5To86400SecondsAndMakeZeroTheDefault) {
   Configure(50, GetParam().asked);
   EXPECT_TRUE(server_->AllLiveFor(50, GetParam().ssl3));
 }

@@ -2,12 +2,12 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// pointer_test.h: a server socket whose two pointers, sec.cache and
-// sec.uncache, a test calls as protocol code does.
+// pointer_test.h: a server socket. A test calls its two pointers, sec.cache and
+// sec.uncache, as protocol code does.
 //
-// Each suite here is one promise of Tech Note 8 about the lifetime of server
-// sessions, which NSS broke more than once (bug 223242): all tests of a suite
-// pass, or its promise does not hold.
+// Each suite here judges one promise of Tech Note 8 about the lifetime of
+// server sessions, which NSS broke more than once (bug 223242). If one test of
+// a suite fails, its promise is broken.
 #ifndef SSLSNCE_TESTS_REGRESS_POINTERS_POINTER_TEST_H_
 #define SSLSNCE_TESTS_REGRESS_POINTERS_POINTER_TEST_H_
 
@@ -22,16 +22,16 @@
 namespace nss_test {
 
 constexpr PRTime kSecond = PR_USEC_PER_SEC;
-// No whole second, so that who counts in seconds is off.
+// Not a whole second, so that code that computes in seconds fails.
 constexpr PRTime kStart = 1700000000 * kSecond + 123457;
-// Such as protocol code writes into a sid: the lifetime of tickets, two days,
-// which is longer than any of the cache's.
+// The lifetime that protocol code writes into a sid, that of tickets: two days,
+// which is longer than any timeout of the cache.
 constexpr PRTime kTicketLifetime = 2 * 86400 * kSecond;
 
 constexpr uint32_t kLongestSsl2 = 100;
 constexpr uint32_t kLongestSsl3 = 86400;
 
-// A version that a session may have.
+// A protocol version that a session may have.
 struct Version {
   const char* name;
   uint16_t number;
@@ -48,10 +48,10 @@ constexpr Version kVersions[] = {kSsl2,
                                  {"Tls10", SSL_LIBRARY_VERSION_TLS_1_0},
                                  {"Tls11", SSL_LIBRARY_VERSION_TLS_1_1},
                                  kTls12};
-// One of each class, where the class alone matters.
+// One version of each class, for tests where only the class matters.
 constexpr Version kClasses[] = {kSsl2, kTls12};
 
-// The name of a case is the name that its parameter has.
+// Names a test case after its parameter.
 struct CaseName {
   template <typename T>
   std::string operator()(const ::testing::TestParamInfo<T>& info) const {
@@ -65,7 +65,7 @@ inline ShimFields Fields(const Sid& sid) {
   return fields;
 }
 
-// A session with the same ID, fields and times that is in no cache.
+// Returns a session with the same ID, fields and times that is in no cache.
 inline Sid Twin(const Sid& sid) {
   ShimFields fields = Fields(sid);
   return Sid(ShimNewSid(&fields, nullptr));
@@ -84,7 +84,8 @@ class Server {
   PRTime now() const { return now_; }
   void SetClock(PRTime now) { now_ = now; }
 
-  // A new session as protocol code makes it, and one that it has cached.
+  // Make returns a new session as protocol code makes it; MakeCached also
+  // caches it.
   Sid Make(const Version& version) const {
     return Sid(ShimNewSessionSid(fd(), version.number));
   }
@@ -96,14 +97,14 @@ class Server {
 
   void Cache(const Sid& sid) const { ShimCache(fd(), sid.get()); }
   void Uncache(const Sid& sid) const { ShimUncache(fd(), sid.get()); }
-  // By this socket's clock, for its client.
+  // Looks a session up by this socket's clock, for its client.
   Sid Lookup(const ShimFields& fields) const {
     return Sid(ShimLookup(fd(), fields.id, fields.idLen));
   }
   Sid Lookup(const Sid& sid) const { return Lookup(Fields(sid)); }
   bool Finds(const Sid& sid) const { return Lookup(sid) != nullptr; }
 
-  // Whether the session is alive a microsecond before |end| and dead at it.
+  // Succeeds if the session is alive a microsecond before |end| and dead at it.
   ::testing::AssertionResult Ends(const ShimFields& fields, PRTime end) {
     now_ = end - 1;
     if (!Lookup(fields)) {
@@ -121,12 +122,12 @@ class Server {
   ::testing::AssertionResult Ends(const Sid& sid, PRTime end) {
     return Ends(Fields(sid), end);
   }
-  // The same, |seconds| after the session's creation.
+  // Succeeds if the session ends |seconds| after its creation.
   ::testing::AssertionResult LivesFor(const Sid& sid, uint32_t seconds) {
     return Ends(sid, Fields(sid).creationTime + seconds * kSecond);
   }
 
-  // Whether a session of every version lives for its class's timeout.
+  // Succeeds if a session of every version lives for its class's timeout.
   ::testing::AssertionResult AllLiveFor(uint32_t ssl2, uint32_t ssl3) {
     const PRTime start = now_;
     for (const Version& version : kVersions) {
@@ -160,7 +161,7 @@ class PointerTest : public NssTest {
     ASSERT_EQ(SECSuccess,
               SSL_ConfigServerSessionIDCache(1000, ssl2, ssl3, nullptr));
   }
-  // |own| seconds for the class of |version|, |other| for the other one.
+  // Configures |own| seconds for the class of |version|, |other| for the other.
   static void Configure(const Version& version, uint32_t own, uint32_t other) {
     Configure(version.is_ssl2() ? own : other, version.is_ssl2() ? other : own);
   }
@@ -168,11 +169,11 @@ class PointerTest : public NssTest {
   std::unique_ptr<Server> server_;
 };
 
-// The same for each of some versions.
+// A PointerTest that runs for each of several versions.
 class VersionTest : public PointerTest,
                     public ::testing::WithParamInterface<Version> {
  protected:
-  // The other class's one.
+  // Returns a version of the other class.
   static Version Other() { return GetParam().is_ssl2() ? kTls12 : kSsl2; }
 };
 

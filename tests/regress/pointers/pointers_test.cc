@@ -1,7 +1,8 @@
 /* This Source Code Form is subject to the terms of the Mozilla Public
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
-// pointers_test.cc: whose pointers a socket has, and what they reach.
+// pointers_test.cc: which functions a socket's pointers call, and which cache
+// these functions reach.
 
 #include <cstring>
 
@@ -20,8 +21,8 @@ class Pointers : public PointerTest {
   void SetUp() override {
     PointerTest::SetUp();
     Configure(20, kTimeout);
-    // As a client names its server, so that the client cache would take a
-    // session of this server if it came there.
+    // The server's socket gets a server name too, as a client's has, so that
+    // the client cache would accept a session of this server by mistake.
     SSL_SetURL(server_->fd(), kUrl);
     now_ = kStart;
     client_.reset(new LoneSocket(false, &now_));
@@ -32,8 +33,8 @@ class Pointers : public PointerTest {
     PointerTest::TearDown();
   }
 
-  // Gives a socket the peer and server name that all of them have here;
-  // SSL_ResetHandshake forgets the peer.
+  // Gives a socket the peer and server name that all sockets have here;
+  // SSL_ResetHandshake clears the peer.
   static void Prepare(PRFileDesc* fd) {
     ShimSetPeer(fd, SampleFields(0, 0).address);
     SSL_SetURL(fd, kUrl);
@@ -45,7 +46,8 @@ class Pointers : public PointerTest {
     return Sid(ShimLookupClient(client_->fd())) != nullptr;
   }
 
-  // What a session of |fd| that goes through the pointers of |fd| comes to.
+  // Caches and removes a new session by the pointers of |fd|. Succeeds if only
+  // the server cache has it in between.
   ::testing::AssertionResult ReachesTheServerCacheOnly(PRFileDesc* fd) {
     Sid sid = Make(fd);
     ShimCache(fd, sid.get());
@@ -120,8 +122,7 @@ TEST_F(Pointers, OfAClientDoNotTakeOutAServersSession) {
   EXPECT_TRUE(server_->Finds(sid));
 }
 
-// The server cache's timeouts are as little the client's as the other way
-// round.
+// The server cache's timeouts do not apply to a client's session.
 TEST_F(Pointers, OfAClientLeaveASessionTheClientsLifetime) {
   Sid sid = Make(client_->fd());
   const PRTime expiration = Fields(sid).expirationTime;
@@ -204,7 +205,7 @@ TEST_F(Pointers, OfAServerTakeOutWhatWasStoredTwice) {
 }
 
 TEST_F(Pointers, OfAServerTakeOutWhatWasStoredTwiceWithOtherFields) {
-  // The class and the times are no part of what a session is known by.
+  // The cache finds a session without its class and its times.
   Sid first = server_->MakeCached(kSsl2);
   ShimFields f = Fields(first);
   f.version = SSL_LIBRARY_VERSION_TLS_1_2;
@@ -250,25 +251,25 @@ TEST_F(Pointers, OfAServerTakeOutAnExpiredSessionWithoutHarm) {
     EXPECT_FALSE(server_->Finds(sid));
     EXPECT_TRUE(server_->Finds(live));
     server_->SetClock(kStart);
-    EXPECT_FALSE(server_->Finds(sid));  // nor by a clock that went back
+    EXPECT_FALSE(server_->Finds(sid));  // nor after the clock was set back
   }
 }
 
 TEST_F(Pointers, LeaveTheErrorAloneWhenTheyTakeOut) {
   Sid sid = server_->Make(kTls12);
   PR_SetError(4711, 0);
-  server_->Uncache(sid);  // was never in it
+  server_->Uncache(sid);  // it was never cached
   EXPECT_EQ(4711, PR_GetError());
   server_->Cache(sid);
   PR_SetError(4712, 0);
   server_->Uncache(sid);
   EXPECT_EQ(4712, PR_GetError());
   PR_SetError(4713, 0);
-  server_->Uncache(sid);  // was taken out already
+  server_->Uncache(sid);  // it was removed already
   EXPECT_EQ(4713, PR_GetError());
   SSL_ShutdownServerSessionIDCache();
   PR_SetError(4714, 0);
-  server_->Uncache(sid);  // no cache
+  server_->Uncache(sid);  // there is no cache
   EXPECT_EQ(4714, PR_GetError());
 }
 
@@ -282,7 +283,7 @@ TEST_F(Pointers, OfAClientTakeOutWhatAHandshakePutThere) {
   ASSERT_TRUE(ShimIsInClientCache(sid));
   ShimUncache(connection.client(), sid);
   EXPECT_TRUE(ShimIsInvalid(sid));
-  // The server has it still: only the client does not offer it.
+  // The server still has the session; the client does not offer it.
   ShimFields f;
   ShimGetFields(ShimSocketSid(connection.server()), &f);
   EXPECT_TRUE(Sid(ShimLookupDefault(PR_Now(), f.address, f.id, f.idLen)));
@@ -300,7 +301,7 @@ TEST_F(Pointers, OfAServerTakeOutWhatAHandshakePutThere) {
   ASSERT_TRUE(sid);
   ASSERT_TRUE(ShimIsInServerCache(sid));
   ShimUncache(connection.server(), sid);
-  // The client has it still, and offers it in vain.
+  // The client still has the session, but the server does not resume it.
   ASSERT_TRUE(ShimIsInClientCache(ShimSocketSid(connection.client())));
   Connection again(&listener, options);
   ASSERT_TRUE(again.Handshake());

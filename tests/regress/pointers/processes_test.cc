@@ -11,8 +11,8 @@
 namespace nss_test {
 namespace {
 
-// Session |n|, the same in every process, as protocol code would have made it
-// at kStart.
+// Returns session |n|, the same in every process, as protocol code would make
+// it at kStart.
 ShimFields Numbered(uint32_t n, const Version& version) {
   ShimFields fields = SampleFields(n, kStart);
   fields.version = version.number;
@@ -22,7 +22,7 @@ ShimFields Numbered(uint32_t n, const Version& version) {
 constexpr uint32_t kOfParent = 100;
 constexpr uint32_t kOfChild = 200;
 
-// Puts sessions |first| and following there, one of each version.
+// Caches sessions |first| and following, one of each version.
 void CacheNumbered(const Server& server, uint32_t first) {
   for (const Version& version : kVersions) {
     ShimFields fields = Numbered(first++, version);
@@ -30,7 +30,8 @@ void CacheNumbered(const Server& server, uint32_t first) {
   }
 }
 
-// Whether they live for the timeouts of their classes, and say so when found.
+// Succeeds if these sessions live for the timeouts of their classes, and report
+// that end when they are found.
 ::testing::AssertionResult NumberedLiveFor(Server* server, uint32_t first,
                                            uint32_t ssl2, uint32_t ssl3) {
   for (const Version& version : kVersions) {
@@ -50,7 +51,7 @@ void CacheNumbered(const Server& server, uint32_t first) {
   return ::testing::AssertionSuccess();
 }
 
-// STAGE_CHECK with what the assertion has to say.
+// STAGE_CHECK that also prints the assertion's message.
 #define STAGE_EXPECT(expression)                            \
   do {                                                      \
     ::testing::AssertionResult result = (expression);       \
@@ -58,7 +59,8 @@ void CacheNumbered(const Server& server, uint32_t first) {
     STAGE_CHECK(result);                                    \
   } while (0)
 
-// In a child, whose parent configured these timeouts and has cached sessions.
+// Runs in a child whose parent configured these timeouts and cached sessions.
+// Checks those, and caches sessions for the parent.
 int ObeyAndCache(uint32_t ssl2, uint32_t ssl3) {
   Server server;
   STAGE_EXPECT(NumberedLiveFor(&server, kOfParent, ssl2, ssl3));
@@ -71,7 +73,8 @@ int ObeyAndCache(uint32_t ssl2, uint32_t ssl3) {
   return 0;
 }
 
-// arguments: ssl2 timeout, ssl3 timeout; "late" to inherit when NSS is there
+// Arguments: ssl2 timeout, ssl3 timeout; "late" to inherit after NSS was
+// started.
 STAGE(InheritAndObey) {
   const bool late = args.size() > 2;
   if (late) StartNss();

@@ -23,7 +23,8 @@
 #include "snce/nss/sncegate.h"
 #include "snce/nss/snceinstance.h"
 #include "snce/nss/snceint.h"
-#include "snce/nss/sncering.h"
+#include "snce/nss/sncekeycache.h"
+#include "snce/nss/snceregionkey.h"
 #include "ssl.h"
 #include "sslimpl.h"
 
@@ -72,7 +73,7 @@ ShimSid *ShimNewSid(const ShimFields *fields, CERTCertificate *certificate) {
 
 ShimSid *ShimNewSessionSid(PRFileDesc *fd, PRUint16 version) {
   sslSocket *ss = ssl_FindSocket(fd);
-  /* Not sec.isServer, which waits for the handshake to begin. */
+  /* Do not use sec.isServer, which is set only when the handshake begins. */
   PRBool is_server = ss->handshaking == sslHandshakingAsServer;
   sslSessionID *sid = ssl3_NewSessionID(ss, is_server);
   if (!sid) return NULL;
@@ -81,7 +82,7 @@ ShimSid *ShimNewSessionSid(PRFileDesc *fd, PRUint16 version) {
   sid->expirationTime =
       sid->creationTime + (PRTime)ssl_ticket_lifetime * PR_USEC_PER_SEC;
   if (!is_server) {
-    /* A client's session has the ID that its server gave it. */
+    /* A client's session has the ID that its server chose. */
     sid->u.ssl3.sessionIDLength = SSL3_SESSIONID_BYTES;
     (void)PK11_GenerateRandom(sid->u.ssl3.sessionID, SSL3_SESSIONID_BYTES);
   }
@@ -289,11 +290,39 @@ SECStatus ShimTicketKeys(PRFileDesc *fd, PRUint8 out[16 + 32 + 32]) {
       SECSuccess) {
     return SECFailure;
   }
-  if (CopyKey(aes, out + 16, 32) != SECSuccess) return SECFailure;
-  return CopyKey(hmac, out + 48, 32);
+  SECStatus rv = CopyKey(aes, out + 16, 32);
+  if (rv == SECSuccess) rv = CopyKey(hmac, out + 48, 32);
+  PK11_FreeSymKey(aes);
+  PK11_FreeSymKey(hmac);
+  return rv;
 }
-void ShimResetTicketKeys(void) { ssl_ResetSelfEncryptKeys(); }
-/* In no header of NSS either. */
+void ShimResetTicketKeys(void) {
+  ssl_ResetSelfEncryptKeys();
+  snceRegionKey_Forget();
+}
+PRBool ShimDecryptsTickets(PRFileDesc *fd, const PRUint8 name[16]) {
+  PRUint8 found[16];
+  PK11SymKey *aes;
+  PK11SymKey *hmac;
+  if (ssl_FindSelfEncryptKeys(ssl_FindSocket(fd), name, 16, found, &aes,
+                              &hmac) != SECSuccess) {
+    return PR_FALSE;
+  }
+  PK11_FreeSymKey(aes);
+  PK11_FreeSymKey(hmac);
+  return memcmp(name, found, sizeof(found)) == 0;
+}
+unsigned int ShimCountTicketKeys(void) {
+  snceTicketKey keys[64];
+  size_t count = 0;
+  PRUint32 pass;
+  snceRegion *region = snceGate_Enter(&pass);
+  if (!region) return 0;
+  (void)snceTicketKeys_List(region, keys, 64, &count);
+  snceGate_Leave(pass);
+  return (unsigned int)count;
+}
+/* No header of NSS declares this either. */
 extern sslSelfEncryptKeys *ssl_GetSelfEncryptKeysInt(void);
 static const CK_MECHANISM_TYPE kWrapMech = CKM_DES3_ECB;
 
@@ -337,9 +366,10 @@ int ShimFitsWrapKey(SECKEYPublicKey *pub, SECKEYPrivateKey *priv,
   return fits;
 }
 void ShimForgetWrapKeys(void) { (void)SSL3_ShutdownServerCache(); }
-void ShimTouchWrapKeys(void) { (void)snceRing_Turn(); }
+void ShimTouchWrapKeys(void) { (void)snceKeyCache_Generation(); }
 
-/* These stand in front of the C library's and NSS's, for the whole program. */
+/* The functions below replace those of the C library and of NSS in the whole
+ * program. */
 
 static _Atomic int clockStands;
 static struct timespec clockAt;
@@ -383,7 +413,7 @@ int poll(struct pollfd *fds, nfds_t count, int msec) {
   return ready;
 }
 
-static _Atomic int failUnwraps, failKeyGens, failRegistrations;
+static _Atomic int failUnwraps, failKeyGens, failWraps, failRegistrations;
 static _Atomic unsigned int unwraps;
 
 static int Fails(_Atomic int *times) {
@@ -394,6 +424,7 @@ static int Fails(_Atomic int *times) {
 }
 void ShimFailUnwraps(int times) { failUnwraps = times; }
 void ShimFailKeyGens(int times) { failKeyGens = times; }
+void ShimFailWraps(int times) { failWraps = times; }
 void ShimFailRegistrations(int times) { failRegistrations = times; }
 unsigned int ShimCountUnwraps(void) { return unwraps; }
 
@@ -406,6 +437,30 @@ PK11SymKey *PK11_PubUnwrapSymKey(SECKEYPrivateKey *key, SECItem *wrapped,
   ++unwraps;
   return Fails(&failUnwraps) ? NULL
                              : real(key, wrapped, target, operation, len);
+}
+PK11SymKey *PK11_PubUnwrapSymKeyWithMechanism(SECKEYPrivateKey *key,
+                                              CK_MECHANISM_TYPE mech,
+                                              SECItem *param, SECItem *wrapped,
+                                              CK_MECHANISM_TYPE target,
+                                              CK_ATTRIBUTE_TYPE operation,
+                                              int len) {
+  PK11SymKey *(*real)(SECKEYPrivateKey *, CK_MECHANISM_TYPE, SECItem *,
+                      SECItem *, CK_MECHANISM_TYPE, CK_ATTRIBUTE_TYPE, int) =
+      dlsym(RTLD_NEXT, "PK11_PubUnwrapSymKeyWithMechanism");
+  /* PK11_PubUnwrapSymKey calls this with another mechanism. */
+  if (mech == CKM_RSA_PKCS_OAEP) {
+    ++unwraps;
+    if (Fails(&failUnwraps)) return NULL;
+  }
+  return real(key, mech, param, wrapped, target, operation, len);
+}
+SECStatus PK11_WrapSymKey(CK_MECHANISM_TYPE type, SECItem *params,
+                          PK11SymKey *wrapping, PK11SymKey *key,
+                          SECItem *wrapped) {
+  SECStatus (*real)(CK_MECHANISM_TYPE, SECItem *, PK11SymKey *, PK11SymKey *,
+                    SECItem *) = dlsym(RTLD_NEXT, "PK11_WrapSymKey");
+  return Fails(&failWraps) ? SECFailure
+                           : real(type, params, wrapping, key, wrapped);
 }
 PK11SymKey *PK11_KeyGen(PK11SlotInfo *slot, CK_MECHANISM_TYPE type,
                         SECItem *param, int len, void *pwArg) {
@@ -421,7 +476,7 @@ SECStatus NSS_RegisterShutdown(NSS_ShutdownFunc function, void *data) {
 
 SECStatus ShimPutTicketRecord(const SECKEYPublicKey *pub, const PRUint8 *record,
                               size_t len) {
-  PRUint8 name[SNCE_KEY_NAME_BYTES] = SNCE_KEY_TAG_TICKET;
+  PRUint8 name[SNCE_KEY_NAME_BYTES] = SNCE_KEY_TAG_REGION;
   PRUint8 winner[1];
   size_t winnerLen;
   PRUint32 pass;

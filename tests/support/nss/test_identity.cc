@@ -67,7 +67,7 @@ CERTCertificate* SelfSign(const std::string& name, SECKEYPublicKey* pub,
   *draft->version.data = 2;
   draft->version.len = 1;
   if (padding) {
-    // An extension that nobody knows, not critical: 2.5.29.99.
+    // An extension that no program knows, not critical: 2.5.29.99.
     static uint8_t oid[] = {0x55, 0x1d, 0x63};
     SECItem oid_item = {siBuffer, oid, sizeof(oid)};
     std::vector<uint8_t> octets(padding, 0x5a);

@@ -2,8 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// test_identity.h: keys and self-signed certificates. NSS's public API only,
-// so that a program for the distribution's NSS can use it too.
+// test_identity.h: keys and self-signed certificates. Uses only NSS's public
+// API, so that a program built for the distribution's NSS can use it too.
 #ifndef SSLSNCE_TESTS_SUPPORT_NSS_TEST_IDENTITY_H_
 #define SSLSNCE_TESTS_SUPPORT_NSS_TEST_IDENTITY_H_
 
@@ -16,15 +16,16 @@
 namespace nss_test {
 
 // Make a key pair in the internal key slot, RSA or on P-256; a |permanent| one
-// goes into the database. False, with NSS's error set, if there is none. The
-// caller ends with SECKEY_DestroyPrivateKey and SECKEY_DestroyPublicKey.
+// is stored in the database. On failure they return false, with NSS's error
+// set. The caller ends with SECKEY_DestroyPrivateKey and
+// SECKEY_DestroyPublicKey.
 bool MakeRsaPair(int bits, bool permanent, SECKEYPrivateKey** priv,
                  SECKEYPublicKey** pub);
 bool MakeEcPair(bool permanent, SECKEYPrivateKey** priv, SECKEYPublicKey** pub);
 
-// A certificate for "CN=|name|" signed by its own key, valid from yesterday for
-// a year, in no database; |padding| bytes of an extension make it larger. NULL
-// if there is none; the caller ends with CERT_DestroyCertificate.
+// Returns a certificate for "CN=|name|", signed by its own key, valid from
+// yesterday for a year, in no database. An extension of |padding| bytes makes
+// it larger. NULL on failure; the caller ends with CERT_DestroyCertificate.
 CERTCertificate* SelfSign(const std::string& name, SECKEYPublicKey* pub,
                           SECKEYPrivateKey* priv, size_t padding = 0);
 

@@ -41,7 +41,7 @@ void RemoveDirectory(const std::string& path) {
   rmdir(path.c_str());
 }
 
-// The database of a process that had to make one itself.
+// The database, if this process had to make it itself.
 struct OwnDatabase {
   std::string path;
   pid_t owner = 0;
@@ -140,7 +140,7 @@ void SetBlocking(PRFileDesc* fd, bool blocking) {
   PR_SetSocketOption(fd, &option);
 }
 
-// One step of a handshake: true when it is complete or has failed.
+// One step of a handshake: true when the handshake is complete or has failed.
 bool Step(PRFileDesc* fd, bool* complete, PRErrorCode* error) {
   if (SSL_ForceHandshake(fd) == SECSuccess) {
     *complete = true;
@@ -198,7 +198,7 @@ std::vector<int> OpenDescriptors() {
   return result;
 }
 
-// Runs the stage that this process was started for, instead of any test.
+// Runs the stage for which this process was started, instead of any test.
 class StageEnvironment : public ::testing::Environment {
  public:
   void SetUp() override {
@@ -499,7 +499,7 @@ int InExec(const std::string& stage, const std::vector<std::string>& arguments,
       }
     }
     setenv(kStageVariable, value.c_str(), 1);
-    // gtest's own lines are not the stage's.
+    // Keep gtest's own output out of the stage's output.
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     dup2(null, 1);
     char program[] = "nss-test-stage";
@@ -523,7 +523,7 @@ pid_t Spawn(const std::string& stage,
   pid_t pid = -1;
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  // gtest's own lines are not the stage's.
+  // Keep gtest's own output out of the stage's output.
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   const int error = posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, argv,
                                 environment.data());

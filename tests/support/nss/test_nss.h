@@ -3,7 +3,7 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 // test_nss.h: NSS, certificates, connections, sessions and child processes for
-// the tests that are linked with the patched libssl.
+// tests that are linked with the patched libssl.
 #ifndef SSLSNCE_TESTS_SUPPORT_NSS_TEST_NSS_H_
 #define SSLSNCE_TESTS_SUPPORT_NSS_TEST_NSS_H_
 
@@ -23,61 +23,63 @@
 #include "sncetestshim.h"
 #include "ssl.h"
 #include "sslproto.h"
+#include "test_defaults.h"
 
 namespace nss_test {
 
-// The directory of a scratch database with the certificates below. It is made
-// by the first process that asks and removed when that process ends.
+// The directory of a scratch database with the certificates below. The first
+// process that asks makes it; it is removed when that process ends.
 const std::string& Database();
 
-// NSS_Init on it, once; SSL policy set.
+// Calls NSS_Init on it, once, and sets the SSL policy.
 void StartNss();
-// NSS_Shutdown; false if something is still in use.
+// Calls NSS_Shutdown; false if something is still in use.
 bool StopNss();
 
 struct Identity {
   CERTCertificate* cert = nullptr;
   SECKEYPrivateKey* key = nullptr;
 };
-// By nickname: "rsa", "rsa-b" (RSA 2048), "ecdsa", "ecdsa-b" (P-256), "client".
+// Finds an identity by nickname: "rsa", "rsa-b" (RSA 2048), "ecdsa", "ecdsa-b"
+// (P-256), "client".
 Identity FindIdentity(const std::string& nickname);
 
-// A self-signed certificate that is in no database; |padding| bytes of an
-// extension make it larger.
+// Makes a self-signed certificate that is in no database. An extension of
+// |padding| bytes makes it larger.
 CERTCertificate* MakeCertificate(const std::string& name, size_t padding);
-// An RSA key pair and its certificate, put under |nickname|.
+// Stores an RSA key pair and its certificate under |nickname|.
 bool StoreRsaIdentity(const std::string& nickname, int bits);
 
-// What a connection is like.
+// The properties of a connection.
 struct ConnectOptions {
   std::string server = "rsa";     // nickname
   std::string url = "a.example";  // the client's server name
   uint16_t version = SSL_LIBRARY_VERSION_TLS_1_2;
   bool tickets = false;
   bool sni_callback = false;      // accepts any name
-  bool sni_keeps_config = false;  // a callback that says "as I am"
-  // A callback that answers this.
+  bool sni_keeps_config = false;  // the callback keeps the configuration
+  // A callback that returns the result of this function.
   std::function<PRInt32(PRFileDesc* server)> sni;
-  bool request_certificate = false;  // and the client has one
+  bool request_certificate = false;  // the client has one
   bool require_certificate = false;
   bool client_has_certificate = false;
-  const Identity* client = nullptr;  // it, if not "client"
-  std::string peer_id;               // tells clients apart in NSS's cache
-  PRFileDesc* model = nullptr;       // of the server; says itself what
-                                     // certificate it wants
+  const Identity* client = nullptr;  // another identity than "client"
+  std::string peer_id;               // distinguishes clients in NSS's cache
+  PRFileDesc* model = nullptr;       // model of the server's socket; it decides
+                                     // itself which certificate it requests
   bool server_no_cache = false;
   const PRTime* server_clock = nullptr;
 };
 
-// A server at a fixed port of the loopback interface, so that the client finds
-// its session again, and one connection to it.
+// A server at a fixed port of the loopback interface, so that a client finds
+// its session again for the next connection.
 class Listener {
  public:
   Listener();
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
-  // A TCP connection, both ends.
+  // Makes a TCP connection and returns both ends.
   bool Pair(PRFileDesc** client, PRFileDesc** server);
 
  private:
@@ -94,11 +96,12 @@ class Connection {
 
   // Runs the handshake; true if both ends completed it.
   bool Handshake();
-  // A byte from the server to the client, which reads the tickets before it.
+  // Sends a byte from the server to the client, which reads the tickets before
+  // it.
   bool Talk();
   bool resumed() const;
   SSLChannelInfo Info(PRFileDesc* fd) const;
-  std::vector<uint8_t> PeerCertificate() const;  // as the server has it
+  std::vector<uint8_t> PeerCertificate() const;  // as the server sees it
   PRErrorCode client_error() const { return client_error_; }
   PRErrorCode server_error() const { return server_error_; }
   PRFileDesc* client() const { return client_; }
@@ -114,7 +117,7 @@ class Connection {
   PRErrorCode server_error_ = 0;
 };
 
-// A socket that is a server (or client) and connected to nothing.
+// A server or client socket that is not connected.
 class LoneSocket {
  public:
   explicit LoneSocket(bool as_server, const PRTime* clock = nullptr);
@@ -127,7 +130,7 @@ class LoneSocket {
   PRFileDesc* fd_;
 };
 
-// Fields that are all different, for session number |n|, created at |created|.
+// Fields with different values, for session number |n|, created at |created|.
 ShimFields SampleFields(uint32_t n, PRTime created);
 
 struct SidDeleter {
@@ -135,8 +138,8 @@ struct SidDeleter {
 };
 using Sid = std::unique_ptr<ShimSid, SidDeleter>;
 
-// Runs |body| in a forked child; its exit status, or -1 if it was killed or
-// took longer than a minute.
+// Runs |body| in a forked child. Returns its exit status, or -1 if it was
+// killed or took longer than a minute.
 int InFork(const std::function<int()>& body);
 
 // A stage is a function that a test runs in a fresh process (fork and exec),
@@ -149,7 +152,7 @@ struct StageRegistration {
   static int Stage##name(const std::vector<std::string>& args);                \
   static const ::nss_test::StageRegistration kStage##name(#name, Stage##name); \
   static int Stage##name(const std::vector<std::string>& args)
-// In a stage: returns 1, and says where, unless |condition|.
+// In a stage: unless |condition| holds, prints where and returns 1.
 #define STAGE_CHECK(condition)                                      \
   do {                                                              \
     if (!(condition)) {                                             \
@@ -160,13 +163,14 @@ struct StageRegistration {
   } while (0)
 
 enum class Descriptors { kKeep, kOnlyMemory, kNone };
-// The stage's exit status. kOnlyMemory closes every descriptor above 2 that is
-// no memory file, kNone all of them.
+// Runs a stage and returns its exit status. kOnlyMemory closes every descriptor
+// above 2 that is no memory file, kNone closes all of them.
 int InExec(const std::string& stage, const std::vector<std::string>& arguments,
            Descriptors descriptors = Descriptors::kKeep);
 
-// The same by posix_spawn, which runs no fork handlers. Returns the child's id,
-// or -1; the caller ends with WaitForChild, which returns what InFork does.
+// Starts a stage by posix_spawn, which runs no fork handlers. Returns the
+// child's process id, or -1; the caller ends with WaitForChild, which returns
+// what InFork does.
 pid_t Spawn(const std::string& stage,
             const std::vector<std::string>& arguments);
 int WaitForChild(pid_t pid);
@@ -174,7 +178,7 @@ int WaitForChild(pid_t pid);
 // The numbers of this process's descriptors that are memory files.
 std::vector<int> MemoryDescriptors();
 
-// The fixture that most tests use: NSS is there, the cache is not.
+// The fixture of most tests: NSS is initialized, and no cache is configured.
 class NssTest : public ::testing::Test {
  protected:
   void SetUp() override;

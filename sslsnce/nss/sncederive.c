@@ -1,0 +1,93 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#include "sncederive.h"
+
+#include <string.h>
+
+#include "secerr.h"
+#include "secport.h"
+
+SECStatus
+snceDerive_Generate(void *pwArg, PK11SymKey **key, PRUint64 *id)
+{
+    PK11SlotInfo *slot = PK11_GetInternalSlot();
+
+    *key = NULL;
+    *id = 0;
+    if (!slot) {
+        return SECFailure;
+    }
+    *key = PK11_KeyGen(slot, CKM_HKDF_KEY_GEN, NULL, SNCE_DERIVE_BYTES, pwArg);
+    PK11_FreeSlot(slot);
+    while (*key && *id == 0) {
+        if (PK11_GenerateRandom((unsigned char *)id, sizeof *id) !=
+            SECSuccess) {
+            PK11_FreeSymKey(*key);
+            *key = NULL;
+        }
+    }
+    return *key ? SECSuccess : SECFailure;
+}
+
+static PK11SymKey *
+derive_Expand(PK11SymKey *from, CK_MECHANISM_TYPE how, const char *label,
+              CK_MECHANISM_TYPE target, CK_ATTRIBUTE_TYPE operation, int size,
+              CK_FLAGS flags)
+{
+    CK_HKDF_PARAMS params;
+    SECItem item = { siBuffer, (unsigned char *)&params, sizeof params };
+
+    PORT_Memset(&params, 0, sizeof params);
+    params.bExpand = CK_TRUE;
+    params.prfHashMechanism = CKM_SHA256;
+    params.ulSaltType = CKF_HKDF_SALT_NULL;
+    params.pInfo = (CK_BYTE_PTR)label;
+    params.ulInfoLen = strlen(label);
+    return PK11_DeriveWithFlags(from, how, &item, target, operation, size,
+                                flags);
+}
+
+PK11SymKey *
+snceDerive_Key(PK11SymKey *from, const char *label, snceDeriveUse use)
+{
+    static const struct {
+        CK_MECHANISM_TYPE target;
+        CK_ATTRIBUTE_TYPE operation;
+        CK_FLAGS flags;
+    } uses[] = {
+        { CKM_AES_KEY_WRAP_KWP, CKA_WRAP, CKF_WRAP | CKF_UNWRAP },
+        { CKM_AES_CBC, CKA_ENCRYPT, CKF_ENCRYPT | CKF_DECRYPT },
+        { CKM_SHA256_HMAC, CKA_SIGN, CKF_SIGN | CKF_VERIFY },
+    };
+
+    return derive_Expand(from, CKM_HKDF_DERIVE, label, uses[use].target,
+                         uses[use].operation, SNCE_DERIVE_BYTES,
+                         uses[use].flags);
+}
+
+SECStatus
+snceDerive_Bytes(PK11SymKey *from, const char *label, PRUint8 *out,
+                 unsigned len)
+{
+    PK11SymKey *made = derive_Expand(from, CKM_HKDF_DATA, label,
+                                     CKM_HKDF_DERIVE, CKA_DERIVE, (int)len, 0);
+    SECStatus rv = SECFailure;
+    SECItem *bytes;
+
+    if (!made) {
+        return SECFailure;
+    }
+    if (PK11_ExtractKeyValue(made) == SECSuccess) {
+        bytes = PK11_GetKeyData(made);
+        if (bytes && bytes->len == len) {
+            PORT_Memcpy(out, bytes->data, len);
+            rv = SECSuccess;
+        } else {
+            PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
+        }
+    }
+    PK11_FreeSymKey(made);
+    return rv;
+}

@@ -1,0 +1,42 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+/* sncederive.h: keys and names derived from a key, by HKDF with SHA-256 (RFC 5869),
+ * in the calls that also work in FIPS mode. */
+#ifndef SSLSNCE_NSS_SNCEDERIVE_H
+#define SSLSNCE_NSS_SNCEDERIVE_H
+
+#include "pk11pub.h"
+#include "prtypes.h"
+#include "seccomon.h"
+
+SEC_BEGIN_PROTOS
+
+/* The length of keys: of those from which others are derived, and of the derived. */
+#define SNCE_DERIVE_BYTES 32
+
+/* What a derived key is for. */
+typedef enum {
+    snceDerive_wrap,    /* AES key wrap with padding (RFC 5649) */
+    snceDerive_encrypt, /* AES-CBC */
+    snceDerive_mac      /* HMAC with SHA-256 */
+} snceDeriveUse;
+
+/* snceDerive_Generate makes a random key from which others are derived, in NSS's own
+ * token, and a random |*id| for it, not 0. Fails with an NSS error; then there is no
+ * key. The caller frees the key. */
+SECStatus snceDerive_Generate(void *pwArg, PK11SymKey **key, PRUint64 *id);
+
+/* snceDerive_Key expands |from|, a key for HKDF, with |label| to a key. Returns NULL,
+ * with an NSS error, on failure; the caller frees the key. */
+PK11SymKey *snceDerive_Key(PK11SymKey *from, const char *label,
+                           snceDeriveUse use);
+
+/* snceDerive_Bytes expands |from| to |len| bytes that are not secret. */
+SECStatus snceDerive_Bytes(PK11SymKey *from, const char *label, PRUint8 *out,
+                           unsigned len);
+
+SEC_END_PROTOS
+
+#endif /* SSLSNCE_NSS_SNCEDERIVE_H */
