@@ -620,12 +620,30 @@ GivesBack(snceMap *map)
     return answer > 0;
 }
 
+/* Gives |bytes| bytes, whole grains, back to the system, or wipes them if it does
+ * not take them. */
+static void
+GiveBack(const snceRegion *region, uint64_t offset, uint8_t *at, size_t bytes)
+{
+    if (region->locked) { /* a locked page is not given back */
+        (void)munlock(at, bytes);
+    }
+    if (!GivesBack(region->map) || madvise(at, bytes, MADV_REMOVE) != 0) {
+        WipeMemory(region, offset, at, bytes);
+    }
+    if (region->locked) {
+        (void)mlock2(at, bytes, MLOCK_ONFAULT);
+    }
+}
+
 /* Discards |bytes| bytes at |offset|, which lie in one chunk, through the
  * mapping. The system takes only whole pages back; those of a range belong to
- * it alone. */
+ * it alone. A hostile process may have made the file end within a grain. */
 static bool
 DiscardMapped(const snceRegion *region, uint64_t offset, size_t bytes)
 {
+    size_t grains =
+        offset % SNCE_GRAIN == 0 ? bytes & ~(size_t)(SNCE_GRAIN - 1) : 0;
     uint8_t *at;
 
     /* Without memory there is nothing to discard, and no reason to map the
@@ -638,19 +656,10 @@ DiscardMapped(const snceRegion *region, uint64_t offset, size_t bytes)
     if (!at) {
         return false;
     }
-    if (offset % SNCE_GRAIN == 0 && bytes % SNCE_GRAIN == 0) {
-        if (region->locked) { /* a locked page is not given back */
-            (void)munlock(at, bytes);
-        }
-        if (!GivesBack(region->map) || madvise(at, bytes, MADV_REMOVE) != 0) {
-            WipeMemory(region, offset, at, bytes);
-        }
-        if (region->locked) {
-            (void)mlock2(at, bytes, MLOCK_ONFAULT);
-        }
-    } else {
-        Wipe(at, bytes);
+    if (grains != 0) {
+        GiveBack(region, offset, at, grains);
     }
+    Wipe(at + grains, bytes - grains);
     return true;
 }
 

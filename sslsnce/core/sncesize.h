@@ -32,7 +32,8 @@
  * This header is pure arithmetic on a value; nothing here touches memory. Of a
  * word that was read from shared memory only the number of pages has to be
  * bounded (rule 1): whatever else the word says, snceSize_Reduce returns one of
- * these pages. */
+ * these pages. A page is split only after snceSize_Follows has bounded the pages
+ * in use as well. */
 #ifndef SNCESIZE_H
 #define SNCESIZE_H
 
@@ -135,7 +136,8 @@ snceSize_Of(uint64_t range, uint64_t pages, uint64_t used, uint64_t cells)
 }
 
 /* snceSize_Follows tells whether the size word |before| may have become |size|,
- * for the same table. */
+ * for the same table, and |size| has at least one page in use and at most all
+ * of them. */
 static inline bool
 snceSize_Follows(snceSize size, snceSize before)
 {
@@ -144,7 +146,7 @@ snceSize_Follows(snceSize size, snceSize before)
 
     return ((size ^ before) & kept) == 0 &&
            snceSize_Used(size) >= snceSize_Used(before) &&
-           snceSize_Used(size) <= snceSize_Pages(size);
+           snceSize_Used(size) - 1 < snceSize_Pages(size);
 }
 
 /* snceSize_Begun returns what the word becomes when the split of one more page

@@ -28,6 +28,8 @@ constexpr size_t kRecordsMost = 24;
 // |a| to |d| name the word that is changed (target.h). |a| holds the part of
 // the region and the virtual server, which is also the server of a call; |b|
 // says which session, for changes and calls.
+//
+// New ones go to the end: the inputs of the corpus name them by number.
 enum Op : uint8_t {
   // Changes of a word.
   kSet,
@@ -73,6 +75,12 @@ enum Op : uint8_t {
   // What the system does.
   kRefuse,  // |d|: Refusal
   kWait,    // |d| milliseconds pass
+  // Calls on ticket keys.
+  kAddTicketKey,
+  kListTicketKeys,
+  kRemoveTicketKeys,
+  // Makes the checksum of a ticket key right, then lists the keys.
+  kForgeTicketKey,
   kOps
 };
 

@@ -26,6 +26,7 @@
 #include "target.h"
 #include "test_clock.h"
 #include "test_session.h"
+#include "test_ticket.h"
 
 extern "C" {
 #include "snceslot.h"
@@ -57,7 +58,8 @@ constexpr const char* kNames[] = {
     "x.b.example", "A.Example",   "g.example.", "*",         "no name here"};
 constexpr uint32_t kKeys = 16, kVariants = 4;
 constexpr unsigned kRecorded = 3,
-                   kKeyNames = 8;  // keys in the log, and asked for
+                   kKeyNames = 8;    // keys in the log, and asked for
+constexpr uint64_t kTicketKeys = 3;  // in the region at the beginning
 
 snceCacheOptions OptionsNth(unsigned which) {
   static constexpr uint32_t kEntries[] = {40, 20, 60, 300, 1};
@@ -153,6 +155,10 @@ struct World {
           snceKeyLog_Put(region, KeyName(i).data(), KeyValue(i).data(),
                          KeyValue(i).size(), buf, sizeof(buf), &len) == SNCE_OK,
           "key %d", int(i));
+    for (uint64_t id = 1; id <= kTicketKeys; ++id) {
+      const snceTicketKey key = snce_test::TicketKey(id);
+      EXPECT(snceTicketKeys_Add(region, &key) == SNCE_OK, "ticket key");
+    }
     const snceCacheOptions larger = OptionsNth(23);
     if (state == 1)
       sandbox.DieAt("move-copied", 4, [&] {
@@ -431,6 +437,24 @@ class Input {
                                    words + 1, count - 1));
   }
 
+  void ForgeTicketKey(uint64_t index) {
+    const snceEpoch epoch = {0};
+    const uint64_t place = SNCE_AT_TICKET_KEYS +
+                           offsetof(snceTicketSlots, slot) +
+                           index * SNCE_TICKET_WORDS * 8;
+    uint64_t words[SNCE_TICKET_WORDS];
+    for (unsigned i = 0; i < SNCE_TICKET_WORDS; ++i)
+      words[i] = sandbox_->Load(place + i * 8);
+    forged_ = true;
+    sandbox_->Store(
+        place, snceSlot_Sum(&sandbox_->region()->hash, &epoch,
+                            SNCE_AT_TICKET_KEYS + index * SNCE_TICKET_WORDS * 8,
+                            sandbox_->Load(SNCE_AT_TICKET_KEYS +
+                                           offsetof(snceTicketSlots, version) +
+                                           index * 8),
+                            words + 1, SNCE_TICKET_WORDS - 1));
+  }
+
   // ---- calls ----
 
   snceRegion* RegionFor(const Record& record) const {
@@ -546,6 +570,13 @@ class Input {
       case kGetKey:
       case kPutKey:
         return UseKey(region, op, record);
+      case kForgeTicketKey:
+        ForgeTicketKey(record.b % 8);
+        return UseTicketKeys(region, op, record);
+      case kAddTicketKey:
+      case kListTicketKeys:
+      case kRemoveTicketKeys:
+        return UseTicketKeys(region, op, record);
       case kAttach:
         if (second_ == nullptr && use_ != kInheriting)
           second_ = AttachFor(snceAccess(record.d % 3));
@@ -627,6 +658,36 @@ class Input {
       EXPECT(count <= SNCE_SERVERS, "%u", count);
       number = info.id.number + 1;
       found_ = info.id;
+    }
+  }
+
+  void UseTicketKeys(snceRegion* region, uint8_t op, const Record& record) {
+    const uint64_t id = 1 + record.b % 8;
+    if (op == kAddTicketKey) {
+      const snceTicketKey key = snce_test::TicketKey(id);
+      const snceResult result = snceTicketKeys_Add(region, &key);
+      EXPECT_RESULT(result, SNCE_OK, SNCE_DROPPED, SNCE_READ_ONLY,
+                    SNCE_NO_MEMORY);
+      return;
+    }
+    if (op == kRemoveTicketKeys) {
+      uint64_t below = id;
+      snceTicketKeys_Remove(
+          region,
+          [](void* context, const snceTicketKey* key) {
+            return key->id < *static_cast<uint64_t*>(context);
+          },
+          &below);
+    }
+    snceTicketKey keys[16];
+    size_t count = 0;
+    const snceResult result =
+        snceTicketKeys_List(region, keys, 1 + record.d % 16, &count);
+    EXPECT_RESULT(result, SNCE_OK, SNCE_TOO_LARGE, SNCE_NO_MEMORY);
+    EXPECT(count <= 1 + record.d % 16, "%zu", count);
+    for (size_t i = 0; i < count; ++i) {
+      EXPECT(keys[i].len <= SNCE_TICKET_VALUE_MAX, "%zu", keys[i].len);
+      EXPECT(forged_ || snce_test::IsWhole(keys[i]), "a mixed ticket key");
     }
   }
 

@@ -158,10 +158,13 @@ unsigned WindowFor(const snceMap* map) {
 bool IsForbidden(uint64_t offset) {
   constexpr uint64_t counters =
       SNCE_AT_COUNTERS + SNCE_COUNTERS_BLOCKS * SNCE_COUNTERS_BLOCK;
-  static_assert(counters == SNCE_AT_KEY_CELLS, "no gap");
+  constexpr uint64_t keys =
+      SNCE_AT_KEY_CELLS + SNCE_KEY_CELLS * sizeof(snceKeyCell);
+  static_assert(counters == SNCE_AT_KEY_CELLS && keys == SNCE_AT_TICKET_KEYS,
+                "no gaps");
   return (offset >= SNCE_AT_KEY_LOG + sizeof(snceKeyLog) &&
           offset < SNCE_AT_COUNTERS) ||
-         (offset >= SNCE_AT_KEY_CELLS + SNCE_KEY_CELLS * sizeof(snceKeyCell) &&
+         (offset >= SNCE_AT_TICKET_KEYS + sizeof(snceTicketSlots) &&
           offset < SNCE_AT_HEAP);
 }
 
@@ -191,10 +194,11 @@ void CheckDiscarded(const Sandbox& owner, uint64_t offset, uint64_t bytes) {
     Fail("memory is given back beyond a chunk");
   if (offset + bytes > owner.bytes())
     Fail("memory is given back beyond the region");
-  // The core gives back whole chunks when it gives back all of the region.
+  // The core gives back whole chunks when it gives back all of the region, and
+  // the whole grains of the last one.
   if (offset >= SNCE_AT_HEAP ||
-      (in_chunk == 0 &&
-       (bytes == SNCE_CHUNK_BYTES || offset + bytes == owner.bytes())))
+      (in_chunk == 0 && (bytes == SNCE_CHUNK_BYTES ||
+                         owner.bytes() - (offset + bytes) < SNCE_GRAIN)))
     return;
   if (offset < SNCE_AT_COUNTERS || offset + bytes > SNCE_AT_KEY_CELLS)
     Fail("memory of a fixed part is given back");

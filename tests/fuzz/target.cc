@@ -14,6 +14,7 @@ extern "C" {
 namespace snce_fuzz {
 namespace {
 
+// New ones go to the end, as in program.h.
 enum Part {
   kHeader,
   kDirectory,
@@ -31,6 +32,7 @@ enum Part {
   kSegment,      // where a segment of a store begins
   kFixed,        // any word before the heap
   kHeap,         // any word of the heap
+  kTicketKey,    // the words before the slots, and of the first slots
   kParts
 };
 
@@ -207,6 +209,17 @@ uint64_t Targets::WordOf(const Record& record) const {
              (which * SNCE_SEGMENTS +
               (record.c % 4 ? i % 3 : i % SNCE_SEGMENTS)) *
                  8;
+    }
+    case kTicketKey: {
+      const uint64_t slot = record.b % 8;
+      constexpr uint64_t words[] = {offsetof(snceTicketSlots, changes),
+                                    offsetof(snceTicketSlots, used)};
+      if (record.c % 8 == 0) return SNCE_AT_TICKET_KEYS + words[d % 2];
+      return SNCE_AT_TICKET_KEYS +
+             (record.c % 4 == 0
+                  ? offsetof(snceTicketSlots, version) + slot * 8
+                  : offsetof(snceTicketSlots, slot) +
+                        (slot * SNCE_TICKET_WORDS + d % SNCE_TICKET_WORDS) * 8);
     }
     case kFixed:
       return d % (SNCE_AT_HEAP / 8) * 8;

@@ -13,7 +13,6 @@
 #include <set>
 #include <vector>
 
-#include "gtest/gtest.h"
 #include "sslsnce/snce.h"
 #include "test_clock.h"
 #include "test_session.h"
@@ -43,17 +42,16 @@ inline bool IsWhole(const snceTicketKey& key) {
          memcmp(key.value, made.value, key.len) == 0;
 }
 
-// The ids of the region's ticket keys. Fails the test if one is not whole.
+// The ids of the region's ticket keys. A key that is not whole has the id 0
+// here, which no key has; so has a failure to list them.
 inline std::multiset<uint64_t> TicketKeysOf(const snceRegion* region) {
   std::vector<snceTicketKey> keys(13000);
   size_t count = 0;
+  if (snceTicketKeys_List(region, keys.data(), keys.size(), &count) != SNCE_OK)
+    return {0};
   std::multiset<uint64_t> ids;
-  EXPECT_EQ(SNCE_OK,
-            snceTicketKeys_List(region, keys.data(), keys.size(), &count));
-  for (size_t i = 0; i < count; ++i) {
-    EXPECT_TRUE(IsWhole(keys[i])) << keys[i].id;
-    ids.insert(keys[i].id);
-  }
+  for (size_t i = 0; i < count; ++i)
+    ids.insert(IsWhole(keys[i]) ? keys[i].id : 0);
   return ids;
 }
 

@@ -433,6 +433,21 @@ TEST_F(SnceSizeFuzz, NothingCrashes) {
   EXPECT_GE(CountFound(cache_, 0, 6000, kNow) * 1000, 6000u * 995);
 }
 
+// The page before the first one would be split from a page far before the
+// table.
+TEST(SnceSplitNothing, ATableWithNoPageInUseIsNotSplit) {
+  for (uint64_t splitting : {uint64_t{0}, uint64_t{1} << 27}) {
+    Region region(1000000);
+    const uint64_t word = GrowthOf(region.cache()).word;
+    GrowthSet(region.cache(), (word & ((uint64_t{1} << 40) - 1)) | splitting);
+    GrowthStep(region.cache(), kNow);
+    for (uint64_t serial = 0; serial < 50; ++serial)
+      Session(serial).Insert(region.cache(), kNow);
+    snceCacheOptions options = Options(500000);
+    snceCache_Configure(region.cache(), &options);
+  }
+}
+
 TEST_F(SnceSizeFuzz, ChangesAreHarmless) {
   for (uint64_t word : Words(kUsedBits, kSanitized ? 10 : 100)) {
     GrowthSet(cache_, word);
