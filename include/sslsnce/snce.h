@@ -148,6 +148,15 @@ typedef struct {
     uint32_t clockSkewSec; /* seconds that a session may have been created ahead
                             * of the clock of its lookup: 0 to
                             * SNCE_CLOCK_SKEW_MAX */
+    /* The core only keeps these, for callers that issue session tickets. */
+    uint32_t ticketTimeoutSec;  /* seconds that a ticket may be used; 0: the
+                                 * caller's default */
+    uint32_t resumptionAgeSec;  /* seconds after a full handshake in which its
+                                 * session may be resumed by tickets; 0: the
+                                 * caller's default */
+    uint32_t ticketRotationSec; /* seconds that a ticket key encrypts; 0: the
+                                 * caller's default. Callers read that of the
+                                 * default cache, for the whole region */
 } snceCacheOptions;
 
 /* snceRegion_Create makes a region with one virtual server, the default cache,

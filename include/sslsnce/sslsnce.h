@@ -223,12 +223,22 @@ typedef struct SSLServerCacheParamsStr {
     PRUint32 certificates;   /* client certificates; 0: one for each session */
     PRUint32 ssl2TimeoutSec; /* as for SSL_ConfigServerSessionIDCache */
     PRUint32 ssl3TimeoutSec;
-    PRBool anyClientAddress; /* PR_FALSE: a session is found only from the
+    PRBool anyClientAddress;   /* PR_FALSE: a session is found only from the
                               * client address that it was made from, as in the
                               * default cache */
-    PRUint32 clockSkewSec;   /* seconds that a session may have been created
+    PRUint32 clockSkewSec;     /* seconds that a session may have been created
                               * ahead of the clock of the socket that looks it
                               * up; at most 300. 0: 2 */
+    PRUint32 ticketTimeoutSec; /* seconds that a session ticket may be used;
+                                   * 5 to 604,800. 0: 172,800 */
+    PRUint32 maxResumptionAgeSec; /* seconds after a full handshake in which its
+                                   * session may be resumed by tickets, however
+                                   * often they are renewed; 5 to 604,800. 0:
+                                   * 604,800 in TLS 1.3; before, twice
+                                   * ticketRotationSec (RFC 9325 section 3.4) */
+    PRUint32 ticketRotationSec;   /* of the default cache, for all caches:
+                                   * seconds after which another ticket key
+                                   * encrypts; 60 to 604,800. 0: 86,400 */
 } SSLServerCacheParams;
 
 /* SSL_AddServerCache makes the cache |name| as |params| say; with NULL every

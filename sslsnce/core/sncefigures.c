@@ -63,6 +63,12 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
     out->certificates = snceWord_Low(asked);
     memcpy(out->timeoutSec, view.timeoutSec, sizeof(out->timeoutSec));
     out->clockSkewSec = snceView_ClockSkewSec(&view);
+    out->ticketTimeoutSec =
+        atomic_load_explicit(&entry->ticketTimeoutSec, memory_order_acquire);
+    out->resumptionAgeSec =
+        atomic_load_explicit(&entry->resumptionAgeSec, memory_order_acquire);
+    out->ticketRotationSec =
+        atomic_load_explicit(&entry->ticketRotationSec, memory_order_acquire);
     out->matchAddress = snceView_MatchesAddress(&view);
     out->unlisted = (view.state & SNCE_SERVER_UNLISTED) != 0;
     out->closed = snceView_Closed(&view);

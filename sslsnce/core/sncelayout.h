@@ -195,7 +195,12 @@ typedef struct {
                                     * only by inserts, and by lookups of a
                                     * session that was created after the clock
                                     * that asks */
-    uint8_t reserved[92];
+    /* For the caller: snceCacheOptions. They take effect as soon as they are
+     * stored. */
+    _Atomic uint32_t ticketTimeoutSec;
+    _Atomic uint32_t resumptionAgeSec;
+    _Atomic uint32_t ticketRotationSec;
+    uint8_t reserved[80];
     snceWord name[32]; /* lower case, zero-filled; constant while live */
 } snceServerWords;
 static_assert(sizeof(snceServerWords) == 512, "no gaps");

@@ -35,6 +35,12 @@ snceOptions_Retime(snceServerWords *entry, const snceCacheOptions *options)
 {
     atomic_store_explicit(&entry->clockSkewSec, options->clockSkewSec,
                           memory_order_release);
+    atomic_store_explicit(&entry->ticketTimeoutSec, options->ticketTimeoutSec,
+                          memory_order_release);
+    atomic_store_explicit(&entry->resumptionAgeSec, options->resumptionAgeSec,
+                          memory_order_release);
+    atomic_store_explicit(&entry->ticketRotationSec, options->ticketRotationSec,
+                          memory_order_release);
     for (unsigned i = 0; i < SNCE_CLASSES; i++) {
         atomic_store_explicit(&entry->timeoutSec[i], options->timeoutSec[i],
                               memory_order_release);

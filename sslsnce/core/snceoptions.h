@@ -16,7 +16,7 @@ snceResult snceOptions_Check(const snceCacheOptions *options);
 /* snceOptions_Flags returns the flags of a state word for |options|. */
 unsigned snceOptions_Flags(const snceCacheOptions *options);
 
-/* snceOptions_Retime sets the timeouts and the clock skew of a server. Each
+/* snceOptions_Retime sets all options of a server that are a number of seconds. Each
  * takes effect as soon as it is stored. The caller holds the administrative
  * lock. */
 void snceOptions_Retime(snceServerWords *entry,

@@ -359,6 +359,15 @@ ssl_LowerCacheOptions(snceCacheOptions *options, const snceCacheOptions *other)
             PR_MIN(options->timeoutSec[i], other->timeoutSec[i]);
     }
     options->clockSkewSec = PR_MIN(options->clockSkewSec, other->clockSkewSec);
+    options->ticketTimeoutSec =
+        PR_MIN(options->ticketTimeoutSec, other->ticketTimeoutSec);
+    options->ticketRotationSec =
+        PR_MIN(options->ticketRotationSec, other->ticketRotationSec);
+    if (other->resumptionAgeSec &&
+        (!options->resumptionAgeSec ||
+         other->resumptionAgeSec < options->resumptionAgeSec)) {
+        options->resumptionAgeSec = other->resumptionAgeSec;
+    }
     options->matchAddress |= other->matchAddress;
     options->closed |= other->closed;
 }

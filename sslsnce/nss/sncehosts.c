@@ -106,6 +106,9 @@ hosts_Request(const SSLServerCacheParams *params,
     request->ssl3Timeout = own.ssl3TimeoutSec;
     request->anyAddress = own.anyClientAddress;
     request->clockSkewSec = own.clockSkewSec;
+    request->ticketTimeout = own.ticketTimeoutSec;
+    request->maxResumptionAge = own.maxResumptionAgeSec;
+    request->ticketRotation = own.ticketRotationSec;
     return SECSuccess;
 }
 
@@ -143,6 +146,10 @@ SSLExp_AddServerCache(const char *name, const SSLServerCacheParams *params)
     if (rv != SECSuccess) {
         return rv;
     }
+    if (request.ticketRotation) { /* the default cache has the one for all */
+        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+        return SECFailure;
+    }
     options = ssl_ServerCacheOptions(&request);
     region = snceGate_Lock();
     if (region) {
@@ -172,6 +179,10 @@ SSLExp_ChangeServerCache(const char *name, const SSLServerCacheParams *params)
     }
     options = ssl_ServerCacheOptions(&request);
     rv = hosts_Lock(name, &cache);
+    if (rv == SECSuccess && request.ticketRotation && cache.id.number != 0) {
+        PORT_SetError(SEC_ERROR_INVALID_ARGS);
+        rv = SECFailure;
+    }
     if (rv == SECSuccess) {
         rv = ssl_HostStatus(ssl_ChangeServerCache(cache, &options));
     }
@@ -304,6 +315,10 @@ SSLExp_ListServerCaches(SSLServerCacheVisitor visit, void *arg)
         params.ssl3TimeoutSec = info.options.timeoutSec[SNCE_CLASS_SSL3];
         params.anyClientAddress = !info.options.matchAddress;
         params.clockSkewSec = info.options.clockSkewSec;
+        params.ticketTimeoutSec = info.options.ticketTimeoutSec;
+        params.maxResumptionAgeSec = info.options.resumptionAgeSec;
+        params.ticketRotationSec =
+            info.nameLen ? 0 : info.options.ticketRotationSec;
         rv = visit(arg, info.nameLen ? (const char *)info.name : NULL, &params);
     }
     return rv;

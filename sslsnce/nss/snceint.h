@@ -11,6 +11,7 @@
  *   sncesid.c     stores a sslSessionID in the cache, finds it, removes it
  *   sncewrap.c    the keys that wrap master secrets
  *   sncekeycache.c    those of them that this process has unwrapped
+ *   sncelifetime.c  how long a session may be resumed by tickets
  *   snceresume.c  whether a session may resume, after the SNI callback
  *   snceticket.c  the self-encrypt (ticket) keys: libssl's calls
  *   sncerotate.c  the ticket keys that this process knows, and which is in use

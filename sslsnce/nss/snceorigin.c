@@ -15,6 +15,7 @@
 
 #include "sncegate.h"
 #include "snceint.h"
+#include "sncelifetime.h"
 
 /* The cache number of a ClientHello that belongs to no cache: its name is
  * longer than any host's, or its extension is malformed, or the cache is closed
@@ -227,16 +228,32 @@ ssl_RestoreServerName(const sslSocket *ss, sslSessionID *sid)
     return SECITEM_CopyItem(NULL, &sid->u.ssl3.srvName, &name);
 }
 
-/* Writes the origin into a ticket, which is encrypted under this server's own
- * key: the cache, whether the name is also the srvName, and the name. */
-SECStatus
-ssl_AppendServerOrigin(sslBuffer *buf, const sslServerOrigin *origin,
-                       const SECItem *srvName)
+PRTime
+ssl_BeginOfSession(const sslSessionID *sid, PRTime now)
 {
+    if (sid->fullHandshake) {
+        return sid->fullHandshake;
+    }
+    return sid->creationTime ? sid->creationTime : now;
+}
+
+/* Writes the origin of |sid| into a ticket, which is encrypted under this server's
+ * own key: when the session began, the cache, whether the name is also the srvName,
+ * and the name. */
+SECStatus
+ssl_AppendServerOrigin(sslBuffer *buf, const sslSocket *ss,
+                       const sslSessionID *sid, const SECItem *srvName)
+{
+    const sslServerOrigin *origin = &sid->origin;
     unsigned int start;
     SECStatus rv;
 
     rv = sslBuffer_Skip(buf, 2, &start);
+    if (rv != SECSuccess) {
+        return SECFailure;
+    }
+    rv = sslBuffer_AppendNumber(
+        buf, (PRUint64)ssl_BeginOfSession(sid, ssl_Time(ss)), 8);
     if (rv != SECSuccess) {
         return SECFailure;
     }
@@ -263,6 +280,16 @@ ssl_AppendServerOrigin(sslBuffer *buf, const sslServerOrigin *origin,
     return sslBuffer_InsertLength(buf, start, 2);
 }
 
+PRBool
+ssl_TicketIsTimely(const sslSocket *ss, PRTime issued, const SECItem *origin)
+{
+    sslReader reader = SSL_READER(origin->data, origin->len);
+    PRUint64 began;
+
+    return sslRead_ReadNumber(&reader, 8, &began) == SECSuccess &&
+           snceLifetime_IsTimely(ss, (PRTime)began, issued);
+}
+
 SECStatus
 ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
                      const SECItem *item)
@@ -270,13 +297,15 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
     sslReader reader = SSL_READER(item->data, item->len);
     sslServerOrigin *origin = &sid->origin;
     sslReadBuffer name;
+    PRUint64 began;
     PRUint64 number;
     PRUint64 generation;
     PRUint64 region;
     PRUint64 chosen;
 
     PORT_Memset(origin, 0, sizeof *origin);
-    if (sslRead_ReadNumber(&reader, 4, &number) != SECSuccess ||
+    if (sslRead_ReadNumber(&reader, 8, &began) != SECSuccess ||
+        sslRead_ReadNumber(&reader, 4, &number) != SECSuccess ||
         sslRead_ReadNumber(&reader, 4, &generation) != SECSuccess ||
         sslRead_ReadNumber(&reader, 8, &region) != SECSuccess ||
         sslRead_ReadNumber(&reader, 1, &chosen) != SECSuccess ||
@@ -285,6 +314,9 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
             SECSuccess) {
         return SECFailure;
     }
+    sid->fullHandshake = (PRTime)began;
+    sid->expirationTime =
+        snceLifetime_End(ss, sid->fullHandshake, sid->creationTime);
     origin->cache.number = (PRUint32)number;
     origin->cache.generation = (PRUint32)generation;
     origin->cache.region = region;

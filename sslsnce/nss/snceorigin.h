@@ -48,6 +48,10 @@ ssl_CopyServerOrigin(sslServerOrigin *to, const sslServerOrigin *from)
  * by byte. |ss| may be NULL. Fails without memory. */
 SECStatus ssl_RestoreServerName(const sslSocket *ss, sslSessionID *sid);
 
+/* ssl_BeginOfSession returns the time of the full handshake with which |sid|
+ * began; |now| if that is still going on. */
+PRTime ssl_BeginOfSession(const sslSessionID *sid, PRTime now);
+
 SEC_END_PROTOS
 
 #endif /* SSLSNCE_NSS_SNCEORIGIN_H */

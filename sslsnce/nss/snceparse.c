@@ -399,6 +399,7 @@ parse_Line(sslCacheConfig *config, unsigned int number, const char *start,
 {
     parseLine p;
     const char *first;
+    unsigned int param;
 
     PORT_Memset(&p, 0, sizeof p);
     p.config = config;
@@ -421,9 +422,12 @@ parse_Line(sslCacheConfig *config, unsigned int number, const char *start,
     if (!p.named) {
         parse_Fault(&p, first, "no name, expected name=HOST or name=*");
     }
-    if (p.line.name && p.line.column[sslCacheParam_lock]) {
-        parse_Fault(&p, p.start + p.line.column[sslCacheParam_lock] - 1,
-                    "lock is for name=*, and then for all caches");
+    for (param = 0; p.line.name && param < SSL_CACHE_PARAMS; ++param) {
+        if (p.line.column[param] && ssl_IsRegionParam((sslCacheParam)param)) {
+            parse_Fault(&p, p.start + p.line.column[param] - 1,
+                        "%s is for name=*, and then for all caches",
+                        ssl_CacheParamLabel((sslCacheParam)param));
+        }
     }
     return parse_EndLine(&p);
 }

@@ -6,13 +6,20 @@
 
 #include "secport.h"
 
+/* Clamps |seconds|; 0 asks for the default. */
 static PRUint32
-ssl_Timeout(PRUint32 seconds, PRUint32 byDefault, PRUint32 max)
+ssl_Seconds(PRUint32 seconds, PRUint32 byDefault, PRUint32 min, PRUint32 max)
 {
     if (seconds == 0) {
         return byDefault;
     }
-    return PR_MIN(PR_MAX(seconds, MIN_TIMEOUT_SEC), max);
+    return PR_MIN(PR_MAX(seconds, min), max);
+}
+
+static PRUint32
+ssl_Timeout(PRUint32 seconds, PRUint32 byDefault, PRUint32 max)
+{
+    return ssl_Seconds(seconds, byDefault, MIN_TIMEOUT_SEC, max);
 }
 
 snceCacheOptions
@@ -34,5 +41,14 @@ ssl_ServerCacheOptions(const sslServerCacheRequest *request)
     options.clockSkewSec = request->clockSkewSec ? PR_MIN(request->clockSkewSec,
                                                           SNCE_CLOCK_SKEW_MAX)
                                                  : DEFAULT_CLOCK_SKEW_SEC;
+    options.ticketTimeoutSec =
+        ssl_Timeout(request->ticketTimeout, DEFAULT_TICKET_TIMEOUT_SEC,
+                    MAX_TICKET_TIMEOUT_SEC);
+    /* 0 stays: the default depends on the version of TLS, and on the rotation. */
+    options.resumptionAgeSec =
+        ssl_Timeout(request->maxResumptionAge, 0, MAX_RESUMPTION_AGE_SEC);
+    options.ticketRotationSec =
+        ssl_Seconds(request->ticketRotation, DEFAULT_ROTATION_SEC,
+                    MIN_ROTATION_SEC, MAX_ROTATION_SEC);
     return options;
 }

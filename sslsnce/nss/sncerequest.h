@@ -25,6 +25,9 @@ typedef struct {
     PRBool unlisted;
     PRBool lock; /* for the default cache: lock the whole region */
     PRUint32 clockSkewSec;
+    PRUint32 ticketTimeout;
+    PRUint32 maxResumptionAge;
+    PRUint32 ticketRotation; /* for the default cache: of the whole region */
 } sslServerCacheRequest;
 
 /* The defaults, for which 0 asks, and the limits, as sslsnce.h states them. */
@@ -37,6 +40,14 @@ typedef struct {
 #define MIN_CLOCK_SKEW_SEC 1
 #define MAX_CLOCK_SKEW_SEC SNCE_CLOCK_SKEW_MAX
 #define DEFAULT_CLOCK_SKEW_SEC 2
+#define DEFAULT_TICKET_TIMEOUT_SEC 172800
+#define MAX_TICKET_TIMEOUT_SEC 604800 /* RFC 9846 section 4.7.1 */
+/* In TLS 1.3; before, the default is two rotations (RFC 9325 section 3.4). */
+#define DEFAULT_RESUMPTION_AGE_SEC 604800
+#define MAX_RESUMPTION_AGE_SEC 604800
+#define DEFAULT_ROTATION_SEC 86400
+#define MIN_ROTATION_SEC 60
+#define MAX_ROTATION_SEC 604800 /* RFC 9325 section 3.4 */
 
 /* ssl_ServerCacheOptions turns a request into the options with which the core
  * makes the cache. */

@@ -19,7 +19,6 @@
 #include "sslimpl.h"
 #include "sslproto.h"
 
-#include "sncegate.h"
 #include "snceint.h"
 
 /* Whether a full handshake on |ss| would insist on a client certificate. */
@@ -70,39 +69,6 @@ ssl_SessionFitsSocket(const sslSocket *ss, const sslSessionID *sid)
     /* The callback may now choose another name for the same requested name. */
     return SECITEM_CompareItem(&sid->u.ssl3.srvName,
                                &ss->ssl3.hs.srvVirtName) == SECEqual;
-}
-
-/* Returns how far ahead of the clock of |ss| a ticket may have been issued: as
- * far as a session of its cache may have been created. */
-static PRUint32
-resume_ClockSkewSec(const sslSocket *ss)
-{
-    PRUint32 skewSec = DEFAULT_CLOCK_SKEW_SEC;
-    snceCacheOptions options;
-    snceRegion *region;
-    PRUint32 pass;
-
-    region = snceGate_Enter(&pass);
-    if (region) {
-        if (snceCache_GetOptions(ssl_ServerCache(region, ss->sec.origin.cache),
-                                 &options) == SNCE_OK) {
-            skewSec = options.clockSkewSec;
-        }
-        snceGate_Leave(pass);
-    }
-    return skewSec;
-}
-
-PRBool
-ssl_IsOfFuture(const sslSocket *ss, PRTime created)
-{
-    PRTime now = ssl_Time(ss);
-
-    /* Unsigned, because any two clocks may be compared: the difference may not
-     * fit a PRTime. */
-    return created > now &&
-           (PRUint64)created - (PRUint64)now >
-               (PRUint64)resume_ClockSkewSec(ss) * PR_USEC_PER_SEC;
 }
 
 /* Removes the handler that is to answer the extension |type|. */

@@ -13,12 +13,9 @@
 #include "sncederive.h"
 #include "sncegate.h"
 #include "snceint.h"
+#include "sncelifetime.h"
 #include "snceregionkey.h"
 #include "snceretry.h"
-
-/* A ticket key encrypts for a day, and decrypts until the last ticket made with it has
- * expired (RFC 9325, section 3.4, asks for a new key each week). */
-#define ROTATION_SEC 86400
 
 /* Rounds of looking and making: a key; its successor; and one more. */
 #define CURRENT_TRIES 3
@@ -37,7 +34,8 @@ static known *all;
 static unsigned count, capacity;
 static PRUint64 seenRegion;  /* whose keys these are; 0: none's */
 static PRUint64 seenChanges; /* snceTicketKeys_Changes of the last look */
-static snceRetry addRetry;   /* pending: the region took no key */
+static PRUint32 rotationSec = DEFAULT_ROTATION_SEC; /* of the last look */
+static snceRetry addRetry; /* pending: the region took no key */
 
 /* One thread at a time makes keys. It does so in NSS's own token, and waits for no
  * other. Taken before |lock|. */
@@ -391,6 +389,7 @@ static PRUint64
 rotate_Refresh(const sslSocket *ss, rotateLook how)
 {
     PRUint64 identity = 0, changes = 0;
+    PRUint32 rotation;
     snceRegionKey rks[SNCE_REGION_KEYS];
     snceTicketKey *list = NULL;
     unsigned rkCount;
@@ -403,9 +402,13 @@ rotate_Refresh(const sslSocket *ss, rotateLook how)
     if (region) {
         identity = snceRegion_Identity(region);
         changes = snceTicketKeys_Changes(region);
+    }
+    rotation = snceLifetime_Rotation(region);
+    if (region) {
         snceGate_Leave(pass);
     }
     rotate_Lock();
+    rotationSec = rotation;
     stale = seenRegion != identity || seenChanges != changes;
     rotate_Unlock();
     isDue = how == rotateLook_ask && identity && snceRegionKey_IsDue(identity);
@@ -440,6 +443,16 @@ rotate_Refer(const known *k, snceRotateKeys *out)
     out->macKey = PK11_ReferenceSymKey(k->keys.macKey);
 }
 
+/* Until when does |k| encrypt? If the rotation was made shorter after |k| was made,
+ * the shorter one counts. The caller has the lock. */
+static PRTime
+rotate_Until(const known *k)
+{
+    return PR_MIN(k->times.encryptUntil.usec,
+                  k->times.encryptFrom.usec +
+                      (PRTime)rotationSec * PR_USEC_PER_SEC);
+}
+
 /* Does |a| encrypt rather than |b|? All processes choose the same shared key. */
 static PRBool
 rotate_IsBefore(const known *a, const known *b)
@@ -458,7 +471,8 @@ typedef struct {
     PRBool found;
     PRBool shared;
     PRBool hasNext;
-    PRTime until; /* the key encrypts */
+    PRTime until;        /* the key encrypts */
+    PRTime decryptUntil; /* it decrypts */
 } current;
 
 /* Finds the key that encrypts at |now|, and refers to it. */
@@ -466,26 +480,26 @@ static current
 rotate_Choose(PRTime now, snceRotateKeys *out)
 {
     const known *best = NULL;
-    current c = { PR_FALSE, PR_FALSE, PR_FALSE, 0 };
+    current c = { PR_FALSE, PR_FALSE, PR_FALSE, 0, 0 };
 
     PORT_Memset(out, 0, sizeof *out);
     rotate_Lock();
     for (unsigned i = 0; i < count; i++) {
         if (all[i].times.encryptFrom.usec <= now &&
-            now < all[i].times.encryptUntil.usec &&
+            now < rotate_Until(&all[i]) &&
             (!best || rotate_IsBefore(&all[i], best))) {
             best = &all[i];
         }
     }
     for (unsigned i = 0; best && i < count; i++) {
-        c.hasNext |=
-            all[i].shared == best->shared &&
-            all[i].times.encryptUntil.usec > best->times.encryptUntil.usec;
+        c.hasNext |= all[i].shared == best->shared &&
+                     rotate_Until(&all[i]) > rotate_Until(best);
     }
     if (best) {
         c.found = PR_TRUE;
         c.shared = best->shared;
-        c.until = best->times.encryptUntil.usec;
+        c.until = rotate_Until(best);
+        c.decryptUntil = best->times.decryptUntil.usec;
         rotate_Refer(best, out);
     }
     rotate_Unlock();
@@ -539,22 +553,41 @@ rotate_NoteAdd(PRBool added)
     rotate_Unlock();
 }
 
+/* Returns the times of a key that encrypts from |from| on. It decrypts until the last
+ * ticket made with it has expired. */
+static snceTicketKey
+rotate_Times(PRUint64 identity, PRTime now, PRTime from)
+{
+    PRUint32 pass = 0, rotation, longest;
+    snceRegion *region =
+        identity ? snceGate_EnterRegion(identity, &pass) : NULL;
+    snceTicketKey times;
+
+    rotation = snceLifetime_Rotation(region);
+    longest = snceLifetime_LongestTicket(region);
+    if (region) {
+        snceGate_Leave(pass);
+    }
+    PORT_Memset(&times, 0, sizeof times);
+    times.created.usec = now;
+    times.encryptFrom.usec = from;
+    times.encryptUntil.usec = from + (PRTime)rotation * PR_USEC_PER_SEC;
+    times.decryptUntil.usec =
+        times.encryptUntil.usec + (PRTime)longest * PR_USEC_PER_SEC;
+    return times;
+}
+
 /* Makes the key that encrypts from |from| on: for all processes if this one has a
  * region key, else for itself. */
 static SECStatus
 rotate_Make(const sslSocket *ss, PRUint64 identity, PRTime now, PRTime from)
 {
-    PRTime until = from + (PRTime)ROTATION_SEC * PR_USEC_PER_SEC;
     snceRegionKey rks[SNCE_REGION_KEYS];
     unsigned rkCount;
     known k;
 
     PORT_Memset(&k, 0, sizeof k);
-    k.times.created.usec = now;
-    k.times.encryptFrom.usec = from;
-    k.times.encryptUntil.usec = until;
-    k.times.decryptUntil.usec =
-        until + (PRTime)ssl_ticket_lifetime * PR_USEC_PER_SEC;
+    k.times = rotate_Times(identity, now, from);
     if (snceDerive_Generate(ss->pkcs11PinArg, &k.root, &k.times.id) !=
             SECSuccess ||
         rotate_Derive(&k) != SECSuccess) {
@@ -620,6 +653,16 @@ snceRotate_Current(const sslSocket *ss, snceRotateKeys *out)
         return SECFailure;
     }
     return SECSuccess;
+}
+
+PRTime
+snceRotate_CurrentEnd(const sslSocket *ss)
+{
+    snceRotateKeys keys;
+    current c = rotate_Choose(ssl_Time(ss), &keys);
+
+    snceRotate_Free(&keys);
+    return c.decryptUntil;
 }
 
 PRBool

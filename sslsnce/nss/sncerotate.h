@@ -34,6 +34,10 @@ typedef struct {
  * no key can be made. The caller ends with snceRotate_Free. */
 SECStatus snceRotate_Current(const sslSocket *ss, snceRotateKeys *out);
 
+/* snceRotate_CurrentEnd returns until when the key decrypts that encrypts now; 0 if
+ * this process knows none. */
+PRTime snceRotate_CurrentEnd(const sslSocket *ss);
+
 /* snceRotate_Find returns the key of that |name|, if there is one that still decrypts.
  * The caller ends with snceRotate_Free. */
 PRBool snceRotate_Find(const sslSocket *ss,

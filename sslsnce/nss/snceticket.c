@@ -18,6 +18,8 @@
 #include "sslimpl.h"
 
 #include "snceint.h"
+#include "sncelifetime.h"
+#include "snceorigin.h"
 #include "snceregionkey.h"
 #include "sncerotate.h"
 #include "sncestart.h"
@@ -178,6 +180,26 @@ ssl_FindSelfEncryptKeys(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
     ticket_UnlockKeys();
     snceRotate_Free(&keys);
     return SECSuccess;
+}
+
+/* The time for which the client may keep the ticket that |ss| is about to send, in
+ * seconds: until it, the session, or the key that encrypts it ends. At least 1; 0
+ * would mean that the client decides (RFC 5077 section 3.3). */
+PRUint32
+ssl_TicketLifetime(sslSocket *ss)
+{
+    sslSessionID *sid = ss->sec.ci.sid;
+    PRTime now = ssl_Time(ss);
+    PRTime end = snceLifetime_End(ss, ssl_BeginOfSession(sid, now), now);
+    PRTime keyEnd = snceRotate_CurrentEnd(ss);
+
+    if (keyEnd) {
+        end = PR_MIN(end, keyEnd);
+    }
+    sid->expirationTime = end;
+    return end > now + PR_USEC_PER_SEC
+               ? (PRUint32)((end - now) / PR_USEC_PER_SEC)
+               : 1;
 }
 
 /* For NSS's gtests, which put in keys of their own. */

@@ -32,6 +32,13 @@ static const struct {
       MIN_TIMEOUT_SEC, MAX_SSL3_TIMEOUT_SEC, DEFAULT_SSL3_TIMEOUT_SEC, 0 },
     { "clockSkew", "seconds or 5m", valueKind_duration, MIN_CLOCK_SKEW_SEC,
       MAX_CLOCK_SKEW_SEC, DEFAULT_CLOCK_SKEW_SEC, 0 },
+    { "ticketTimeout", "seconds, 5m, 1h or 1d", valueKind_duration,
+      MIN_TIMEOUT_SEC, MAX_TICKET_TIMEOUT_SEC, DEFAULT_TICKET_TIMEOUT_SEC, 0 },
+    /* Before TLS 1.3 the default is less than this. */
+    { "maxResumptionAge", "seconds, 5m, 1h or 1d", valueKind_duration,
+      MIN_TIMEOUT_SEC, MAX_RESUMPTION_AGE_SEC, DEFAULT_RESUMPTION_AGE_SEC, 0 },
+    { "ticketRotation", "seconds, 5m, 1h or 1d", valueKind_duration,
+      MIN_ROTATION_SEC, MAX_ROTATION_SEC, DEFAULT_ROTATION_SEC, 0 },
     { "matchClientAddress", "yes or no", valueKind_flag, 0, 0, 0, 1 },
     { "lock", "yes or no", valueKind_flag, 0, 0, 0, 1 },
 };
@@ -286,6 +293,15 @@ ssl_SetCacheParam(sslServerCacheRequest *request, sslCacheParam param,
         case sslCacheParam_clockSkew:
             request->clockSkewSec = value;
             break;
+        case sslCacheParam_ticketTimeout:
+            request->ticketTimeout = value;
+            break;
+        case sslCacheParam_maxResumptionAge:
+            request->maxResumptionAge = value;
+            break;
+        case sslCacheParam_ticketRotation:
+            request->ticketRotation = value;
+            break;
         case sslCacheParam_matchClientAddress:
             request->anyAddress = !value;
             break;
@@ -309,6 +325,12 @@ ssl_GetCacheParam(const sslServerCacheRequest *request, sslCacheParam param)
             return request->ssl3Timeout;
         case sslCacheParam_clockSkew:
             return request->clockSkewSec;
+        case sslCacheParam_ticketTimeout:
+            return request->ticketTimeout;
+        case sslCacheParam_maxResumptionAge:
+            return request->maxResumptionAge;
+        case sslCacheParam_ticketRotation:
+            return request->ticketRotation;
         case sslCacheParam_matchClientAddress:
             return !request->anyAddress;
         case sslCacheParam_lock:
@@ -337,4 +359,10 @@ PRUint32
 ssl_StrictestOf(sslCacheParam param)
 {
     return valueParams[param].strictest;
+}
+
+PRBool
+ssl_IsRegionParam(sslCacheParam param)
+{
+    return param == sslCacheParam_lock || param == sslCacheParam_ticketRotation;
 }

@@ -21,6 +21,9 @@ typedef enum {
     sslCacheParam_ssl2Timeout,
     sslCacheParam_ssl3Timeout,
     sslCacheParam_clockSkew,
+    sslCacheParam_ticketTimeout,
+    sslCacheParam_maxResumptionAge,
+    sslCacheParam_ticketRotation,
     sslCacheParam_matchClientAddress,
     sslCacheParam_lock
 } sslCacheParam;
@@ -71,6 +74,10 @@ void ssl_LowerCacheParam(sslServerCacheRequest *request, sslCacheParam param,
 
 /* ssl_StrictestOf returns the stricter value of a flag; for a number, 0. */
 PRUint32 ssl_StrictestOf(sslCacheParam param);
+
+/* ssl_IsRegionParam tells whether |param| is for name=* only, because it counts
+ * for all caches. */
+PRBool ssl_IsRegionParam(sslCacheParam param);
 
 /* ssl_ShowCacheValue writes |value|, or its beginning, into |shown| in a form
  * fit for a message, and returns |shown|. */

@@ -214,6 +214,10 @@ unsigned int ShimTicketLength(const ShimSid *sid) {
   return sid->u.ssl3.locked.sessionTicket.ticket.len;
 }
 
+PRUint32 ShimTicketHint(const ShimSid *sid) {
+  return sid ? sid->u.ssl3.locked.sessionTicket.ticket_lifetime_hint : 0;
+}
+
 void ShimRename(PRFileDesc *fd, const char *url) {
   sslSessionID *sid = ssl_FindSocket(fd)->sec.ci.sid;
   PORT_Free((void *)sid->urlSvrName);

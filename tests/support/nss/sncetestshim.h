@@ -94,6 +94,8 @@ ShimSid *ShimSocketSid(PRFileDesc *fd);
 void ShimSetId(ShimSid *sid, const PRUint8 *id, unsigned int len);
 /* The length of the ticket that |sid|, a client's, was given; 0: no ticket. */
 unsigned int ShimTicketLength(const ShimSid *sid);
+/* ShimTicketHint returns the lifetime of a client's ticket, in seconds. */
+PRUint32 ShimTicketHint(const ShimSid *sid);
 
 /* Changes the server name of the session of |fd|, a client's socket, so that
  * the client offers it to the server |url|. */

@@ -1,0 +1,130 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+#include "sncelifetime.h"
+
+#include "secport.h"
+#include "sslproto.h"
+
+#include "sncegate.h"
+#include "snceint.h"
+
+/* The limits of one cache, in seconds. */
+typedef struct {
+    PRUint32 ticketSec;
+    PRUint32 ageSec; /* of TLS 1.3 */
+    PRUint32 ageBefore13Sec;
+    PRUint32 skewSec; /* how far ahead of the clock a ticket may be issued */
+} limits;
+
+static PRUint32
+lifetime_Or(PRUint32 seconds, PRUint32 byDefault)
+{
+    return seconds ? seconds : byDefault;
+}
+
+PRUint32
+snceLifetime_Rotation(snceRegion *region)
+{
+    snceCacheOptions options;
+
+    if (!region || snceCache_GetOptions(snceRegion_DefaultCache(region),
+                                        &options) != SNCE_OK) {
+        return DEFAULT_ROTATION_SEC;
+    }
+    return lifetime_Or(options.ticketRotationSec, DEFAULT_ROTATION_SEC);
+}
+
+PRUint32
+snceLifetime_LongestTicket(snceRegion *region)
+{
+    PRUint32 longest = 0;
+    PRUint32 next = 0;
+    snceServerInfo info;
+
+    while (region && snceServer_Next(region, next, &info) == SNCE_OK) {
+        next = info.id.number + 1;
+        longest = PR_MAX(longest, lifetime_Or(info.options.ticketTimeoutSec,
+                                              DEFAULT_TICKET_TIMEOUT_SEC));
+    }
+    return lifetime_Or(longest, DEFAULT_TICKET_TIMEOUT_SEC);
+}
+
+/* Returns the limits of the cache to which the last ClientHello of |ss| belongs. */
+static limits
+lifetime_Limits(const sslSocket *ss)
+{
+    snceCacheOptions options;
+    snceRegion *region;
+    PRUint32 rotationSec = DEFAULT_ROTATION_SEC;
+    PRUint32 pass;
+    limits l;
+
+    PORT_Memset(&options, 0, sizeof options);
+    options.clockSkewSec = DEFAULT_CLOCK_SKEW_SEC;
+    region = snceGate_Enter(&pass);
+    if (region) {
+        (void)snceCache_GetOptions(
+            ssl_ServerCache(region, ss->sec.origin.cache), &options);
+        rotationSec = snceLifetime_Rotation(region);
+        snceGate_Leave(pass);
+    }
+    l.ticketSec =
+        lifetime_Or(options.ticketTimeoutSec, DEFAULT_TICKET_TIMEOUT_SEC);
+    l.ageSec =
+        lifetime_Or(options.resumptionAgeSec, DEFAULT_RESUMPTION_AGE_SEC);
+    l.ageBefore13Sec = lifetime_Or(options.resumptionAgeSec, 2 * rotationSec);
+    l.skewSec = options.clockSkewSec;
+    return l;
+}
+
+/* Adds |seconds|; PR_INT64_MAX if the sum overflows. */
+static PRTime
+lifetime_Add(PRTime time, PRUint32 seconds)
+{
+    PRTime sum;
+
+    if (__builtin_add_overflow(time, (PRTime)seconds * PR_USEC_PER_SEC, &sum)) {
+        sum = PR_INT64_MAX;
+    }
+    return sum;
+}
+
+static PRTime
+lifetime_End(const sslSocket *ss, const limits *l, PRTime began, PRTime issued)
+{
+    PRUint32 ageSec = ss->version >= SSL_LIBRARY_VERSION_TLS_1_3
+                          ? l->ageSec
+                          : l->ageBefore13Sec;
+
+    return PR_MIN(lifetime_Add(issued, l->ticketSec),
+                  lifetime_Add(began, ageSec));
+}
+
+PRTime
+snceLifetime_End(const sslSocket *ss, PRTime began, PRTime issued)
+{
+    const limits l = lifetime_Limits(ss);
+
+    return lifetime_End(ss, &l, began, issued);
+}
+
+/* Whether |time| is further ahead of |now| than clocks may differ. Unsigned,
+ * because any two clocks may be compared: the difference may not fit a PRTime. */
+static PRBool
+lifetime_IsOfFuture(const limits *l, PRTime now, PRTime time)
+{
+    return time > now && (PRUint64)time - (PRUint64)now >
+                             (PRUint64)l->skewSec * PR_USEC_PER_SEC;
+}
+
+PRBool
+snceLifetime_IsTimely(const sslSocket *ss, PRTime began, PRTime issued)
+{
+    const limits l = lifetime_Limits(ss);
+    PRTime now = ssl_Time(ss);
+
+    return now < lifetime_End(ss, &l, began, issued) &&
+           !lifetime_IsOfFuture(&l, now, issued);
+}
