@@ -6,20 +6,13 @@
 
 #include "secport.h"
 
-/* Clamps |seconds|; 0 asks for the default. */
 static PRUint32
-ssl_Seconds(PRUint32 seconds, PRUint32 byDefault, PRUint32 min, PRUint32 max)
+ssl_Timeout(PRUint32 seconds, PRUint32 byDefault, PRUint32 max)
 {
     if (seconds == 0) {
         return byDefault;
     }
-    return PR_MIN(PR_MAX(seconds, min), max);
-}
-
-static PRUint32
-ssl_Timeout(PRUint32 seconds, PRUint32 byDefault, PRUint32 max)
-{
-    return ssl_Seconds(seconds, byDefault, MIN_TIMEOUT_SEC, max);
+    return PR_MIN(PR_MAX(seconds, MIN_TIMEOUT_SEC), max);
 }
 
 snceCacheOptions
@@ -48,7 +41,9 @@ ssl_ServerCacheOptions(const sslServerCacheRequest *request)
     options.resumptionAgeSec =
         ssl_Timeout(request->maxResumptionAge, 0, MAX_RESUMPTION_AGE_SEC);
     options.ticketRotationSec =
-        ssl_Seconds(request->ticketRotation, DEFAULT_ROTATION_SEC,
-                    MIN_ROTATION_SEC, MAX_ROTATION_SEC);
+        request->ticketRotation
+            ? PR_MIN(PR_MAX(request->ticketRotation, MIN_ROTATION_SEC),
+                     MAX_ROTATION_SEC)
+            : DEFAULT_ROTATION_SEC;
     return options;
 }
