@@ -239,6 +239,8 @@ typedef struct SSLServerCacheParamsStr {
     PRUint32 ticketRotationSec;   /* of the default cache, for all caches:
                                    * seconds after which another ticket key
                                    * encrypts; 60 to 604,800. 0: 86,400 */
+    PRUint32 ticketEpoch;         /* another number ends all tickets of the
+                                   * cache; at most 100,000,000 */
 } SSLServerCacheParams;
 
 /* SSL_AddServerCache makes the cache |name| as |params| say; with NULL every

@@ -67,6 +67,8 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
         atomic_load_explicit(&entry->ticketTimeoutSec, memory_order_acquire);
     out->resumptionAgeSec =
         atomic_load_explicit(&entry->resumptionAgeSec, memory_order_acquire);
+    out->ticketEpoch =
+        atomic_load_explicit(&entry->ticketEpoch, memory_order_acquire);
     out->ticketRotationSec =
         atomic_load_explicit(&entry->ticketRotationSec, memory_order_acquire);
     out->matchAddress = snceView_MatchesAddress(&view);

@@ -200,7 +200,11 @@ typedef struct {
     _Atomic uint32_t ticketTimeoutSec;
     _Atomic uint32_t resumptionAgeSec;
     _Atomic uint32_t ticketRotationSec;
-    uint8_t reserved[80];
+    _Atomic uint32_t ticketEpoch;
+    _Atomic int64_t ticketsFrom; /* microseconds: tickets of sessions that began
+                                  * before are refused; only ever raised while
+                                  * the server lives, by anybody */
+    uint8_t reserved[64];
     snceWord name[32]; /* lower case, zero-filled; constant while live */
 } snceServerWords;
 static_assert(sizeof(snceServerWords) == 512, "no gaps");

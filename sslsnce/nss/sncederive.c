@@ -9,6 +9,9 @@
 #include "secerr.h"
 #include "secport.h"
 
+/* Room for a label and a context. */
+#define INFO_BYTES 320
+
 SECStatus
 snceDerive_Generate(void *pwArg, PK11SymKey **key, PRUint64 *id)
 {
@@ -33,24 +36,39 @@ snceDerive_Generate(void *pwArg, PK11SymKey **key, PRUint64 *id)
 
 static PK11SymKey *
 derive_Expand(PK11SymKey *from, CK_MECHANISM_TYPE how, const char *label,
-              CK_MECHANISM_TYPE target, CK_ATTRIBUTE_TYPE operation, int size,
-              CK_FLAGS flags)
+              const SECItem *context, CK_MECHANISM_TYPE target,
+              CK_ATTRIBUTE_TYPE operation, int size, CK_FLAGS flags)
 {
     CK_HKDF_PARAMS params;
     SECItem item = { siBuffer, (unsigned char *)&params, sizeof params };
+    PRUint8 info[INFO_BYTES];
+    size_t len = strlen(label);
+
+    if (context) {
+        if (len + 1 + context->len > sizeof info) {
+            PORT_SetError(SEC_ERROR_INVALID_ARGS);
+            return NULL;
+        }
+        /* No label contains the 0 that ends it. */
+        PORT_Memcpy(info, label, len + 1);
+        PORT_Memcpy(info + len + 1, context->data, context->len);
+        label = (const char *)info;
+        len += 1 + context->len;
+    }
 
     PORT_Memset(&params, 0, sizeof params);
     params.bExpand = CK_TRUE;
     params.prfHashMechanism = CKM_SHA256;
     params.ulSaltType = CKF_HKDF_SALT_NULL;
     params.pInfo = (CK_BYTE_PTR)label;
-    params.ulInfoLen = strlen(label);
+    params.ulInfoLen = len;
     return PK11_DeriveWithFlags(from, how, &item, target, operation, size,
                                 flags);
 }
 
 PK11SymKey *
-snceDerive_Key(PK11SymKey *from, const char *label, snceDeriveUse use)
+snceDerive_Key(PK11SymKey *from, const char *label, const SECItem *context,
+               snceDeriveUse use)
 {
     static const struct {
         CK_MECHANISM_TYPE target;
@@ -62,16 +80,16 @@ snceDerive_Key(PK11SymKey *from, const char *label, snceDeriveUse use)
         { CKM_SHA256_HMAC, CKA_SIGN, CKF_SIGN | CKF_VERIFY },
     };
 
-    return derive_Expand(from, CKM_HKDF_DERIVE, label, uses[use].target,
-                         uses[use].operation, SNCE_DERIVE_BYTES,
-                         uses[use].flags);
+    return derive_Expand(from, CKM_HKDF_DERIVE, label, context,
+                         uses[use].target, uses[use].operation,
+                         SNCE_DERIVE_BYTES, uses[use].flags);
 }
 
 SECStatus
-snceDerive_Bytes(PK11SymKey *from, const char *label, PRUint8 *out,
-                 unsigned len)
+snceDerive_Bytes(PK11SymKey *from, const char *label, const SECItem *context,
+                 PRUint8 *out, unsigned len)
 {
-    PK11SymKey *made = derive_Expand(from, CKM_HKDF_DATA, label,
+    PK11SymKey *made = derive_Expand(from, CKM_HKDF_DATA, label, context,
                                      CKM_HKDF_DERIVE, CKA_DERIVE, (int)len, 0);
     SECStatus rv = SECFailure;
     SECItem *bytes;

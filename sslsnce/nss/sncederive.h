@@ -28,14 +28,15 @@ typedef enum {
  * key. The caller frees the key. */
 SECStatus snceDerive_Generate(void *pwArg, PK11SymKey **key, PRUint64 *id);
 
-/* snceDerive_Key expands |from|, a key for HKDF, with |label| to a key. Returns NULL,
- * with an NSS error, on failure; the caller frees the key. */
+/* snceDerive_Key expands |from|, a key for HKDF, to a key that is bound to |label| and
+ * |context|, which may be NULL and has at most 280 bytes. Returns NULL, with an NSS
+ * error, on failure; the caller frees the key. */
 PK11SymKey *snceDerive_Key(PK11SymKey *from, const char *label,
-                           snceDeriveUse use);
+                           const SECItem *context, snceDeriveUse use);
 
 /* snceDerive_Bytes expands |from| to |len| bytes that are not secret. */
-SECStatus snceDerive_Bytes(PK11SymKey *from, const char *label, PRUint8 *out,
-                           unsigned len);
+SECStatus snceDerive_Bytes(PK11SymKey *from, const char *label,
+                           const SECItem *context, PRUint8 *out, unsigned len);
 
 SEC_END_PROTOS
 

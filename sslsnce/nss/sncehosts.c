@@ -109,6 +109,7 @@ hosts_Request(const SSLServerCacheParams *params,
     request->ticketTimeout = own.ticketTimeoutSec;
     request->maxResumptionAge = own.maxResumptionAgeSec;
     request->ticketRotation = own.ticketRotationSec;
+    request->ticketEpoch = own.ticketEpoch;
     return SECSuccess;
 }
 
@@ -201,6 +202,7 @@ SSLExp_FlushServerCache(const char *name)
     }
     rv = hosts_Lock(name, &cache);
     if (rv == SECSuccess) {
+        (void)snceCache_EndTickets(cache, ssl_TimeForCache(PR_Now()));
         rv = ssl_HostStatus(snceCache_Flush(cache));
     }
     snceGate_Unlock();
@@ -317,6 +319,7 @@ SSLExp_ListServerCaches(SSLServerCacheVisitor visit, void *arg)
         params.clockSkewSec = info.options.clockSkewSec;
         params.ticketTimeoutSec = info.options.ticketTimeoutSec;
         params.maxResumptionAgeSec = info.options.resumptionAgeSec;
+        params.ticketEpoch = info.options.ticketEpoch;
         params.ticketRotationSec =
             info.nameLen ? 0 : info.options.ticketRotationSec;
         rv = visit(arg, info.nameLen ? (const char *)info.name : NULL, &params);

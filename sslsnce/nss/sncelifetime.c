@@ -16,6 +16,7 @@ typedef struct {
     PRUint32 ageSec; /* of TLS 1.3 */
     PRUint32 ageBefore13Sec;
     PRUint32 skewSec; /* how far ahead of the clock a ticket may be issued */
+    PRTime from;      /* sessions that began before do not resume */
 } limits;
 
 static PRUint32
@@ -63,10 +64,13 @@ lifetime_Limits(const sslSocket *ss)
 
     PORT_Memset(&options, 0, sizeof options);
     options.clockSkewSec = DEFAULT_CLOCK_SKEW_SEC;
+    l.from = 0;
     region = snceGate_Enter(&pass);
     if (region) {
-        (void)snceCache_GetOptions(
-            ssl_ServerCache(region, ss->sec.origin.cache), &options);
+        snceCache cache = ssl_ServerCache(region, ss->sec.origin.cache);
+
+        (void)snceCache_GetOptions(cache, &options);
+        l.from = snceCache_TicketsFrom(cache).usec;
         rotationSec = snceLifetime_Rotation(region);
         snceGate_Leave(pass);
     }
@@ -125,6 +129,6 @@ snceLifetime_IsTimely(const sslSocket *ss, PRTime began, PRTime issued)
     const limits l = lifetime_Limits(ss);
     PRTime now = ssl_Time(ss);
 
-    return now < lifetime_End(ss, &l, began, issued) &&
+    return began >= l.from && now < lifetime_End(ss, &l, began, issued) &&
            !lifetime_IsOfFuture(&l, now, issued);
 }

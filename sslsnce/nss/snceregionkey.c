@@ -332,7 +332,7 @@ regionKey_Known(PRUint64 region, PRUint64 id, regionKey *out)
 static SECStatus
 regionKey_DeriveWrap(regionKey *k)
 {
-    k->wrap = snceDerive_Key(k->key, "sslsnce wrap", snceDerive_wrap);
+    k->wrap = snceDerive_Key(k->key, "sslsnce wrap", NULL, snceDerive_wrap);
     return k->wrap ? SECSuccess : SECFailure;
 }
 

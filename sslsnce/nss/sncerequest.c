@@ -40,6 +40,7 @@ ssl_ServerCacheOptions(const sslServerCacheRequest *request)
     /* 0 stays: the default depends on the version of TLS, and on the rotation. */
     options.resumptionAgeSec =
         ssl_Timeout(request->maxResumptionAge, 0, MAX_RESUMPTION_AGE_SEC);
+    options.ticketEpoch = request->ticketEpoch;
     options.ticketRotationSec =
         request->ticketRotation
             ? PR_MIN(PR_MAX(request->ticketRotation, MIN_ROTATION_SEC),

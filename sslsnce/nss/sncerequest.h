@@ -27,6 +27,7 @@ typedef struct {
     PRUint32 clockSkewSec;
     PRUint32 ticketTimeout;
     PRUint32 maxResumptionAge;
+    PRUint32 ticketEpoch;
     PRUint32 ticketRotation; /* for the default cache: of the whole region */
 } sslServerCacheRequest;
 

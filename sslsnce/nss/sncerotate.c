@@ -20,12 +20,33 @@
 /* Rounds of looking and making: a key; its successor; and one more. */
 #define CURRENT_TRIES 3
 
+/* A name in a ticket: NSS's prefix, a tag of the ticket key, and a tag of the name
+ * space. */
+#define TAG_AT SELF_ENCRYPT_KEY_NAME_PREFIX_LEN
+#define TAG_BYTES 4
+#define SPACE_AT (TAG_AT + TAG_BYTES)
+#define SPACE_BYTES (SELF_ENCRYPT_KEY_NAME_LEN - SPACE_AT)
+
+/* Of keys with one tag, so many are tried. */
+#define SAME_TAG_MAX 4
+
+/* The bytes before the cache's name in the context of a derivation. */
+#define EPOCH_BYTES 4
+
+/* What is derived from a ticket key for the tickets of one cache. */
+typedef struct {
+    snceRotateSpace space;
+    snceRotateKeys keys;
+} own;
+
 /* A key that this process knows. */
 typedef struct {
     snceTicketKey times; /* with its id; |value| is empty */
     PRBool shared;       /* the region has it */
     PK11SymKey *root;    /* the others are derived from it */
-    snceRotateKeys keys;
+    snceRotateKeys keys; /* for cookies, and tickets of the common space */
+    own *owns;
+    unsigned ownCount;
 } known;
 
 /* |lock| guards these. A thread that has it waits for nothing. */
@@ -95,31 +116,38 @@ static void
 rotate_FreeKnown(known *k)
 {
     snceRotate_Free(&k->keys);
+    for (unsigned i = 0; i < k->ownCount; i++) {
+        snceRotate_Free(&k->owns[i].keys);
+    }
+    PORT_Free(k->owns);
     if (k->root) {
         PK11_FreeSymKey(k->root);
     }
     PORT_Memset(k, 0, sizeof *k);
 }
 
-/* Derives from |k->root| what tickets need. */
+/* Derives what tickets need from |root|, whose id is |id|: for the common space, or
+ * for that of |context|. */
 static SECStatus
-rotate_Derive(known *k)
+rotate_Derive(PK11SymKey *root, PRUint64 id, const SECItem *context,
+              snceRotateKeys *out)
 {
-    PRUint8 *name = k->keys.name;
-
-    PORT_Memcpy(name, SELF_ENCRYPT_KEY_NAME_PREFIX,
-                SELF_ENCRYPT_KEY_NAME_PREFIX_LEN);
-    k->keys.id = k->times.id;
-    k->keys.encKey =
-        snceDerive_Key(k->root, "sslsnce ticket encrypt", snceDerive_encrypt);
-    k->keys.macKey =
-        snceDerive_Key(k->root, "sslsnce ticket mac", snceDerive_mac);
-    if (!k->keys.encKey || !k->keys.macKey) {
-        return SECFailure;
+    PORT_Memset(out, 0, sizeof *out);
+    PORT_Memcpy(out->name, SELF_ENCRYPT_KEY_NAME_PREFIX, TAG_AT);
+    out->id = id;
+    out->encKey = snceDerive_Key(root, "sslsnce ticket encrypt", context,
+                                 snceDerive_encrypt);
+    out->macKey =
+        snceDerive_Key(root, "sslsnce ticket mac", context, snceDerive_mac);
+    if (out->encKey && out->macKey &&
+        snceDerive_Bytes(root, "sslsnce ticket tag", NULL, out->name + TAG_AT,
+                         TAG_BYTES) == SECSuccess &&
+        snceDerive_Bytes(root, "sslsnce ticket name", context,
+                         out->name + SPACE_AT, SPACE_BYTES) == SECSuccess) {
+        return SECSuccess;
     }
-    return snceDerive_Bytes(k->root, "sslsnce ticket name",
-                            name + SELF_ENCRYPT_KEY_NAME_PREFIX_LEN,
-                            SELF_ENCRYPT_KEY_VAR_NAME_LEN);
+    snceRotate_Free(out);
+    return SECFailure;
 }
 
 /* Encrypts |k| under |rk|, for other processes. */
@@ -150,7 +178,8 @@ rotate_Decrypt(const snceTicketKey *stored, const snceRegionKey *rk, known *k)
     k->shared = PR_TRUE;
     k->root = PK11_UnwrapSymKey(rk->wrap, CKM_AES_KEY_WRAP_KWP, NULL, &wrapped,
                                 CKM_HKDF_DERIVE, CKA_DERIVE, SNCE_DERIVE_BYTES);
-    return k->root ? rotate_Derive(k) : SECFailure;
+    return k->root ? rotate_Derive(k->root, k->times.id, NULL, &k->keys)
+                   : SECFailure;
 }
 
 /* ---- all of them ----------------------------------------------------------- */
@@ -436,11 +465,11 @@ rotate_Refresh(const sslSocket *ss, rotateLook how)
 /* ---- which is in use ------------------------------------------------------- */
 
 static void
-rotate_Refer(const known *k, snceRotateKeys *out)
+rotate_Refer(const snceRotateKeys *keys, snceRotateKeys *out)
 {
-    *out = k->keys;
-    out->encKey = PK11_ReferenceSymKey(k->keys.encKey);
-    out->macKey = PK11_ReferenceSymKey(k->keys.macKey);
+    *out = *keys;
+    out->encKey = PK11_ReferenceSymKey(keys->encKey);
+    out->macKey = PK11_ReferenceSymKey(keys->macKey);
 }
 
 /* Until when does |k| encrypt? If the rotation was made shorter after |k| was made,
@@ -500,7 +529,7 @@ rotate_Choose(PRTime now, snceRotateKeys *out)
         c.shared = best->shared;
         c.until = rotate_Until(best);
         c.decryptUntil = best->times.decryptUntil.usec;
-        rotate_Refer(best, out);
+        rotate_Refer(&best->keys, out);
     }
     rotate_Unlock();
     return c;
@@ -590,7 +619,7 @@ rotate_Make(const sslSocket *ss, PRUint64 identity, PRTime now, PRTime from)
     k.times = rotate_Times(identity, now, from);
     if (snceDerive_Generate(ss->pkcs11PinArg, &k.root, &k.times.id) !=
             SECSuccess ||
-        rotate_Derive(&k) != SECSuccess) {
+        rotate_Derive(k.root, k.times.id, NULL, &k.keys) != SECSuccess) {
         rotate_FreeKnown(&k);
         return SECFailure;
     }
@@ -623,8 +652,9 @@ rotate_LookUp(const sslSocket *ss, rotateLook how, PRUint64 *identity,
     return c->found && c->hasNext;
 }
 
-SECStatus
-snceRotate_Current(const sslSocket *ss, snceRotateKeys *out)
+/* Finds the key that encrypts now, or makes it. */
+static SECStatus
+rotate_Current(const sslSocket *ss, snceRotateKeys *out)
 {
     PRUint64 identity;
     PRTime now;
@@ -655,6 +685,174 @@ snceRotate_Current(const sslSocket *ss, snceRotateKeys *out)
     return SECSuccess;
 }
 
+/* ---- the name spaces of caches --------------------------------------------- */
+
+snceRotateSpace
+snceRotate_SpaceOf(const sslSocket *ss)
+{
+    snceRotateSpace space = { 0, 0, 0, 0 };
+    sslServerCacheId cache = ss->sec.origin.cache;
+    snceCacheOptions options;
+    snceRegion *region;
+    PRUint32 pass;
+
+    region = snceGate_Enter(&pass);
+    if (region) {
+        if (snceCache_GetOptions(ssl_ServerCache(region, cache), &options) ==
+            SNCE_OK) {
+            space.number = cache.number;
+            space.generation = cache.generation;
+            space.region = snceRegion_Identity(region);
+            space.epoch = options.ticketEpoch;
+        }
+        snceGate_Leave(pass);
+    }
+    return space;
+}
+
+static PRBool
+rotate_IsCommon(const snceRotateSpace *space)
+{
+    return space->number == 0 && space->epoch == 0;
+}
+
+static PRBool
+rotate_IsSame(const snceRotateSpace *a, const snceRotateSpace *b)
+{
+    return a->number == b->number && a->generation == b->generation &&
+           a->region == b->region && a->epoch == b->epoch;
+}
+
+/* Writes the context from which the keys of |space| are derived: its epoch, and the
+ * name of the cache. Nothing in it depends on the machine or the region. Fails if
+ * the cache is gone. */
+static SECStatus
+rotate_Context(const snceRotateSpace *space,
+               PRUint8 out[EPOCH_BYTES + SNCE_NAME_MAX], unsigned *len)
+{
+    PRUint32 pass;
+    snceRegion *region = snceGate_EnterRegion(space->region, &pass);
+    SECStatus rv = SECFailure;
+    snceServerInfo info;
+
+    if (region && snceServer_Next(region, space->number, &info) == SNCE_OK &&
+        info.id.number == space->number &&
+        (space->number == 0 || info.id.generation == space->generation)) {
+        for (unsigned i = 0; i < EPOCH_BYTES; i++) {
+            out[i] = (PRUint8)(space->epoch >> 8 * (EPOCH_BYTES - 1 - i));
+        }
+        PORT_Memcpy(out + EPOCH_BYTES, info.name, info.nameLen);
+        *len = EPOCH_BYTES + (unsigned)info.nameLen;
+        rv = SECSuccess;
+    }
+    if (region) {
+        snceGate_Leave(pass);
+    }
+    return rv;
+}
+
+/* Finds what was derived from |k| for |space|. The caller has the lock. */
+static own *
+rotate_FindOwn(const known *k, const snceRotateSpace *space)
+{
+    for (unsigned i = 0; i < k->ownCount; i++) {
+        if (rotate_IsSame(&k->owns[i].space, space)) {
+            return &k->owns[i];
+        }
+    }
+    return NULL;
+}
+
+/* Keeps |keys| with the key of |id|. They take the place of those of a cache that is
+ * gone, or had another epoch, and is the same in number. */
+static void
+rotate_KeepOwn(PRUint64 id, const snceRotateSpace *space, snceRotateKeys *keys)
+{
+    snceRotateKeys old = { 0 };
+    unsigned i = 0;
+    known *k;
+
+    rotate_Lock();
+    k = rotate_FindId(id);
+    if (k && !rotate_FindOwn(k, space)) {
+        while (i < k->ownCount && k->owns[i].space.number != space->number) {
+            i++;
+        }
+        if (i == k->ownCount) {
+            own *larger = PORT_Realloc(k->owns, (i + 1) * sizeof *larger);
+
+            if (larger) {
+                k->owns = larger;
+                k->ownCount++;
+                PORT_Memset(&larger[i], 0, sizeof *larger);
+            }
+        }
+        if (i < k->ownCount) {
+            old = k->owns[i].keys;
+            k->owns[i].space = *space;
+            rotate_Refer(keys, &k->owns[i].keys);
+        }
+    }
+    rotate_Unlock();
+    snceRotate_Free(&old);
+}
+
+/* Returns what is derived from the key of |id| for |space|. */
+static SECStatus
+rotate_Own(PRUint64 id, const snceRotateSpace *space, snceRotateKeys *out)
+{
+    PRUint8 context[EPOCH_BYTES + SNCE_NAME_MAX];
+    SECItem item = { siBuffer, context, 0 };
+    PK11SymKey *root = NULL;
+    const own *found = NULL;
+    SECStatus rv = SECFailure;
+    const known *k;
+
+    PORT_Memset(out, 0, sizeof *out);
+    rotate_Lock();
+    k = rotate_FindId(id);
+    if (k) {
+        found = rotate_FindOwn(k, space);
+        if (found) {
+            rotate_Refer(&found->keys, out);
+        } else {
+            root = PK11_ReferenceSymKey(k->root);
+        }
+    }
+    rotate_Unlock();
+    if (found) {
+        return SECSuccess;
+    }
+    if (root) {
+        if (rotate_Context(space, context, &item.len) == SECSuccess) {
+            rv = rotate_Derive(root, id, &item, out);
+        }
+        PK11_FreeSymKey(root);
+    }
+    if (rv == SECSuccess) {
+        rotate_KeepOwn(id, space, out);
+    }
+    return rv;
+}
+
+SECStatus
+snceRotate_Current(const sslSocket *ss, const snceRotateSpace *space,
+                   snceRotateKeys *out)
+{
+    snceRotateKeys common;
+    SECStatus rv;
+
+    if (!space || rotate_IsCommon(space)) {
+        return rotate_Current(ss, out);
+    }
+    rv = rotate_Current(ss, &common);
+    if (rv == SECSuccess) {
+        rv = rotate_Own(common.id, space, out);
+        snceRotate_Free(&common);
+    }
+    return rv;
+}
+
 PRTime
 snceRotate_CurrentEnd(const sslSocket *ss)
 {
@@ -665,26 +863,62 @@ snceRotate_CurrentEnd(const sslSocket *ss)
     return c.decryptUntil;
 }
 
-PRBool
-snceRotate_Find(const sslSocket *ss,
-                const PRUint8 name[SELF_ENCRYPT_KEY_NAME_LEN],
-                snceRotateKeys *out)
+/* Collects the ids of the keys that have the tag in |name|, and still decrypt at
+ * |now|. Returns how many. */
+static unsigned
+rotate_WithTag(const PRUint8 *name, PRTime now, PRUint64 ids[SAME_TAG_MAX])
 {
-    PRTime now = ssl_Time(ss);
-    PRBool found = PR_FALSE;
+    unsigned n = 0;
 
-    PORT_Memset(out, 0, sizeof *out);
-    (void)rotate_Refresh(ss, rotateLook_ask);
     rotate_Lock();
-    for (unsigned i = 0; !found && i < count; i++) {
-        if (PORT_Memcmp(all[i].keys.name, name, sizeof all[i].keys.name) == 0 &&
+    for (unsigned i = 0; i < count && n < SAME_TAG_MAX; i++) {
+        if (PORT_Memcmp(all[i].keys.name, name, SPACE_AT) == 0 &&
             now < all[i].times.decryptUntil.usec) {
-            rotate_Refer(&all[i], out);
-            found = PR_TRUE;
+            ids[n++] = all[i].times.id;
         }
     }
     rotate_Unlock();
-    return found;
+    return n;
+}
+
+/* Refers to the keys of the common space that are derived from the key of |id|. */
+static SECStatus
+rotate_Common(PRUint64 id, snceRotateKeys *out)
+{
+    const known *k;
+
+    rotate_Lock();
+    k = rotate_FindId(id);
+    if (k) {
+        rotate_Refer(&k->keys, out);
+    }
+    rotate_Unlock();
+    return k ? SECSuccess : SECFailure;
+}
+
+PRBool
+snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
+                const PRUint8 name[SELF_ENCRYPT_KEY_NAME_LEN],
+                snceRotateKeys *out)
+{
+    PRBool common = !space || rotate_IsCommon(space);
+    PRUint64 ids[SAME_TAG_MAX];
+    unsigned n;
+
+    PORT_Memset(out, 0, sizeof *out);
+    (void)rotate_Refresh(ss, rotateLook_ask);
+    n = rotate_WithTag(name, ssl_Time(ss), ids);
+    for (unsigned i = 0; i < n; i++) {
+        SECStatus rv = common ? rotate_Common(ids[i], out)
+                              : rotate_Own(ids[i], space, out);
+
+        if (rv == SECSuccess &&
+            PORT_Memcmp(out->name, name, sizeof out->name) == 0) {
+            return PR_TRUE;
+        }
+        snceRotate_Free(out);
+    }
+    return PR_FALSE;
 }
 
 void

@@ -29,18 +29,35 @@ typedef struct {
     PK11SymKey *macKey;                      /* HMAC with SHA-256 */
 } snceRotateKeys;
 
-/* snceRotate_Current returns the key that encrypts now, by the clock of |ss|. If there
- * is none, makes it; if it has no successor, makes that. Fails, with an NSS error, if
- * no key can be made. The caller ends with snceRotate_Free. */
-SECStatus snceRotate_Current(const sslSocket *ss, snceRotateKeys *out);
+/* snceRotateSpace is the name space of a cache: tickets of one never open under
+ * another. The default cache has the common space, in which cookies are, too, until
+ * it gets a ticketEpoch. All zero: the common space. */
+typedef struct {
+    PRUint32 number; /* of the cache */
+    PRUint32 generation;
+    PRUint32 epoch; /* its ticketEpoch */
+    PRUint64 region;
+} snceRotateSpace;
+
+/* snceRotate_SpaceOf returns the space of the cache to which the last ClientHello of
+ * |ss| belongs; the common one if there is no such cache. */
+snceRotateSpace snceRotate_SpaceOf(const sslSocket *ss);
+
+/* snceRotate_Current returns the key that encrypts now, by the clock of |ss|, in
+ * |space|; NULL stands for the common one. If there is none, makes it; if it has no
+ * successor, makes that. Fails, with an NSS error, if no key can be made. The caller
+ * ends with snceRotate_Free. */
+SECStatus snceRotate_Current(const sslSocket *ss, const snceRotateSpace *space,
+                             snceRotateKeys *out);
 
 /* snceRotate_CurrentEnd returns until when the key decrypts that encrypts now; 0 if
  * this process knows none. */
 PRTime snceRotate_CurrentEnd(const sslSocket *ss);
 
-/* snceRotate_Find returns the key of that |name|, if there is one that still decrypts.
- * The caller ends with snceRotate_Free. */
-PRBool snceRotate_Find(const sslSocket *ss,
+/* snceRotate_Find returns the key of that |name| in |space|, if there is one that
+ * still decrypts; NULL stands for the common space. The caller ends with
+ * snceRotate_Free. */
+PRBool snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
                        const PRUint8 name[SELF_ENCRYPT_KEY_NAME_LEN],
                        snceRotateKeys *out);
 

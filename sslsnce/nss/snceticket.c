@@ -17,6 +17,8 @@
 #include "ssl.h"
 #include "sslimpl.h"
 
+#include "selfencrypt.h" /* after sslimpl.h, whose types it uses */
+
 #include "snceint.h"
 #include "sncelifetime.h"
 #include "snceorigin.h"
@@ -137,7 +139,7 @@ ssl_GetSelfEncryptKeys(sslSocket *ss, PRUint8 *keyName, PK11SymKey **encKey,
     snceRotateKeys keys;
 
     if (ticket_SetUp() != SECSuccess ||
-        snceRotate_Current(ss, &keys) != SECSuccess) {
+        snceRotate_Current(ss, NULL, &keys) != SECSuccess) {
         PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
         return SECFailure;
     }
@@ -164,7 +166,8 @@ ssl_FindSelfEncryptKeys(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
 {
     snceRotateKeys keys;
 
-    if (inLen < SELF_ENCRYPT_KEY_NAME_LEN || !snceRotate_Find(ss, in, &keys)) {
+    if (inLen < SELF_ENCRYPT_KEY_NAME_LEN ||
+        !snceRotate_Find(ss, NULL, in, &keys)) {
         /* Its name differs, and the client makes a full handshake. */
         return ssl_GetSelfEncryptKeys(ss, keyName, encKey, macKey);
     }
@@ -180,6 +183,60 @@ ssl_FindSelfEncryptKeys(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
     ticket_UnlockKeys();
     snceRotate_Free(&keys);
     return SECSuccess;
+}
+
+/* ---- tickets --------------------------------------------------------------- */
+
+/* Is the common space that of the tickets of |ss|? */
+static PRBool
+ticket_IsCommon(const sslSocket *ss, snceRotateSpace *space)
+{
+    *space = snceRotate_SpaceOf(ss);
+    return space->number == 0 && space->epoch == 0;
+}
+
+SECStatus
+ssl_ProtectTicket(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
+                  PRUint8 *out, unsigned int *outLen, unsigned int maxOutLen)
+{
+    snceRotateSpace space;
+    snceRotateKeys keys;
+    SECStatus rv;
+
+    if (ticket_IsCommon(ss, &space)) {
+        return ssl_SelfEncryptProtect(ss, in, inLen, out, outLen, maxOutLen);
+    }
+    if (ticket_SetUp() != SECSuccess ||
+        snceRotate_Current(ss, &space, &keys) != SECSuccess) {
+        PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
+        return SECFailure;
+    }
+    rv = ssl_SelfEncryptProtectInt(keys.encKey, keys.macKey, keys.name, in,
+                                   inLen, out, outLen, maxOutLen);
+    snceRotate_Free(&keys);
+    return rv;
+}
+
+SECStatus
+ssl_UnprotectTicket(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
+                    PRUint8 *out, unsigned int *outLen, unsigned int maxOutLen)
+{
+    snceRotateSpace space;
+    snceRotateKeys keys;
+    SECStatus rv;
+
+    if (ticket_IsCommon(ss, &space)) {
+        return ssl_SelfEncryptUnprotect(ss, in, inLen, out, outLen, maxOutLen);
+    }
+    if (ticket_SetUp() != SECSuccess || inLen < SELF_ENCRYPT_KEY_NAME_LEN ||
+        !snceRotate_Find(ss, &space, in, &keys)) {
+        PORT_SetError(SEC_ERROR_NOT_A_RECIPIENT); /* a full handshake */
+        return SECFailure;
+    }
+    rv = ssl_SelfEncryptUnprotectInt(keys.encKey, keys.macKey, keys.name, in,
+                                     inLen, out, outLen, maxOutLen);
+    snceRotate_Free(&keys);
+    return rv;
 }
 
 /* The time for which the client may keep the ticket that |ss| is about to send, in

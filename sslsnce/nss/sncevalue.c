@@ -13,7 +13,12 @@
  * and more than any other parameter takes. */
 #define NUMBER_MAX SNCE_ENTRIES_MAX
 
-typedef enum { valueKind_number, valueKind_duration, valueKind_flag } valueKind;
+typedef enum {
+    valueKind_number,
+    valueKind_duration,
+    valueKind_flag,
+    valueKind_label /* a number that only tells things apart */
+} valueKind;
 
 static const struct {
     const char *label;
@@ -37,6 +42,7 @@ static const struct {
     /* Before TLS 1.3 the default is less than this. */
     { "maxResumptionAge", "seconds, 5m, 1h or 1d", valueKind_duration,
       MIN_TIMEOUT_SEC, MAX_RESUMPTION_AGE_SEC, DEFAULT_RESUMPTION_AGE_SEC, 0 },
+    { "ticketEpoch", "a number", valueKind_label, 0, 0, 0, 0 },
     { "ticketRotation", "seconds, 5m, 1h or 1d", valueKind_duration,
       MIN_ROTATION_SEC, MAX_ROTATION_SEC, DEFAULT_ROTATION_SEC, 0 },
     { "matchClientAddress", "yes or no", valueKind_flag, 0, 0, 0, 1 },
@@ -263,6 +269,7 @@ ssl_ReadCacheValue(sslCacheParam param, const char *value, PRUint32 *out,
 {
     switch (valueParams[param].kind) {
         case valueKind_number:
+        case valueKind_label:
             return value_Number(param, value, out, text);
         case valueKind_duration:
             return value_Duration(param, value, out, text);
@@ -299,6 +306,9 @@ ssl_SetCacheParam(sslServerCacheRequest *request, sslCacheParam param,
         case sslCacheParam_maxResumptionAge:
             request->maxResumptionAge = value;
             break;
+        case sslCacheParam_ticketEpoch:
+            request->ticketEpoch = value;
+            break;
         case sslCacheParam_ticketRotation:
             request->ticketRotation = value;
             break;
@@ -329,6 +339,8 @@ ssl_GetCacheParam(const sslServerCacheRequest *request, sslCacheParam param)
             return request->ticketTimeout;
         case sslCacheParam_maxResumptionAge:
             return request->maxResumptionAge;
+        case sslCacheParam_ticketEpoch:
+            return request->ticketEpoch;
         case sslCacheParam_ticketRotation:
             return request->ticketRotation;
         case sslCacheParam_matchClientAddress:
@@ -346,7 +358,9 @@ ssl_LowerCacheParam(sslServerCacheRequest *request, sslCacheParam param,
     PRUint32 now = ssl_GetCacheParam(request, param);
     PRUint32 byDefault = valueParams[param].byDefault;
 
-    if (valueParams[param].kind == valueKind_flag) {
+    if (valueParams[param].kind == valueKind_label) {
+        ssl_SetCacheParam(request, param, value);
+    } else if (valueParams[param].kind == valueKind_flag) {
         if (value == valueParams[param].strictest) {
             ssl_SetCacheParam(request, param, value);
         }

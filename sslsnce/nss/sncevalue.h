@@ -23,6 +23,7 @@ typedef enum {
     sslCacheParam_clockSkew,
     sslCacheParam_ticketTimeout,
     sslCacheParam_maxResumptionAge,
+    sslCacheParam_ticketEpoch,
     sslCacheParam_ticketRotation,
     sslCacheParam_matchClientAddress,
     sslCacheParam_lock
@@ -68,7 +69,8 @@ PRUint32 ssl_GetCacheParam(const sslServerCacheRequest *request,
                            sslCacheParam param);
 
 /* ssl_LowerCacheParam lowers |param| of |*request| to |value|, if that is less
- * (0 counts as the default that it stands for) or, for a flag, stricter. */
+ * (0 counts as the default that it stands for) or, for a flag, stricter. It sets a
+ * number that only tells things apart. */
 void ssl_LowerCacheParam(sslServerCacheRequest *request, sslCacheParam param,
                          PRUint32 value);
 

@@ -145,6 +145,7 @@ ssl_GrowOnly(snceRegion *region, const snceCacheOptions *options,
     now.keepClosed = config->unread != PR_FALSE;
     if (config->unread && config->path) {
         ssl_LowerCacheOptions(&now, &was);
+        now.ticketEpoch = was.ticketEpoch;
     }
     return snceCache_Configure(cache, &now);
 }

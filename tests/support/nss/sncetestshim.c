@@ -218,6 +218,13 @@ PRUint32 ShimTicketHint(const ShimSid *sid) {
   return sid ? sid->u.ssl3.locked.sessionTicket.ticket_lifetime_hint : 0;
 }
 
+int ShimTicketName(const ShimSid *sid, PRUint8 out[16]) {
+  const SECItem *ticket = &sid->u.ssl3.locked.sessionTicket.ticket;
+  if (ticket->len < 16) return 0;
+  PORT_Memcpy(out, ticket->data, 16);
+  return 1;
+}
+
 void ShimRename(PRFileDesc *fd, const char *url) {
   sslSessionID *sid = ssl_FindSocket(fd)->sec.ci.sid;
   PORT_Free((void *)sid->urlSvrName);

@@ -96,6 +96,9 @@ void ShimSetId(ShimSid *sid, const PRUint8 *id, unsigned int len);
 unsigned int ShimTicketLength(const ShimSid *sid);
 /* ShimTicketHint returns the lifetime of a client's ticket, in seconds. */
 PRUint32 ShimTicketHint(const ShimSid *sid);
+/* The name of the key under which a client's ticket is encrypted; 0: no ticket.
+ */
+int ShimTicketName(const ShimSid *sid, PRUint8 out[16]);
 
 /* Changes the server name of the session of |fd|, a client's socket, so that
  * the client offers it to the server |url|. */
