@@ -69,11 +69,33 @@ extern "C" {
  *
  * Session tickets, and the cookies of HelloRetryRequests, are encrypted under
  * ticket keys, which all processes with a common server key share: RSA, RSA-PSS
- * or EC. A new ticket key encrypts each day, by the clocks of the sockets; the
- * old ones decrypt until the last ticket made with them has expired. A process
- * whose token fails has ticket keys of its own until the token works, and goes
- * on accepting what they protect. After SSL_SetSessionTicketKeyPair, only that
- * key shares.
+ * or EC. A new ticket key encrypts each day (ticketRotation, below), by the
+ * clocks of the sockets; the old ones decrypt until the last ticket made with
+ * them has expired, and are then wiped. A process whose token fails has ticket
+ * keys of its own until the token works, and goes on accepting what they
+ * protect. After SSL_SetSessionTicketKeyPair, only that key shares.
+ *
+ * A session may be resumed by tickets
+ *   until its ticket has expired: two days (ticketTimeout) after it was issued.
+ *       NSS always takes two days. The client is told the time that is left, as
+ *       the lifetime of the ticket (RFC 5077 section 3.3, RFC 9846 section
+ *       4.7.1);
+ *   until the session itself is too old, however often its ticket was renewed:
+ *       a week after its full handshake in TLS 1.3, two rotations before
+ *       (maxResumptionAge). The ticket carries the time of that handshake. In
+ *       NSS a client that comes back in time resumes for ever;
+ *   in the cache that it was made in. Each cache has encryption keys and key
+ *       names of its own, derived from the ticket key, the cache's name and its
+ *       ticketEpoch. A ticket of another cache is of an unknown key here, and
+ *       the client makes a full handshake. The default cache with ticketEpoch 0
+ *       uses the keys of the cookies;
+ *   until that cache is flushed or removed, or gets another ticketEpoch.
+ * A setting that is shorter counts at once, for tickets that are out as well.
+ * A longer ticketTimeout counts for tickets whose key was made after the
+ * setting, which is so two rotations later at the latest. A shorter rotation
+ * counts at once. SSL_GetChannelInfo returns when the session of a server's
+ * socket ends (expirationTime): for a session that resumed by a ticket, or that
+ * has just sent one in TLS 1.3.
  *
  * libssl calls the SNI callback once for every ClientHello with a server name,
  * before it decides whether to resume. (Without sslsnce, NSS calls it before
@@ -278,7 +300,9 @@ typedef struct SSLServerCacheParamsStr {
 
 /* SSL_FlushServerCache removes and wipes every session of the cache |name|, or
  * with NULL of the default cache: after the call, no session is found that was
- * stored before it. Tickets that clients hold stay valid.
+ * stored before it. No session that began before the call resumes by a ticket
+ * either, in any process with these caches, even if the call fails; this goes by
+ * the system's clock.
  *
  * Fails with PR_FILE_NOT_FOUND_ERROR, SEC_ERROR_NO_MEMORY,
  * PR_FILE_TOO_BIG_ERROR or PR_INSUFFICIENT_RESOURCES_ERROR (no room for an
@@ -353,6 +377,14 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  *                       1d. clockSkew is how far ahead of the clock of the socket
  *                       that looks it up a session may have been created: 1 to
  *                       300 s, by default 2
+ *   ticketTimeout, maxResumptionAge
+ *                       durations as above, 5 s to 7 d: how long a ticket, and
+ *                       a session by renewed tickets, may be used; by default
+ *                       2d, and 7d (before TLS 1.3: two rotations)
+ *   ticketEpoch         a number; another one ends all tickets of the cache
+ *   ticketRotation      a duration as above, 60 s to 7 d: how long a ticket key
+ *                       encrypts; by default 1d; for name=* only, and then for
+ *                       all caches
  *   matchClientAddress  yes, true, on, 1 or no, false, off, 0
  *   lock                the same; for name=* only (below)
  *
