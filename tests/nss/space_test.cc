@@ -188,6 +188,16 @@ TEST_P(SpaceTest, ARemovedCachesTicketsDoNotComeBackWithItsName) {
   EXPECT_TRUE(Resumes("a.example"));
 }
 
+// The new cache gets the number of the removed one.
+TEST_P(SpaceTest, ANewCacheDoesNotGetTheKeysOfARemovedOne) {
+  ASSERT_FALSE(Resumes("b.example"));
+  const std::string removed = key_name_;
+  ASSERT_EQ(SECSuccess, SSL_RemoveServerCache("b.example"));
+  Add("x.example");
+  ASSERT_FALSE(Resumes("x.example"));
+  EXPECT_NE(removed, key_name_);
+}
+
 TEST_P(SpaceTest, AFlushOfAnOldCacheDoesNotConcernANewOne) {
   ASSERT_EQ(SECSuccess, SSL_FlushServerCache("a.example"));
   ASSERT_EQ(SECSuccess, SSL_RemoveServerCache("a.example"));
