@@ -53,7 +53,9 @@ static void CheckLine(const sslCacheConfigLine *line) {
     CheckName(line->name);
   }
   EXPECT(line->number > 0 && line->nameColumn > 0);
-  EXPECT(line->faulty || !line->name || !line->column[sslCacheParam_lock]);
+  EXPECT(line->faulty || !line->name ||
+         (!line->column[sslCacheParam_lock] &&
+          !line->column[sslCacheParam_ticketRotation]));
   for (param = 0; param < SSL_CACHE_PARAMS; ++param) {
     PRUint32 value = ssl_GetCacheParam(request, (sslCacheParam)param);
 
@@ -72,6 +74,13 @@ static void CheckLine(const sslCacheConfigLine *line) {
         break;
       case sslCacheParam_clockSkew:
         EXPECT(value <= 300);
+        break;
+      case sslCacheParam_ticketTimeout:
+      case sslCacheParam_maxResumptionAge:
+        EXPECT(value == 0 || (value >= 5 && value <= 604800));
+        break;
+      case sslCacheParam_ticketRotation:
+        EXPECT(value == 0 || (value >= 60 && value <= 604800));
         break;
       default:
         EXPECT(value <= 1);
@@ -166,6 +175,9 @@ static void CheckLowering(const sslCacheConfig *config) {
     request.ssl2Timeout = 50;
     request.ssl3Timeout = 600;
     request.clockSkewSec = 20;
+    request.ticketTimeout = 5000;
+    request.maxResumptionAge = 200000;
+    request.ticketRotation = 7000;
     request.anyAddress = PR_TRUE;
     ssl_LowerCacheRequest(&request, &config->lines[i]);
     EXPECT(request.entries <= 500 && request.entries);
@@ -174,6 +186,9 @@ static void CheckLowering(const sslCacheConfig *config) {
     EXPECT(request.ssl2Timeout <= 50 && request.ssl2Timeout);
     EXPECT(request.ssl3Timeout <= 600 && request.ssl3Timeout);
     EXPECT(request.clockSkewSec <= 20 && request.clockSkewSec);
+    EXPECT(request.ticketTimeout <= 5000 && request.ticketTimeout);
+    EXPECT(request.maxResumptionAge <= 200000 && request.maxResumptionAge);
+    EXPECT(request.ticketRotation <= 7000 && request.ticketRotation);
     for (param = sslCacheParam_matchClientAddress; param < SSL_CACHE_PARAMS;
          ++param) {
       EXPECT(!Has(&config->lines[i], param) ||

@@ -118,6 +118,41 @@ SECStatus CollectClockSkew(void* arg, const char* name,
   return SECSuccess;
 }
 
+// The limits of the tickets of one cache, in seconds.
+struct TicketLimits {
+  std::string name;  // "*" for the default cache
+  PRUint32 timeout;
+  PRUint32 age;
+  PRUint32 rotation;
+};
+bool operator==(const TicketLimits& a, const TicketLimits& b) {
+  return a.name == b.name && a.timeout == b.timeout && a.age == b.age &&
+         a.rotation == b.rotation;
+}
+void PrintTo(const TicketLimits& limits, std::ostream* out) {
+  *out << limits.name << " " << limits.timeout << " " << limits.age << " "
+       << limits.rotation;
+}
+
+SECStatus CollectTicketLimits(void* arg, const char* name,
+                              const SSLServerCacheParams* params) {
+  static_cast<std::vector<TicketLimits>*>(arg)->push_back(
+      {name ? name : "*", params->ticketTimeoutSec, params->maxResumptionAgeSec,
+       params->ticketRotationSec});
+  return SECSuccess;
+}
+
+// Returns those of all caches. An age of 0 is the default, which depends on the
+// version of TLS; a named cache has no rotation.
+std::vector<TicketLimits> AllTicketLimits() {
+  std::vector<TicketLimits> all;
+  EXPECT_EQ(SECSuccess, SSL_ListServerCaches(CollectTicketLimits, &all));
+  return all;
+}
+using AllLimits = std::vector<TicketLimits>;
+
+const TicketLimits kDefaultTicketLimits = {"*", 172800, 0, 86400};
+
 SECStatus CollectAnyAddress(void* arg, const char* name,
                             const SSLServerCacheParams* params) {
   (*static_cast<std::string*>(arg)) += params->anyClientAddress ? 'n' : 'y';
@@ -164,6 +199,90 @@ TEST_F(ConfigFileTest, TimesMayHaveAUnit) {
   std::string skews;
   EXPECT_EQ(SECSuccess, SSL_ListServerCaches(CollectClockSkew, &skews));
   EXPECT_EQ("2 300 ", skews);
+}
+
+TEST_F(ConfigFileTest, TheLimitsOfTicketsMayHaveAUnit) {
+  EXPECT_EQ("", ConfigureBy("name=* ticketTimeout=12h maxResumptionAge=3d "
+                            "ticketRotation=90m\n"
+                            "name=a.example tickettimeout=300s "
+                            "MAXRESUMPTIONAGE=10m\n"
+                            "name=b.example ticketTimeout=5\n"
+                            "name=c.example maxResumptionAge=7d\n"));
+  EXPECT_EQ((AllLimits{{"*", 43200, 259200, 5400},
+                       {"a.example", 300, 600, 0},
+                       {"b.example", 5, 0, 0},
+                       {"c.example", 172800, 604800, 0}}),
+            AllTicketLimits());
+}
+
+TEST_F(ConfigFileTest, AZeroIsTheDefaultOfALimitOfTickets) {
+  EXPECT_EQ("", ConfigureBy("name=* ticketTimeout=0 maxResumptionAge=0d "
+                            "ticketRotation=0h\n"));
+  EXPECT_EQ(AllLimits{kDefaultTicketLimits}, AllTicketLimits());
+}
+
+TEST_F(ConfigFileTest, WhatIsClampedOfTheLimitsOfTicketsIsReported) {
+  EXPECT_EQ(
+      Message(":1:22", "ticketTimeout=4 became 5 (5 to 604800 seconds)") +
+          Message(":1:41",
+                  "maxResumptionAge=1 became 5 (5 to 604800 "
+                  "seconds)") +
+          Message(":1:58",
+                  "ticketRotation=59s became 60 (60 to 604800 "
+                  "seconds)") +
+          Message(":2:30",
+                  "ticketTimeout=8d became 604800 (5 to 604800 "
+                  "seconds)") +
+          Message(":2:50",
+                  "maxResumptionAge=169h became 604800 (5 to 604800 "
+                  "seconds)"),
+      ConfigureBy("name=* ticketTimeout=4 maxResumptionAge=1 "
+                  "ticketRotation=59s\n"
+                  "name=a.example ticketTimeout=8d maxResumptionAge=169h\n"));
+  EXPECT_EQ((AllLimits{{"*", 5, 5, 60}, {"a.example", 604800, 604800, 0}}),
+            AllTicketLimits());
+  EXPECT_EQ(Message(":1:23",
+                    "ticketRotation=604801 became 604800 (60 to "
+                    "604800 seconds)"),
+            ConfigureBy("name=* ticketRotation=604801\n"));
+  EXPECT_EQ(604800u, AllTicketLimits()[0].rotation);
+}
+
+TEST_F(ConfigFileTest, AWrongStarShortensTheLimitsOfTicketsOnly) {
+  ConfigureBy(
+      "name=* ticketTimeout=1h maxResumptionAge=2h ticketRotation=30m "
+      "colour=red\n");
+  EXPECT_EQ((AllLimits{{"*", 3600, 7200, 1800}}), AllTicketLimits());
+  SSL_ShutdownServerSessionIDCache();
+  // The application asks for the defaults, which are not longer than these.
+  for (const char* value : {"7d", "0"}) {
+    ConfigureBy(std::string("name=* ticketTimeout=") + value +
+                " maxResumptionAge=" + value + " ticketRotation=" + value +
+                " colour=red\n");
+    EXPECT_EQ(AllLimits{kDefaultTicketLimits}, AllTicketLimits()) << value;
+    SSL_ShutdownServerSessionIDCache();
+  }
+  // The values that could not be read count for nothing.
+  ConfigureBy(
+      "name=* ticketTimeout=5w maxResumptionAge=1h30m ticketRotation=-60\n");
+  EXPECT_EQ(AllLimits{kDefaultTicketLimits}, AllTicketLimits());
+  SSL_ShutdownServerSessionIDCache();
+  // Of two values the smaller one counts, whichever comes first.
+  ConfigureBy(
+      "name=* ticketTimeout=1h ticketTimeout=2h ticketRotation=2h "
+      "ticketRotation=1h\n");
+  EXPECT_EQ((AllLimits{{"*", 3600, 0, 3600}}), AllTicketLimits());
+}
+
+TEST_F(ConfigFileTest, ALineWithARotationOfItsOwnIsACacheThatIsClosed) {
+  EXPECT_NE(std::string::npos,
+            ConfigureBy("name=a.example ticketRotation=1h ticketTimeout=1h\n"
+                        "name=b.example ticketTimeout=1h\n")
+                .find("ticketRotation is for name=*, and then for all caches"));
+  EXPECT_TRUE(IsClosed("a.example"));
+  EXPECT_FALSE(IsClosed("b.example"));
+  EXPECT_FALSE(IsClosed(nullptr));
+  EXPECT_EQ(kDefaultTicketLimits, AllTicketLimits()[0]);
 }
 
 TEST_F(ConfigFileTest, WhatIsClampedIsReported) {
@@ -228,6 +347,17 @@ TEST_F(StrictConfigFileTest, FaultsAreNamedWithTheirPlaceAndWhatWasExpected) {
                 "ssl3Timeout=\"5w\", expected seconds, 5m, 1h or 1d");
   ExpectRefused(good + "name=b.example ssl3Timeout=1h30m\n", ":4:28",
                 "ssl3Timeout=\"1h30m\", expected seconds, 5m, 1h or 1d");
+  ExpectRefused(good + "name=b.example ticketTimeout=5w\n", ":4:30",
+                "ticketTimeout=\"5w\", expected seconds, 5m, 1h or 1d");
+  ExpectRefused(good + "name=b.example maxResumptionAge=-1\n", ":4:33",
+                "maxResumptionAge=\"-1\", expected seconds, 5m, 1h or 1d");
+  ExpectRefused(good + "name=* ticketRotation=01d\n", ":4:23",
+                "ticketRotation=\"01d\", expected no 0 in front");
+  ExpectRefused(good + "name=b.example ticketTimeouts=5\n", ":4:16",
+                "unknown parameter \"ticketTimeouts\" (did you mean "
+                "\"ticketTimeout\"?)");
+  ExpectRefused(good + "name=b.example ticketTimeout=9 ticketTimeout=8\n",
+                ":4:46", "a second value for \"ticketTimeout\"");
   ExpectRefused(good + "name=b.example matchClientAddress=maybe\n", ":4:35",
                 "matchClientAddress=\"maybe\", expected yes or no");
   ExpectRefused(good + "name=b.example entries=5 entries=5\n", ":4:34",
@@ -373,8 +503,10 @@ class StrictChangeTest : public StrictConfigFileTest {
     EXPECT_EQ(before_, Caches());
   }
   static constexpr char kChanges[] =
-      "name=* ssl3Timeout=50 entries=600 matchClientAddress=no\n"
-      "name=a.example ssl3Timeout=50 entries=90\n"
+      "name=* ssl3Timeout=50 entries=600 matchClientAddress=no "
+      "ticketTimeout=1h maxResumptionAge=1h ticketRotation=1h\n"
+      "name=a.example ssl3Timeout=50 entries=90 ticketTimeout=1h "
+      "maxResumptionAge=1h\n"
       "name=*.b.example ssl3Timeout=10 entries=20\n"
       "name=c.example\n";
 
@@ -387,7 +519,8 @@ class StrictChangeTest : public StrictConfigFileTest {
     for (PRUint32 value :
          {params->entries, params->certificates, params->ssl2TimeoutSec,
           params->ssl3TimeoutSec, PRUint32(params->anyClientAddress),
-          params->clockSkewSec}) {
+          params->clockSkewSec, params->ticketTimeoutSec,
+          params->maxResumptionAgeSec, params->ticketRotationSec}) {
       text += " " + std::to_string(value);
     }
     static_cast<std::vector<std::string>*>(caches)->push_back(text);
@@ -453,6 +586,20 @@ TEST_F(ConfigFileTest, ASecondConfigReadsTheFileAgain) {
   Write("name=a.example ssl3Timeout=40\nname=a.example\n");
   EXPECT_EQ(SECFailure, Configure());
   EXPECT_EQ(20u, Figures("a.example").ssl3TimeoutSec);
+}
+
+TEST_F(ConfigFileTest, ASecondConfigChangesTheLimitsOfTickets) {
+  ConfigureBy(
+      "name=* ticketTimeout=1h maxResumptionAge=2h ticketRotation=30m\n"
+      "name=a.example ticketTimeout=2h maxResumptionAge=3h\n");
+  ConfigureBy("name=* ticketTimeout=5m\nname=a.example ticketTimeout=10m\n");
+  EXPECT_EQ((AllLimits{{"*", 300, 0, 86400}, {"a.example", 600, 0, 0}}),
+            AllTicketLimits());
+  // The default cache has the application's values again. A cache that the file
+  // does not name any more is left as it is.
+  ConfigureBy("");
+  EXPECT_EQ((AllLimits{kDefaultTicketLimits, {"a.example", 600, 0, 0}}),
+            AllTicketLimits());
 }
 
 TEST_F(ConfigFileTest, EveryCallReadsIt) {
@@ -534,6 +681,15 @@ TEST_F(ConfigFileTest, LockNoIsNoLock) {
 TEST_F(StrictConfigFileTest, LockIsForAllCachesOrNone) {
   ExpectRefused("name=a.example lock=yes\n", ":1:21",
                 "lock is for name=*, and then for all caches");
+}
+
+TEST_F(StrictConfigFileTest, ARotationOfKeysIsForAllCachesToo) {
+  const std::string what =
+      "ticketRotation is for name=*, and then for all caches";
+  ExpectRefused("name=a.example ticketRotation=1h\n", ":1:31", what);
+  ExpectRefused("name=*\nticketRotation=1h name=*.b.example\n", ":2:16", what);
+  // 0, the default, is none for a single cache either.
+  ExpectRefused("name=a.example ticketRotation=0\n", ":1:31", what);
 }
 
 TEST_F(StrictConfigFileTest, WhatMayNotBeLockedIsToldWithTheLimitAndTheBytes) {
