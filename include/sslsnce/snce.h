@@ -154,7 +154,11 @@ typedef struct {
     uint32_t resumptionAgeSec;  /* seconds after a full handshake in which its
                                  * session may be resumed by tickets; 0: the
                                  * caller's default */
+    bool withinTwoRotations;    /* ... and, before TLS 1.3, within twice
+                                 * ticketRotationSec as well */
     uint32_t ticketEpoch;       /* another number is another name space */
+    uint32_t flushes;           /* out: how often the cache was flushed, so that
+                                 * the caller can refuse tickets from before */
     uint32_t ticketRotationSec; /* seconds that a ticket key encrypts; 0: the
                                  * caller's default. Callers read that of the
                                  * default cache, for the whole region */
@@ -500,15 +504,6 @@ snceResult snceCache_Configure(snceCache cache,
  * SNCE_UNSUPPORTED (no room for an empty cache beside the full one: nothing was
  * done); SNCE_BUSY; SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR; SNCE_CORRUPT. */
 snceResult snceCache_Flush(snceCache cache);
-
-/* snceCache_EndTickets notes that the caller is to refuse the tickets of sessions
- * that began before |from|, in this cache, in all processes. snceCache_TicketsFrom
- * returns the latest such time; 0 if there is none, or the virtual server is gone.
- * Both only keep a time for callers that issue session tickets.
- *
- * Returns SNCE_OK, SNCE_GONE or SNCE_READ_ONLY. */
-snceResult snceCache_EndTickets(snceCache cache, snceTime from);
-snceTime snceCache_TicketsFrom(snceCache cache);
 
 /* snceCache_IsOpen tells whether the cache exists (its virtual server was not
  * removed) and is not closed. It makes one load; the answer may be out of date

@@ -90,12 +90,11 @@ extern "C" {
  *       the client makes a full handshake. The default cache with ticketEpoch 0
  *       uses the keys of the cookies;
  *   until that cache is flushed or removed, or gets another ticketEpoch.
- * A setting that is shorter counts at once, for tickets that are out as well.
- * A longer ticketTimeout counts for tickets whose key was made after the
- * setting, which is so two rotations later at the latest. A shorter rotation
- * counts at once. SSL_GetChannelInfo returns when the session of a server's
- * socket ends (expirationTime): for a session that resumed by a ticket, or that
- * has just sent one in TLS 1.3.
+ * A shorter limit counts at once, also for tickets that clients hold. A longer
+ * ticketTimeout counts for keys made after the change; after two rotations, all
+ * keys in use are such. On a server's socket, the expirationTime of
+ * SSL_GetChannelInfo is the end of the ticket by which the session resumed, or of
+ * the last ticket that the server sent (TLS 1.3).
  *
  * libssl calls the SNI callback once for every ClientHello with a server name,
  * before it decides whether to resume. (Without sslsnce, NSS calls it before
@@ -262,7 +261,8 @@ typedef struct SSLServerCacheParamsStr {
                                    * seconds after which another ticket key
                                    * encrypts; 60 to 604,800. 0: 86,400 */
     PRUint32 ticketEpoch;         /* another number ends all tickets of the
-                                   * cache; at most 100,000,000 */
+                                   * cache. A number that it had before brings
+                                   * back those that have not expired */
 } SSLServerCacheParams;
 
 /* SSL_AddServerCache makes the cache |name| as |params| say; with NULL every
@@ -300,9 +300,9 @@ typedef struct SSLServerCacheParamsStr {
 
 /* SSL_FlushServerCache removes and wipes every session of the cache |name|, or
  * with NULL of the default cache: after the call, no session is found that was
- * stored before it. No session that began before the call resumes by a ticket
- * either, in any process with these caches, even if the call fails; this goes by
- * the system's clock.
+ * stored before it. No session whose ClientHello came before the call resumes by
+ * a ticket either, in any process with these caches, even if there is no room for
+ * an empty cache. A resumption that has begun by then may still end.
  *
  * Fails with PR_FILE_NOT_FOUND_ERROR, SEC_ERROR_NO_MEMORY,
  * PR_FILE_TOO_BIG_ERROR or PR_INSUFFICIENT_RESOURCES_ERROR (no room for an
@@ -381,7 +381,9 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  *                       durations as above, 5 s to 7 d: how long a ticket, and
  *                       a session by renewed tickets, may be used; by default
  *                       2d, and 7d (before TLS 1.3: two rotations)
- *   ticketEpoch         a number; another one ends all tickets of the cache
+ *   ticketEpoch         a number up to 100,000,000; another one ends all tickets
+ *                       of the cache. One that it had before brings back those
+ *                       that have not expired
  *   ticketRotation      a duration as above, 60 s to 7 d: how long a ticket key
  *                       encrypts; by default 1d; for name=* only, and then for
  *                       all caches

@@ -15,9 +15,6 @@
 #include "snceview.h"
 #include "sncewalk.h"
 
-/* Tries to raise a time that other processes raise too. */
-#define END_TRIES 64
-
 /* How many entries a table has. */
 static uint64_t
 Live(const snceTable *table)
@@ -214,6 +211,9 @@ snceCache_Flush(snceCache cache)
     shape.cells = snceSize_Cells(view.now.table.size);
     shape.asked =
         atomic_load_explicit(&entry->asked[backing], memory_order_relaxed);
+    /* First, so that tickets end even if there is no room for an empty cache.
+     * Release: pairs with the acquire load in snceCache_GetOptions. */
+    (void)atomic_fetch_add_explicit(&entry->flushes, 1, memory_order_release);
     snceChange_Mark(cache.region, number);
     result = snceShape_Furnish(cache.region, number, !backing, &shape);
     if (result != SNCE_OK) {
@@ -228,48 +228,4 @@ snceCache_Flush(snceCache cache)
 done:
     snceChange_End(cache.region);
     return result;
-}
-
-snceResult
-snceCache_EndTickets(snceCache cache, snceTime from)
-{
-    snceServerWords *entry;
-    snceView view;
-    snceResult result = snceView_Look(&view, cache.region, cache.id);
-    int64_t now;
-
-    if (cache.region->access == SNCE_ACCESS_READ) {
-        return SNCE_READ_ONLY;
-    }
-    if (result != SNCE_OK) {
-        return result;
-    }
-    entry = snceRegion_Server(cache.region, cache.id.number);
-    now = atomic_load_explicit(&entry->ticketsFrom, memory_order_relaxed);
-    /* Release: pairs with the acquire load in snceCache_TicketsFrom. Each failure
-     * is a later time of another process, or there are no more than a few. */
-    for (unsigned try = 0; now < from.usec && try < END_TRIES; try++) {
-        if (atomic_compare_exchange_strong_explicit(
-                &entry->ticketsFrom, &now, from.usec, memory_order_release,
-                memory_order_relaxed)) {
-            break;
-        }
-    }
-    return SNCE_OK;
-}
-
-snceTime
-snceCache_TicketsFrom(snceCache cache)
-{
-    snceTime from = { 0 };
-    snceView view;
-
-    if (snceView_Look(&view, cache.region, cache.id) == SNCE_OK) {
-        const snceServerWords *entry =
-            snceRegion_Server(cache.region, cache.id.number);
-
-        from.usec =
-            atomic_load_explicit(&entry->ticketsFrom, memory_order_acquire);
-    }
-    return from;
 }

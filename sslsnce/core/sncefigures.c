@@ -67,6 +67,9 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
         atomic_load_explicit(&entry->ticketTimeoutSec, memory_order_acquire);
     out->resumptionAgeSec =
         atomic_load_explicit(&entry->resumptionAgeSec, memory_order_acquire);
+    out->withinTwoRotations = atomic_load_explicit(&entry->withinTwoRotations,
+                                                   memory_order_acquire) != 0;
+    out->flushes = atomic_load_explicit(&entry->flushes, memory_order_acquire);
     out->ticketEpoch =
         atomic_load_explicit(&entry->ticketEpoch, memory_order_acquire);
     out->ticketRotationSec =

@@ -201,10 +201,11 @@ typedef struct {
     _Atomic uint32_t resumptionAgeSec;
     _Atomic uint32_t ticketRotationSec;
     _Atomic uint32_t ticketEpoch;
-    _Atomic int64_t ticketsFrom; /* microseconds: tickets of sessions that began
-                                  * before are refused; only ever raised while
-                                  * the server lives, by anybody */
-    uint8_t reserved[64];
+    _Atomic uint32_t withinTwoRotations; /* 0 or 1 */
+    _Atomic uint32_t flushes; /* counts up with each flush; never reset, because
+                               * a server with the same number has another
+                               * generation */
+    uint8_t reserved[68];
     snceWord name[32]; /* lower case, zero-filled; constant while live */
 } snceServerWords;
 static_assert(sizeof(snceServerWords) == 512, "no gaps");

@@ -16,8 +16,8 @@ snceResult snceOptions_Check(const snceCacheOptions *options);
 /* snceOptions_Flags returns the flags of a state word for |options|. */
 unsigned snceOptions_Flags(const snceCacheOptions *options);
 
-/* snceOptions_Retime sets all options of a server that are a number of seconds. Each
- * takes effect as soon as it is stored. The caller holds the administrative
+/* snceOptions_Retime sets the timeouts, the clock skew, and what the caller keeps
+ * about tickets. Each takes effect as soon as it is stored. The caller holds the administrative
  * lock. */
 void snceOptions_Retime(snceServerWords *entry,
                         const snceCacheOptions *options);

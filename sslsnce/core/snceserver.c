@@ -101,7 +101,6 @@ Add(snceRegion *region, const snceName *name, const snceCacheOptions *options,
         return result;
     }
     snceOptions_Retime(entry, options);
-    atomic_store_explicit(&entry->ticketsFrom, 0, memory_order_relaxed);
     SNCE_STEP("add-furnished");
     snceName_Enter(region, number, name);
     SNCE_STEP("add-entered");

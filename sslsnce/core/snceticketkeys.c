@@ -151,7 +151,9 @@ FindSlot(const snceRegion *region, snceTicketSlots *all, slot *out)
         out->all = all;
         out->index = used;
         out->seen = snceSlot_Version(&all->version[used]);
-        return true;
+        /* Else another process has claimed it since this one looked how many are
+         * in use; the next search sees that. */
+        return snceVersion_State(out->seen) == SNCE_STATE_EMPTY;
     }
     return found;
 }

@@ -350,6 +350,34 @@ config_Enter(sslCacheConfig *config, snceRegion *region,
 }
 
 void
+ssl_KeepTicketOptions(const sslCacheConfig *config, snceCacheOptions *options,
+                      const snceCacheOptions *now)
+{
+    PRBool hasLine = PR_FALSE, hasEpoch = PR_FALSE;
+    PRUint32 i;
+
+    for (i = 0; !config->unread && i < config->count; ++i) {
+        const sslCacheConfigLine *line = &config->lines[i];
+
+        if (!line->name) {
+            hasLine = PR_TRUE;
+            hasEpoch |=
+                !line->faulty || line->given & 1u << sslCacheParam_ticketEpoch;
+        }
+    }
+    if (!hasLine) {
+        options->ticketTimeoutSec = now->ticketTimeoutSec;
+        options->resumptionAgeSec = now->resumptionAgeSec;
+        options->withinTwoRotations = now->withinTwoRotations;
+        options->ticketRotationSec = now->ticketRotationSec;
+    }
+    /* An epoch that cannot be read must not bring old tickets back. */
+    if (!hasEpoch) {
+        options->ticketEpoch = now->ticketEpoch;
+    }
+}
+
+void
 ssl_LowerCacheOptions(snceCacheOptions *options, const snceCacheOptions *other)
 {
     unsigned int i;
@@ -361,13 +389,9 @@ ssl_LowerCacheOptions(snceCacheOptions *options, const snceCacheOptions *other)
     options->clockSkewSec = PR_MIN(options->clockSkewSec, other->clockSkewSec);
     options->ticketTimeoutSec =
         PR_MIN(options->ticketTimeoutSec, other->ticketTimeoutSec);
-    options->ticketRotationSec =
-        PR_MIN(options->ticketRotationSec, other->ticketRotationSec);
-    if (other->resumptionAgeSec &&
-        (!options->resumptionAgeSec ||
-         other->resumptionAgeSec < options->resumptionAgeSec)) {
-        options->resumptionAgeSec = other->resumptionAgeSec;
-    }
+    options->resumptionAgeSec =
+        PR_MIN(options->resumptionAgeSec, other->resumptionAgeSec);
+    options->withinTwoRotations |= other->withinTwoRotations;
     options->matchAddress |= other->matchAddress;
     options->closed |= other->closed;
 }

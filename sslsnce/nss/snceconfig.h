@@ -76,6 +76,13 @@ PRBool ssl_MayLock(PRUint64 bytes);
  * limit that this process has. */
 void ssl_TellLockLimit(char *text, PRUint32 textLen, PRUint64 bytes);
 
+/* ssl_KeepTicketOptions gives |*options| for the default cache, which has the
+ * options |*now|, what it has about tickets, as far as the file does not say it:
+ * the calls of ssl.h have no arguments for that. */
+void ssl_KeepTicketOptions(const sslCacheConfig *config,
+                           snceCacheOptions *options,
+                           const snceCacheOptions *now);
+
 /* ssl_LowerCacheOptions lowers each of |*options| to that of |other| where that
  * is less or stricter, except the size, which is no matter of safety. */
 void ssl_LowerCacheOptions(snceCacheOptions *options,

@@ -7,6 +7,7 @@
 
 #include "sncehosts.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "prerror.h"
@@ -163,6 +164,25 @@ SSLExp_AddServerCache(const char *name, const SSLServerCacheParams *params)
     return rv;
 }
 
+/* Keeps what |cache| has about tickets, if |params| are those of an application that
+ * was built before there were fields for it. */
+static void
+hosts_KeepUnsaid(const SSLServerCacheParams *params, snceCache cache,
+                 snceCacheOptions *options)
+{
+    snceCacheOptions now;
+
+    if (params &&
+        params->length <= offsetof(SSLServerCacheParams, ticketTimeoutSec) &&
+        snceCache_GetOptions(cache, &now) == SNCE_OK) {
+        options->ticketTimeoutSec = now.ticketTimeoutSec;
+        options->resumptionAgeSec = now.resumptionAgeSec;
+        options->withinTwoRotations = now.withinTwoRotations;
+        options->ticketRotationSec = now.ticketRotationSec;
+        options->ticketEpoch = now.ticketEpoch;
+    }
+}
+
 SECStatus
 SSLExp_ChangeServerCache(const char *name, const SSLServerCacheParams *params)
 {
@@ -185,6 +205,7 @@ SSLExp_ChangeServerCache(const char *name, const SSLServerCacheParams *params)
         rv = SECFailure;
     }
     if (rv == SECSuccess) {
+        hosts_KeepUnsaid(params, cache, &options);
         rv = ssl_HostStatus(ssl_ChangeServerCache(cache, &options));
     }
     snceGate_Unlock();
@@ -202,7 +223,6 @@ SSLExp_FlushServerCache(const char *name)
     }
     rv = hosts_Lock(name, &cache);
     if (rv == SECSuccess) {
-        (void)snceCache_EndTickets(cache, ssl_TimeForCache(PR_Now()));
         rv = ssl_HostStatus(snceCache_Flush(cache));
     }
     snceGate_Unlock();
@@ -271,6 +291,16 @@ SSLExp_BindServerCache(PRFileDesc *fd, const char *name)
     return SECSuccess;
 }
 
+/* Returns the resumption age as SSLServerCacheParams has it. */
+static PRUint32
+hosts_ResumptionAge(const snceCacheOptions *options)
+{
+    return options->withinTwoRotations &&
+                   options->resumptionAgeSec == DEFAULT_RESUMPTION_AGE_SEC
+               ? 0
+               : options->resumptionAgeSec;
+}
+
 SECStatus
 SSLExp_ListServerCaches(SSLServerCacheVisitor visit, void *arg)
 {
@@ -318,7 +348,7 @@ SSLExp_ListServerCaches(SSLServerCacheVisitor visit, void *arg)
         params.anyClientAddress = !info.options.matchAddress;
         params.clockSkewSec = info.options.clockSkewSec;
         params.ticketTimeoutSec = info.options.ticketTimeoutSec;
-        params.maxResumptionAgeSec = info.options.resumptionAgeSec;
+        params.maxResumptionAgeSec = hosts_ResumptionAge(&info.options);
         params.ticketEpoch = info.options.ticketEpoch;
         params.ticketRotationSec =
             info.nameLen ? 0 : info.options.ticketRotationSec;

@@ -16,7 +16,6 @@ typedef struct {
     PRUint32 ageSec; /* of TLS 1.3 */
     PRUint32 ageBefore13Sec;
     PRUint32 skewSec; /* how far ahead of the clock a ticket may be issued */
-    PRTime from;      /* sessions that began before do not resume */
 } limits;
 
 static PRUint32
@@ -64,13 +63,10 @@ lifetime_Limits(const sslSocket *ss)
 
     PORT_Memset(&options, 0, sizeof options);
     options.clockSkewSec = DEFAULT_CLOCK_SKEW_SEC;
-    l.from = 0;
     region = snceGate_Enter(&pass);
     if (region) {
-        snceCache cache = ssl_ServerCache(region, ss->sec.origin.cache);
-
-        (void)snceCache_GetOptions(cache, &options);
-        l.from = snceCache_TicketsFrom(cache).usec;
+        (void)snceCache_GetOptions(
+            ssl_ServerCache(region, ss->sec.origin.cache), &options);
         rotationSec = snceLifetime_Rotation(region);
         snceGate_Leave(pass);
     }
@@ -78,14 +74,16 @@ lifetime_Limits(const sslSocket *ss)
         lifetime_Or(options.ticketTimeoutSec, DEFAULT_TICKET_TIMEOUT_SEC);
     l.ageSec =
         lifetime_Or(options.resumptionAgeSec, DEFAULT_RESUMPTION_AGE_SEC);
-    l.ageBefore13Sec = lifetime_Or(options.resumptionAgeSec, 2 * rotationSec);
+    l.ageBefore13Sec = l.ageSec;
+    if (options.withinTwoRotations || !options.resumptionAgeSec) {
+        l.ageBefore13Sec = PR_MIN(l.ageSec, 2 * rotationSec);
+    }
     l.skewSec = options.clockSkewSec;
     return l;
 }
 
-/* Adds |seconds|; PR_INT64_MAX if the sum overflows. */
-static PRTime
-lifetime_Add(PRTime time, PRUint32 seconds)
+PRTime
+snceLifetime_Add(PRTime time, PRUint32 seconds)
 {
     PRTime sum;
 
@@ -102,8 +100,10 @@ lifetime_End(const sslSocket *ss, const limits *l, PRTime began, PRTime issued)
                           ? l->ageSec
                           : l->ageBefore13Sec;
 
-    return PR_MIN(lifetime_Add(issued, l->ticketSec),
-                  lifetime_Add(began, ageSec));
+    /* A clock may have been set back since the session began. */
+    began = PR_MIN(began, issued);
+    return PR_MIN(snceLifetime_Add(issued, l->ticketSec),
+                  snceLifetime_Add(began, ageSec));
 }
 
 PRTime
@@ -129,6 +129,6 @@ snceLifetime_IsTimely(const sslSocket *ss, PRTime began, PRTime issued)
     const limits l = lifetime_Limits(ss);
     PRTime now = ssl_Time(ss);
 
-    return began >= l.from && now < lifetime_End(ss, &l, began, issued) &&
+    return now < lifetime_End(ss, &l, began, issued) &&
            !lifetime_IsOfFuture(&l, now, issued);
 }

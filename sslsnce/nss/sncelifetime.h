@@ -20,6 +20,10 @@
 
 SEC_BEGIN_PROTOS
 
+/* snceLifetime_Add returns |time| and so many |seconds| more; the largest time
+ * there is if the sum overflows. */
+PRTime snceLifetime_Add(PRTime time, PRUint32 seconds);
+
 /* snceLifetime_Rotation returns for how many seconds a ticket key of |region|,
  * which may be NULL, encrypts. */
 PRUint32 snceLifetime_Rotation(snceRegion *region);

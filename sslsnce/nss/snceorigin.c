@@ -116,15 +116,16 @@ origin_FindHostName(const SECItem *extension, sslReadBuffer *name)
     return SECSuccess;
 }
 
-/* Returns the cache that the socket is bound to, or that has the name of
- * |origin|, or the default cache; or |nowhere| if that cache is not open.
+/* Sets the cache of |origin|: the one that the socket is bound to, or that has the
+ * name of |origin|, or the default cache; or nowhere if that cache is not open.
  * Without this check, the id of a removed cache would still fit the tickets
  * that were made there. */
-static sslServerCacheId
-origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
+static void
+origin_Choose(const sslSocket *ss, sslServerOrigin *origin)
 {
     static const sslServerCacheId nowhere = { ORIGIN_NOWHERE, 0, 0 };
     sslServerCacheId chosen = { 0, 0, 0 };
+    snceCacheOptions options;
     snceRegion *region;
     PRUint32 pass;
 
@@ -133,18 +134,24 @@ origin_Choose(const sslSocket *ss, const sslServerOrigin *origin)
     }
     region = snceGate_Enter(&pass);
     if (!region) {
-        return chosen.number ? nowhere : chosen;
+        origin->cache = chosen.number ? nowhere : chosen;
+        return;
     }
     if (!ss->sec.boundToCache && origin->nameLen) {
         /* The core folds the name. */
         chosen = ssl_IdOfServerCache(
             snceServer_Choose(region, origin->name, origin->nameLen));
     }
-    if (!snceCache_IsOpen(ssl_ServerCache(region, chosen))) {
-        chosen = nowhere;
+    if (snceCache_GetOptions(ssl_ServerCache(region, chosen), &options) ==
+            SNCE_OK &&
+        !options.closed) {
+        origin->cache = chosen;
+        origin->ticketEpoch = options.ticketEpoch;
+        origin->flushes = options.flushes;
+    } else {
+        origin->cache = nowhere;
     }
     snceGate_Leave(pass);
-    return chosen;
 }
 
 void
@@ -163,6 +170,7 @@ ssl_NoteServerOrigin(sslSocket *ss)
     /* Nobody reads the bytes behind the name, so they need not be cleared. */
     origin->cache.generation = 0;
     origin->cache.region = 0;
+    origin->ticketEpoch = origin->flushes = 0;
     origin->nameLen = 0;
     /* libssl without an SNI callback accepts a malformed extension: check it
      * here. */
@@ -178,7 +186,7 @@ ssl_NoteServerOrigin(sslSocket *ss)
         PORT_Memmove(origin->name, name.buf, name.len);
         origin->nameLen = (PRUint8)name.len;
     }
-    origin->cache = origin_Choose(ss, origin);
+    origin_Choose(ss, origin);
 }
 
 PRBool
@@ -231,14 +239,13 @@ ssl_RestoreServerName(const sslSocket *ss, sslSessionID *sid)
 PRTime
 ssl_BeginOfSession(const sslSessionID *sid, PRTime now)
 {
-    if (sid->fullHandshake) {
-        return sid->fullHandshake;
-    }
-    return sid->creationTime ? sid->creationTime : now;
+    PRTime began = sid->fullHandshake ? sid->fullHandshake : sid->creationTime;
+
+    return began ? PR_MIN(began, now) : now;
 }
 
 /* Writes the origin of |sid| into a ticket, which is encrypted under this server's
- * own key: when the session began, the cache, whether the name is also the srvName,
+ * own key: when the session began, how often its cache had been flushed then, the cache, whether the name is also the srvName,
  * and the name. */
 SECStatus
 ssl_AppendServerOrigin(sslBuffer *buf, const sslSocket *ss,
@@ -254,6 +261,10 @@ ssl_AppendServerOrigin(sslBuffer *buf, const sslSocket *ss,
     }
     rv = sslBuffer_AppendNumber(
         buf, (PRUint64)ssl_BeginOfSession(sid, ssl_Time(ss)), 8);
+    if (rv != SECSuccess) {
+        return SECFailure;
+    }
+    rv = sslBuffer_AppendNumber(buf, origin->flushes, 4);
     if (rv != SECSuccess) {
         return SECFailure;
     }
@@ -285,8 +296,11 @@ ssl_TicketIsTimely(const sslSocket *ss, PRTime issued, const SECItem *origin)
 {
     sslReader reader = SSL_READER(origin->data, origin->len);
     PRUint64 began;
+    PRUint64 flushes;
 
     return sslRead_ReadNumber(&reader, 8, &began) == SECSuccess &&
+           sslRead_ReadNumber(&reader, 4, &flushes) == SECSuccess &&
+           flushes == ss->sec.origin.flushes &&
            snceLifetime_IsTimely(ss, (PRTime)began, issued);
 }
 
@@ -298,6 +312,7 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
     sslServerOrigin *origin = &sid->origin;
     sslReadBuffer name;
     PRUint64 began;
+    PRUint64 flushes;
     PRUint64 number;
     PRUint64 generation;
     PRUint64 region;
@@ -305,6 +320,7 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
 
     PORT_Memset(origin, 0, sizeof *origin);
     if (sslRead_ReadNumber(&reader, 8, &began) != SECSuccess ||
+        sslRead_ReadNumber(&reader, 4, &flushes) != SECSuccess ||
         sslRead_ReadNumber(&reader, 4, &number) != SECSuccess ||
         sslRead_ReadNumber(&reader, 4, &generation) != SECSuccess ||
         sslRead_ReadNumber(&reader, 8, &region) != SECSuccess ||
@@ -317,6 +333,7 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
     sid->fullHandshake = (PRTime)began;
     sid->expirationTime =
         snceLifetime_End(ss, sid->fullHandshake, sid->creationTime);
+    origin->flushes = (PRUint32)flushes;
     origin->cache.number = (PRUint32)number;
     origin->cache.generation = (PRUint32)generation;
     origin->cache.region = region;

@@ -49,7 +49,7 @@ ssl_CopyServerOrigin(sslServerOrigin *to, const sslServerOrigin *from)
 SECStatus ssl_RestoreServerName(const sslSocket *ss, sslSessionID *sid);
 
 /* ssl_BeginOfSession returns the time of the full handshake with which |sid|
- * began; |now| if that is still going on. */
+ * began; |now| if that is still going on, or if the clock was set back since. */
 PRTime ssl_BeginOfSession(const sslSessionID *sid, PRTime now);
 
 SEC_END_PROTOS

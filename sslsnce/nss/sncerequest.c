@@ -37,9 +37,11 @@ ssl_ServerCacheOptions(const sslServerCacheRequest *request)
     options.ticketTimeoutSec =
         ssl_Timeout(request->ticketTimeout, DEFAULT_TICKET_TIMEOUT_SEC,
                     MAX_TICKET_TIMEOUT_SEC);
-    /* 0 stays: the default depends on the version of TLS, and on the rotation. */
     options.resumptionAgeSec =
-        ssl_Timeout(request->maxResumptionAge, 0, MAX_RESUMPTION_AGE_SEC);
+        ssl_Timeout(request->maxResumptionAge, DEFAULT_RESUMPTION_AGE_SEC,
+                    MAX_RESUMPTION_AGE_SEC);
+    options.withinTwoRotations =
+        request->withinTwoRotations || !request->maxResumptionAge;
     options.ticketEpoch = request->ticketEpoch;
     options.ticketRotationSec =
         request->ticketRotation

@@ -27,6 +27,8 @@ typedef struct {
     PRUint32 clockSkewSec;
     PRUint32 ticketTimeout;
     PRUint32 maxResumptionAge;
+    PRBool withinTwoRotations; /* before TLS 1.3, whatever maxResumptionAge
+                                * says */
     PRUint32 ticketEpoch;
     PRUint32 ticketRotation; /* for the default cache: of the whole region */
 } sslServerCacheRequest;

@@ -30,6 +30,10 @@
 /* Of keys with one tag, so many are tried. */
 #define SAME_TAG_MAX 4
 
+/* For so many caches the keys are kept with each ticket key. A derivation takes some
+ * ten microseconds, a kept pair of keys 13 KB. */
+#define OWNS_MAX 64
+
 /* The bytes before the cache's name in the context of a derivation. */
 #define EPOCH_BYTES 4
 
@@ -47,6 +51,7 @@ typedef struct {
     snceRotateKeys keys; /* for cookies, and tickets of the common space */
     own *owns;
     unsigned ownCount;
+    unsigned ownNext; /* the next to go when there are OWNS_MAX */
 } known;
 
 /* |lock| guards these. A thread that has it waits for nothing. */
@@ -478,8 +483,7 @@ static PRTime
 rotate_Until(const known *k)
 {
     return PR_MIN(k->times.encryptUntil.usec,
-                  k->times.encryptFrom.usec +
-                      (PRTime)rotationSec * PR_USEC_PER_SEC);
+                  snceLifetime_Add(k->times.encryptFrom.usec, rotationSec));
 }
 
 /* Does |a| encrypt rather than |b|? All processes choose the same shared key. */
@@ -522,12 +526,14 @@ rotate_Choose(PRTime now, snceRotateKeys *out)
     }
     for (unsigned i = 0; best && i < count; i++) {
         c.hasNext |= all[i].shared == best->shared &&
+                     all[i].times.encryptFrom.usec <= rotate_Until(best) &&
                      rotate_Until(&all[i]) > rotate_Until(best);
     }
     if (best) {
         c.found = PR_TRUE;
         c.shared = best->shared;
         c.until = rotate_Until(best);
+        c.hasNext |= c.until == PR_INT64_MAX; /* there is no later time */
         c.decryptUntil = best->times.decryptUntil.usec;
         rotate_Refer(&best->keys, out);
     }
@@ -600,9 +606,9 @@ rotate_Times(PRUint64 identity, PRTime now, PRTime from)
     PORT_Memset(&times, 0, sizeof times);
     times.created.usec = now;
     times.encryptFrom.usec = from;
-    times.encryptUntil.usec = from + (PRTime)rotation * PR_USEC_PER_SEC;
+    times.encryptUntil.usec = snceLifetime_Add(from, rotation);
     times.decryptUntil.usec =
-        times.encryptUntil.usec + (PRTime)longest * PR_USEC_PER_SEC;
+        snceLifetime_Add(times.encryptUntil.usec, longest);
     return times;
 }
 
@@ -690,21 +696,14 @@ rotate_Current(const sslSocket *ss, snceRotateKeys *out)
 snceRotateSpace
 snceRotate_SpaceOf(const sslSocket *ss)
 {
-    snceRotateSpace space = { 0, 0, 0, 0 };
-    sslServerCacheId cache = ss->sec.origin.cache;
-    snceCacheOptions options;
-    snceRegion *region;
+    const sslServerOrigin *origin = &ss->sec.origin;
+    snceRotateSpace space = { origin->cache.number, origin->cache.generation,
+                              origin->ticketEpoch, 0 };
     PRUint32 pass;
+    snceRegion *region = snceGate_Enter(&pass);
 
-    region = snceGate_Enter(&pass);
     if (region) {
-        if (snceCache_GetOptions(ssl_ServerCache(region, cache), &options) ==
-            SNCE_OK) {
-            space.number = cache.number;
-            space.generation = cache.generation;
-            space.region = snceRegion_Identity(region);
-            space.epoch = options.ticketEpoch;
-        }
+        space.region = snceRegion_Identity(region);
         snceGate_Leave(pass);
     }
     return space;
@@ -763,8 +762,8 @@ rotate_FindOwn(const known *k, const snceRotateSpace *space)
     return NULL;
 }
 
-/* Keeps |keys| with the key of |id|. They take the place of those of a cache that is
- * gone, or had another epoch, and is the same in number. */
+/* Keeps |keys| with the key of |id|. They take the place of those of another epoch, or
+ * of a removed cache that had the same number; else, if there are many, of the oldest. */
 static void
 rotate_KeepOwn(PRUint64 id, const snceRotateSpace *space, snceRotateKeys *keys)
 {
@@ -778,7 +777,9 @@ rotate_KeepOwn(PRUint64 id, const snceRotateSpace *space, snceRotateKeys *keys)
         while (i < k->ownCount && k->owns[i].space.number != space->number) {
             i++;
         }
-        if (i == k->ownCount) {
+        if (i == OWNS_MAX) {
+            i = k->ownNext++ % OWNS_MAX;
+        } else if (i == k->ownCount) {
             own *larger = PORT_Realloc(k->owns, (i + 1) * sizeof *larger);
 
             if (larger) {
@@ -797,9 +798,23 @@ rotate_KeepOwn(PRUint64 id, const snceRotateSpace *space, snceRotateKeys *keys)
     snceRotate_Free(&old);
 }
 
-/* Returns what is derived from the key of |id| for |space|. */
+/* Is |name| what is derived from |root|? So a client that makes names up causes no
+ * keys. */
+static PRBool
+rotate_IsNameOf(PK11SymKey *root, const SECItem *context, const PRUint8 *name)
+{
+    PRUint8 derived[SPACE_BYTES];
+
+    return snceDerive_Bytes(root, "sslsnce ticket name", context, derived,
+                            SPACE_BYTES) == SECSuccess &&
+           PORT_Memcmp(derived, name + SPACE_AT, SPACE_BYTES) == 0;
+}
+
+/* Returns what is derived from the key of |id| for |space|. Fails if |name|, which may
+ * be NULL, is the name of other keys. */
 static SECStatus
-rotate_Own(PRUint64 id, const snceRotateSpace *space, snceRotateKeys *out)
+rotate_Own(PRUint64 id, const snceRotateSpace *space, const PRUint8 *name,
+           snceRotateKeys *out)
 {
     PRUint8 context[EPOCH_BYTES + SNCE_NAME_MAX];
     SECItem item = { siBuffer, context, 0 };
@@ -824,7 +839,8 @@ rotate_Own(PRUint64 id, const snceRotateSpace *space, snceRotateKeys *out)
         return SECSuccess;
     }
     if (root) {
-        if (rotate_Context(space, context, &item.len) == SECSuccess) {
+        if (rotate_Context(space, context, &item.len) == SECSuccess &&
+            (!name || rotate_IsNameOf(root, &item, name))) {
             rv = rotate_Derive(root, id, &item, out);
         }
         PK11_FreeSymKey(root);
@@ -847,7 +863,7 @@ snceRotate_Current(const sslSocket *ss, const snceRotateSpace *space,
     }
     rv = rotate_Current(ss, &common);
     if (rv == SECSuccess) {
-        rv = rotate_Own(common.id, space, out);
+        rv = rotate_Own(common.id, space, NULL, out);
         snceRotate_Free(&common);
     }
     return rv;
@@ -910,7 +926,7 @@ snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
     n = rotate_WithTag(name, ssl_Time(ss), ids);
     for (unsigned i = 0; i < n; i++) {
         SECStatus rv = common ? rotate_Common(ids[i], out)
-                              : rotate_Own(ids[i], space, out);
+                              : rotate_Own(ids[i], space, name, out);
 
         if (rv == SECSuccess &&
             PORT_Memcmp(out->name, name, sizeof out->name) == 0) {

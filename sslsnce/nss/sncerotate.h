@@ -5,8 +5,8 @@
 /* sncerotate.h: the ticket keys that this process knows, and which of them is in use.
  *
  * Processes with a region key (snceregionkey.h) share the ticket keys of the region.
- * One key encrypts at a time; all that are still valid decrypt, found by the name that
- * a ticket begins with. A key is made, for all processes, by the handshake that finds
+ * One key encrypts at a time; all that are still valid decrypt, found by the tag in
+ * the name that a ticket begins with. A key is made, for all processes, by the handshake that finds
  * none for its time; and with each key its successor is made, long before it encrypts.
  * A process without a region key, or without a region, rotates keys of its own.
  *
@@ -35,12 +35,12 @@ typedef struct {
 typedef struct {
     PRUint32 number; /* of the cache */
     PRUint32 generation;
-    PRUint32 epoch; /* its ticketEpoch */
+    PRUint32 epoch; /* its ticketEpoch, when the ClientHello came */
     PRUint64 region;
 } snceRotateSpace;
 
 /* snceRotate_SpaceOf returns the space of the cache to which the last ClientHello of
- * |ss| belongs; the common one if there is no such cache. */
+ * |ss| belongs. */
 snceRotateSpace snceRotate_SpaceOf(const sslSocket *ss);
 
 /* snceRotate_Current returns the key that encrypts now, by the clock of |ss|, in

@@ -254,7 +254,7 @@ ssl_TicketLifetime(sslSocket *ss)
         end = PR_MIN(end, keyEnd);
     }
     sid->expirationTime = end;
-    return end > now + PR_USEC_PER_SEC
+    return end > now && end - now > PR_USEC_PER_SEC
                ? (PRUint32)((end - now) / PR_USEC_PER_SEC)
                : 1;
 }

@@ -358,6 +358,11 @@ ssl_LowerCacheParam(sslServerCacheRequest *request, sslCacheParam param,
     PRUint32 now = ssl_GetCacheParam(request, param);
     PRUint32 byDefault = valueParams[param].byDefault;
 
+    if (param == sslCacheParam_maxResumptionAge) {
+        /* More than two rotations must not lengthen the default of before TLS
+         * 1.3. */
+        request->withinTwoRotations |= !request->maxResumptionAge;
+    }
     if (valueParams[param].kind == valueKind_label) {
         ssl_SetCacheParam(request, param, value);
     } else if (valueParams[param].kind == valueKind_flag) {

@@ -69,8 +69,8 @@ PRUint32 ssl_GetCacheParam(const sslServerCacheRequest *request,
                            sslCacheParam param);
 
 /* ssl_LowerCacheParam lowers |param| of |*request| to |value|, if that is less
- * (0 counts as the default that it stands for) or, for a flag, stricter. It sets a
- * number that only tells things apart. */
+ * (0 counts as the default that it stands for) or, for a flag, stricter. A
+ * ticketEpoch has no order: it is set to |value|. */
 void ssl_LowerCacheParam(sslServerCacheRequest *request, sslCacheParam param,
                          PRUint32 value);
 

@@ -118,8 +118,8 @@ ssl_ExportServerCache(const snceRegion *region)
 
 /* Gives the default cache of this process's region the limits |options|, but
  * leaves it at least as large as it is, because a second Config is often not
- * meant to shrink it. If no file was read, a closed cache stays closed. If
- * there is a file that could not be read, no limit except the size is raised.
+ * meant to shrink it. What the file does not say about tickets stays as it is. If no
+ * file was read, a closed cache stays closed. If there is a file that could not be read, no limit except the size is raised.
  * In both cases other processes may have read the file, or this one earlier.
  * The caller has the lock. */
 static snceResult
@@ -145,8 +145,8 @@ ssl_GrowOnly(snceRegion *region, const snceCacheOptions *options,
     now.keepClosed = config->unread != PR_FALSE;
     if (config->unread && config->path) {
         ssl_LowerCacheOptions(&now, &was);
-        now.ticketEpoch = was.ticketEpoch;
     }
+    ssl_KeepTicketOptions(config, &now, &was);
     return snceCache_Configure(cache, &now);
 }
 

@@ -289,6 +289,16 @@ TEST_F(ConfigFaultTest, WithoutRoomTheDefaultCacheKeepsToALinesLimitsToo) {
   EXPECT_EQ(30u, Figures(nullptr).ssl3TimeoutSec);
 }
 
+// Its own rotation, which is that of all caches, stays; and before TLS 1.3 an
+// age of five days does not lengthen the default of two rotations.
+TEST_F(ConfigFaultTest, WithoutRoomTheTicketsOfTheDefaultCacheLiveNoLonger) {
+  ConfigureBy("name=* ticketRotation=7d ticketTimeout=7d\n" + Hosts(1024) +
+              "name=one.too.many maxResumptionAge=5d ticketTimeout=6d\n");
+  EXPECT_EQ(604800u, DefaultCache().ticketRotationSec);
+  EXPECT_EQ(518400u, DefaultCache().ticketTimeoutSec);
+  EXPECT_EQ(432000u, DefaultCache().maxResumptionAgeSec);
+}
+
 TEST_F(ConfigFaultTest, WithoutAddressSpaceTheServerStaysUpAllTheSame) {
   ConfigureBy("name=small.example\n");
   std::string name, said;

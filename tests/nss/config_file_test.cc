@@ -595,11 +595,37 @@ TEST_F(ConfigFileTest, ASecondConfigChangesTheLimitsOfTickets) {
   ConfigureBy("name=* ticketTimeout=5m\nname=a.example ticketTimeout=10m\n");
   EXPECT_EQ((AllLimits{{"*", 300, 0, 86400}, {"a.example", 600, 0, 0}}),
             AllTicketLimits());
-  // The default cache has the application's values again. A cache that the file
-  // does not name any more is left as it is.
+  // A cache that the file does not name any more is left as it is. So is the
+  // default cache: the call has no arguments about tickets.
   ConfigureBy("");
+  EXPECT_EQ((AllLimits{{"*", 300, 0, 86400}, {"a.example", 600, 0, 0}}),
+            AllTicketLimits());
+  ConfigureBy("name=*\n");
   EXPECT_EQ((AllLimits{kDefaultTicketLimits, {"a.example", 600, 0, 0}}),
             AllTicketLimits());
+}
+
+TEST_F(ConfigFileTest, AnEpochIsSetAndAFaultKeepsIt) {
+  const auto epoch = [] {
+    PRUint32 found = 0;
+    const auto visit = [](void* out, const char* name,
+                          const SSLServerCacheParams* params) {
+      if (!name) *static_cast<PRUint32*>(out) = params->ticketEpoch;
+      return SECSuccess;
+    };
+    EXPECT_EQ(SECSuccess, SSL_ListServerCaches(visit, &found));
+    return found;
+  };
+  EXPECT_EQ("", ConfigureBy("name=* ticketEpoch=7\n"));
+  EXPECT_EQ(7u, epoch());
+  EXPECT_NE("", ConfigureBy("name=* ticketEpoch=eight\n"));
+  EXPECT_EQ(7u, epoch());
+  EXPECT_NE("", ConfigureBy("name=* ticketEpoch=8 entris=5\n"));
+  EXPECT_EQ(8u, epoch());
+  ConfigureBy("");
+  EXPECT_EQ(8u, epoch());
+  EXPECT_EQ("", ConfigureBy("name=*\n"));
+  EXPECT_EQ(0u, epoch());
 }
 
 TEST_F(ConfigFileTest, EveryCallReadsIt) {

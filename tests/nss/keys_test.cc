@@ -35,33 +35,49 @@ SECStatus TicketKeys(const std::string& nickname, PRUint8* out) {
   return rv == SECSuccess ? ShimTicketKeys(server.fd(), out) : rv;
 }
 
+// Waits until the other end of a pipe is closed.
+void WaitFor(int fd) {
+  char c;
+  (void)!read(fd, &c, 1);
+}
+
 // Forks children before NSS is initialized. Each then makes or reads its ticket
-// keys, all at the same time. Returns whether all of them have the same keys;
-// negative if a child failed.
+// keys, all at the same time. For some milliseconds they may use different
+// ones, which all can decrypt. Returns whether all have the same keys after
+// that; negative if a child failed.
 int ChildrenShare(const std::vector<std::string>& nicknames) {
-  int start[2];
-  int out[2];
-  if (pipe(start) != 0 || pipe(out) != 0) return -1;
+  int start[2], again[2], ready[2], out[2];
+  if (pipe(start) != 0 || pipe(again) != 0 || pipe(ready) != 0 ||
+      pipe(out) != 0)
+    return -1;
   std::vector<pid_t> children;
   for (const std::string& nickname : nicknames) {
     pid_t pid = fork();
     if (pid == 0) {
-      char c;
       PRUint8 keys[kTicketBytes];
       close(start[1]);
+      close(again[1]);
       bool ok = SSL_InheritMPServerSIDCache(nullptr) == SECSuccess;
       StartNss();
-      (void)!read(start[0], &c, 1);  // returns when the parent closes its end
+      WaitFor(start[0]);
+      ok = ok && TicketKeys(nickname, keys) == SECSuccess;
+      ok = write(ready[1], keys, 1) == 1 && ok;
+      WaitFor(again[0]);
       ok = ok && TicketKeys(nickname, keys) == SECSuccess &&
            write(out[1], keys, sizeof(keys)) == sizeof(keys);
       snce_test::LeaveChild(ok ? 0 : 1);
     }
     children.push_back(pid);
   }
-  close(start[0]);
   close(start[1]);
+  close(ready[1]);
   close(out[1]);
   bool ok = true;
+  for (size_t i = 0; i < children.size(); ++i) {
+    char c;
+    ok = read(ready[0], &c, 1) == 1 && ok;
+  }
+  close(again[1]);
   bool same = true;
   PRUint8 first[kTicketBytes];
   for (size_t i = 0; i < children.size(); ++i) {
@@ -74,7 +90,7 @@ int ChildrenShare(const std::vector<std::string>& nicknames) {
     int status = -1;
     ok = waitpid(pid, &status, 0) == pid && status == 0 && ok;
   }
-  close(out[0]);
+  for (int fd : {start[0], again[0], ready[0], out[0]}) close(fd);
   return ok ? same : -1;
 }
 

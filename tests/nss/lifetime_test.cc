@@ -185,6 +185,25 @@ TEST_P(LifetimeTest, ALongerTimeoutCountsFromTheNextKeyOn) {
 
 // ---- maxResumptionAge ----
 
+// A connection that began while its clock was ahead.
+TEST_P(LifetimeTest, ASessionOfTheFutureIsAsOldAsItsTicket) {
+  if (!Is13()) return;
+  Limit(nullptr, 100, 100);
+  {
+    clock_ = kStart + 365 * kDay;
+    Connection connection(&listener_, options_);
+    ASSERT_TRUE(connection.Handshake() && connection.Talk());
+    clock_ = kStart;
+    ASSERT_EQ(SECSuccess,
+              SSL_SendSessionTicket(connection.server(), nullptr, 0));
+    ASSERT_TRUE(connection.Talk());
+  }
+  clock_ += 50 * kSecond;
+  ASSERT_TRUE(Resumes());
+  clock_ += 60 * kSecond;
+  EXPECT_FALSE(Resumes());
+}
+
 TEST_P(LifetimeTest, RenewalsEndWithTheSession) {
   Limit(nullptr, 60, 200);
   ASSERT_FALSE(Resumes());
@@ -251,6 +270,8 @@ TEST_P(LifetimeTest, AClientThatComesEachDayMakesAFullHandshakeEachWeek) {
 }
 
 TEST_P(LifetimeTest, TheSocketTellsWhenASessionEnds) {
+  options_.server_no_cache = false;
+  options_.peer_id = "with a cache";
   Limit(nullptr, 60, 100);
   ASSERT_FALSE(Resumes());
   if (Is13()) {
@@ -285,6 +306,17 @@ TEST_P(LifetimeTest, AShorterRotationCountsAtOnce) {
   clock_ += 1;
   EXPECT_NE(second, Key());
   EXPECT_NE(first, Key());
+}
+
+// The key that was made for the next day is no successor of one that ends in a
+// minute.
+TEST_P(LifetimeTest, AfterAShorterRotationEachKeyHasASuccessor) {
+  Key();
+  ASSERT_EQ(2u, ShimCountTicketKeys());
+  Limit(nullptr, 0, 0, 60);
+  clock_ += 100 * kSecond;
+  Key();
+  EXPECT_EQ(4u, ShimCountTicketKeys());
 }
 
 TEST_P(LifetimeTest, TicketsOutliveTheirKeysUse) {

@@ -7,6 +7,7 @@
 // what ends them: another epoch, a flush, a removal.
 
 #include <algorithm>
+#include <cstddef>
 #include <set>
 #include <string>
 
@@ -51,6 +52,18 @@ class SpaceTest : public NssTest,
     params.length = sizeof(params);
     params.ticketEpoch = epoch;
     ASSERT_EQ(SECSuccess, SSL_ChangeServerCache(name, &params));
+  }
+  void ExpectDefault(PRUint32 epoch, PRUint32 timeout, PRUint32 rotation) {
+    const auto visit = [](void* out, const char* name,
+                          const SSLServerCacheParams* params) {
+      if (!name) *static_cast<SSLServerCacheParams*>(out) = *params;
+      return SECSuccess;
+    };
+    SSLServerCacheParams shown = {};
+    EXPECT_EQ(SECSuccess, SSL_ListServerCaches(visit, &shown));
+    EXPECT_EQ(epoch, shown.ticketEpoch);
+    EXPECT_EQ(timeout, shown.ticketTimeoutSec);
+    EXPECT_EQ(rotation, shown.ticketRotationSec);
   }
   // Makes a connection to |name|; returns whether it resumed. A moment later
   // the next one begins.
@@ -130,6 +143,43 @@ TEST_P(SpaceTest, AnEpochThatComesBackBringsItsTicketsBack) {
   options_.peer_id = "one";
   EXPECT_TRUE(Resumes("a.example"));
   EXPECT_EQ(first, key_name_);
+}
+
+// The server issues tickets in the epoch of the ClientHello, so that nobody can
+// wait with an old session for the next epoch.
+TEST_P(SpaceTest, AConnectionStaysInTheEpochOfItsClientHello) {
+  if (GetParam() != SSL_LIBRARY_VERSION_TLS_1_3) return;
+  {
+    options_.url = "a.example";
+    Connection connection(&listener_, options_);
+    ASSERT_TRUE(connection.Handshake() && connection.Talk());
+    SetEpoch("a.example", 1);
+    ASSERT_EQ(SECSuccess,
+              SSL_SendSessionTicket(connection.server(), nullptr, 0));
+    ASSERT_TRUE(connection.Talk());
+  }
+  EXPECT_FALSE(Resumes("a.example"));
+  EXPECT_TRUE(Resumes("a.example"));
+}
+
+TEST_P(SpaceTest, ASecondConfigKeepsEpochAndLimits) {
+  SSLServerCacheParams params = {};
+  params.length = sizeof(params);
+  params.ticketEpoch = 5;
+  params.ticketTimeoutSec = 60;
+  params.ticketRotationSec = 600;
+  ASSERT_EQ(SECSuccess, SSL_ChangeServerCache(nullptr, &params));
+  ASSERT_FALSE(Resumes("c.example"));
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
+  EXPECT_TRUE(Resumes("c.example"));
+  ExpectDefault(5, 60, 600);
+  // So does an application that was built before there were these fields.
+  params = {};
+  params.length = offsetof(SSLServerCacheParams, ticketTimeoutSec);
+  params.entries = 1000;
+  ASSERT_EQ(SECSuccess, SSL_ChangeServerCache(nullptr, &params));
+  EXPECT_TRUE(Resumes("c.example"));
+  ExpectDefault(5, 60, 600);
 }
 
 TEST_P(SpaceTest, TheDefaultCacheHasAnEpochToo) {
@@ -214,14 +264,16 @@ TEST_P(SpaceTest, AFlushOfAnOldCacheDoesNotConcernANewOne) {
 
 // ---- many of each ----
 
+// More caches than keys are kept for.
 TEST_P(SpaceTest, ManyCachesAndManyKeys) {
-  for (int i = 0; i < 20; ++i) {
+  constexpr int kMany = 70;
+  for (int i = 0; i < kMany; ++i) {
     const std::string name = "n" + std::to_string(i) + ".example";
     Add(name.c_str());
     ASSERT_FALSE(Resumes(name));
   }
   clock_ += kDay;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < kMany; ++i) {
     const std::string name = "n" + std::to_string(i) + ".example";
     EXPECT_TRUE(Resumes(name)) << name;
     EXPECT_FALSE(Resumes(name + "x"));

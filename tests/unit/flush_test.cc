@@ -173,40 +173,23 @@ TEST(SnceFlush, WhatWasStoredBeforeAFlushIsGoneAfterIt) {
 
 // ---- tickets ----------------------------------------------------------------
 
-TEST(SnceTickets, TheTimeOfTheirEndIsOnlyRaised) {
+TEST(SnceTickets, FlushesAreCountedForEachCache) {
   Region region(100);
+  const auto flushes = [](snceCache cache) {
+    snceCacheOptions shown = {};
+    EXPECT_EQ(SNCE_OK, snceCache_GetOptions(cache, &shown));
+    return shown.flushes;
+  };
   const snceCache other = AddServer(region.get(), "a.example", 100);
-  EXPECT_EQ(0, snceCache_TicketsFrom(region.cache()).usec);
-  ASSERT_EQ(SNCE_OK, snceCache_EndTickets(region.cache(), At(kStart)));
-  EXPECT_EQ(kStart, snceCache_TicketsFrom(region.cache()).usec);
-  ASSERT_EQ(SNCE_OK, snceCache_EndTickets(region.cache(), At(kStart - 1)));
-  EXPECT_EQ(kStart, snceCache_TicketsFrom(region.cache()).usec);
-  ASSERT_EQ(SNCE_OK, snceCache_EndTickets(region.cache(), At(kStart + 1)));
-  EXPECT_EQ(kStart + 1, snceCache_TicketsFrom(region.cache()).usec);
-  EXPECT_EQ(0, snceCache_TicketsFrom(other).usec);
-}
-
-TEST(SnceTickets, TheTimeGoesWithItsServer) {
-  Region region(100);
-  const snceCache old = AddServer(region.get(), "a.example", 100);
-  ASSERT_EQ(SNCE_OK, snceCache_EndTickets(old, At(kStart)));
-  ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), snceCache_Id(old)));
-  const snceCache fresh = AddServer(region.get(), "a.example", 100);
-  EXPECT_EQ(SNCE_GONE, snceCache_EndTickets(old, At(kStart)));
-  EXPECT_EQ(0, snceCache_TicketsFrom(old).usec);
-  EXPECT_EQ(0, snceCache_TicketsFrom(fresh).usec);
-}
-
-TEST(SnceTickets, ThreadsThatRaiseTheTimeAtOnceLoseNone) {
-  Region region(100);
-  std::vector<std::thread> threads;
-  for (int64_t me = 0; me < 4; ++me)
-    threads.emplace_back([&, me] {
-      for (int64_t i = 0; i < 10000; ++i)
-        snceCache_EndTickets(region.cache(), At(kStart + 4 * i + me));
-    });
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(kStart + 4 * 9999 + 3, snceCache_TicketsFrom(region.cache()).usec);
+  const uint32_t before = flushes(region.cache()), beside = flushes(other);
+  ASSERT_EQ(SNCE_OK, snceCache_Flush(region.cache()));
+  EXPECT_EQ(before + 1, flushes(region.cache()));
+  ASSERT_EQ(SNCE_OK, snceCache_Flush(region.cache()));
+  EXPECT_EQ(before + 2, flushes(region.cache()));
+  EXPECT_EQ(beside, flushes(other));
+  snceCacheOptions options = Options(100);
+  ASSERT_EQ(SNCE_OK, snceCache_Configure(region.cache(), &options));
+  EXPECT_EQ(before + 2, flushes(region.cache()));
 }
 
 TEST(SnceTickets, OptionsAreKeptForTheCaller) {
@@ -214,6 +197,7 @@ TEST(SnceTickets, OptionsAreKeptForTheCaller) {
   snceCacheOptions options = Options(100);
   options.ticketTimeoutSec = 11;
   options.resumptionAgeSec = 12;
+  options.withinTwoRotations = true;
   options.ticketEpoch = 13;
   options.ticketRotationSec = 14;
   for (snceCache cache :
@@ -224,6 +208,7 @@ TEST(SnceTickets, OptionsAreKeptForTheCaller) {
     ASSERT_EQ(SNCE_OK, snceCache_GetOptions(cache, &shown));
     EXPECT_EQ(11u, shown.ticketTimeoutSec);
     EXPECT_EQ(12u, shown.resumptionAgeSec);
+    EXPECT_TRUE(shown.withinTwoRotations);
     EXPECT_EQ(13u, shown.ticketEpoch);
     EXPECT_EQ(14u, shown.ticketRotationSec);
   }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <functional>
 #include <set>
@@ -70,6 +71,31 @@ TEST_F(SnceTicketKeys, OneKeyMayBeThereTwice) {
   ASSERT_EQ(SNCE_OK, Add(5));
   ASSERT_EQ(SNCE_OK, Add(5));
   EXPECT_EQ((std::multiset<uint64_t>{5, 5}), List());
+}
+
+TEST_F(SnceTicketKeys, NoneIsLostIfManyAreAddedAtOnce) {
+  constexpr uint64_t kThreads = 4, kEach = 500;
+  for (int round = 0; round < 5; ++round) {
+    Region region(100);
+    std::atomic<unsigned> waiting{kThreads};
+    std::vector<std::thread> threads;
+    for (uint64_t me = 0; me < kThreads; ++me)
+      threads.emplace_back([&, me] {
+        --waiting;
+        while (waiting) std::this_thread::yield();
+        for (uint64_t i = 0; i < kEach; ++i) {
+          const snceTicketKey key = TicketKey(1 + me * kEach + i);
+          EXPECT_EQ(SNCE_OK, snceTicketKeys_Add(region.get(), &key));
+          std::this_thread::yield();
+        }
+      });
+    for (std::thread& thread : threads) thread.join();
+    const std::multiset<uint64_t> all = TicketKeysOf(region.get());
+    EXPECT_EQ(kThreads * kEach, all.size());
+    EXPECT_EQ(kThreads * kEach,
+              std::set<uint64_t>(all.begin(), all.end()).size());
+    EXPECT_EQ(0u, all.count(0)) << "one is not whole";
+  }
 }
 
 TEST_F(SnceTicketKeys, ARemovedKeyIsGoneAndWiped) {
