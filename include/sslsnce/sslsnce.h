@@ -131,7 +131,8 @@ extern "C" {
  * leave it as large as it is. A single-process cache that is configured again
  * for many processes is exported from then on; a cache for many processes stays
  * exported. In a child process the call acts on the cache that the processes
- * share.
+ * share. What the cache has about tickets stays, unless the configuration file
+ * (below) has a line for the default cache.
  *
  * They return SECSuccess, or SECFailure with
  *   SEC_ERROR_INVALID_ARGS            a number of entries that is negative or too
@@ -244,22 +245,24 @@ typedef struct SSLServerCacheParamsStr {
     PRUint32 certificates;   /* client certificates; 0: one for each session */
     PRUint32 ssl2TimeoutSec; /* as for SSL_ConfigServerSessionIDCache */
     PRUint32 ssl3TimeoutSec;
-    PRBool anyClientAddress;   /* PR_FALSE: a session is found only from the
+    PRBool anyClientAddress; /* PR_FALSE: a session is found only from the
                               * client address that it was made from, as in the
                               * default cache */
-    PRUint32 clockSkewSec;     /* seconds that a session may have been created
+    PRUint32 clockSkewSec;   /* seconds that a session may have been created
                               * ahead of the clock of the socket that looks it
                               * up; at most 300. 0: 2 */
-    PRUint32 ticketTimeoutSec; /* seconds that a session ticket may be used;
-                                   * 5 to 604,800. 0: 172,800 */
-    PRUint32 maxResumptionAgeSec; /* seconds after a full handshake in which its
-                                   * session may be resumed by tickets, however
-                                   * often they are renewed; 5 to 604,800. 0:
-                                   * 604,800 in TLS 1.3; before, twice
-                                   * ticketRotationSec (RFC 9325 section 3.4) */
-    PRUint32 ticketRotationSec;   /* of the default cache, for all caches:
-                                   * seconds after which another ticket key
-                                   * encrypts; 60 to 604,800. 0: 86,400 */
+
+    /* Session tickets (see above). Seconds out of range become the nearest limit. */
+    PRUint32 ticketTimeoutSec;    /* for which a ticket may be used; 5 to
+                                   * 604,800. 0: 172,800 */
+    PRUint32 maxResumptionAgeSec; /* after a full handshake, in which its
+                                   * session may be resumed, however often its
+                                   * ticket is renewed; 5 to 604,800. 0: 604,800
+                                   * in TLS 1.3; before, twice ticketRotationSec
+                                   * (RFC 9325 section 3.4) */
+    PRUint32 ticketRotationSec;   /* after which another ticket key encrypts, in
+                                   * all caches; 60 to 604,800. 0: 86,400. Only
+                                   * for the default cache; 0 for any other */
     PRUint32 ticketEpoch;         /* another number ends all tickets of the
                                    * cache. A number that it had before brings
                                    * back those that have not expired */
@@ -269,8 +272,8 @@ typedef struct SSLServerCacheParamsStr {
  * parameter has its default. Handshakes that begin after the call use the
  * cache.
  *
- * Fails with SEC_ERROR_INVALID_ARGS (|name| is not a valid name, or a parameter
- * is out of range), PR_FILE_EXISTS_ERROR (the cache exists already),
+ * Fails with SEC_ERROR_INVALID_ARGS (|name| is not a valid name, a size is out of
+ * range, or ticketRotationSec is not 0), PR_FILE_EXISTS_ERROR (the cache exists already),
  * SEC_ERROR_NO_MEMORY (memory or address space), PR_FILE_TOO_BIG_ERROR
  * (RLIMIT_FSIZE), PR_INSUFFICIENT_RESOURCES_ERROR (there are 1,024 already; or
  * RLIMIT_MEMLOCK, where the caches are locked in memory),
@@ -288,7 +291,8 @@ typedef struct SSLServerCacheParamsStr {
  * at once, also for the sessions that are in the cache. A larger cache keeps
  * every live session; a smaller one keeps the newest, as many as it holds.
  *
- * Fails with SEC_ERROR_INVALID_ARGS, PR_FILE_NOT_FOUND_ERROR (no such cache),
+ * Fails with SEC_ERROR_INVALID_ARGS (as above, but the default cache may have a
+ * ticketRotationSec), PR_FILE_NOT_FOUND_ERROR (no such cache),
  * SEC_ERROR_NO_MEMORY, PR_FILE_TOO_BIG_ERROR or PR_INSUFFICIENT_RESOURCES_ERROR
  * (no room to grow, as for SSL_AddServerCache: timeouts are set, the size is
  * kept), PR_BAD_DESCRIPTOR_ERROR or SEC_ERROR_BUSY. */

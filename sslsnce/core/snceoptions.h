@@ -17,8 +17,8 @@ snceResult snceOptions_Check(const snceCacheOptions *options);
 unsigned snceOptions_Flags(const snceCacheOptions *options);
 
 /* snceOptions_Retime sets the timeouts, the clock skew, and what the caller keeps
- * about tickets. Each takes effect as soon as it is stored. The caller holds the administrative
- * lock. */
+ * about tickets. Each takes effect as soon as it is stored. The caller holds the
+ * administrative lock. */
 void snceOptions_Retime(snceServerWords *entry,
                         const snceCacheOptions *options);
 

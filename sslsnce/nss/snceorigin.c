@@ -245,8 +245,8 @@ ssl_BeginOfSession(const sslSessionID *sid, PRTime now)
 }
 
 /* Writes the origin of |sid| into a ticket, which is encrypted under this server's
- * own key: when the session began, how often its cache had been flushed then, the cache, whether the name is also the srvName,
- * and the name. */
+ * own key: when the session began, how often its cache had been flushed by then, the
+ * cache, whether the name is also the srvName, and the name. */
 SECStatus
 ssl_AppendServerOrigin(sslBuffer *buf, const sslSocket *ss,
                        const sslSessionID *sid, const SECItem *srvName)

@@ -118,9 +118,10 @@ ssl_ExportServerCache(const snceRegion *region)
 
 /* Gives the default cache of this process's region the limits |options|, but
  * leaves it at least as large as it is, because a second Config is often not
- * meant to shrink it. What the file does not say about tickets stays as it is. If no
- * file was read, a closed cache stays closed. If there is a file that could not be read, no limit except the size is raised.
- * In both cases other processes may have read the file, or this one earlier.
+ * meant to shrink it. If no file was read, or the file has no line for this cache,
+ * what the cache has about tickets stays. If no file was read, a closed cache stays
+ * closed. If there is a file that could not be read, no limit except the size is
+ * raised. In both cases other processes may have read the file, or this one earlier.
  * The caller has the lock. */
 static snceResult
 ssl_GrowOnly(snceRegion *region, const snceCacheOptions *options,
