@@ -366,13 +366,9 @@ ssl_KeepTicketOptions(const sslCacheConfig *config, snceCacheOptions *options,
         }
     }
     if (!hasLine) {
-        options->ticketTimeoutSec = now->ticketTimeoutSec;
-        options->resumptionAgeSec = now->resumptionAgeSec;
-        options->withinTwoRotations = now->withinTwoRotations;
-        options->ticketRotationSec = now->ticketRotationSec;
-    }
-    /* An epoch that cannot be read must not bring old tickets back. */
-    if (!hasEpoch) {
+        ssl_CopyTicketOptions(options, now);
+    } else if (!hasEpoch) {
+        /* An epoch that cannot be read must not bring old tickets back. */
         options->ticketEpoch = now->ticketEpoch;
     }
 }

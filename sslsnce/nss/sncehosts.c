@@ -175,11 +175,7 @@ hosts_KeepUnsaid(const SSLServerCacheParams *params, snceCache cache,
     if (params &&
         params->length <= offsetof(SSLServerCacheParams, ticketTimeoutSec) &&
         snceCache_GetOptions(cache, &now) == SNCE_OK) {
-        options->ticketTimeoutSec = now.ticketTimeoutSec;
-        options->resumptionAgeSec = now.resumptionAgeSec;
-        options->withinTwoRotations = now.withinTwoRotations;
-        options->ticketRotationSec = now.ticketRotationSec;
-        options->ticketEpoch = now.ticketEpoch;
+        ssl_CopyTicketOptions(options, &now);
     }
 }
 

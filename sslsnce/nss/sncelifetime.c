@@ -10,11 +10,10 @@
 #include "sncegate.h"
 #include "snceint.h"
 
-/* The limits of one cache, in seconds. */
+/* The limits of one cache and one version of TLS, in seconds. */
 typedef struct {
     PRUint32 ticketSec;
-    PRUint32 ageSec; /* of TLS 1.3 */
-    PRUint32 ageBefore13Sec;
+    PRUint32 ageSec;
     PRUint32 skewSec; /* how far ahead of the clock a ticket may be issued */
 } limits;
 
@@ -51,7 +50,8 @@ snceLifetime_LongestTicket(snceRegion *region)
     return lifetime_Or(longest, DEFAULT_TICKET_TIMEOUT_SEC);
 }
 
-/* Returns the limits of the cache to which the last ClientHello of |ss| belongs. */
+/* Returns the limits of the cache to which the last ClientHello of |ss| belongs, for
+ * the version of |ss|. */
 static limits
 lifetime_Limits(const sslSocket *ss)
 {
@@ -74,9 +74,9 @@ lifetime_Limits(const sslSocket *ss)
         lifetime_Or(options.ticketTimeoutSec, DEFAULT_TICKET_TIMEOUT_SEC);
     l.ageSec =
         lifetime_Or(options.resumptionAgeSec, DEFAULT_RESUMPTION_AGE_SEC);
-    l.ageBefore13Sec = l.ageSec;
-    if (options.withinTwoRotations || !options.resumptionAgeSec) {
-        l.ageBefore13Sec = PR_MIN(l.ageSec, 2 * rotationSec);
+    if (ss->version < SSL_LIBRARY_VERSION_TLS_1_3 &&
+        (options.withinTwoRotations || !options.resumptionAgeSec)) {
+        l.ageSec = PR_MIN(l.ageSec, 2 * rotationSec);
     }
     l.skewSec = options.clockSkewSec;
     return l;
@@ -94,16 +94,12 @@ snceLifetime_Add(PRTime time, PRUint32 seconds)
 }
 
 static PRTime
-lifetime_End(const sslSocket *ss, const limits *l, PRTime began, PRTime issued)
+lifetime_End(const limits *l, PRTime began, PRTime issued)
 {
-    PRUint32 ageSec = ss->version >= SSL_LIBRARY_VERSION_TLS_1_3
-                          ? l->ageSec
-                          : l->ageBefore13Sec;
-
     /* A clock may have been set back since the session began. */
     began = PR_MIN(began, issued);
     return PR_MIN(snceLifetime_Add(issued, l->ticketSec),
-                  snceLifetime_Add(began, ageSec));
+                  snceLifetime_Add(began, l->ageSec));
 }
 
 PRTime
@@ -111,7 +107,7 @@ snceLifetime_End(const sslSocket *ss, PRTime began, PRTime issued)
 {
     const limits l = lifetime_Limits(ss);
 
-    return lifetime_End(ss, &l, began, issued);
+    return lifetime_End(&l, began, issued);
 }
 
 /* Whether |time| is further ahead of |now| than clocks may differ. Unsigned,
@@ -129,6 +125,6 @@ snceLifetime_IsTimely(const sslSocket *ss, PRTime began, PRTime issued)
     const limits l = lifetime_Limits(ss);
     PRTime now = ssl_Time(ss);
 
-    return now < lifetime_End(ss, &l, began, issued) &&
+    return now < lifetime_End(&l, began, issued) &&
            !lifetime_IsOfFuture(&l, now, issued);
 }

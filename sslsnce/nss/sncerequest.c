@@ -50,3 +50,13 @@ ssl_ServerCacheOptions(const sslServerCacheRequest *request)
             : DEFAULT_ROTATION_SEC;
     return options;
 }
+
+void
+ssl_CopyTicketOptions(snceCacheOptions *to, const snceCacheOptions *from)
+{
+    to->ticketTimeoutSec = from->ticketTimeoutSec;
+    to->resumptionAgeSec = from->resumptionAgeSec;
+    to->withinTwoRotations = from->withinTwoRotations;
+    to->ticketEpoch = from->ticketEpoch;
+    to->ticketRotationSec = from->ticketRotationSec;
+}

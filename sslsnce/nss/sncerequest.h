@@ -56,6 +56,9 @@ typedef struct {
  * makes the cache. */
 snceCacheOptions ssl_ServerCacheOptions(const sslServerCacheRequest *request);
 
+/* ssl_CopyTicketOptions copies what options have about tickets. */
+void ssl_CopyTicketOptions(snceCacheOptions *to, const snceCacheOptions *from);
+
 SEC_END_PROTOS
 
 #endif /* SSLSNCE_NSS_SNCEREQUEST_H */

@@ -710,12 +710,6 @@ snceRotate_SpaceOf(const sslSocket *ss)
 }
 
 static PRBool
-rotate_IsCommon(const snceRotateSpace *space)
-{
-    return space->number == 0 && space->epoch == 0;
-}
-
-static PRBool
 rotate_IsSame(const snceRotateSpace *a, const snceRotateSpace *b)
 {
     return a->number == b->number && a->generation == b->generation &&
@@ -750,13 +744,17 @@ rotate_Context(const snceRotateSpace *space,
     return rv;
 }
 
-/* Finds what was derived from |k| for |space|. The caller has the lock. */
-static own *
-rotate_FindOwn(const known *k, const snceRotateSpace *space)
+/* Finds what was derived from |k| for |space|; NULL stands for the common one. The
+ * caller has the lock. */
+static const snceRotateKeys *
+rotate_FindKeys(const known *k, const snceRotateSpace *space)
 {
+    if (!space) {
+        return &k->keys;
+    }
     for (unsigned i = 0; i < k->ownCount; i++) {
         if (rotate_IsSame(&k->owns[i].space, space)) {
-            return &k->owns[i];
+            return &k->owns[i].keys;
         }
     }
     return NULL;
@@ -773,7 +771,7 @@ rotate_KeepOwn(PRUint64 id, const snceRotateSpace *space, snceRotateKeys *keys)
 
     rotate_Lock();
     k = rotate_FindId(id);
-    if (k && !rotate_FindOwn(k, space)) {
+    if (k && !rotate_FindKeys(k, space)) {
         while (i < k->ownCount && k->owns[i].space.number != space->number) {
             i++;
         }
@@ -810,16 +808,16 @@ rotate_IsNameOf(PK11SymKey *root, const SECItem *context, const PRUint8 *name)
            PORT_Memcmp(derived, name + SPACE_AT, SPACE_BYTES) == 0;
 }
 
-/* Returns what is derived from the key of |id| for |space|. Fails if |name|, which may
- * be NULL, is the name of other keys. */
+/* Returns what is derived from the key of |id| for |space|; NULL stands for the common
+ * one. Fails if |name|, which may be NULL, is the name of other keys. */
 static SECStatus
-rotate_Own(PRUint64 id, const snceRotateSpace *space, const PRUint8 *name,
-           snceRotateKeys *out)
+rotate_KeysOf(PRUint64 id, const snceRotateSpace *space, const PRUint8 *name,
+              snceRotateKeys *out)
 {
     PRUint8 context[EPOCH_BYTES + SNCE_NAME_MAX];
     SECItem item = { siBuffer, context, 0 };
+    const snceRotateKeys *found = NULL;
     PK11SymKey *root = NULL;
-    const own *found = NULL;
     SECStatus rv = SECFailure;
     const known *k;
 
@@ -827,9 +825,9 @@ rotate_Own(PRUint64 id, const snceRotateSpace *space, const PRUint8 *name,
     rotate_Lock();
     k = rotate_FindId(id);
     if (k) {
-        found = rotate_FindOwn(k, space);
+        found = rotate_FindKeys(k, space);
         if (found) {
-            rotate_Refer(&found->keys, out);
+            rotate_Refer(found, out);
         } else {
             root = PK11_ReferenceSymKey(k->root);
         }
@@ -855,16 +853,13 @@ SECStatus
 snceRotate_Current(const sslSocket *ss, const snceRotateSpace *space,
                    snceRotateKeys *out)
 {
-    snceRotateKeys common;
-    SECStatus rv;
+    SECStatus rv = rotate_Current(ss, out);
 
-    if (!space || rotate_IsCommon(space)) {
-        return rotate_Current(ss, out);
-    }
-    rv = rotate_Current(ss, &common);
-    if (rv == SECSuccess) {
-        rv = rotate_Own(common.id, space, NULL, out);
-        snceRotate_Free(&common);
+    if (rv == SECSuccess && space) {
+        PRUint64 id = out->id;
+
+        snceRotate_Free(out);
+        rv = rotate_KeysOf(id, space, NULL, out);
     }
     return rv;
 }
@@ -897,27 +892,11 @@ rotate_WithTag(const PRUint8 *name, PRTime now, PRUint64 ids[SAME_TAG_MAX])
     return n;
 }
 
-/* Refers to the keys of the common space that are derived from the key of |id|. */
-static SECStatus
-rotate_Common(PRUint64 id, snceRotateKeys *out)
-{
-    const known *k;
-
-    rotate_Lock();
-    k = rotate_FindId(id);
-    if (k) {
-        rotate_Refer(&k->keys, out);
-    }
-    rotate_Unlock();
-    return k ? SECSuccess : SECFailure;
-}
-
 PRBool
 snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
                 const PRUint8 name[SELF_ENCRYPT_KEY_NAME_LEN],
                 snceRotateKeys *out)
 {
-    PRBool common = !space || rotate_IsCommon(space);
     PRUint64 ids[SAME_TAG_MAX];
     unsigned n;
 
@@ -925,10 +904,7 @@ snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
     (void)rotate_Refresh(ss, rotateLook_ask);
     n = rotate_WithTag(name, ssl_Time(ss), ids);
     for (unsigned i = 0; i < n; i++) {
-        SECStatus rv = common ? rotate_Common(ids[i], out)
-                              : rotate_Own(ids[i], space, name, out);
-
-        if (rv == SECSuccess &&
+        if (rotate_KeysOf(ids[i], space, name, out) == SECSuccess &&
             PORT_Memcmp(out->name, name, sizeof out->name) == 0) {
             return PR_TRUE;
         }
