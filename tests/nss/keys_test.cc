@@ -15,24 +15,18 @@
 #include "sslerr.h"
 #include "sslsnce/sslsnce.h"
 #include "test_build.h"
-#include "test_nss.h"
+#include "test_tickets.h"
 
 namespace nss_test {
 namespace {
-
-constexpr size_t kTicketBytes = 16 + 32 + 32;
 
 // Makes a server socket with the certificate |nickname| and stores its
 // process's ticket keys in |out|.
 SECStatus TicketKeys(const std::string& nickname, PRUint8* out) {
   LoneSocket server(true);
-  Identity identity = FindIdentity(nickname);
-  if (!identity.cert || !identity.key) return SECFailure;
-  SECStatus rv = SSL_ConfigServerCert(server.fd(), identity.cert, identity.key,
-                                      nullptr, 0);
-  CERT_DestroyCertificate(identity.cert);
-  SECKEY_DestroyPrivateKey(identity.key);
-  return rv == SECSuccess ? ShimTicketKeys(server.fd(), out) : rv;
+  return AddCertificates(server.fd(), {nickname})
+             ? ShimTicketKeys(server.fd(), out)
+             : SECFailure;
 }
 
 // Waits until the other end of a pipe is closed.

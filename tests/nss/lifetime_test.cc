@@ -14,32 +14,17 @@
 #include "ssl.h"
 #include "sslexp.h"
 #include "sslsnce/sslsnce.h"
-#include "test_nss.h"
+#include "test_tickets.h"
 
 namespace nss_test {
 namespace {
 
-constexpr PRTime kSecond = PR_USEC_PER_SEC;
-constexpr PRTime kStart = 1700000000 * kSecond;
-constexpr PRTime kDay = 86400 * kSecond;
-
-class LifetimeTest : public NssTest,
-                     public ::testing::WithParamInterface<uint16_t> {
+class LifetimeTest : public TicketFixture {
  protected:
   void SetUp() override {
-    NssTest::SetUp();
-    ShimResetTicketKeys();
-    ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
-    options_.version = GetParam();
-    options_.tickets = true;
+    TicketFixture::SetUp();
     options_.server_no_cache = true;
-    options_.server_clock = &clock_;
   }
-  void TearDown() override {
-    ShimResetTicketKeys();
-    NssTest::TearDown();
-  }
-  bool Is13() const { return GetParam() >= SSL_LIBRARY_VERSION_TLS_1_3; }
 
   // Changes the limits of the cache |name|; 0 stands for a default.
   void Limit(const char* name, PRUint32 ticket, PRUint32 age,
@@ -53,32 +38,14 @@ class LifetimeTest : public NssTest,
   }
   // Makes a connection; returns whether it resumed.
   bool Resumes() {
-    Connection connection(&listener_, options_);
-    EXPECT_TRUE(connection.Handshake() && connection.Talk())
-        << "client " << PR_ErrorToName(connection.client_error()) << ", server "
-        << PR_ErrorToName(connection.server_error());
-    hint_ = ShimTicketHint(ShimSocketSid(connection.client()));
+    std::unique_ptr<Connection> connection = Connect();
+    hint_ = ShimTicketHint(ShimSocketSid(connection->client()));
     SSLChannelInfo info = {};
     EXPECT_EQ(SECSuccess,
-              SSL_GetChannelInfo(connection.server(), &info, sizeof(info)));
+              SSL_GetChannelInfo(connection->server(), &info, sizeof(info)));
     expires_ = info.expirationTime;
-    return connection.resumed();
+    return connection->resumed();
   }
-  std::string Key() {
-    LoneSocket server(true, &clock_);
-    Identity identity = FindIdentity("rsa");
-    EXPECT_EQ(SECSuccess, SSL_ConfigServerCert(server.fd(), identity.cert,
-                                               identity.key, nullptr, 0));
-    CERT_DestroyCertificate(identity.cert);
-    SECKEY_DestroyPrivateKey(identity.key);
-    PRUint8 out[16 + 32 + 32] = {};
-    EXPECT_EQ(SECSuccess, ShimTicketKeys(server.fd(), out));
-    return std::string(reinterpret_cast<char*>(out), sizeof(out));
-  }
-
-  Listener listener_;
-  ConnectOptions options_;
-  PRTime clock_ = kStart;
   PRUint32 hint_ = 0;     // of the last ticket that the client has got
   PRUint32 expires_ = 0;  // what the server's socket said of the last session
 };
@@ -156,13 +123,13 @@ TEST_P(LifetimeTest, AKeyLivesAsLongAsTheLongestTicketOfAnyCache) {
   ASSERT_EQ(SECSuccess, SSL_AddServerCache("b.example", &params));
   options_.url = "b.example";
   // The last ticket under the first key.
-  ASSERT_FALSE(Key().empty());
+  ASSERT_FALSE(Current().empty());
   clock_ += kDay - 1;
   ASSERT_FALSE(Resumes());
   EXPECT_EQ(604800u, hint_);
   for (int day = 0; day < 6; ++day) {
     clock_ += kDay;
-    Key();
+    Current();
   }
   clock_ += kDay - 1;
   EXPECT_TRUE(Resumes());
@@ -170,14 +137,14 @@ TEST_P(LifetimeTest, AKeyLivesAsLongAsTheLongestTicketOfAnyCache) {
 
 // A key that is there already does not live longer. The client is told so.
 TEST_P(LifetimeTest, ALongerTimeoutCountsFromTheNextKeyOn) {
-  ASSERT_FALSE(Key().empty());
+  ASSERT_FALSE(Current().empty());
   Limit(nullptr, 604800, 604800);
   clock_ += kDay / 2;
   ASSERT_FALSE(Resumes());
   EXPECT_EQ(86400u / 2 + 172800, hint_);
   // Of the first two keys both were made before.
   clock_ += 2 * kDay;
-  Key();
+  Current();
   options_.peer_id = "another";
   ASSERT_FALSE(Resumes());
   EXPECT_EQ(604800u, hint_);
@@ -287,35 +254,35 @@ TEST_P(LifetimeTest, TheSocketTellsWhenASessionEnds) {
 TEST_P(LifetimeTest, KeysRotateAsOftenAsIsAsked) {
   Limit(nullptr, 0, 0, 60);
   ShimResetTicketKeys();
-  const std::string first = Key();
+  const std::string first = Current();
   clock_ += 60 * kSecond - 1;
-  EXPECT_EQ(first, Key());
+  EXPECT_EQ(first, Current());
   clock_ += 1;
-  EXPECT_NE(first, Key());
+  EXPECT_NE(first, Current());
 }
 
 TEST_P(LifetimeTest, AShorterRotationCountsAtOnce) {
-  const std::string first = Key();
+  const std::string first = Current();
   clock_ += 100 * kSecond;
-  EXPECT_EQ(first, Key());
+  EXPECT_EQ(first, Current());
   Limit(nullptr, 0, 0, 60);
-  const std::string second = Key();
+  const std::string second = Current();
   EXPECT_NE(first, second);
   clock_ += 60 * kSecond - 1;
-  EXPECT_EQ(second, Key());
+  EXPECT_EQ(second, Current());
   clock_ += 1;
-  EXPECT_NE(second, Key());
-  EXPECT_NE(first, Key());
+  EXPECT_NE(second, Current());
+  EXPECT_NE(first, Current());
 }
 
 // The key that was made for the next day is no successor of one that ends in a
 // minute.
 TEST_P(LifetimeTest, AfterAShorterRotationEachKeyHasASuccessor) {
-  Key();
+  Current();
   ASSERT_EQ(2u, ShimCountTicketKeys());
   Limit(nullptr, 0, 0, 60);
   clock_ += 100 * kSecond;
-  Key();
+  Current();
   EXPECT_EQ(4u, ShimCountTicketKeys());
 }
 
@@ -334,9 +301,9 @@ TEST_P(LifetimeTest, TicketsOutliveTheirKeysUse) {
 TEST_P(LifetimeTest, AMinuteIsTheShortestRotation) {
   Limit(nullptr, 0, 0, 1);
   ShimResetTicketKeys();
-  const std::string first = Key();
+  const std::string first = Current();
   clock_ += 60 * kSecond - 1;
-  EXPECT_EQ(first, Key());
+  EXPECT_EQ(first, Current());
 }
 
 TEST_P(LifetimeTest, OnlyTheDefaultCacheHasARotation) {

@@ -19,69 +19,16 @@
 #include "ssl.h"
 #include "sslerr.h"
 #include "test_build.h"
-#include "test_nss.h"
+#include "test_tickets.h"
 
 namespace nss_test {
 namespace {
 
-constexpr PRTime kSecond = PR_USEC_PER_SEC;
-constexpr PRTime kStart = 1700000000 * kSecond;
-constexpr PRTime kDay = 86400 * kSecond;
-constexpr size_t kTicketBytes = 16 + 32 + 32;
-using Keys = std::string;  // name, AES key and HMAC key
+using Keys = std::string;
 
-bool AddCertificates(PRFileDesc* server,
-                     const std::vector<std::string>& nicknames) {
-  for (const std::string& nickname : nicknames) {
-    Identity identity = FindIdentity(nickname);
-    if (!identity.cert || !identity.key) return false;
-    SECStatus rv =
-        SSL_ConfigServerCert(server, identity.cert, identity.key, nullptr, 0);
-    CERT_DestroyCertificate(identity.cert);
-    SECKEY_DestroyPrivateKey(identity.key);
-    if (rv != SECSuccess) return false;
-  }
-  return true;
-}
-
-// The ticket keys of a server with these certificates, by |clock|; empty if
-// there are none.
-Keys KeysOf(const std::vector<std::string>& nicknames, const PRTime* clock) {
-  LoneSocket server(true, clock);
-  PRUint8 out[kTicketBytes];
-  return AddCertificates(server.fd(), nicknames) &&
-                 ShimTicketKeys(server.fd(), out) == SECSuccess
-             ? Keys(reinterpret_cast<char*>(out), sizeof(out))
-             : Keys();
-}
-
-class RotateTest : public NssTest,
-                   public ::testing::WithParamInterface<uint16_t> {
+class RotateTest : public TicketFixture {
  protected:
-  void SetUp() override {
-    NssTest::SetUp();
-    ShimResetTicketKeys();
-    ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
-    options_.version = GetParam();
-    options_.tickets = true;
-    options_.server_clock = &clock_;
-  }
-  void TearDown() override {
-    ShimResetTicketKeys();
-    NssTest::TearDown();
-  }
-  bool Resumes() {
-    Connection connection(&listener_, options_);
-    EXPECT_TRUE(connection.Handshake() && connection.Talk())
-        << "client " << PR_ErrorToName(connection.client_error()) << ", server "
-        << PR_ErrorToName(connection.server_error());
-    return connection.resumed();
-  }
-  Keys Current() { return KeysOf({"rsa"}, &clock_); }
-
-  Listener listener_;
-  ConnectOptions options_;
-  PRTime clock_ = kStart;
+  bool Resumes() { return Connect()->resumed(); }
 };
 INSTANTIATE_TEST_SUITE_P(Versions, RotateTest,
                          ::testing::Values(SSL_LIBRARY_VERSION_TLS_1_2,

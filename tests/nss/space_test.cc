@@ -6,7 +6,6 @@
 // own, which follow from the ticket key, the cache's name and its ticketEpoch;
 // what ends them: another epoch, a flush, a removal.
 
-#include <algorithm>
 #include <cstddef>
 #include <set>
 #include <string>
@@ -16,33 +15,20 @@
 #include "ssl.h"
 #include "sslexp.h"
 #include "sslsnce/sslsnce.h"
-#include "test_nss.h"
+#include "test_tickets.h"
 
 namespace nss_test {
 namespace {
 
-constexpr PRTime kSecond = PR_USEC_PER_SEC;
-constexpr PRTime kDay = 86400 * kSecond;
 constexpr size_t kNameBytes = 16;
 
-class SpaceTest : public NssTest,
-                  public ::testing::WithParamInterface<uint16_t> {
+class SpaceTest : public TicketFixture {
  protected:
   void SetUp() override {
-    NssTest::SetUp();
-    ShimResetTicketKeys();
-    ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
+    TicketFixture::SetUp();
+    options_.server_no_cache = true;
     Add("a.example");
     Add("b.example");
-    clock_ = PR_Now();
-    options_.version = GetParam();
-    options_.tickets = true;
-    options_.server_no_cache = true;
-    options_.server_clock = &clock_;
-  }
-  void TearDown() override {
-    ShimResetTicketKeys();
-    NssTest::TearDown();
   }
   void Add(const char* name) {
     ASSERT_EQ(SECSuccess, SSL_AddServerCache(name, nullptr));
@@ -65,24 +51,16 @@ class SpaceTest : public NssTest,
     EXPECT_EQ(timeout, shown.ticketTimeoutSec);
     EXPECT_EQ(rotation, shown.ticketRotationSec);
   }
-  // Makes a connection to |name|; returns whether it resumed. A moment later
-  // the next one begins.
+  // Makes a connection to |name|; returns whether it resumed.
   bool Resumes(const std::string& name) {
     options_.url = name;
-    Connection connection(&listener_, options_);
-    EXPECT_TRUE(connection.Handshake() && connection.Talk())
-        << "client " << PR_ErrorToName(connection.client_error()) << ", server "
-        << PR_ErrorToName(connection.server_error());
+    std::unique_ptr<Connection> connection = Connect();
     PRUint8 key_name[kNameBytes] = {};
-    EXPECT_EQ(1, ShimTicketName(ShimSocketSid(connection.client()), key_name));
+    EXPECT_EQ(1, ShimTicketName(ShimSocketSid(connection->client()), key_name));
     key_name_ = std::string(reinterpret_cast<char*>(key_name), kNameBytes);
-    clock_ = std::max(PR_Now(), clock_ + 1);
-    return connection.resumed();
+    return connection->resumed();
   }
 
-  Listener listener_;
-  ConnectOptions options_;
-  PRTime clock_ = 0;
   std::string key_name_;  // with which the client's last ticket begins
 };
 INSTANTIATE_TEST_SUITE_P(Versions, SpaceTest,
@@ -201,13 +179,11 @@ TEST_P(SpaceTest, AFlushEndsTheTicketsOfItsCacheOnly) {
   ASSERT_FALSE(Resumes("b.example"));
   ASSERT_FALSE(Resumes("c.example"));
   ASSERT_EQ(SECSuccess, SSL_FlushServerCache("a.example"));
-  clock_ = PR_Now() + 1;
   EXPECT_FALSE(Resumes("a.example"));
   EXPECT_TRUE(Resumes("a.example"));
   EXPECT_TRUE(Resumes("b.example"));
   EXPECT_TRUE(Resumes("c.example"));
   ASSERT_EQ(SECSuccess, SSL_FlushServerCache(nullptr));
-  clock_ = PR_Now() + 1;
   EXPECT_FALSE(Resumes("c.example"));
   EXPECT_TRUE(Resumes("c.example"));
   EXPECT_TRUE(Resumes("b.example"));
@@ -221,7 +197,6 @@ TEST_P(SpaceTest, AFlushEndsSessionsThatGetATicketLater) {
     Connection connection(&listener_, options_);
     ASSERT_TRUE(connection.Handshake() && connection.Talk());
     ASSERT_EQ(SECSuccess, SSL_FlushServerCache("a.example"));
-    clock_ = PR_Now() + 1;
     ASSERT_EQ(SECSuccess,
               SSL_SendSessionTicket(connection.server(), nullptr, 0));
     ASSERT_TRUE(connection.Talk());
