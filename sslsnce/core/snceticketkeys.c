@@ -13,7 +13,7 @@
 #include "snceregion.h"
 #include "snceslot.h"
 
-/* Tries at slots that other processes are changing too. */
+/* Claims that a search may lose to other processes. */
 #define ADD_TRIES 64
 
 /* A slot as it was seen. */
@@ -106,54 +106,62 @@ ReadSlot(const snceRegion *region, snceTicketSlots *all, unsigned index,
     return true;
 }
 
-/* Finds a slot to store in: one whose writer died, or an empty one that need not rest;
- * else that of the key which is the first to go. */
+/* May a key be stored there without a loss: is the slot empty, or did its writer die? */
 static bool
-FindSlot(const snceRegion *region, snceTicketSlots *all, slot *out)
+IsFree(const snceRegion *region, const slot *at)
 {
-    unsigned used = UsedOf(all);
+    switch (snceVersion_State(at->seen)) {
+        case SNCE_STATE_EMPTY:
+            return snceSlot_Rested(at->seen, snceTick_Now(region));
+        case SNCE_STATE_BUSY:
+            return snceClaim_Abandoned(&at->all->version[at->index], at->seen,
+                                       snceTick_Now(region));
+        default:
+            return false;
+    }
+}
+
+/* Finds a free slot, from |*next| on, and moves |*next| behind it. So a search that
+ * goes on after a lost claim ends, however many processes add keys. */
+static bool
+FindFree(const snceRegion *region, snceTicketSlots *all, unsigned *next,
+         slot *out)
+{
+    out->all = all;
+    while (*next < SNCE_TICKET_KEYS) {
+        out->index = (*next)++;
+        NoteUsed(all, out->index);
+        out->seen = snceSlot_Version(&all->version[out->index]);
+        if (IsFree(region, out)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds the slot of the key which is the first to go. */
+static bool
+FindFirstToGo(const snceRegion *region, snceTicketSlots *all, slot *out)
+{
     int64_t earliest = INT64_MAX;
     bool found = false;
 
-    for (unsigned i = 0; i < used; i++) {
-        snceVersion seen = snceSlot_Version(&all->version[i]);
+    for (unsigned i = 0; i < SNCE_TICKET_KEYS; i++) {
         snceTicketKey key;
-        slot at = { all, i, seen };
+        slot at;
 
-        switch (snceVersion_State(seen)) {
-            case SNCE_STATE_BUSY:
-                if (snceClaim_Abandoned(&all->version[i], seen,
-                                        snceTick_Now(region))) {
-                    *out = at;
-                    return true;
-                }
-                break;
-            case SNCE_STATE_FULL:
-                /* A spoiled one goes before any key. */
-                if (!ReadSlot(region, all, i, &at, &key)) {
-                    key.decryptUntil.usec = INT64_MIN;
-                }
-                if (key.decryptUntil.usec < earliest) {
-                    earliest = key.decryptUntil.usec;
-                    *out = at;
-                    found = true;
-                }
-                break;
-            default:
-                if (snceSlot_Rested(seen, snceTick_Now(region))) {
-                    *out = at;
-                    return true;
-                }
+        /* A spoiled one goes before any key. */
+        if (!ReadSlot(region, all, i, &at, &key)) {
+            if (snceVersion_State(at.seen) != SNCE_STATE_FULL) {
+                continue;
+            }
+            key.decryptUntil.usec = INT64_MIN;
         }
-    }
-    if (used < SNCE_TICKET_KEYS) {
-        NoteUsed(all, used);
-        out->all = all;
-        out->index = used;
-        out->seen = snceSlot_Version(&all->version[used]);
-        /* Else another process has claimed it since this one looked how many are
-         * in use; the next search sees that. */
-        return snceVersion_State(out->seen) == SNCE_STATE_EMPTY;
+        if (key.decryptUntil.usec < earliest) {
+            earliest = key.decryptUntil.usec;
+            *out = at;
+            found = true;
+        }
     }
     return found;
 }
@@ -222,6 +230,7 @@ snceTicketKeys_Add(snceRegion *region, const snceTicketKey *key)
     uint64_t words[SNCE_TICKET_WORDS] = { 0 };
     snceResult result = SNCE_DROPPED;
     snceTicketSlots *all;
+    unsigned next = 0;
 
     if (key->id == 0 || key->len == 0 || key->len > SNCE_TICKET_VALUE_MAX) {
         return SNCE_INVALID;
@@ -245,7 +254,9 @@ snceTicketKeys_Add(snceRegion *region, const snceTicketKey *key)
         snceVersion claim;
         slot at;
 
-        if (!FindSlot(region, all, &at) || !ClaimSlot(&at, &claim)) {
+        if ((!FindFree(region, all, &next, &at) &&
+             !FindFirstToGo(region, all, &at)) ||
+            !ClaimSlot(&at, &claim)) {
             continue;
         }
         SNCE_STEP("ticket-claimed");

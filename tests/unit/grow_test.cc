@@ -47,6 +47,15 @@ void Store(snceCache cache, uint64_t first, uint64_t end,
     ASSERT_EQ(SNCE_OK, Session(serial, 0, shape).Insert(cache, At(kStart)));
 }
 
+// Stores the sessions 0 to |end| - 1 in an empty cache. Returns how many are
+// there.
+uint64_t StoreFirst(snceCache cache, uint64_t end) {
+  Store(cache, 0, end, kEverything);
+  const uint64_t there = CountFound(cache, 0, end, At(kStart), kEverything);
+  EXPECT_GE(there + kByChance, end);
+  return there;
+}
+
 // Makes the table grow to |used| pages, whether inserts need them or not.
 void GrowTo(snceCache cache, uint64_t used) {
   for (uint64_t tries = 0; tries < 2 * used; ++tries) {
@@ -335,17 +344,21 @@ TEST(SnceGrowth, AReaderFollows) {
   for (uint64_t until = 500; until <= 4000; until += 500) {
     Store(region.cache(), stored, until);
     stored = until;
-    ASSERT_EQ(stored, CountFound(reader.cache(), 0, stored, At(kStart)));
+    ASSERT_LE(region.Figures().replacedLive, kByChance);
+    ASSERT_EQ(stored - region.Figures().replacedLive,
+              CountFound(reader.cache(), 0, stored, At(kStart)));
   }
   // The reader also follows a split that is half done, which it cannot end.
   const Growth growth = GrowthOf(region.cache());
   ASSERT_LT(growth.used, growth.pages);
   GrowthSet(region.cache(), GrowthBegun(growth.word));
   for (unsigned moved = 0; moved < 2; ++moved) {
-    ASSERT_EQ(stored, CountFound(reader.cache(), 0, stored, At(kStart)));
+    ASSERT_EQ(stored - region.Figures().replacedLive,
+              CountFound(reader.cache(), 0, stored, At(kStart)));
     GrowthMove(region.cache(), 3, moved == 0);
   }
-  EXPECT_EQ(stored, CountFound(reader.cache(), 0, stored, At(kStart)));
+  EXPECT_EQ(stored - region.Figures().replacedLive,
+            CountFound(reader.cache(), 0, stored, At(kStart)));
   EXPECT_TRUE(GrowthOf(region.cache()).splitting);
 }
 
@@ -461,13 +474,13 @@ TEST(SnceGrowth, AnotherSizeKeepsEverythingAtAnyFill) {
     for (uint64_t entries : {7500u, 9999u, 10001u, 12000u, 30000u, 200000u}) {
       Region region(10000);
       const snceCache cache = region.cache();
-      Store(cache, 0, stored, kEverything);
+      const uint64_t there = StoreFirst(cache, stored);
       const uint64_t certificates = region.Figures().certificates;
       snceCacheOptions options = Options(entries);
       ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
-      ASSERT_EQ(stored, CountFound(cache, 0, stored, At(kStart), kEverything))
+      ASSERT_EQ(there, CountFound(cache, 0, stored, At(kStart), kEverything))
           << "from 10,000 to " << entries;
-      ASSERT_EQ(stored, region.Figures().live);
+      ASSERT_EQ(there, region.Figures().live);
       ASSERT_EQ(certificates, region.Figures().certificates);
       const Growth growth = GrowthOf(cache);
       ASSERT_GE(growth.used, GrowthFirst(growth.pages));
@@ -478,7 +491,9 @@ TEST(SnceGrowth, AnotherSizeKeepsEverythingAtAnyFill) {
                          5 * stored / 2));
       if (entries > 30000) continue;
       Store(cache, 100000, 100000 + entries * 3 / 4 - stored);
-      ASSERT_EQ(stored, CountFound(cache, 0, stored, At(kStart), kEverything));
+      ASSERT_GE(
+          CountFound(cache, 0, stored, At(kStart), kEverything) + kByChance,
+          there);
     }
   }
 }
@@ -490,21 +505,25 @@ TEST(SnceGrowth, AnotherSizeKeepsEverythingInTheMiddleOfASplit) {
       for (bool keep : {false, true}) {
         Region region(10000);
         const snceCache cache = region.cache();
-        Store(cache, 0, 3000, kEverything);
+        const uint64_t there = StoreFirst(cache, 3000);
         const uint64_t certificates = region.Figures().certificates;
         GrowthSet(cache, GrowthBegun(GrowthOf(cache).word));
         GrowthMove(cache, moved, keep);
         snceCacheOptions options = Options(entries);
         ASSERT_EQ(SNCE_OK, snceCache_Configure(cache, &options));
-        ASSERT_EQ(3000u, CountFound(cache, 0, 3000, At(kStart), kEverything));
-        ASSERT_EQ(3000u, region.Figures().live);
+        ASSERT_EQ(there, CountFound(cache, 0, 3000, At(kStart), kEverything));
+        ASSERT_EQ(there, region.Figures().live);
         ASSERT_EQ(certificates, region.Figures().certificates);
-        // There is one copy of each session.
+        // There is one copy of each session that was not evicted.
+        uint64_t none = 0;
         for (uint64_t serial = 0; serial < 3000;
              serial += kSanitized ? 101 : 7) {
           const Session session(serial, 0, kEverything);
-          ASSERT_EQ(1u, GrowthCopies(cache, session.get()->id));
+          const uint64_t copies = GrowthCopies(cache, session.get()->id);
+          ASSERT_LE(copies, 1u);
+          none += copies == 0;
         }
+        ASSERT_LE(none, 3000 - there);
       }
     }
   }
