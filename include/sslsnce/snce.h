@@ -162,6 +162,7 @@ typedef struct {
     uint32_t ticketRotationSec; /* seconds that a ticket key encrypts; 0: the
                                  * caller's default. Callers read that of the
                                  * default cache, for the whole region */
+    snceTime refusedUntil;      /* out: see snceCache_RefuseTickets */
 } snceCacheOptions;
 
 /* snceRegion_Create makes a region with one virtual server, the default cache,
@@ -495,6 +496,15 @@ snceTime snceCache_Expiry(snceCache cache, snceClass sessionClass,
 snceResult snceCache_Configure(snceCache cache,
                                const snceCacheOptions *options);
 
+/* snceCache_RefuseTickets notes a time for callers that accept tickets of other
+ * regions: they refuse those of sessions that began before |until|. An earlier time
+ * changes nothing. A server that is added later has the latest time of those that
+ * were removed, because it may have the name of one. Takes the administrative lock.
+ *
+ * Returns SNCE_OK; SNCE_GONE; SNCE_BUSY; SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR; and
+ * what else snceChange_Begin may return (see "virtual servers"). */
+snceResult snceCache_RefuseTickets(snceCache cache, snceTime until);
+
 /* snceCache_Flush removes every session of the cache, and wipes them. After it
  * returns, no process gets a session whose insert had returned before the call.
  * Takes the administrative lock, for as long in a small cache as in a large
@@ -604,6 +614,7 @@ typedef struct {
     snceTime encryptFrom;
     snceTime encryptUntil; /* exclusive */
     snceTime decryptUntil; /* exclusive; then the key is wiped */
+    uint64_t source;       /* the caller's: where the key is from */
     size_t len;            /* of |value| */
     uint8_t value[SNCE_TICKET_VALUE_MAX];
 } snceTicketKey;
@@ -637,6 +648,11 @@ snceResult snceTicketKeys_List(const snceRegion *region, snceTicketKey *out,
 typedef bool (*snceTicketKeys_Gone)(void *context, const snceTicketKey *key);
 unsigned snceTicketKeys_Remove(snceRegion *region, snceTicketKeys_Gone gone,
                                void *context);
+
+/* snceTicketKeys_MayLook returns true to one process of the region in each |apart|
+ * microseconds, by the clock that |now| is of: that one is to look where keys come
+ * from. Makes no system call. */
+bool snceTicketKeys_MayLook(snceRegion *region, snceTime now, int64_t apart);
 
 #ifdef __cplusplus
 }

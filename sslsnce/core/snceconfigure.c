@@ -2,7 +2,8 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* A live cache is changed: snceCache_Configure and snceCache_Flush. */
+/* A live cache is changed: snceCache_Configure, snceCache_Flush and
+ * snceCache_RefuseTickets. */
 #include <string.h>
 
 #include "sncechange.h"
@@ -188,6 +189,28 @@ snceCache_Configure(snceCache cache, const snceCacheOptions *options)
     result = Reshape(&view, cache.region, options);
     snceChange_End(cache.region);
     return result;
+}
+
+snceResult
+snceCache_RefuseTickets(snceCache cache, snceTime until)
+{
+    snceWord *refused;
+    snceResult result;
+    snceView view;
+
+    result = Begin(&view, cache);
+    if (result != SNCE_OK) {
+        return result;
+    }
+    refused = &snceRegion_Server(cache.region, cache.id.number)->refused;
+    if (until.usec >
+        (int64_t)atomic_load_explicit(refused, memory_order_relaxed)) {
+        /* Release: pairs with the acquire load in snceCache_GetOptions. */
+        atomic_store_explicit(refused, (uint64_t)until.usec,
+                              memory_order_release);
+    }
+    snceChange_End(cache.region);
+    return SNCE_OK;
 }
 
 snceResult

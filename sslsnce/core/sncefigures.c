@@ -70,6 +70,8 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
     out->withinTwoRotations = atomic_load_explicit(&entry->withinTwoRotations,
                                                    memory_order_acquire) != 0;
     out->flushes = atomic_load_explicit(&entry->flushes, memory_order_acquire);
+    out->refusedUntil.usec =
+        (int64_t)atomic_load_explicit(&entry->refused, memory_order_acquire);
     out->ticketEpoch =
         atomic_load_explicit(&entry->ticketEpoch, memory_order_acquire);
     out->ticketRotationSec =

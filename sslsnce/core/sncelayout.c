@@ -9,7 +9,7 @@
 
 /* Counted up when the meaning of the region changes but none of the sizes and
  * offsets below. */
-#define LAYOUT_REVISION 11
+#define LAYOUT_REVISION 12
 
 uint64_t
 snceLayout_Signature(void)

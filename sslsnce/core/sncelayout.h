@@ -205,7 +205,9 @@ typedef struct {
     _Atomic uint32_t flushes; /* counts up with each flush; never reset, because
                                * a server with the same number has another
                                * generation */
-    uint8_t reserved[68];
+    uint8_t reserved[60];
+    snceWord refused; /* microseconds; grows only, and outlives the server: see
+                       * snceCache_RefuseTickets */
     snceWord name[32]; /* lower case, zero-filled; constant while live */
 } snceServerWords;
 static_assert(sizeof(snceServerWords) == 512, "no gaps");
@@ -333,7 +335,8 @@ enum {
     SNCE_T_ENCRYPT_UNTIL = 5,
     SNCE_T_DECRYPT_UNTIL = 6,
     SNCE_T_LENGTH = 7,
-    SNCE_T_VALUE = 8,
+    SNCE_T_SOURCE = 8,
+    SNCE_T_VALUE = 9,
     SNCE_TICKET_WORDS = SNCE_T_VALUE + SNCE_TICKET_VALUE_MAX / 8
 };
 
@@ -342,7 +345,8 @@ typedef struct {
     snceWord changes; /* counts up after every key that comes or goes; a death
                        * leaves out one, of a key that nobody has used */
     snceWord used;    /* slots from the beginning that were ever claimed */
-    snceWord pad[SNCE_PAGE / 8 - 2];
+    snceWord looked; /* microseconds: snceTicketKeys_MayLook */
+    snceWord pad[SNCE_PAGE / 8 - 3];
     snceWord version[SNCE_TICKET_KEYS];
     struct {
         snceWord word[SNCE_TICKET_WORDS];

@@ -79,6 +79,28 @@ FindFree(const snceRegion *region)
     return number;
 }
 
+/* Gives a new server the latest time up to which a removed one refuses tickets. */
+static void
+RefuseAsRemoved(const snceRegion *region, snceServerWords *entry)
+{
+    uint32_t used = atomic_load_explicit(&snceRegion_Header(region)->servers,
+                                         memory_order_relaxed);
+    int64_t latest = 0;
+
+    for (uint32_t number = 1; number < SNCE_SERVERS && number < used;
+         number++) {
+        snceServerWords *other = snceRegion_Server(region, number);
+        int64_t until = (int64_t)snceDirectory_Load(&other->refused);
+
+        if (until > latest && snceState_Phase(snceDirectory_Load(
+                                  &other->state)) == SNCE_SERVER_FREE) {
+            latest = until;
+        }
+    }
+    atomic_store_explicit(&entry->refused, (uint64_t)latest,
+                          memory_order_release);
+}
+
 static snceResult
 Add(snceRegion *region, const snceName *name, const snceCacheOptions *options,
     snceServerId *id)
@@ -101,6 +123,7 @@ Add(snceRegion *region, const snceName *name, const snceCacheOptions *options,
         return result;
     }
     snceOptions_Retime(entry, options);
+    RefuseAsRemoved(region, entry);
     SNCE_STEP("add-furnished");
     snceName_Enter(region, number, name);
     SNCE_STEP("add-entered");

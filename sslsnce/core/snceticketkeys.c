@@ -102,6 +102,7 @@ ReadSlot(const snceRegion *region, snceTicketSlots *all, unsigned index,
     key->encryptUntil.usec = (int64_t)words[SNCE_T_ENCRYPT_UNTIL];
     key->decryptUntil.usec = (int64_t)words[SNCE_T_DECRYPT_UNTIL];
     key->len = (size_t)words[SNCE_T_LENGTH];
+    key->source = words[SNCE_T_SOURCE];
     memcpy(key->value, &words[SNCE_T_VALUE], SNCE_TICKET_VALUE_MAX);
     return true;
 }
@@ -224,6 +225,23 @@ snceTicketKeys_Changes(const snceRegion *region)
     return all ? atomic_load_explicit(&all->changes, memory_order_acquire) : 0;
 }
 
+bool
+snceTicketKeys_MayLook(snceRegion *region, snceTime now, int64_t apart)
+{
+    snceTicketSlots *all = SlotsOf(region);
+    uint64_t last;
+
+    if (!all || region->access == SNCE_ACCESS_READ) {
+        return false;
+    }
+    last = atomic_load_explicit(&all->looked, memory_order_relaxed);
+    /* As an unsigned number, a time that is set back is far ahead. */
+    return (uint64_t)now.usec - last >= (uint64_t)apart &&
+           atomic_compare_exchange_strong_explicit(
+               &all->looked, &last, (uint64_t)now.usec, memory_order_relaxed,
+               memory_order_relaxed);
+}
+
 snceResult
 snceTicketKeys_Add(snceRegion *region, const snceTicketKey *key)
 {
@@ -249,6 +267,7 @@ snceTicketKeys_Add(snceRegion *region, const snceTicketKey *key)
     words[SNCE_T_ENCRYPT_UNTIL] = (uint64_t)key->encryptUntil.usec;
     words[SNCE_T_DECRYPT_UNTIL] = (uint64_t)key->decryptUntil.usec;
     words[SNCE_T_LENGTH] = key->len;
+    words[SNCE_T_SOURCE] = key->source;
     memcpy(&words[SNCE_T_VALUE], key->value, key->len);
     for (unsigned try = 0; result != SNCE_OK && try < ADD_TRIES; try++) {
         snceVersion claim;

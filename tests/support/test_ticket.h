@@ -27,6 +27,7 @@ inline snceTicketKey TicketKey(uint64_t id) {
   key.encryptFrom = key.created + 60 * kSecond;
   key.encryptUntil = key.created + 120 * kSecond;
   key.decryptUntil = key.created + 1000 * kSecond;
+  key.source = id * 11;
   key.len = 40;
   const std::vector<uint8_t> value = Bytes(id, key.len);
   std::copy(value.begin(), value.end(), key.value);
@@ -38,7 +39,8 @@ inline bool IsWhole(const snceTicketKey& key) {
   return key.under == made.under && key.created == made.created &&
          key.encryptFrom == made.encryptFrom &&
          key.encryptUntil == made.encryptUntil &&
-         key.decryptUntil == made.decryptUntil && key.len == made.len &&
+         key.decryptUntil == made.decryptUntil && key.source == made.source &&
+         key.len == made.len &&
          memcmp(key.value, made.value, key.len) == 0;
 }
 

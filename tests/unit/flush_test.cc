@@ -192,6 +192,38 @@ TEST(SnceTickets, FlushesAreCountedForEachCache) {
   EXPECT_EQ(before + 2, flushes(region.cache()));
 }
 
+TEST(SnceTickets, ATimeUpToWhichTicketsAreRefusedOnlyGrows) {
+  Region region(100);
+  const auto refused = [](snceCache cache) {
+    snceCacheOptions shown = {};
+    EXPECT_EQ(SNCE_OK, snceCache_GetOptions(cache, &shown));
+    return shown.refusedUntil.usec;
+  };
+  const snceCache other = AddServer(region.get(), "a.example", 100);
+  EXPECT_EQ(0, refused(other));
+  ASSERT_EQ(SNCE_OK, snceCache_RefuseTickets(other, At(kStart)));
+  EXPECT_EQ(At(kStart).usec, refused(other));
+  ASSERT_EQ(SNCE_OK, snceCache_RefuseTickets(other, At(kStart - 1)));
+  EXPECT_EQ(At(kStart).usec, refused(other));
+  EXPECT_EQ(0, refused(region.cache()));
+  snceCacheOptions options = Options(100);
+  ASSERT_EQ(SNCE_OK, snceCache_Configure(other, &options));
+  EXPECT_EQ(At(kStart).usec, refused(other));
+  // A server that is there already is not concerned by a removal. One that is
+  // added later may be the same server again, whatever its number.
+  const snceCache third = AddServer(region.get(), "b.example", 100);
+  EXPECT_EQ(0, refused(third));
+  const snceCache fourth = AddServer(region.get(), "c.example", 100);
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), snceCache_Id(fourth)));
+  ASSERT_EQ(SNCE_OK, snceServer_Remove(region.get(), snceCache_Id(other)));
+  EXPECT_EQ(0, refused(third));
+  EXPECT_EQ(At(kStart).usec,
+            refused(AddServer(region.get(), "c.example", 100)));
+  EXPECT_EQ(At(kStart).usec,
+            refused(AddServer(region.get(), "a.example", 100)));
+  EXPECT_EQ(SNCE_GONE, snceCache_RefuseTickets(other, At(kStart)));
+}
+
 TEST(SnceTickets, OptionsAreKeptForTheCaller) {
   Region region(100);
   snceCacheOptions options = Options(100);

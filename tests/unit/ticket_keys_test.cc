@@ -109,6 +109,25 @@ TEST_F(SnceTicketKeys, ARemovedKeyIsGoneAndWiped) {
   EXPECT_EQ(0u, CountInFile(region_.fd(), key.value, 16));
 }
 
+TEST_F(SnceTicketKeys, OneProcessASecondMayLook) {
+  const auto may = [this](int64_t at) {
+    return snceTicketKeys_MayLook(region_.get(), At(at), kSecond);
+  };
+  EXPECT_TRUE(may(kStart));
+  EXPECT_FALSE(may(kStart));
+  EXPECT_FALSE(may(kStart + kSecond - 1));
+  EXPECT_TRUE(may(kStart + kSecond));
+  EXPECT_FALSE(may(kStart + kSecond));
+  // A clock that is set back stops nobody.
+  EXPECT_TRUE(may(kStart - 1000 * kSecond));
+  EXPECT_FALSE(may(kStart - 1000 * kSecond));
+  snceRegion* attached = nullptr;
+  ASSERT_EQ(SNCE_OK,
+            snceRegion_Attach(&attached, dup(region_.fd()), SNCE_ACCESS_READ));
+  const Region reader(attached);
+  EXPECT_FALSE(snceTicketKeys_MayLook(attached, At(kStart), kSecond));
+}
+
 TEST_F(SnceTicketKeys, WhatIsNoKeyIsRefused) {
   snceTicketKey key = TicketKey(1);
   key.len = SNCE_TICKET_VALUE_MAX + 1;
