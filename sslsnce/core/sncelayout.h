@@ -206,8 +206,7 @@ typedef struct {
                                * a server with the same number has another
                                * generation */
     uint8_t reserved[60];
-    snceWord refused; /* microseconds; grows only, and outlives the server: see
-                       * snceCache_RefuseTickets */
+    snceWord refused; /* microseconds: snceCache_RefuseTickets */
     snceWord name[32]; /* lower case, zero-filled; constant while live */
 } snceServerWords;
 static_assert(sizeof(snceServerWords) == 512, "no gaps");
@@ -379,6 +378,8 @@ typedef struct {
     _Atomic uint64_t change;   /* the mark: number + 1 of the server that is
                                 * being changed, else 0; a death leaves it set
                                 * (rule 13) */
+    _Atomic uint64_t refused;  /* the latest time up to which a removed server
+                                * refused tickets */
     _Atomic uint32_t servers;  /* entries of the directory ever used */
     _Atomic uint32_t attached; /* processes attached; each death leaves it one
                                 * too high */
@@ -391,7 +392,7 @@ typedef struct {
      * needs. The mutex is robust: the kernel releases it when its holder
      * dies. */
     pthread_mutex_t mutex;
-    uint8_t pad[SNCE_PAGE - 112 - sizeof(pthread_mutex_t)];
+    uint8_t pad[SNCE_PAGE - 120 - sizeof(pthread_mutex_t)];
 } snceHeader;
 static_assert(sizeof(snceHeader) == SNCE_PAGE, "a page");
 

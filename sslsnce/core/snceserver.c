@@ -79,26 +79,28 @@ FindFree(const snceRegion *region)
     return number;
 }
 
-/* Gives a new server the latest time up to which a removed one refuses tickets. */
+/* A server that is added may be one that was removed: it refuses tickets up to the
+ * latest time up to which a removed one did. The words are atomic, and only the holder of the
+ * administrative lock writes them. */
 static void
 RefuseAsRemoved(const snceRegion *region, snceServerWords *entry)
 {
-    uint32_t used = atomic_load_explicit(&snceRegion_Header(region)->servers,
-                                         memory_order_relaxed);
-    int64_t latest = 0;
+    atomic_store_explicit(
+        &entry->refused,
+        snceDirectory_Load(&snceRegion_Header(region)->refused),
+        memory_order_release);
+}
 
-    for (uint32_t number = 1; number < SNCE_SERVERS && number < used;
-         number++) {
-        snceServerWords *other = snceRegion_Server(region, number);
-        int64_t until = (int64_t)snceDirectory_Load(&other->refused);
+/* |entry| is about to be removed. */
+static void
+NoteRefused(const snceRegion *region, const snceServerWords *entry)
+{
+    snceWord *latest = &snceRegion_Header(region)->refused;
+    uint64_t until = snceDirectory_Load(&entry->refused);
 
-        if (until > latest && snceState_Phase(snceDirectory_Load(
-                                  &other->state)) == SNCE_SERVER_FREE) {
-            latest = until;
-        }
+    if ((int64_t)until > (int64_t)snceDirectory_Load(latest)) {
+        atomic_store_explicit(latest, until, memory_order_release);
     }
-    atomic_store_explicit(&entry->refused, (uint64_t)latest,
-                          memory_order_release);
 }
 
 static snceResult
@@ -193,6 +195,7 @@ snceServer_Remove(snceRegion *region, snceServerId id)
     if (snceState_Is(state, id.generation)) {
         snceChange_Mark(region, id.number);
         SNCE_STEP("remove-began");
+        NoteRefused(region, entry);
         snceDirectory_Commit(entry, snceState_Next(state, SNCE_SERVER_LEAVING,
                                                    SNCE_SERVER_PHASE_MASK));
         SNCE_STEP("remove-published");
