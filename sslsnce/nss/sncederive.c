@@ -34,10 +34,14 @@ snceDerive_Generate(void *pwArg, PK11SymKey **key, PRUint64 *id)
     return *key ? SECSuccess : SECFailure;
 }
 
+/* How an expansion comes by its key. */
+typedef enum { deriveFrom_key, deriveFrom_secret } deriveFrom;
+
 static PK11SymKey *
-derive_Expand(PK11SymKey *from, CK_MECHANISM_TYPE how, const char *label,
-              const SECItem *context, CK_MECHANISM_TYPE target,
-              CK_ATTRIBUTE_TYPE operation, int size, CK_FLAGS flags)
+derive_Expand(PK11SymKey *from, deriveFrom kind, CK_MECHANISM_TYPE how,
+              const char *label, const SECItem *context,
+              CK_MECHANISM_TYPE target, CK_ATTRIBUTE_TYPE operation, int size,
+              CK_FLAGS flags)
 {
     CK_HKDF_PARAMS params;
     SECItem item = { siBuffer, (unsigned char *)&params, sizeof params };
@@ -57,6 +61,7 @@ derive_Expand(PK11SymKey *from, CK_MECHANISM_TYPE how, const char *label,
     }
 
     PORT_Memset(&params, 0, sizeof params);
+    params.bExtract = kind == deriveFrom_secret;
     params.bExpand = CK_TRUE;
     params.prfHashMechanism = CKM_SHA256;
     params.ulSaltType = CKF_HKDF_SALT_NULL;
@@ -78,19 +83,44 @@ snceDerive_Key(PK11SymKey *from, const char *label, const SECItem *context,
         { CKM_AES_KEY_WRAP_KWP, CKA_WRAP, CKF_WRAP | CKF_UNWRAP },
         { CKM_AES_CBC, CKA_ENCRYPT, CKF_ENCRYPT | CKF_DECRYPT },
         { CKM_SHA256_HMAC, CKA_SIGN, CKF_SIGN | CKF_VERIFY },
+        { CKM_HKDF_DERIVE, CKA_DERIVE, CKF_DERIVE },
     };
 
-    return derive_Expand(from, CKM_HKDF_DERIVE, label, context,
+    return derive_Expand(from, deriveFrom_key, CKM_HKDF_DERIVE, label, context,
                          uses[use].target, uses[use].operation,
                          SNCE_DERIVE_BYTES, uses[use].flags);
+}
+
+PK11SymKey *
+snceDerive_Import(const PRUint8 *secret, unsigned len, const char *label,
+                  void *pwArg)
+{
+    SECItem item = { siBuffer, (unsigned char *)secret, len };
+    PK11SlotInfo *slot = PK11_GetInternalSlot();
+    PK11SymKey *imported, *made = NULL;
+
+    if (!slot) {
+        return NULL;
+    }
+    imported = PK11_ImportDataKey(slot, CKM_HKDF_DERIVE, PK11_OriginUnwrap,
+                                  CKA_DERIVE, &item, pwArg);
+    PK11_FreeSlot(slot);
+    if (imported) {
+        made = derive_Expand(imported, deriveFrom_secret, CKM_HKDF_DERIVE,
+                             label, NULL, CKM_HKDF_DERIVE, CKA_DERIVE,
+                             SNCE_DERIVE_BYTES, CKF_DERIVE);
+        PK11_FreeSymKey(imported);
+    }
+    return made;
 }
 
 SECStatus
 snceDerive_Bytes(PK11SymKey *from, const char *label, const SECItem *context,
                  PRUint8 *out, unsigned len)
 {
-    PK11SymKey *made = derive_Expand(from, CKM_HKDF_DATA, label, context,
-                                     CKM_HKDF_DERIVE, CKA_DERIVE, (int)len, 0);
+    PK11SymKey *made =
+        derive_Expand(from, deriveFrom_key, CKM_HKDF_DATA, label, context,
+                      CKM_HKDF_DERIVE, CKA_DERIVE, (int)len, 0);
     SECStatus rv = SECFailure;
     SECItem *bytes;
 

@@ -20,13 +20,20 @@ SEC_BEGIN_PROTOS
 typedef enum {
     snceDerive_wrap,    /* AES key wrap with padding (RFC 5649) */
     snceDerive_encrypt, /* AES-CBC */
-    snceDerive_mac      /* HMAC with SHA-256 */
+    snceDerive_mac,     /* HMAC with SHA-256 */
+    snceDerive_root     /* others are derived from it */
 } snceDeriveUse;
 
 /* snceDerive_Generate makes a random key from which others are derived, in NSS's own
  * token, and a random |*id| for it, not 0. Fails with an NSS error; then there is no
  * key. The caller frees the key. */
 SECStatus snceDerive_Generate(void *pwArg, PK11SymKey **key, PRUint64 *id);
+
+/* snceDerive_Import makes a key from which others are derived of the |len| bytes of
+ * |secret|, which are as random as a key or more of them are needed (extract and
+ * expand), bound to |label|. So one file that serves two purposes gives two keys. */
+PK11SymKey *snceDerive_Import(const PRUint8 *secret, unsigned len,
+                              const char *label, void *pwArg);
 
 /* snceDerive_Key expands |from|, a key for HKDF, to a key that is bound to |label| and
  * |context|, which may be NULL and has at most 280 bytes. Returns NULL, with an NSS

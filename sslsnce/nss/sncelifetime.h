@@ -20,6 +20,9 @@
 
 SEC_BEGIN_PROTOS
 
+/* How far the clocks of two machines of a fleet may differ, in seconds. */
+#define SNCE_FLEET_SKEW_SEC 300
+
 /* snceLifetime_Add returns |time| and so many |seconds| more; the largest time
  * there is if the sum overflows. */
 PRTime snceLifetime_Add(PRTime time, PRUint32 seconds);

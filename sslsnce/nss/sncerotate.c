@@ -16,81 +16,45 @@
 #include "sncelifetime.h"
 #include "snceregionkey.h"
 #include "snceretry.h"
+#include "sncesecret.h"
 
 /* Rounds of looking and making: a key; its successor; and one more. */
 #define CURRENT_TRIES 3
 
-/* A name in a ticket: NSS's prefix, a tag of the ticket key, and a tag of the name
- * space. */
-#define TAG_AT SELF_ENCRYPT_KEY_NAME_PREFIX_LEN
-#define TAG_BYTES 4
-#define SPACE_AT (TAG_AT + TAG_BYTES)
-#define SPACE_BYTES (SELF_ENCRYPT_KEY_NAME_LEN - SPACE_AT)
-
 /* Of keys with one tag, so many are tried. */
 #define SAME_TAG_MAX 4
 
-/* For so many caches the keys are kept with each ticket key. A derivation takes some
- * ten microseconds, a kept pair of keys 13 KB. */
-#define OWNS_MAX 64
-
-/* The bytes before the cache's name in the context of a derivation. */
-#define EPOCH_BYTES 4
-
-/* What is derived from a ticket key for the tickets of one cache. */
+/* The set of keys from files that counts (sncesource.h). */
 typedef struct {
-    snceRotateSpace space;
-    snceRotateKeys keys;
-} own;
+    PRTime created; /* 0: there is none */
+    snceSourceKind kind;
+    PRUint64 encrypts; /* the id of the key or secret that does */
+} keySet;
 
-/* A key that this process knows. */
-typedef struct {
-    snceTicketKey times; /* with its id; |value| is empty */
-    PRBool shared;       /* the region has it */
-    PK11SymKey *root;    /* the others are derived from it */
-    snceRotateKeys keys; /* for cookies, and tickets of the common space */
-    own *owns;
-    unsigned ownCount;
-    unsigned ownNext; /* the next to go when there are OWNS_MAX */
-} known;
-
-/* |lock| guards these. A thread that has it waits for nothing. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static known *all;
-static unsigned count, capacity;
+/* The lock of snceknown.h guards these too. */
+static keySet inForce;
 static PRUint64 seenRegion;  /* whose keys these are; 0: none's */
 static PRUint64 seenChanges; /* snceTicketKeys_Changes of the last look */
+static PRBool installed;     /* a set that the region may not have yet */
 static PRUint32 rotationSec = DEFAULT_ROTATION_SEC; /* of the last look */
 static snceRetry addRetry; /* pending: the region took no key */
 
 /* One thread at a time makes keys. It does so in NSS's own token, and waits for no
- * other. Taken before |lock|. */
+ * other. Taken before the lock of the list. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
-
-static void
-rotate_Lock(void)
-{
-    pthread_mutex_lock(&lock);
-}
-
-static void
-rotate_Unlock(void)
-{
-    pthread_mutex_unlock(&lock);
-}
 
 static void
 rotate_BeforeFork(void)
 {
     pthread_mutex_lock(&making);
     snceRegionKey_BeforeFork();
-    rotate_Lock();
+    snceKnown_Lock();
 }
 
 static void
 rotate_AfterFork(void)
 {
-    rotate_Unlock();
+    snceKnown_Unlock();
     snceRegionKey_AfterFork();
     pthread_mutex_unlock(&making);
 }
@@ -105,59 +69,9 @@ rotate_WatchForks(void)
 
 /* ---- one key --------------------------------------------------------------- */
 
-void
-snceRotate_Free(snceRotateKeys *keys)
-{
-    if (keys->encKey) {
-        PK11_FreeSymKey(keys->encKey);
-    }
-    if (keys->macKey) {
-        PK11_FreeSymKey(keys->macKey);
-    }
-    PORT_Memset(keys, 0, sizeof *keys);
-}
-
-static void
-rotate_FreeKnown(known *k)
-{
-    snceRotate_Free(&k->keys);
-    for (unsigned i = 0; i < k->ownCount; i++) {
-        snceRotate_Free(&k->owns[i].keys);
-    }
-    PORT_Free(k->owns);
-    if (k->root) {
-        PK11_FreeSymKey(k->root);
-    }
-    PORT_Memset(k, 0, sizeof *k);
-}
-
-/* Derives what tickets need from |root|, whose id is |id|: for the common space, or
- * for that of |context|. */
-static SECStatus
-rotate_Derive(PK11SymKey *root, PRUint64 id, const SECItem *context,
-              snceRotateKeys *out)
-{
-    PORT_Memset(out, 0, sizeof *out);
-    PORT_Memcpy(out->name, SELF_ENCRYPT_KEY_NAME_PREFIX, TAG_AT);
-    out->id = id;
-    out->encKey = snceDerive_Key(root, "sslsnce ticket encrypt", context,
-                                 snceDerive_encrypt);
-    out->macKey =
-        snceDerive_Key(root, "sslsnce ticket mac", context, snceDerive_mac);
-    if (out->encKey && out->macKey &&
-        snceDerive_Bytes(root, "sslsnce ticket tag", NULL, out->name + TAG_AT,
-                         TAG_BYTES) == SECSuccess &&
-        snceDerive_Bytes(root, "sslsnce ticket name", context,
-                         out->name + SPACE_AT, SPACE_BYTES) == SECSuccess) {
-        return SECSuccess;
-    }
-    snceRotate_Free(out);
-    return SECFailure;
-}
-
 /* Encrypts |k| under |rk|, for other processes. */
 static SECStatus
-rotate_Encrypt(const known *k, const snceRegionKey *rk, snceTicketKey *out)
+rotate_Encrypt(const snceKnown *k, const snceRegionKey *rk, snceTicketKey *out)
 {
     SECItem wrapped = { siBuffer, out->value, sizeof out->value };
     SECStatus rv;
@@ -172,7 +86,8 @@ rotate_Encrypt(const known *k, const snceRegionKey *rk, snceTicketKey *out)
 }
 
 static SECStatus
-rotate_Decrypt(const snceTicketKey *stored, const snceRegionKey *rk, known *k)
+rotate_Decrypt(const snceTicketKey *stored, const snceRegionKey *rk,
+               snceKnown *k)
 {
     SECItem wrapped = { siBuffer, (unsigned char *)stored->value,
                         (unsigned)stored->len };
@@ -183,60 +98,71 @@ rotate_Decrypt(const snceTicketKey *stored, const snceRegionKey *rk, known *k)
     k->shared = PR_TRUE;
     k->root = PK11_UnwrapSymKey(rk->wrap, CKM_AES_KEY_WRAP_KWP, NULL, &wrapped,
                                 CKM_HKDF_DERIVE, CKA_DERIVE, SNCE_DERIVE_BYTES);
-    return k->root ? rotate_Derive(k->root, k->times.id, NULL, &k->keys)
-                   : SECFailure;
+    return k->root ? snceKnown_Complete(k, NULL) : SECFailure;
 }
 
 /* ---- all of them ----------------------------------------------------------- */
-
-/* The caller has the lock. */
-static known *
-rotate_FindId(PRUint64 id)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (all[i].times.id == id) {
-            return &all[i];
-        }
-    }
-    return NULL;
-}
 
 static PRBool
 rotate_Knows(PRUint64 id)
 {
     PRBool found;
 
-    rotate_Lock();
-    found = rotate_FindId(id) != NULL;
-    rotate_Unlock();
+    snceKnown_Lock();
+    found = snceKnown_FindId(id) != NULL;
+    snceKnown_Unlock();
     return found;
 }
 
-/* Takes over |*k|, unless a key of its id is there. */
-static SECStatus
-rotate_Keep(known *k)
+/* Is |k| made at random: in no set, and no set's? */
+static PRBool
+rotate_IsRandom(const snceKnown *k)
 {
-    SECStatus rv = SECSuccess;
+    return k->secret == 0 &&
+           snceSource_Kind(k->times.source) == snceSource_random;
+}
 
-    rotate_Lock();
-    if (count == capacity) {
-        unsigned more = capacity ? 2 * capacity : 8;
-        known *larger = PORT_Realloc(all, more * sizeof *all);
+/* Are all keys of the set of |k| known? The caller has the lock. */
+static PRBool
+rotate_IsWhole(const snceKnown *k)
+{
+    unsigned size = snceSource_Size(k->times.source);
+    unsigned found = 0;
 
-        if (larger) {
-            all = larger;
-            capacity = more;
-        } else {
-            rv = SECFailure;
+    for (unsigned i = 0; i < snceKnown_Count(); i++) {
+        const snceKnown *other = snceKnown_At(i);
+
+        found += other->secret == 0 &&
+                 other->times.created.usec == k->times.created.usec &&
+                 snceSource_Kind(other->times.source) ==
+                     snceSource_Kind(k->times.source);
+    }
+    return found >= size;
+}
+
+/* Finds the newest set that is whole. The caller has the lock. */
+static void
+rotate_ChooseSet(void)
+{
+    PORT_Memset(&inForce, 0, sizeof inForce);
+    for (unsigned i = 0; i < snceKnown_Count(); i++) {
+        const snceKnown *k = snceKnown_At(i);
+
+        if (!rotate_IsRandom(k) && k->secret == 0 &&
+            k->times.created.usec > inForce.created && rotate_IsWhole(k)) {
+            inForce.created = k->times.created.usec;
+            inForce.kind = snceSource_Kind(k->times.source);
         }
     }
-    if (rv == SECSuccess && !rotate_FindId(k->times.id)) {
-        all[count++] = *k;
-        PORT_Memset(k, 0, sizeof *k);
+    for (unsigned i = 0; i < snceKnown_Count(); i++) {
+        const snceKnown *k = snceKnown_At(i);
+
+        if (k->times.created.usec == inForce.created && k->secret == 0 &&
+            k->times.encryptUntil.usec > k->times.encryptFrom.usec &&
+            !rotate_IsRandom(k)) {
+            inForce.encrypts = k->times.id;
+        }
     }
-    rotate_Unlock();
-    rotate_FreeKnown(k);
-    return rv;
 }
 
 static int
@@ -248,38 +174,44 @@ rotate_CompareIds(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-/* Drops the shared keys that are not in |list|, which is sorted, and keys of this
- * process's own that have expired. */
-static void
-rotate_Prune(const snceTicketKey *list, size_t listed, PRTime now)
+/* The keys of a region, sorted by their ids, and the time. */
+typedef struct {
+    const snceTicketKey *list;
+    size_t count;
+    PRTime now;
+} listed;
+
+/* Does |k| stay? Shared keys must be in the region. A key of this process's own stays
+ * until it has expired, and a set until a newer one is in force. */
+static PRBool
+rotate_Stays(void *context, const snceKnown *k)
 {
-    known *gone = NULL;
-    unsigned goneCount = 0;
+    const listed *region = context;
 
-    rotate_Lock();
-    if (count > 0) {
-        gone = PORT_Alloc(count * sizeof *gone);
+    if (!rotate_IsRandom(k) && k->times.created.usec < inForce.created) {
+        return PR_FALSE;
     }
-    for (unsigned i = 0; gone && i < count;) {
-        known *k = &all[i];
-        PRBool stays = k->times.decryptUntil.usec > now;
+    if (!k->shared) {
+        return k->times.decryptUntil.usec > region->now;
+    }
+    return region->count > 0 &&
+           bsearch(&k->times, region->list, region->count, sizeof *region->list,
+                   rotate_CompareIds) != NULL;
+}
 
-        if (k->shared) {
-            stays = listed > 0 && bsearch(&k->times, list, listed, sizeof *list,
-                                          rotate_CompareIds) != NULL;
-        }
-        if (stays) {
-            i++;
-        } else {
-            gone[goneCount++] = *k;
-            *k = all[--count];
-        }
-    }
-    rotate_Unlock();
-    for (unsigned i = 0; i < goneCount; i++) {
-        rotate_FreeKnown(&gone[i]);
-    }
-    PORT_Free(gone);
+/* Drops the keys that do not stay. A set may have come into force, or gone. */
+static void
+rotate_Prune(const snceTicketKey *list, size_t count, PRTime now)
+{
+    listed region = { list, count, now };
+
+    snceKnown_Lock();
+    rotate_ChooseSet();
+    snceKnown_Unlock();
+    snceKnown_Prune(rotate_Stays, &region);
+    snceKnown_Lock();
+    rotate_ChooseSet();
+    snceKnown_Unlock();
 }
 
 /* ---- those of the region --------------------------------------------------- */
@@ -319,7 +251,7 @@ rotate_ListRegion(PRUint64 identity, snceTicketKey **out, size_t *listed,
 
 /* Adds |k| to the region under |rk|. */
 static snceResult
-rotate_Add(PRUint64 identity, const known *k, const snceRegionKey *rk)
+rotate_Add(PRUint64 identity, const snceKnown *k, const snceRegionKey *rk)
 {
     snceResult result = SNCE_GONE;
     snceTicketKey stored;
@@ -337,12 +269,12 @@ rotate_Add(PRUint64 identity, const known *k, const snceRegionKey *rk)
     return result;
 }
 
-/* Is the key of |id| among the |listed| ones under |rk|? */
+/* Is the key of |id| among the |count| listed ones under |rk|? */
 static PRBool
-rotate_IsUnder(const snceTicketKey *list, size_t listed, PRUint64 id,
+rotate_IsUnder(const snceTicketKey *list, size_t count, PRUint64 id,
                const snceRegionKey *rk)
 {
-    for (size_t i = 0; i < listed; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (list[i].id == id && list[i].under == rk->id) {
             return PR_TRUE;
         }
@@ -350,50 +282,125 @@ rotate_IsUnder(const snceTicketKey *list, size_t listed, PRUint64 id,
     return PR_FALSE;
 }
 
-/* Takes over the keys of the region that are listed, and stores each one under those
- * region keys under which it is not there yet. Sorts the list. */
+/* Takes over the keys of the region that are listed. */
 static void
-rotate_Merge(PRUint64 identity, snceTicketKey *list, size_t listed,
-             const snceRegionKey *rks, unsigned rkCount, PRTime now)
+rotate_Learn(const snceTicketKey *list, size_t count, const snceRegionKey *rks,
+             unsigned rkCount)
 {
-    if (listed > 0) {
-        qsort(list, listed, sizeof *list, rotate_CompareIds);
-    }
-    for (size_t i = 0; i < listed; i++) {
+    for (size_t i = 0; i < count; i++) {
         for (unsigned j = 0; j < rkCount; j++) {
-            known k;
+            snceKnown k;
 
             if (list[i].under != rks[j].id || rotate_Knows(list[i].id)) {
                 continue;
             }
             if (rotate_Decrypt(&list[i], &rks[j], &k) == SECSuccess) {
-                (void)rotate_Keep(&k);
+                (void)snceKnown_Keep(&k);
             } else {
-                rotate_FreeKnown(&k);
+                snceKnown_Free(&k);
             }
         }
     }
-    rotate_Prune(list, listed, now);
-    for (unsigned j = 0; rkCount > 1 && j < rkCount; j++) {
-        for (size_t i = 0; i < listed; i++) {
-            known copy = { 0 };
-            known *k;
+}
 
-            if (rotate_IsUnder(list, listed, list[i].id, &rks[j])) {
-                continue;
-            }
-            rotate_Lock();
-            k = rotate_FindId(list[i].id);
-            if (k) {
-                copy.times = k->times;
-                copy.root = PK11_ReferenceSymKey(k->root);
-            }
-            rotate_Unlock();
-            if (copy.root) {
-                (void)rotate_Add(identity, &copy, &rks[j]);
-                PK11_FreeSymKey(copy.root);
-            }
+/* Stores the key of |id| under each region key under which it is not there yet. */
+static void
+rotate_Spread(PRUint64 identity, const snceTicketKey *list, size_t count,
+              PRUint64 id, const snceRegionKey *rks, unsigned rkCount)
+{
+    for (unsigned j = 0; j < rkCount; j++) {
+        snceKnown copy = { 0 };
+        const snceKnown *k;
+
+        if (rotate_IsUnder(list, count, id, &rks[j])) {
+            continue;
         }
+        snceKnown_Lock();
+        k = snceKnown_FindId(id);
+        if (k) {
+            copy.times = k->times;
+            copy.root = PK11_ReferenceSymKey(k->root);
+        }
+        snceKnown_Unlock();
+        if (copy.root) {
+            (void)rotate_Add(identity, &copy, &rks[j]);
+            PK11_FreeSymKey(copy.root);
+        }
+    }
+}
+
+/* Returns the ids of the keys of the set in force. */
+static unsigned
+rotate_SetIds(PRUint64 ids[SNCE_SET_MAX])
+{
+    unsigned n = 0;
+
+    snceKnown_Lock();
+    for (unsigned i = 0; i < snceKnown_Count() && n < SNCE_SET_MAX; i++) {
+        const snceKnown *k = snceKnown_At(i);
+
+        if (k->secret == 0 && !rotate_IsRandom(k) &&
+            k->times.created.usec == inForce.created) {
+            ids[n++] = k->times.id;
+        }
+    }
+    snceKnown_Unlock();
+    return n;
+}
+
+static bool
+rotate_IsOlderSet(void *context, const snceTicketKey *key)
+{
+    return snceSource_Kind(key->source) != snceSource_random &&
+           key->created.usec < *(const PRTime *)context;
+}
+
+/* Wipes the sets of the region that are older than the one in force. */
+static void
+rotate_Withdraw(PRUint64 identity, const snceTicketKey *list, size_t count)
+{
+    PRTime created;
+    PRBool any = PR_FALSE;
+    snceRegion *region;
+    PRUint32 pass;
+
+    snceKnown_Lock();
+    created = inForce.created;
+    snceKnown_Unlock();
+    for (size_t i = 0; i < count; i++) {
+        any |= rotate_IsOlderSet(&created, &list[i]);
+    }
+    region = any ? snceGate_EnterRegion(identity, &pass) : NULL;
+    if (region) {
+        (void)snceTicketKeys_Remove(region, rotate_IsOlderSet, &created);
+        snceGate_Leave(pass);
+    }
+}
+
+/* Takes over the keys of the region that are listed, and stores each one, and those of
+ * the set in force, under those region keys under which it is not there yet. Sorts the
+ * list. */
+static void
+rotate_Merge(PRUint64 identity, snceTicketKey *list, size_t count,
+             const snceRegionKey *rks, unsigned rkCount, PRTime now)
+{
+    PRUint64 ids[SNCE_SET_MAX];
+    unsigned idCount;
+
+    if (count > 0) {
+        qsort(list, count, sizeof *list, rotate_CompareIds);
+    }
+    rotate_Learn(list, count, rks, rkCount);
+    rotate_Prune(list, count, now);
+    for (size_t i = 0; rkCount > 1 && i < count; i++) {
+        rotate_Spread(identity, list, count, list[i].id, rks, rkCount);
+    }
+    idCount = rotate_SetIds(ids);
+    for (unsigned i = 0; i < idCount; i++) {
+        rotate_Spread(identity, list, count, ids[i], rks, rkCount);
+    }
+    if (rkCount > 0) {
+        rotate_Withdraw(identity, list, count);
     }
 }
 
@@ -441,10 +448,11 @@ rotate_Refresh(const sslSocket *ss, rotateLook how)
     if (region) {
         snceGate_Leave(pass);
     }
-    rotate_Lock();
+    snceKnown_Lock();
     rotationSec = rotation;
-    stale = seenRegion != identity || seenChanges != changes;
-    rotate_Unlock();
+    stale = seenRegion != identity || seenChanges != changes || installed;
+    installed = PR_FALSE;
+    snceKnown_Unlock();
     isDue = how == rotateLook_ask && identity && snceRegionKey_IsDue(identity);
     if (!stale && !isDue) {
         return identity;
@@ -457,10 +465,10 @@ rotate_Refresh(const sslSocket *ss, rotateLook how)
     if (!identity ||
         rotate_ListRegion(identity, &list, &listed, &changes) == SECSuccess) {
         rotate_Merge(identity, list, listed, rks, rkCount, ssl_Time(ss));
-        rotate_Lock();
+        snceKnown_Lock();
         seenRegion = identity;
         seenChanges = changes;
-        rotate_Unlock();
+        snceKnown_Unlock();
         PORT_Free(list);
     }
     snceRegionKey_Free(rks, rkCount);
@@ -469,26 +477,35 @@ rotate_Refresh(const sslSocket *ss, rotateLook how)
 
 /* ---- which is in use ------------------------------------------------------- */
 
-static void
-rotate_Refer(const snceRotateKeys *keys, snceRotateKeys *out)
+/* Until when does |k| encrypt? If the rotation was made shorter after a random key was
+ * made, the shorter one counts. The caller has the lock. */
+static PRTime
+rotate_Until(const snceKnown *k)
 {
-    *out = *keys;
-    out->encKey = PK11_ReferenceSymKey(keys->encKey);
-    out->macKey = PK11_ReferenceSymKey(keys->macKey);
+    return rotate_IsRandom(k)
+               ? PR_MIN(
+                     k->times.encryptUntil.usec,
+                     snceLifetime_Add(k->times.encryptFrom.usec, rotationSec))
+               : k->times.encryptUntil.usec;
 }
 
-/* Until when does |k| encrypt? If the rotation was made shorter after |k| was made,
- * the shorter one counts. The caller has the lock. */
-static PRTime
-rotate_Until(const known *k)
+/* Is |k| of a kind that encrypts now? The caller has the lock. */
+static PRBool
+rotate_IsOfForce(const snceKnown *k)
 {
-    return PR_MIN(k->times.encryptUntil.usec,
-                  snceLifetime_Add(k->times.encryptFrom.usec, rotationSec));
+    switch (inForce.kind) {
+        case snceSource_key:
+            return k->times.id == inForce.encrypts;
+        case snceSource_secret:
+            return k->secret == inForce.encrypts;
+        default:
+            return rotate_IsRandom(k);
+    }
 }
 
 /* Does |a| encrypt rather than |b|? All processes choose the same shared key. */
 static PRBool
-rotate_IsBefore(const known *a, const known *b)
+rotate_IsBefore(const snceKnown *a, const snceKnown *b)
 {
     if (a->shared != b->shared) {
         return a->shared;
@@ -512,34 +529,161 @@ typedef struct {
 static current
 rotate_Choose(PRTime now, snceRotateKeys *out)
 {
-    const known *best = NULL;
+    const snceKnown *best = NULL;
     current c = { PR_FALSE, PR_FALSE, PR_FALSE, 0, 0 };
+    unsigned count;
 
     PORT_Memset(out, 0, sizeof *out);
-    rotate_Lock();
+    snceKnown_Lock();
+    count = snceKnown_Count();
     for (unsigned i = 0; i < count; i++) {
-        if (all[i].times.encryptFrom.usec <= now &&
-            now < rotate_Until(&all[i]) &&
-            (!best || rotate_IsBefore(&all[i], best))) {
-            best = &all[i];
+        const snceKnown *k = snceKnown_At(i);
+
+        if (rotate_IsOfForce(k) && k->times.encryptFrom.usec <= now &&
+            now < rotate_Until(k) && (!best || rotate_IsBefore(k, best))) {
+            best = k;
         }
     }
-    for (unsigned i = 0; best && i < count; i++) {
-        c.hasNext |= all[i].shared == best->shared &&
-                     all[i].times.encryptFrom.usec <= rotate_Until(best) &&
-                     rotate_Until(&all[i]) > rotate_Until(best);
+    /* Of a set, the next key is known to all. */
+    c.hasNext = best && !rotate_IsRandom(best);
+    for (unsigned i = 0; best && !c.hasNext && i < count; i++) {
+        const snceKnown *k = snceKnown_At(i);
+
+        c.hasNext = rotate_IsOfForce(k) && k->shared == best->shared &&
+                    k->times.encryptFrom.usec <= rotate_Until(best) &&
+                    rotate_Until(k) > rotate_Until(best);
     }
     if (best) {
         c.found = PR_TRUE;
-        c.shared = best->shared;
+        c.shared = best->shared || !rotate_IsRandom(best);
         c.until = rotate_Until(best);
         c.hasNext |= c.until == PR_INT64_MAX; /* there is no later time */
         c.decryptUntil = best->times.decryptUntil.usec;
-        rotate_Refer(&best->keys, out);
+        snceKnown_Refer(&best->keys, out);
     }
-    rotate_Unlock();
+    snceKnown_Unlock();
     return c;
 }
+
+/* ---- the periods of a secret ----------------------------------------------- */
+
+/* Copies the secret of |id|, with a reference to its root. The caller has the lock. */
+static void
+rotate_CopySecret(const snceKnown *k, snceKnown *copy)
+{
+    PORT_Memset(copy, 0, sizeof *copy);
+    copy->times = k->times;
+    copy->keys = k->keys; /* the name; it has no others */
+    copy->root = PK11_ReferenceSymKey(k->root);
+}
+
+/* For how many seconds a key encrypts, and then decrypts, in |*region|. */
+static void
+rotate_Lengths(PRUint64 identity, PRUint32 *rotation, PRUint32 *longest)
+{
+    PRUint32 pass = 0;
+    snceRegion *region =
+        identity ? snceGate_EnterRegion(identity, &pass) : NULL;
+
+    *rotation = snceLifetime_Rotation(region);
+    *longest = snceLifetime_LongestTicket(region);
+    if (region) {
+        snceGate_Leave(pass);
+    }
+}
+
+/* Makes the key of the period in which |now| lies, if a secret encrypts. */
+static SECStatus
+rotate_MakePeriod(PRUint64 identity, PRTime now)
+{
+    PRUint32 rotation, longest;
+    const snceKnown *k;
+    snceKnown secret = { 0 };
+    snceKnown made;
+    SECStatus rv;
+
+    snceKnown_Lock();
+    k = inForce.kind == snceSource_secret ? snceKnown_FindId(inForce.encrypts)
+                                          : NULL;
+    if (k) {
+        rotate_CopySecret(k, &secret);
+    }
+    snceKnown_Unlock();
+    if (!secret.root) {
+        return SECFailure;
+    }
+    rotate_Lengths(identity, &rotation, &longest);
+    rv = snceSecret_Derive(&secret, snceSecret_PeriodAt(now, rotation),
+                           rotation, longest, &made);
+    PK11_FreeSymKey(secret.root);
+    return rv == SECSuccess ? snceKnown_Keep(&made) : rv;
+}
+
+/* Does |k| decrypt at |now|? A period's key does from the time on at which another
+ * machine's clock may have reached the period. The caller has the lock. */
+static PRBool
+rotate_Decrypts(const snceKnown *k, PRTime now)
+{
+    if (rotate_IsRandom(k)) {
+        return now < k->times.decryptUntil.usec;
+    }
+    return k->times.created.usec == inForce.created && k->keys.encKey &&
+           now < k->times.decryptUntil.usec &&
+           (k->secret == 0 || k->times.encryptFrom.usec <=
+                                  snceLifetime_Add(now, SNCE_FLEET_SKEW_SEC));
+}
+
+/* Makes the key of a period that |name| names, if it is one of a secret in force, and
+ * |name| is in |space|. Returns its id, or 0. */
+static PRUint64
+rotate_FindPeriod(PRUint64 identity, const snceRotateSpace *space,
+                  const PRUint8 *name, PRTime now)
+{
+    snceKnown secrets[SNCE_SET_MAX];
+    PRUint32 rotation, longest;
+    unsigned n = 0;
+    PRUint64 id = 0;
+
+    snceKnown_Lock();
+    for (unsigned i = 0; inForce.kind == snceSource_secret &&
+                         i < snceKnown_Count() && n < SNCE_SET_MAX;
+         i++) {
+        const snceKnown *k = snceKnown_At(i);
+
+        if (snceSource_Kind(k->times.source) == snceSource_secret &&
+            k->times.created.usec == inForce.created) {
+            rotate_CopySecret(k, &secrets[n++]);
+        }
+    }
+    snceKnown_Unlock();
+    if (n > 0) {
+        rotate_Lengths(identity, &rotation, &longest);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        PRUint32 period = snceSecret_PeriodOf(&secrets[i], name + SNCE_TAG_AT);
+        PRUint32 first = snceSecret_PeriodAt(
+            now - (PRTime)longest * PR_USEC_PER_SEC, rotation);
+        PRUint32 last = snceSecret_PeriodAt(
+            snceLifetime_Add(now, SNCE_FLEET_SKEW_SEC), rotation);
+        snceKnown made;
+
+        if (id == 0 && period + 1 >= first && period <= last &&
+            snceSecret_Derive(&secrets[i], period, rotation, longest, &made) ==
+                SECSuccess) {
+            PRUint64 madeId = made.times.id;
+
+            if (!snceKnown_IsNameOf(made.root, space, name)) {
+                snceKnown_Free(&made);
+            } else if (snceKnown_Keep(&made) == SECSuccess) {
+                id = madeId;
+            }
+        }
+        PK11_FreeSymKey(secrets[i].root);
+    }
+    return id;
+}
+
+/* ---- making ---------------------------------------------------------------- */
 
 static bool
 rotate_HasExpired(void *context, const snceTicketKey *key)
@@ -568,16 +712,16 @@ rotate_MayAdd(void)
 {
     PRBool may;
 
-    rotate_Lock();
+    snceKnown_Lock();
     may = !snceRetry_Pending(&addRetry) || snceRetry_IsTime(&addRetry);
-    rotate_Unlock();
+    snceKnown_Unlock();
     return may;
 }
 
 static void
 rotate_NoteAdd(PRBool added)
 {
-    rotate_Lock();
+    snceKnown_Lock();
     if (added) {
         PORT_Memset(&addRetry, 0, sizeof addRetry);
     } else if (!snceRetry_Pending(&addRetry)) {
@@ -585,7 +729,7 @@ rotate_NoteAdd(PRBool added)
     } else {
         (void)snceRetry_Due(&addRetry); /* puts the next attempt off */
     }
-    rotate_Unlock();
+    snceKnown_Unlock();
 }
 
 /* Returns the times of a key that encrypts from |from| on. It decrypts until the last
@@ -593,16 +737,10 @@ rotate_NoteAdd(PRBool added)
 static snceTicketKey
 rotate_Times(PRUint64 identity, PRTime now, PRTime from)
 {
-    PRUint32 pass = 0, rotation, longest;
-    snceRegion *region =
-        identity ? snceGate_EnterRegion(identity, &pass) : NULL;
+    PRUint32 rotation, longest;
     snceTicketKey times;
 
-    rotation = snceLifetime_Rotation(region);
-    longest = snceLifetime_LongestTicket(region);
-    if (region) {
-        snceGate_Leave(pass);
-    }
+    rotate_Lengths(identity, &rotation, &longest);
     PORT_Memset(&times, 0, sizeof times);
     times.created.usec = now;
     times.encryptFrom.usec = from;
@@ -619,14 +757,14 @@ rotate_Make(const sslSocket *ss, PRUint64 identity, PRTime now, PRTime from)
 {
     snceRegionKey rks[SNCE_REGION_KEYS];
     unsigned rkCount;
-    known k;
+    snceKnown k;
 
     PORT_Memset(&k, 0, sizeof k);
     k.times = rotate_Times(identity, now, from);
     if (snceDerive_Generate(ss->pkcs11PinArg, &k.root, &k.times.id) !=
             SECSuccess ||
-        rotate_Derive(k.root, k.times.id, NULL, &k.keys) != SECSuccess) {
-        rotate_FreeKnown(&k);
+        snceKnown_Complete(&k, NULL) != SECSuccess) {
+        snceKnown_Free(&k);
         return SECFailure;
     }
     rkCount = identity ? snceRegionKey_List(identity, rks) : 0;
@@ -640,7 +778,7 @@ rotate_Make(const sslSocket *ss, PRUint64 identity, PRTime now, PRTime from)
         rotate_NoteAdd(k.shared);
         snceRegionKey_Free(rks, rkCount);
     }
-    return rotate_Keep(&k);
+    return snceKnown_Keep(&k);
 }
 
 /* Looks for the key that encrypts now. PR_TRUE if it is there, with its successor. */
@@ -651,6 +789,9 @@ rotate_LookUp(const sslSocket *ss, rotateLook how, PRUint64 *identity,
     *identity = rotate_Refresh(ss, how);
     *now = ssl_Time(ss);
     *c = rotate_Choose(*now, out);
+    if (!c->found && rotate_MakePeriod(*identity, *now) == SECSuccess) {
+        *c = rotate_Choose(*now, out);
+    }
     if (c->found && !c->shared && *identity &&
         snceRegionKey_IsShared(*identity) && rotate_MayAdd()) {
         c->found = PR_FALSE; /* a shared one is due */
@@ -709,146 +850,6 @@ snceRotate_SpaceOf(const sslSocket *ss)
     return space;
 }
 
-static PRBool
-rotate_IsSame(const snceRotateSpace *a, const snceRotateSpace *b)
-{
-    return a->number == b->number && a->generation == b->generation &&
-           a->region == b->region && a->epoch == b->epoch;
-}
-
-/* Writes the context from which the keys of |space| are derived: its epoch, and the
- * name of the cache. Nothing in it depends on the machine or the region. Fails if
- * the cache is gone. */
-static SECStatus
-rotate_Context(const snceRotateSpace *space,
-               PRUint8 out[EPOCH_BYTES + SNCE_NAME_MAX], unsigned *len)
-{
-    PRUint32 pass;
-    snceRegion *region = snceGate_EnterRegion(space->region, &pass);
-    SECStatus rv = SECFailure;
-    snceServerInfo info;
-
-    if (region && snceServer_Next(region, space->number, &info) == SNCE_OK &&
-        info.id.number == space->number &&
-        (space->number == 0 || info.id.generation == space->generation)) {
-        for (unsigned i = 0; i < EPOCH_BYTES; i++) {
-            out[i] = (PRUint8)(space->epoch >> 8 * (EPOCH_BYTES - 1 - i));
-        }
-        PORT_Memcpy(out + EPOCH_BYTES, info.name, info.nameLen);
-        *len = EPOCH_BYTES + (unsigned)info.nameLen;
-        rv = SECSuccess;
-    }
-    if (region) {
-        snceGate_Leave(pass);
-    }
-    return rv;
-}
-
-/* Finds what was derived from |k| for |space|; NULL stands for the common one. The
- * caller has the lock. */
-static const snceRotateKeys *
-rotate_FindKeys(const known *k, const snceRotateSpace *space)
-{
-    if (!space) {
-        return &k->keys;
-    }
-    for (unsigned i = 0; i < k->ownCount; i++) {
-        if (rotate_IsSame(&k->owns[i].space, space)) {
-            return &k->owns[i].keys;
-        }
-    }
-    return NULL;
-}
-
-/* Keeps |keys| with the key of |id|. They take the place of those of another epoch, or
- * of a removed cache that had the same number; else, if there are many, of the oldest. */
-static void
-rotate_KeepOwn(PRUint64 id, const snceRotateSpace *space, snceRotateKeys *keys)
-{
-    snceRotateKeys old = { 0 };
-    unsigned i = 0;
-    known *k;
-
-    rotate_Lock();
-    k = rotate_FindId(id);
-    if (k && !rotate_FindKeys(k, space)) {
-        while (i < k->ownCount && k->owns[i].space.number != space->number) {
-            i++;
-        }
-        if (i == OWNS_MAX) {
-            i = k->ownNext++ % OWNS_MAX;
-        } else if (i == k->ownCount) {
-            own *larger = PORT_Realloc(k->owns, (i + 1) * sizeof *larger);
-
-            if (larger) {
-                k->owns = larger;
-                k->ownCount++;
-                PORT_Memset(&larger[i], 0, sizeof *larger);
-            }
-        }
-        if (i < k->ownCount) {
-            old = k->owns[i].keys;
-            k->owns[i].space = *space;
-            rotate_Refer(keys, &k->owns[i].keys);
-        }
-    }
-    rotate_Unlock();
-    snceRotate_Free(&old);
-}
-
-/* Is |name| what is derived from |root|? So a client that makes names up causes no
- * keys. */
-static PRBool
-rotate_IsNameOf(PK11SymKey *root, const SECItem *context, const PRUint8 *name)
-{
-    PRUint8 derived[SPACE_BYTES];
-
-    return snceDerive_Bytes(root, "sslsnce ticket name", context, derived,
-                            SPACE_BYTES) == SECSuccess &&
-           PORT_Memcmp(derived, name + SPACE_AT, SPACE_BYTES) == 0;
-}
-
-/* Returns what is derived from the key of |id| for |space|; NULL stands for the common
- * one. Fails if |name|, which may be NULL, is the name of other keys. */
-static SECStatus
-rotate_KeysOf(PRUint64 id, const snceRotateSpace *space, const PRUint8 *name,
-              snceRotateKeys *out)
-{
-    PRUint8 context[EPOCH_BYTES + SNCE_NAME_MAX];
-    SECItem item = { siBuffer, context, 0 };
-    const snceRotateKeys *found = NULL;
-    PK11SymKey *root = NULL;
-    SECStatus rv = SECFailure;
-    const known *k;
-
-    PORT_Memset(out, 0, sizeof *out);
-    rotate_Lock();
-    k = rotate_FindId(id);
-    if (k) {
-        found = rotate_FindKeys(k, space);
-        if (found) {
-            rotate_Refer(found, out);
-        } else {
-            root = PK11_ReferenceSymKey(k->root);
-        }
-    }
-    rotate_Unlock();
-    if (found) {
-        return SECSuccess;
-    }
-    if (root) {
-        if (rotate_Context(space, context, &item.len) == SECSuccess &&
-            (!name || rotate_IsNameOf(root, &item, name))) {
-            rv = rotate_Derive(root, id, &item, out);
-        }
-        PK11_FreeSymKey(root);
-    }
-    if (rv == SECSuccess) {
-        rotate_KeepOwn(id, space, out);
-    }
-    return rv;
-}
-
 SECStatus
 snceRotate_Current(const sslSocket *ss, const snceRotateSpace *space,
                    snceRotateKeys *out)
@@ -859,7 +860,7 @@ snceRotate_Current(const sslSocket *ss, const snceRotateSpace *space,
         PRUint64 id = out->id;
 
         snceRotate_Free(out);
-        rv = rotate_KeysOf(id, space, NULL, out);
+        rv = snceKnown_KeysOf(id, space, NULL, out);
     }
     return rv;
 }
@@ -874,21 +875,24 @@ snceRotate_CurrentEnd(const sslSocket *ss)
     return c.decryptUntil;
 }
 
-/* Collects the ids of the keys that have the tag in |name|, and still decrypt at
- * |now|. Returns how many. */
+/* Collects the ids of the keys that have the tag in |name|, and decrypt at |now|.
+ * Returns how many. */
 static unsigned
 rotate_WithTag(const PRUint8 *name, PRTime now, PRUint64 ids[SAME_TAG_MAX])
 {
     unsigned n = 0;
 
-    rotate_Lock();
-    for (unsigned i = 0; i < count && n < SAME_TAG_MAX; i++) {
-        if (PORT_Memcmp(all[i].keys.name, name, SPACE_AT) == 0 &&
-            now < all[i].times.decryptUntil.usec) {
-            ids[n++] = all[i].times.id;
+    snceKnown_Lock();
+    for (unsigned i = 0; i < snceKnown_Count() && n < SAME_TAG_MAX; i++) {
+        const snceKnown *k = snceKnown_At(i);
+
+        if (PORT_Memcmp(k->keys.name, name, SNCE_TAG_AT + SNCE_TAG_BYTES) ==
+                0 &&
+            rotate_Decrypts(k, now)) {
+            ids[n++] = k->times.id;
         }
     }
-    rotate_Unlock();
+    snceKnown_Unlock();
     return n;
 }
 
@@ -898,13 +902,18 @@ snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
                 snceRotateKeys *out)
 {
     PRUint64 ids[SAME_TAG_MAX];
+    PRUint64 identity;
     unsigned n;
 
     PORT_Memset(out, 0, sizeof *out);
-    (void)rotate_Refresh(ss, rotateLook_ask);
+    identity = rotate_Refresh(ss, rotateLook_ask);
     n = rotate_WithTag(name, ssl_Time(ss), ids);
+    if (n == 0) {
+        ids[0] = rotate_FindPeriod(identity, space, name, ssl_Time(ss));
+        n = ids[0] != 0;
+    }
     for (unsigned i = 0; i < n; i++) {
-        if (rotate_KeysOf(ids[i], space, name, out) == SECSuccess &&
+        if (snceKnown_KeysOf(ids[i], space, name, out) == SECSuccess &&
             PORT_Memcmp(out->name, name, sizeof out->name) == 0) {
             return PR_TRUE;
         }
@@ -913,22 +922,93 @@ snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
     return PR_FALSE;
 }
 
+/* ---- sets ------------------------------------------------------------------ */
+
+SECStatus
+snceRotate_Install(snceSourceKind kind, PK11SymKey *const *roots, unsigned size,
+                   unsigned encrypts)
+{
+    snceTime created = { PR_Now() };
+    SECStatus rv = SECSuccess;
+
+    /* The newest set counts, even if the clock was set back. */
+    snceKnown_Lock();
+    created.usec = PR_MAX(created.usec, inForce.created + 1);
+    snceKnown_Unlock();
+    for (unsigned i = 0; rv == SECSuccess && i < size; i++) {
+        snceKnown k = { 0 };
+        PRUint64 rootId;
+
+        k.root = PK11_ReferenceSymKey(roots[i]);
+        k.times.created = created;
+        k.times.source = snceSource_Of(kind, i, size);
+        if (i == encrypts) {
+            k.times.encryptUntil.usec = PR_INT64_MAX;
+        }
+        k.times.decryptUntil.usec = PR_INT64_MAX;
+        rv = snceDerive_Bytes(k.root, "sslsnce ticket id", NULL,
+                              (PRUint8 *)&rootId, sizeof rootId);
+        k.times.id = snceSource_Id(rootId, created);
+        if (rv == SECSuccess) {
+            rv = snceKnown_Complete(&k, NULL);
+        }
+        if (rv == SECSuccess) {
+            rv = snceKnown_Keep(&k);
+        } else {
+            snceKnown_Free(&k);
+        }
+    }
+    if (rv == SECSuccess) {
+        snceKnown_Lock();
+        rotate_ChooseSet();
+        installed = PR_TRUE;
+        snceKnown_Unlock();
+    }
+    return rv;
+}
+
+PK11SymKey *
+snceRotate_FleetRoot(PRUint64 *rootId)
+{
+    PK11SymKey *root = NULL;
+    const snceKnown *k;
+
+    snceKnown_Lock();
+    k = inForce.encrypts ? snceKnown_FindId(inForce.encrypts) : NULL;
+    if (k && inForce.kind != snceSource_ended) {
+        root = PK11_ReferenceSymKey(k->root);
+        *rootId = snceSource_RootId(&k->times);
+    }
+    snceKnown_Unlock();
+    return root;
+}
+
+PK11SymKey *
+snceRotate_FindFleetRoot(PRUint64 rootId)
+{
+    PK11SymKey *root = NULL;
+
+    snceKnown_Lock();
+    for (unsigned i = 0; !root && i < snceKnown_Count(); i++) {
+        const snceKnown *k = snceKnown_At(i);
+
+        if (!rotate_IsRandom(k) && k->secret == 0 &&
+            k->times.created.usec == inForce.created &&
+            snceSource_RootId(&k->times) == rootId) {
+            root = PK11_ReferenceSymKey(k->root);
+        }
+    }
+    snceKnown_Unlock();
+    return root;
+}
+
 void
 snceRotate_Reset(void)
 {
-    known *old;
-    unsigned oldCount;
-
-    rotate_Lock();
-    old = all;
-    oldCount = count;
-    all = NULL;
-    count = capacity = 0;
+    snceKnown_Reset();
+    snceKnown_Lock();
     seenRegion = seenChanges = 0;
+    PORT_Memset(&inForce, 0, sizeof inForce);
     PORT_Memset(&addRetry, 0, sizeof addRetry);
-    rotate_Unlock();
-    for (unsigned i = 0; i < oldCount; i++) {
-        rotate_FreeKnown(&old[i]);
-    }
-    PORT_Free(old);
+    snceKnown_Unlock();
 }

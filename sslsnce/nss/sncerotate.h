@@ -14,30 +14,9 @@
 #ifndef SSLSNCE_NSS_SNCEROTATE_H
 #define SSLSNCE_NSS_SNCEROTATE_H
 
-#include "pk11pub.h"
-#include "prtypes.h"
-#include "seccomon.h"
-#include "sslimpl.h"
+#include "snceknown.h"
 
 SEC_BEGIN_PROTOS
-
-/* snceRotateKeys is one ticket key as libssl uses it. */
-typedef struct {
-    PRUint64 id;
-    PRUint8 name[SELF_ENCRYPT_KEY_NAME_LEN]; /* a ticket begins with it */
-    PK11SymKey *encKey;                      /* AES-CBC */
-    PK11SymKey *macKey;                      /* HMAC with SHA-256 */
-} snceRotateKeys;
-
-/* snceRotateSpace is the name space of a cache: tickets of one never open under
- * another. The default cache has the common space, in which cookies are, too, until
- * it gets a ticketEpoch. All zero: the common space. */
-typedef struct {
-    PRUint32 number; /* of the cache */
-    PRUint32 generation;
-    PRUint32 epoch; /* its ticketEpoch, when the ClientHello came */
-    PRUint64 region;
-} snceRotateSpace;
 
 /* snceRotate_SpaceOf returns the space of the cache to which the last ClientHello of
  * |ss| belongs. */
@@ -61,7 +40,22 @@ PRBool snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
                        const PRUint8 name[SELF_ENCRYPT_KEY_NAME_LEN],
                        snceRotateKeys *out);
 
-void snceRotate_Free(snceRotateKeys *keys);
+/* Keys of a set, at most. */
+#define SNCE_SET_MAX 16
+
+/* snceRotate_Install puts the |size| keys |roots| into force, in place of the set that
+ * was: for this process, and with the next handshake for all that have a region key in
+ * common. |encrypts| is the index of the one that does. Their references stay the
+ * caller's. Of the kind snceSource_ended, one key ends the sets: keys are made at
+ * random again. Fails if memory is short or the token fails; then nothing changes. */
+SECStatus snceRotate_Install(snceSourceKind kind, PK11SymKey *const *roots,
+                             unsigned size, unsigned encrypts);
+
+/* snceRotate_FleetRoot returns the key or secret of a file that encrypts, and the id
+ * that it has on every machine; NULL while keys are made at random. The caller frees
+ * it. snceRotate_FindFleetRoot returns the one of that id, if it is in force. */
+PK11SymKey *snceRotate_FleetRoot(PRUint64 *rootId);
+PK11SymKey *snceRotate_FindFleetRoot(PRUint64 rootId);
 
 /* snceRotate_Reset forgets all keys of this process. Those of the region come back. */
 void snceRotate_Reset(void);
