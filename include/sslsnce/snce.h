@@ -162,6 +162,8 @@ typedef struct {
     uint32_t ticketRotationSec; /* seconds that a ticket key encrypts; 0: the
                                  * caller's default. Callers read that of the
                                  * default cache, for the whole region */
+    bool sharesClientAuth;      /* tickets of other regions may have a client's
+                                 * certificate */
     snceTime refusedUntil;      /* out: see snceCache_RefuseTickets */
 } snceCacheOptions;
 

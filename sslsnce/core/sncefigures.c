@@ -69,6 +69,8 @@ snceCache_GetOptions(snceCache cache, snceCacheOptions *out)
         atomic_load_explicit(&entry->resumptionAgeSec, memory_order_acquire);
     out->withinTwoRotations = atomic_load_explicit(&entry->withinTwoRotations,
                                                    memory_order_acquire) != 0;
+    out->sharesClientAuth = atomic_load_explicit(&entry->sharesClientAuth,
+                                                 memory_order_acquire) != 0;
     out->flushes = atomic_load_explicit(&entry->flushes, memory_order_acquire);
     out->refusedUntil.usec =
         (int64_t)atomic_load_explicit(&entry->refused, memory_order_acquire);

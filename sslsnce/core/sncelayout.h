@@ -205,8 +205,9 @@ typedef struct {
     _Atomic uint32_t flushes; /* counts up with each flush; never reset, because
                                * a server with the same number has another
                                * generation */
-    uint8_t reserved[60];
-    snceWord refused; /* microseconds: snceCache_RefuseTickets */
+    _Atomic uint32_t sharesClientAuth; /* 0 or 1 */
+    uint8_t reserved[56];
+    snceWord refused;  /* microseconds: snceCache_RefuseTickets */
     snceWord name[32]; /* lower case, zero-filled; constant while live */
 } snceServerWords;
 static_assert(sizeof(snceServerWords) == 512, "no gaps");
@@ -344,7 +345,7 @@ typedef struct {
     snceWord changes; /* counts up after every key that comes or goes; a death
                        * leaves out one, of a key that nobody has used */
     snceWord used;    /* slots from the beginning that were ever claimed */
-    snceWord looked; /* microseconds: snceTicketKeys_MayLook */
+    snceWord looked;  /* microseconds: snceTicketKeys_MayLook */
     snceWord pad[SNCE_PAGE / 8 - 3];
     snceWord version[SNCE_TICKET_KEYS];
     struct {

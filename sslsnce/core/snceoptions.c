@@ -45,6 +45,8 @@ snceOptions_Retime(snceServerWords *entry, const snceCacheOptions *options)
                           memory_order_release);
     atomic_store_explicit(&entry->withinTwoRotations,
                           options->withinTwoRotations, memory_order_release);
+    atomic_store_explicit(&entry->sharesClientAuth, options->sharesClientAuth,
+                          memory_order_release);
     for (unsigned i = 0; i < SNCE_CLASSES; i++) {
         atomic_store_explicit(&entry->timeoutSec[i], options->timeoutSec[i],
                               memory_order_release);

@@ -83,6 +83,7 @@ snceDerive_Key(PK11SymKey *from, const char *label, const SECItem *context,
         { CKM_AES_KEY_WRAP_KWP, CKA_WRAP, CKF_WRAP | CKF_UNWRAP },
         { CKM_AES_CBC, CKA_ENCRYPT, CKF_ENCRYPT | CKF_DECRYPT },
         { CKM_SHA256_HMAC, CKA_SIGN, CKF_SIGN | CKF_VERIFY },
+        { CKM_AES_ECB, CKA_WRAP, CKF_WRAP | CKF_UNWRAP },
         { CKM_HKDF_DERIVE, CKA_DERIVE, CKF_DERIVE },
     };
 

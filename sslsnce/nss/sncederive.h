@@ -21,6 +21,7 @@ typedef enum {
     snceDerive_wrap,    /* AES key wrap with padding (RFC 5649) */
     snceDerive_encrypt, /* AES-CBC */
     snceDerive_mac,     /* HMAC with SHA-256 */
+    snceDerive_wrapEcb, /* AES-ECB, in which 48 bytes stay 48 */
     snceDerive_root     /* others are derived from it */
 } snceDeriveUse;
 

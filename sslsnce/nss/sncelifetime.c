@@ -120,11 +120,34 @@ lifetime_IsOfFuture(const limits *l, PRTime now, PRTime time)
 }
 
 PRBool
-snceLifetime_IsTimely(const sslSocket *ss, PRTime began, PRTime issued)
+snceLifetime_MayBeOfFleet(const sslSocket *ss, PRTime began,
+                          PRBool hasClientCert)
 {
-    const limits l = lifetime_Limits(ss);
+    snceCacheOptions options;
+    snceRegion *region;
+    PRUint32 pass;
+
+    PORT_Memset(&options, 0, sizeof options);
+    region = snceGate_Enter(&pass);
+    if (region) {
+        (void)snceCache_GetOptions(
+            ssl_ServerCache(region, ss->sec.origin.cache), &options);
+        snceGate_Leave(pass);
+    }
+    return began > options.refusedUntil.usec &&
+           (!hasClientCert || options.sharesClientAuth);
+}
+
+PRBool
+snceLifetime_IsTimely(const sslSocket *ss, PRTime began, PRTime issued,
+                      PRBool isOfFleet)
+{
+    limits l = lifetime_Limits(ss);
     PRTime now = ssl_Time(ss);
 
+    if (isOfFleet) {
+        l.skewSec = PR_MAX(l.skewSec, SNCE_FLEET_SKEW_SEC);
+    }
     return now < lifetime_End(&l, began, issued) &&
            !lifetime_IsOfFuture(&l, now, issued);
 }

@@ -41,8 +41,16 @@ PRUint32 snceLifetime_LongestTicket(snceRegion *region);
 PRTime snceLifetime_End(const sslSocket *ss, PRTime began, PRTime issued);
 
 /* snceLifetime_IsTimely tells whether that time is still to come, and |issued| no
- * further ahead of the clock of |ss| than clocks may differ. */
-PRBool snceLifetime_IsTimely(const sslSocket *ss, PRTime began, PRTime issued);
+ * further ahead of the clock of |ss| than clocks may differ: those of sockets, or
+ * those of machines if the ticket |isOfFleet|. */
+PRBool snceLifetime_IsTimely(const sslSocket *ss, PRTime began, PRTime issued,
+                             PRBool isOfFleet);
+
+/* snceLifetime_MayBeOfFleet tells whether a ticket of another region counts in the
+ * cache of |ss|, if its session began at |began|, with a client's certificate or
+ * without. */
+PRBool snceLifetime_MayBeOfFleet(const sslSocket *ss, PRTime began,
+                                 PRBool hasClientCert);
 
 SEC_END_PROTOS
 

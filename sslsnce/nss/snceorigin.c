@@ -244,9 +244,24 @@ ssl_BeginOfSession(const sslSessionID *sid, PRTime now)
     return began ? PR_MIN(began, now) : now;
 }
 
+/* Returns the identity of this process's region, or 0. */
+static PRUint64
+origin_Region(void)
+{
+    PRUint64 identity = 0;
+    PRUint32 pass;
+    snceRegion *region = snceGate_Enter(&pass);
+
+    if (region) {
+        identity = snceRegion_Identity(region);
+        snceGate_Leave(pass);
+    }
+    return identity;
+}
+
 /* Writes the origin of |sid| into a ticket, which is encrypted under this server's
- * own key: when the session began, how often its cache had been flushed by then, the
- * cache, whether the name is also the srvName, and the name. */
+ * own key: when the session began, the region, how often the cache had been flushed
+ * there by then, the cache, whether the name is also the srvName, and the name. */
 SECStatus
 ssl_AppendServerOrigin(sslBuffer *buf, const sslSocket *ss,
                        const sslSessionID *sid, const SECItem *srvName)
@@ -261,6 +276,10 @@ ssl_AppendServerOrigin(sslBuffer *buf, const sslSocket *ss,
     }
     rv = sslBuffer_AppendNumber(
         buf, (PRUint64)ssl_BeginOfSession(sid, ssl_Time(ss)), 8);
+    if (rv != SECSuccess) {
+        return SECFailure;
+    }
+    rv = sslBuffer_AppendNumber(buf, origin_Region(), 8);
     if (rv != SECSuccess) {
         return SECFailure;
     }
@@ -292,16 +311,27 @@ ssl_AppendServerOrigin(sslBuffer *buf, const sslSocket *ss,
 }
 
 PRBool
-ssl_TicketIsTimely(const sslSocket *ss, PRTime issued, const SECItem *origin)
+ssl_TicketCounts(const sslSocket *ss, PRTime issued, const SECItem *origin,
+                 PRBool hasClientCert)
 {
     sslReader reader = SSL_READER(origin->data, origin->len);
+    PRBool isOfFleet;
     PRUint64 began;
+    PRUint64 region;
     PRUint64 flushes;
 
-    return sslRead_ReadNumber(&reader, 8, &began) == SECSuccess &&
-           sslRead_ReadNumber(&reader, 4, &flushes) == SECSuccess &&
-           flushes == ss->sec.origin.flushes &&
-           snceLifetime_IsTimely(ss, (PRTime)began, issued);
+    if (sslRead_ReadNumber(&reader, 8, &began) != SECSuccess ||
+        sslRead_ReadNumber(&reader, 8, &region) != SECSuccess ||
+        sslRead_ReadNumber(&reader, 4, &flushes) != SECSuccess) {
+        return PR_FALSE;
+    }
+    isOfFleet = region != origin_Region();
+    /* Another region counts its flushes itself. */
+    if (isOfFleet ? !snceLifetime_MayBeOfFleet(ss, (PRTime)began, hasClientCert)
+                  : flushes != ss->sec.origin.flushes) {
+        return PR_FALSE;
+    }
+    return snceLifetime_IsTimely(ss, (PRTime)began, issued, isOfFleet);
 }
 
 SECStatus
@@ -312,6 +342,7 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
     sslServerOrigin *origin = &sid->origin;
     sslReadBuffer name;
     PRUint64 began;
+    PRUint64 maker;
     PRUint64 flushes;
     PRUint64 number;
     PRUint64 generation;
@@ -320,6 +351,7 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
 
     PORT_Memset(origin, 0, sizeof *origin);
     if (sslRead_ReadNumber(&reader, 8, &began) != SECSuccess ||
+        sslRead_ReadNumber(&reader, 8, &maker) != SECSuccess ||
         sslRead_ReadNumber(&reader, 4, &flushes) != SECSuccess ||
         sslRead_ReadNumber(&reader, 4, &number) != SECSuccess ||
         sslRead_ReadNumber(&reader, 4, &generation) != SECSuccess ||
@@ -337,6 +369,13 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
     origin->cache.number = (PRUint32)number;
     origin->cache.generation = (PRUint32)generation;
     origin->cache.region = region;
+    sid->isOfOtherRegion = maker != origin_Region();
+    if (sid->isOfOtherRegion) {
+        /* The key that opened the ticket is bound to the name of the cache. Its
+         * number and the flushes are those of the other region. */
+        origin->cache = ss->sec.origin.cache;
+        origin->flushes = ss->sec.origin.flushes;
+    }
     if (name.len) {
         PORT_Memcpy(origin->name, name.buf, name.len);
         origin->nameLen = (PRUint8)name.len;

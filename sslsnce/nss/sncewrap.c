@@ -23,7 +23,11 @@
  * master secret, and the handshake fails at its end. So each wrapping key has a
  * random identifier, and a session or a ticket carries the identifier of the
  * key that wrapped it. If that is not the identifier of the key at hand, the
- * session is not resumed, and its client makes a full handshake. */
+ * session is not resumed, and its client makes a full handshake.
+ *
+ * While the ticket keys are from files (sncefleet.h), so are the wrapping keys of
+ * tickets: every machine with the file and the server key has them. The identifier
+ * then begins with that of the key or secret in the file. */
 
 #include <stddef.h>
 
@@ -38,7 +42,9 @@
 
 #include "sncegate.h"
 #include "snceint.h"
+#include "sncederive.h"
 #include "sncekeycache.h"
+#include "sncerotate.h"
 #include "sncesid.h"
 #include "snceunder.h"
 
@@ -47,9 +53,13 @@
 #define WRAP_NAME_HEAD_BYTES 9
 #define WRAP_NAME_BYTES (WRAP_NAME_HEAD_BYTES + 2 * (SSL_MAX_RSA_KEY_BITS / 8))
 
+/* The id of a key or secret of a file, at the end of a name and the beginning of an
+ * identifier. */
+#define WRAP_ROOT_ID_BYTES 8
+
 typedef struct {
     SECItem item; /* points to the name, in |bytes| */
-    PRUint8 bytes[WRAP_NAME_BYTES];
+    PRUint8 bytes[WRAP_NAME_BYTES + WRAP_ROOT_ID_BYTES];
 } wrapName;
 
 /* The record of the key log. */
@@ -420,6 +430,83 @@ wrap_Find(const sslSocket *ss, const sslKeyPair *pair, PK11SlotInfo *slot,
     return snceKeyCache_Add(&name.item, key, id, kind, generation);
 }
 
+/* ---- of a fleet ---------------------------------------------------------- */
+
+/* Returns the wrapping key of |pair|, and its |id|, that is derived from |root|, whose
+ * id is |rootId|. */
+static PK11SymKey *
+wrap_OfRoot(const sslKeyPair *pair, PK11SymKey *root, PRUint64 rootId,
+            PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
+{
+    PRUint32 generation = snceKeyCache_Generation();
+    PRUint8 hash[SHA256_LENGTH];
+    SECItem context = { siBuffer, hash, sizeof hash };
+    PK11SymKey *key;
+    wrapName name;
+    PRBool ask;
+
+    PR_STATIC_ASSERT(sizeof rootId == WRAP_ROOT_ID_BYTES);
+    if (wrap_Name(&name, pair->pubKey, CKM_AES_ECB) != SECSuccess ||
+        HASH_HashBuf(HASH_AlgSHA256, hash, name.item.data, name.item.len) !=
+            SECSuccess) {
+        return NULL;
+    }
+    name.bytes[0] |= 0x20; /* no name of another key begins so */
+    PORT_Memcpy(name.bytes + name.item.len, &rootId, sizeof rootId);
+    name.item.len += sizeof rootId;
+    key = snceKeyCache_Find(&name.item, id, &ask);
+    if (key) {
+        return key;
+    }
+    PORT_Memcpy(id, &rootId, sizeof rootId);
+    if (snceDerive_Bytes(root, "sslsnce wrap id", &context, id + sizeof rootId,
+                         SSL_WRAP_KEY_ID_BYTES - sizeof rootId) != SECSuccess) {
+        return NULL;
+    }
+    key = snceDerive_Key(root, "sslsnce wrap secrets", &context,
+                         snceDerive_wrapEcb);
+    return key ? snceKeyCache_Add(&name.item, key, id, snceKeyCache_final,
+                                  generation)
+               : NULL;
+}
+
+/* Returns the key that wraps the secrets of tickets now, and its |id|; NULL while keys
+ * are made at random. */
+static PK11SymKey *
+wrap_Fleet(const sslKeyPair *pair, PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
+{
+    PRUint64 rootId;
+    PK11SymKey *root = snceRotate_FleetRoot(&rootId);
+    PK11SymKey *key = NULL;
+
+    if (root) {
+        key = wrap_OfRoot(pair, root, rootId, id);
+        PK11_FreeSymKey(root);
+    }
+    return key;
+}
+
+/* Returns the key for the secret of a ticket, if |wanted| begins with the id of a key
+ * or secret of a file, and writes the |id| that it has with |pair|. */
+static PK11SymKey *
+wrap_FindFleet(const sslKeyPair *pair, const PRUint8 *wanted,
+               PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
+{
+    PK11SymKey *key = NULL;
+    PK11SymKey *root;
+    PRUint64 rootId;
+
+    PORT_Memcpy(&rootId, wanted, sizeof rootId);
+    root = snceRotate_FindFleetRoot(rootId);
+    if (root) {
+        key = wrap_OfRoot(pair, root, rootId, id);
+        PK11_FreeSymKey(root);
+    }
+    return key;
+}
+
+/* ---- for libssl ---------------------------------------------------------- */
+
 /* Returns the wrapping key of |cert|, if it is the one that wrapped the secret
  * of |sid|. */
 static PK11SymKey *
@@ -427,15 +514,20 @@ wrap_FindForSession(sslSocket *ss, const sslServerCert *cert,
                     const sslSessionID *sid)
 {
     PRUint8 id[SSL_WRAP_KEY_ID_BYTES];
-    PK11SymKey *key;
+    PK11SymKey *key = NULL;
 
     if (!cert || !cert->serverKeyPair || !cert->serverKeyPair->privKey ||
         !cert->serverKeyPair->pubKey) {
         PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
         return NULL;
     }
-    key = wrap_Find(ss, cert->serverKeyPair, NULL, sid->u.ssl3.masterWrapMech,
-                    ss->pkcs11PinArg, id);
+    if (sid->fromTicket) {
+        key = wrap_FindFleet(cert->serverKeyPair, sid->wrapKeyId, id);
+    }
+    if (!key) {
+        key = wrap_Find(ss, cert->serverKeyPair, NULL,
+                        sid->u.ssl3.masterWrapMech, ss->pkcs11PinArg, id);
+    }
     if (key && PORT_Memcmp(id, sid->wrapKeyId, sizeof id) != 0) {
         PK11_FreeSymKey(key);
         key = NULL;
@@ -473,6 +565,13 @@ ssl3_GetWrappingKey(sslSocket *ss, sslSessionID *sid, PK11SlotInfo *slot,
         !cert->serverKeyPair->pubKey) {
         PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
         return NULL;
+    }
+    if (sid->fromTicket) {
+        PK11SymKey *key = wrap_Fleet(cert->serverKeyPair, sid->wrapKeyId);
+
+        if (key) {
+            return key;
+        }
     }
     return wrap_Find(ss, cert->serverKeyPair, slot, mech, pwArg,
                      sid->wrapKeyId);
