@@ -19,6 +19,7 @@
 
 #include "selfencrypt.h" /* after sslimpl.h, whose types it uses */
 
+#include "sncefleet.h"
 #include "snceint.h"
 #include "sncelifetime.h"
 #include "snceorigin.h"
@@ -138,6 +139,7 @@ ssl_GetSelfEncryptKeys(sslSocket *ss, PRUint8 *keyName, PK11SymKey **encKey,
     snceRotateKeys old = { 0 };
     snceRotateKeys keys;
 
+    snceFleet_Look(ss);
     if (ticket_SetUp() != SECSuccess ||
         snceRotate_Current(ss, NULL, &keys) != SECSuccess) {
         PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
@@ -166,6 +168,7 @@ ssl_FindSelfEncryptKeys(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
 {
     snceRotateKeys keys;
 
+    snceFleet_Look(ss);
     if (inLen < SELF_ENCRYPT_KEY_NAME_LEN ||
         !snceRotate_Find(ss, NULL, in, &keys)) {
         /* Its name differs, and the client makes a full handshake. */
@@ -206,6 +209,7 @@ ssl_ProtectTicket(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
     if (ticket_IsCommon(ss, &space)) {
         return ssl_SelfEncryptProtect(ss, in, inLen, out, outLen, maxOutLen);
     }
+    snceFleet_Look(ss);
     if (ticket_SetUp() != SECSuccess ||
         snceRotate_Current(ss, &space, &keys) != SECSuccess) {
         PORT_SetError(SEC_ERROR_LIBRARY_FAILURE);
@@ -228,6 +232,7 @@ ssl_UnprotectTicket(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
     if (ticket_IsCommon(ss, &space)) {
         return ssl_SelfEncryptUnprotect(ss, in, inLen, out, outLen, maxOutLen);
     }
+    snceFleet_Look(ss);
     if (ticket_SetUp() != SECSuccess || inLen < SELF_ENCRYPT_KEY_NAME_LEN ||
         !snceRotate_Find(ss, &space, in, &keys)) {
         PORT_SetError(SEC_ERROR_NOT_A_RECIPIENT); /* a full handshake */
@@ -266,7 +271,8 @@ ssl_GetSelfEncryptKeysInt(void)
     return &inUse;
 }
 
-/* Drops the keys; the next use makes new ones, or takes those of the region. No
+/* Drops the keys; the next use makes new ones, or takes those of the region or of the
+ * files. No
  * handshake may be going on. */
 void
 ssl_ResetSelfEncryptKeys(void)
@@ -274,6 +280,7 @@ ssl_ResetSelfEncryptKeys(void)
     snceRotateKeys old = { 0 };
 
     snceRotate_Reset();
+    snceFleet_Reset();
     snceRegionKey_Reset();
     old.encKey = inUse.encKey;
     old.macKey = inUse.macKey;
