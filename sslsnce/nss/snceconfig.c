@@ -44,6 +44,40 @@ config_IsStrict(void)
     return flag != 0;
 }
 
+/* Checks the files of ticket keys that the file names. They are read again when the
+ * keys are made: what is read here is wiped. Fails only if the file is strict. */
+static SECStatus
+config_CheckKeyFiles(sslCacheConfig *config)
+{
+    const sslCacheConfigLine *line = ssl_FindKeyPaths(config);
+    SECStatus rv = SECSuccess;
+    snceKeyFileSet *set;
+
+    if (!line) {
+        return SECSuccess;
+    }
+    set = PORT_ZNew(snceKeyFileSet);
+    if (!set) {
+        return SECFailure;
+    }
+    if (snceKeyFile_Read(ssl_KeyFileKind(line), line->keyPaths, set) !=
+        SECSuccess) {
+        ssl_AddCacheFault(config, sslCacheFault_keys, line->number,
+                          line->column[line->keyParam], "%s", set->text);
+        if (config->strict) {
+            PORT_SetError(set->error);
+            rv = SECFailure;
+        }
+    } else if (snceKeyFile_Age(set) >= SNCE_KEY_FILE_OLD_DAYS) {
+        ssl_AddCacheFault(config, sslCacheFault_note, line->number,
+                          line->column[line->keyParam], SNCE_KEY_FILE_OLD_TEXT,
+                          snceKeyFile_Age(set), SNCE_KEY_FILE_OLD_DAYS);
+    }
+    snceKeyFile_Wipe(set);
+    PORT_Free(set);
+    return rv;
+}
+
 SECStatus
 ssl_ReadCacheConfig(sslCacheConfig *config)
 {
@@ -72,6 +106,9 @@ ssl_ReadCacheConfig(sslCacheConfig *config)
         if (rv == SECSuccess && config->strict && config->errors) {
             PORT_SetError(SEC_ERROR_INVALID_ARGS);
             rv = SECFailure;
+        }
+        if (rv == SECSuccess) {
+            rv = config_CheckKeyFiles(config);
         }
     } else {
         ssl_AddCacheFault(config,

@@ -27,9 +27,6 @@
 /* Between two looks at the files. */
 #define LOOK_USEC PR_USEC_PER_SEC
 
-/* A file that was not changed for longer is warned of (RFC 9325 section 3.4). */
-#define OLD_DAYS 7
-
 /* Whether there are files to look at. Relaxed: whoever reads it takes |lock| then. */
 static _Atomic PRBool hasFiles;
 /* Whether |pending| is set. The same. */
@@ -174,22 +171,6 @@ fleet_TakePending(void *pwArg)
 
 /* ---- the files ------------------------------------------------------------- */
 
-/* Writes a warning about old files, or "". */
-static void
-fleet_Warn(const char *names, const snceKeyFileSet *set,
-           char text[SNCE_KEY_FILE_TEXT_BYTES])
-{
-    PRTime days = (PR_Now() - set->oldest) / (86400 * (PRTime)PR_USEC_PER_SEC);
-
-    text[0] = '\0';
-    if (days >= OLD_DAYS) {
-        (void)PR_snprintf(text, SNCE_KEY_FILE_TEXT_BYTES,
-                          "%.100s is %lld days old; replace it every %d days "
-                          "or more often (RFC 9325 section 3.4)",
-                          names, days, OLD_DAYS);
-    }
-}
-
 /* What became of a reading. */
 typedef enum {
     fleetRead_done,
@@ -222,7 +203,6 @@ fleet_Read(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
     }
     if (snceKeyFile_Read(of, names, set) == SECSuccess) {
         result = fleetRead_done;
-        fleet_Warn(names, set, text);
     } else {
         result = set->mayNotRead ? fleetRead_forbidden : fleetRead_failed;
         PORT_Memcpy(text, set->text, SNCE_KEY_FILE_TEXT_BYTES);
@@ -337,11 +317,9 @@ snceFleet_Look(const sslSocket *ss)
     if (result == fleetRead_forbidden) {
         /* Others may read the files, or the administrator says when. */
         atomic_store_explicit(&hasFiles, PR_FALSE, memory_order_relaxed);
-    } else if (*text) {
-        (void)PR_snprintf(message, sizeof message, "ticket keys: %s%s", text,
-                          result == fleetRead_done
-                              ? ""
-                              : "; the keys that are in force stay");
+    } else if (result == fleetRead_failed) {
+        (void)PR_snprintf(message, sizeof message,
+                          "%s; the ticket keys stay as they are", text);
         ssl_Log(message);
     }
 }

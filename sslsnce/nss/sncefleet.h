@@ -24,8 +24,7 @@ SEC_BEGIN_PROTOS
  * keys are made in the first handshake after that.
  *
  * Fails, with an NSS error, if the files are not as they must be: |text| says how. Then
- * the keys that are in force stay so, and the files are looked at again. If it
- * succeeds, |text| is "" or a warning. */
+ * the keys that are in force stay so, and the files are looked at again. */
 SECStatus snceFleet_Configure(snceKeyFileKind kind, const char *paths,
                               char text[SNCE_KEY_FILE_TEXT_BYTES]);
 

@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "prprf.h"
@@ -511,6 +512,15 @@ snceKeyFile_Read(snceKeyFileKind kind, const char *paths, snceKeyFileSet *set)
         set->oldest = PR_MIN(set->oldest, written);
     }
     return rv;
+}
+
+int
+snceKeyFile_Age(const snceKeyFileSet *set)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int)((now.tv_sec - set->oldest / PR_USEC_PER_SEC) / 86400);
 }
 
 PRUint64

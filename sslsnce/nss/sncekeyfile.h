@@ -69,6 +69,15 @@ const char *snceKeyFile_CheckPaths(const char *paths);
 SECStatus snceKeyFile_Read(snceKeyFileKind kind, const char *paths,
                            snceKeyFileSet *set);
 
+/* snceKeyFile_Age returns how many days ago the oldest file that was read was written.
+ * A file that is SNCE_KEY_FILE_OLD_DAYS old is warned of (RFC 9325 section 3.4), with
+ * this text: its age, and that number. */
+#define SNCE_KEY_FILE_OLD_DAYS 7
+#define SNCE_KEY_FILE_OLD_TEXT                                                 \
+    "the key file is %d days old, and should be replaced every %d days "       \
+    "(RFC 9325 section 3.4)"
+int snceKeyFile_Age(const snceKeyFileSet *set);
+
 /* snceKeyFile_Version returns the version that snceKeyFile_Read would give now.
  * It opens no file. */
 PRUint64 snceKeyFile_Version(const char *paths);

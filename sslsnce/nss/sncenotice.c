@@ -99,6 +99,10 @@ notice_Outcome(const sslCacheConfig *config, const sslCacheFault *fault,
         case sslCacheFault_file:
             (void)PR_snprintf(out, outLen, "; the application's values count");
             break;
+        case sslCacheFault_keys:
+            (void)PR_snprintf(out, outLen,
+                              "; the ticket keys stay as they are");
+            break;
         case sslCacheFault_size:
             (void)PR_snprintf(out, outLen,
                               "; the application's entries and certificates "

@@ -585,6 +585,27 @@ ssl_FindKeyPaths(const sslCacheConfig *config)
     return found;
 }
 
+snceKeyFileKind
+ssl_KeyFileKind(const sslCacheConfigLine *line)
+{
+    return line->keyParam == sslCacheParam_ticketKeyFile ? snceKeyFile_keys
+                                                         : snceKeyFile_secrets;
+}
+
+PRBool
+ssl_ForgoesKeyFiles(const sslCacheConfig *config)
+{
+    PRUint32 i;
+
+    for (i = 0; i < config->count; ++i) {
+        if (config->lines[i].column[sslCacheParam_ticketKeyFile] ||
+            config->lines[i].column[sslCacheParam_ticketSecretFile]) {
+            return PR_FALSE;
+        }
+    }
+    return PR_TRUE;
+}
+
 void
 ssl_LowerCacheRequest(sslServerCacheRequest *request,
                       const sslCacheConfigLine *line)

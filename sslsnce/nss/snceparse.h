@@ -11,6 +11,7 @@
 #include "seccomon.h"
 
 #include "snceint.h"
+#include "sncekeyfile.h"
 #include "sncevalue.h"
 
 SEC_BEGIN_PROTOS
@@ -44,6 +45,7 @@ typedef enum {
     sslCacheFault_closed,   /* the cache of the line is closed */
     sslCacheFault_lowered,  /* a line for the default cache lowers its values */
     sslCacheFault_file,     /* the file counts as none */
+    sslCacheFault_keys,     /* the ticket keys stay as they are */
     sslCacheFault_size,     /* the default cache has the application's size */
     sslCacheFault_unlocked, /* all caches are closed */
     sslCacheFault_failed    /* the call fails */
@@ -86,6 +88,12 @@ typedef struct {
  * A fault of the files themselves is one of the value: at the line's |number|
  * and |column[keyParam]|. */
 const sslCacheConfigLine *ssl_FindKeyPaths(const sslCacheConfig *config);
+
+/* ssl_KeyFileKind returns what the files of a |line| with |keyPaths| have.
+ * ssl_ForgoesKeyFiles tells whether no line asks for files, not even in a way that
+ * cannot be read. */
+snceKeyFileKind ssl_KeyFileKind(const sslCacheConfigLine *line);
+PRBool ssl_ForgoesKeyFiles(const sslCacheConfig *config);
 
 /* ssl_ParseCacheConfig reads the |len| bytes of |data| into |*config|, which
  * must have no |lines| yet. After a fault it goes on, so that it finds all

@@ -30,6 +30,7 @@
 #include "snceconfig.h"
 #include "snceerror.h"
 #include "sncefile.h"
+#include "sncefleet.h"
 #include "sncegate.h"
 #include "snceint.h"
 #include "sncelog.h"
@@ -292,9 +293,28 @@ ssl_ConfigUncancelled(const sslServerCacheRequest *request, PRBool shared)
 
 done:
     snceGate_Unlock();
+    if (rv == SECSuccess) {
+        ssl_ConfigureTicketKeys(&config);
+    }
     ssl_ReportCacheConfig(&config, rv);
     ssl_FreeCacheConfig(&config);
     return rv;
+}
+
+/* Gives the ticket keys the files that the configuration file names. If they cannot be
+ * read, ssl_ReadCacheConfig has said so. A file that could not be read changes
+ * nothing. */
+static void
+ssl_ConfigureTicketKeys(const sslCacheConfig *config)
+{
+    const sslCacheConfigLine *line = ssl_FindKeyPaths(config);
+    char text[SNCE_KEY_FILE_TEXT_BYTES];
+
+    if (line) {
+        (void)snceFleet_Configure(ssl_KeyFileKind(line), line->keyPaths, text);
+    } else if (!config->unread && ssl_ForgoesKeyFiles(config)) {
+        (void)snceFleet_Configure(snceKeyFile_keys, NULL, text);
+    }
 }
 
 /* Disables cancellation: a thread that is cancelled while it reads the file
@@ -401,10 +421,27 @@ ssl_FailInheritLock(const char *string, char message[INHERIT_TEXT_BYTES])
     return SECFailure;
 }
 
+/* A child by exec reads the files of ticket keys too, if it may: its parent may have no
+ * server key, and so no way to give them to it. The parent has reported what is wrong. */
+static void
+ssl_InheritTicketKeys(void)
+{
+    sslCacheConfig config;
+    int cancel;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    if (ssl_ReadCacheConfig(&config) == SECSuccess) {
+        ssl_ConfigureTicketKeys(&config);
+    }
+    ssl_FreeCacheConfig(&config);
+    (void)pthread_setcancelstate(cancel, NULL);
+}
+
 SECStatus
 ssl_InheritServerCache(const char *envString)
 {
     char message[INHERIT_TEXT_BYTES] = "";
+    PRBool inherited = PR_FALSE;
     snceRegion *region;
     snceResult result;
     SECStatus rv;
@@ -443,6 +480,7 @@ ssl_InheritServerCache(const char *envString)
     PORT_Assert(strlen(envString) < sizeof regionString);
     strncpy(regionString, envString, sizeof regionString - 1);
     snceGate_Open(region);
+    inherited = PR_TRUE;
     SSL3_ShutdownServerCache(); /* as in ssl_ConfigServerCache */
     ssl_sid_lookup = ssl_LookupInDefaultCache;
 
@@ -450,6 +488,9 @@ done:
     snceGate_Unlock();
     if (*message) {
         ssl_Log(message);
+    }
+    if (inherited) {
+        ssl_InheritTicketKeys();
     }
     return rv;
 }
