@@ -208,6 +208,15 @@ SSLExp_ChangeServerCache(const char *name, const SSLServerCacheParams *params)
     return rv;
 }
 
+/* From now on |cache| refuses the tickets of other machines whose sessions have begun by
+ * now. Its own region counts flushes, which no clock disturbs. */
+static SECStatus
+hosts_RefuseTickets(snceCache cache)
+{
+    return ssl_HostStatus(
+        snceCache_RefuseTickets(cache, ssl_TimeForCache(PR_Now())));
+}
+
 SECStatus
 SSLExp_FlushServerCache(const char *name)
 {
@@ -218,6 +227,9 @@ SSLExp_FlushServerCache(const char *name)
         return SECFailure;
     }
     rv = hosts_Lock(name, &cache);
+    if (rv == SECSuccess) {
+        rv = hosts_RefuseTickets(cache);
+    }
     if (rv == SECSuccess) {
         rv = ssl_HostStatus(snceCache_Flush(cache));
     }
@@ -239,6 +251,9 @@ SSLExp_RemoveServerCache(const char *name)
         return SECFailure;
     }
     rv = hosts_Lock(name, &cache);
+    if (rv == SECSuccess && cache.id.number != 0) {
+        rv = hosts_RefuseTickets(cache);
+    }
     if (rv == SECSuccess) {
         rv = ssl_HostStatus(
             snceServer_Remove(cache.region, snceCache_Id(cache)));

@@ -230,6 +230,22 @@ ssl_CreateServerCache(snceRegion **created, snceCacheOptions *options,
     return snceError_Status(result);
 }
 
+/* Gives the ticket keys the files that the configuration file names. If they cannot be
+ * read, ssl_ReadCacheConfig has said so. A file that could not be read changes
+ * nothing. */
+static void
+ssl_ConfigureTicketKeys(const sslCacheConfig *config)
+{
+    const sslCacheConfigLine *line = ssl_FindKeyPaths(config);
+    char text[SNCE_KEY_FILE_TEXT_BYTES];
+
+    if (line) {
+        (void)snceFleet_Configure(ssl_KeyFileKind(line), line->keyPaths, text);
+    } else if (!config->unread && ssl_ForgoesKeyFiles(config)) {
+        (void)snceFleet_Configure(snceKeyFile_keys, NULL, text);
+    }
+}
+
 static SECStatus
 ssl_ConfigUncancelled(const sslServerCacheRequest *request, PRBool shared)
 {
@@ -299,22 +315,6 @@ done:
     ssl_ReportCacheConfig(&config, rv);
     ssl_FreeCacheConfig(&config);
     return rv;
-}
-
-/* Gives the ticket keys the files that the configuration file names. If they cannot be
- * read, ssl_ReadCacheConfig has said so. A file that could not be read changes
- * nothing. */
-static void
-ssl_ConfigureTicketKeys(const sslCacheConfig *config)
-{
-    const sslCacheConfigLine *line = ssl_FindKeyPaths(config);
-    char text[SNCE_KEY_FILE_TEXT_BYTES];
-
-    if (line) {
-        (void)snceFleet_Configure(ssl_KeyFileKind(line), line->keyPaths, text);
-    } else if (!config->unread && ssl_ForgoesKeyFiles(config)) {
-        (void)snceFleet_Configure(snceKeyFile_keys, NULL, text);
-    }
 }
 
 /* Disables cancellation: a thread that is cancelled while it reads the file

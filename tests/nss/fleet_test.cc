@@ -1,0 +1,388 @@
+/* This Source Code Form is subject to the terms of the Mozilla Public
+ * License, v. 2.0. If a copy of the MPL was not distributed with this
+ * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
+
+// fleet_test.cc: the ticket keys that all machines of a fleet have, from key
+// files or derived from one secret. Another machine is this process with
+// another region: it shuts its cache down, forgets all ticket keys, and
+// configures anew.
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "prerror.h"
+#include "ssl.h"
+#include "sslexp.h"
+#include "sslsnce/sslsnce.h"
+#include "test_build.h"
+#include "test_tickets.h"
+
+namespace nss_test {
+namespace {
+
+constexpr size_t kKeyBytes = 80;
+constexpr PRTime kMinute = 60 * kSecond;
+
+// A secret in base64, of 48 bytes.
+std::string Secret(char c) { return std::string(63, c) + "A\n"; }
+
+// A key as nginx has them.
+std::string Key(char c) {
+  std::string key(kKeyBytes, c);
+  key[0] = 'k';
+  return key;
+}
+
+class FleetTest : public TicketFixture {
+ protected:
+  void SetUp() override {
+    char directory[] = "/tmp/snce-fleet-test.XXXXXX";
+    ASSERT_TRUE(mkdtemp(directory));
+    directory_ = directory;
+    setenv(SSL_SERVER_CACHE_CONFIG, Path("caches").c_str(), 1);
+    Write("caches", "name=*\n");
+    TicketFixture::SetUp();
+    options_.server_no_cache = true;
+    SSL_ShutdownServerSessionIDCache();
+  }
+  void TearDown() override {
+    // So that the next test's keys are made at random.
+    Write("caches", "name=*\n");
+    SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr);
+    SSL_ShutdownServerSessionIDCache();
+    unsetenv(SSL_SERVER_CACHE_CONFIG);
+    for (const char* name : {"caches", "one", "two"})
+      unlink(Path(name).c_str());
+    rmdir(directory_.c_str());
+    TicketFixture::TearDown();
+  }
+  std::string Path(const std::string& name) { return directory_ + "/" + name; }
+  void Write(const std::string& name, const std::string& text) {
+    const std::string next = Path(name) + ".next";
+    FILE* file = fopen(next.c_str(), "w");
+    ASSERT_TRUE(file);
+    ASSERT_EQ(text.size(), fwrite(text.data(), 1, text.size(), file));
+    fclose(file);
+    ASSERT_EQ(0, chmod(next.c_str(), 0600));
+    ASSERT_EQ(0, rename(next.c_str(), Path(name).c_str()));
+  }
+  // Goes on as a machine whose configuration file has |line|.
+  void BeMachine(const std::string& line) {
+    SSL_ShutdownServerSessionIDCache();
+    ShimResetTicketKeys();
+    Write("caches", line + "\n");
+    ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
+  }
+  void BeWithSecret(const std::string& text, const std::string& more = "") {
+    Write("one", text);
+    BeMachine("name=* ticketSecretFile=" + Path("one") + " " + more);
+  }
+  void BeWithKeys(const std::string& more = "") {
+    BeMachine("name=* ticketKeyFile=" + Path("one") + " " + more);
+  }
+  bool Resumes() { return Connect()->resumed(); }
+  // Waits until the files may be looked at again.
+  void WaitForLook() { usleep(1100000); }
+
+  std::string directory_;
+};
+INSTANTIATE_TEST_SUITE_P(Versions, FleetTest,
+                         ::testing::Values(SSL_LIBRARY_VERSION_TLS_1_2,
+                                           SSL_LIBRARY_VERSION_TLS_1_3));
+
+// ---- one secret -------------------------------------------------------------
+
+TEST_P(FleetTest, WithoutFilesAnotherMachineRefuses) {
+  BeMachine("name=*");
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+  BeMachine("name=*");
+  EXPECT_FALSE(Resumes());
+}
+
+TEST_P(FleetTest, ATicketResumesOnEveryMachineWithTheSecret) {
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+  for (int machine = 0; machine < 3; ++machine) {
+    BeWithSecret(Secret('a'));
+    EXPECT_TRUE(Resumes()) << machine;
+    EXPECT_TRUE(Resumes()) << machine;
+  }
+  BeWithSecret(Secret('b'));
+  EXPECT_FALSE(Resumes());
+}
+
+TEST_P(FleetTest, EveryKindOfServerKeyResumesThere) {
+  for (const char* server : {"rsa", "pss", "ec", "ec384"}) {
+    options_.server = options_.peer_id = server;
+    BeWithSecret(Secret('a'));
+    EXPECT_FALSE(Resumes()) << server;
+    BeWithSecret(Secret('a'));
+    EXPECT_TRUE(Resumes()) << server;
+  }
+}
+
+TEST_P(FleetTest, UnderAnotherServerKeyItIsAFullHandshake) {
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  options_.server = "rsa2";
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+}
+
+TEST_P(FleetTest, VirtualServersStayApartOnEveryMachine) {
+  const auto be = [this] {
+    BeWithSecret(Secret('a'), "\nname=a.example\nname=b.example");
+  };
+  be();
+  options_.url = "a.example";
+  EXPECT_FALSE(Resumes());
+  be();
+  EXPECT_TRUE(Resumes());
+  // Here a.example has another number, which must not matter.
+  BeWithSecret(Secret('a'), "\nname=b.example\nname=a.example");
+  EXPECT_TRUE(Resumes());
+  BeWithSecret(Secret('a'), "\nname=b.example\nname=a.example ticketEpoch=1");
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+  be();
+  EXPECT_FALSE(Resumes()) << "of another epoch";
+}
+
+// ---- periods ----
+
+TEST_P(FleetTest, MachinesRotateInStep) {
+  BeWithSecret(Secret('a'), "ticketRotation=1h");
+  clock_ = kStart / (60 * kMinute) * (60 * kMinute) + 30 * kMinute;
+  EXPECT_FALSE(Resumes());
+  for (int hour = 0; hour < 5; ++hour) {
+    clock_ += 60 * kMinute;
+    BeWithSecret(Secret('a'), "ticketRotation=1h");
+    EXPECT_TRUE(Resumes()) << hour;
+  }
+}
+
+TEST_P(FleetTest, ATicketOfAnOldPeriodResumesUntilItHasExpired) {
+  options_.version = SSL_LIBRARY_VERSION_TLS_1_3;
+  BeWithSecret(Secret('a'), "ticketRotation=1h");
+  EXPECT_FALSE(Resumes());
+  clock_ += 2 * kDay - kMinute;
+  BeWithSecret(Secret('a'), "ticketRotation=1h");
+  EXPECT_TRUE(Resumes());
+  clock_ += 2 * kDay;
+  BeWithSecret(Secret('a'), "ticketRotation=1h");
+  EXPECT_FALSE(Resumes());
+}
+
+TEST_P(FleetTest, ClocksFourMinutesApartResumeAcrossAChangeOfPeriod) {
+  const std::string rotation = "ticketRotation=1h";
+  const PRTime change = (kStart / (60 * kMinute) + 1) * (60 * kMinute);
+  // The machine that is ahead is in the next period already.
+  clock_ = change + kMinute;
+  BeWithSecret(Secret('a'), rotation);
+  EXPECT_FALSE(Resumes());
+  clock_ -= 4 * kMinute;
+  BeWithSecret(Secret('a'), rotation);
+  EXPECT_TRUE(Resumes());
+  clock_ += 4 * kMinute;
+  BeWithSecret(Secret('a'), rotation);
+  EXPECT_TRUE(Resumes());
+}
+
+TEST_P(FleetTest, ClocksTenMinutesApartMakeFullHandshakes) {
+  const std::string rotation = "ticketRotation=1h";
+  clock_ = (kStart / (60 * kMinute) + 1) * (60 * kMinute) + kMinute;
+  BeWithSecret(Secret('a'), rotation);
+  EXPECT_FALSE(Resumes());
+  clock_ -= 10 * kMinute;
+  BeWithSecret(Secret('a'), rotation);
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+}
+
+// ---- a secret is replaced ----
+
+TEST_P(FleetTest, ThePreviousSecretIsAcceptedUntilItIsTakenOut) {
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  BeWithSecret(Secret('b') + Secret('a'));
+  EXPECT_TRUE(Resumes());
+  if (Is13()) {  // the ticket was renewed under the new secret
+    BeWithSecret(Secret('b'));
+    EXPECT_TRUE(Resumes());
+  } else {
+    BeWithSecret(Secret('b'));
+    EXPECT_FALSE(Resumes());
+  }
+}
+
+TEST_P(FleetTest, AReplacedFileIsReadWithoutARestart) {
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+  Write("one", Secret('b') + Secret('a'));
+  WaitForLook();
+  EXPECT_TRUE(Resumes());
+  Write("one", Secret('b'));
+  WaitForLook();
+  EXPECT_EQ(Is13(), Resumes()) << "only a renewed ticket counts";
+  EXPECT_TRUE(Resumes());
+  Write("one", Secret('c'));
+  WaitForLook();
+  EXPECT_FALSE(Resumes());
+}
+
+TEST_P(FleetTest, ABadFileLeavesTheKeysInForce) {
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  Write("one", "nonsense\n");
+  WaitForLook();
+  ::testing::internal::CaptureStderr();
+  EXPECT_TRUE(Resumes());
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(std::string::npos, said.find(Path("one"))) << said;
+  EXPECT_EQ(std::string::npos, said.find("nonsense")) << said;
+  WaitForLook();
+  ::testing::internal::CaptureStderr();
+  EXPECT_TRUE(Resumes());
+  EXPECT_EQ("", ::testing::internal::GetCapturedStderr()) << "said once";
+  Write("one", Secret('b'));
+  WaitForLook();
+  EXPECT_FALSE(Resumes());
+}
+
+TEST_P(FleetTest, WithoutTheParameterKeysAreMadeAtRandomAgain) {
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+  Write("caches", "name=*\n");
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+}
+
+TEST_P(FleetTest, WithASecretOldTicketsOfRandomKeysStillResume) {
+  BeMachine("name=*");
+  EXPECT_FALSE(Resumes());
+  Write("one", Secret('a'));
+  Write("caches", "name=* ticketSecretFile=" + Path("one") + "\n");
+  ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
+  EXPECT_TRUE(Resumes());
+}
+
+// ---- key files --------------------------------------------------------------
+
+TEST_P(FleetTest, KeysOfFilesResumeOnEveryMachine) {
+  Write("one", Key('1'));
+  Write("two", Key('2').replace(1, 1, "x"));
+  BeWithKeys();
+  EXPECT_FALSE(Resumes());
+  BeWithKeys();
+  EXPECT_TRUE(Resumes());
+  clock_ += kDay;  // they do not rotate by themselves
+  BeWithKeys();
+  EXPECT_TRUE(Resumes());
+  // The second file's key encrypts nothing, and decrypts.
+  BeMachine("name=* ticketKeyFile=" + Path("two") + "," + Path("one"));
+  EXPECT_TRUE(Resumes());
+  BeMachine("name=* ticketKeyFile=" + Path("two"));
+  EXPECT_EQ(Is13(), Resumes());
+}
+
+// ---- what a machine refuses -------------------------------------------------
+
+TEST_P(FleetTest, AFlushEndsTheTicketsOfOtherMachinesToo) {
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  BeWithSecret(Secret('a'));
+  EXPECT_TRUE(Resumes());
+  // Flushes are noted by the system's clock, which is years after kStart.
+  ASSERT_EQ(SECSuccess, SSL_FlushServerCache(nullptr));
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+}
+
+TEST_P(FleetTest, ARemovalEndsTheTicketsOfOtherMachinesToo) {
+  const std::string hosts = "\nname=a.example";
+  options_.url = "a.example";
+  BeWithSecret(Secret('a'), hosts);
+  EXPECT_FALSE(Resumes());
+  BeWithSecret(Secret('a'), hosts);
+  EXPECT_TRUE(Resumes());
+  BeWithSecret(Secret('a'), hosts);
+  ASSERT_EQ(SECSuccess, SSL_RemoveServerCache("a.example"));
+  ASSERT_EQ(SECSuccess, SSL_AddServerCache("a.example", nullptr));
+  EXPECT_FALSE(Resumes());
+}
+
+TEST_P(FleetTest, AClientsCertificateCountsInItsOwnRegionOnly) {
+  options_.request_certificate = options_.client_has_certificate = true;
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+}
+
+// ---- processes of one machine -----------------------------------------------
+
+// A process that cannot read the files has their keys from the region.
+TEST_P(FleetTest, AProcessThatMayNotReadTheFileHasItsKeys) {
+  BeWithSecret(Secret('a'));
+  const std::string keys = Current();
+  const pid_t child = fork();
+  if (child == 0) {
+    unlink(Path("one").c_str());
+    ShimResetTicketKeys();
+    snce_test::LeaveChild(Current() == keys ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(child, waitpid(child, &status, 0));
+  EXPECT_EQ(0, status);
+}
+
+// One process reads the new file; the others learn of it from the region.
+TEST_P(FleetTest, AReplacedFileCountsInAllProcesses) {
+  BeWithSecret(Secret('a'));
+  const std::string before = Current();
+  int go[2], done[2];
+  ASSERT_EQ(0, pipe(go));
+  ASSERT_EQ(0, pipe(done));
+  const pid_t child = fork();
+  if (child == 0) {
+    char c;
+    const bool ok = Current() == before && write(done[1], "x", 1) == 1 &&
+                    read(go[0], &c, 1) == 1;
+    const std::string after = Current();
+    snce_test::LeaveChild(ok && after != before &&
+                                  write(done[1], after.data(), after.size()) ==
+                                      ssize_t(after.size())
+                              ? 0
+                              : 1);
+  }
+  char c;
+  ASSERT_EQ(1, read(done[0], &c, 1));
+  Write("one", Secret('b') + Secret('a'));
+  WaitForLook();
+  const std::string after = Current();
+  EXPECT_NE(before, after);
+  ASSERT_EQ(1, write(go[1], "x", 1));
+  std::string theirs(after.size(), '\0');
+  EXPECT_EQ(ssize_t(after.size()), read(done[0], &theirs[0], theirs.size()));
+  EXPECT_EQ(after, theirs);
+  int status = -1;
+  ASSERT_EQ(child, waitpid(child, &status, 0));
+  EXPECT_EQ(0, status);
+  for (int fd : {go[0], go[1], done[0], done[1]}) close(fd);
+}
+
+}  // namespace
+}  // namespace nss_test
