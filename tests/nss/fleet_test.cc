@@ -32,8 +32,8 @@ std::string Secret(char c) { return std::string(63, c) + "A\n"; }
 
 // A key as nginx has them.
 std::string Key(char c) {
-  std::string key(kKeyBytes, c);
-  key[0] = 'k';
+  std::string key(kKeyBytes, '\1');
+  key[0] = c;
   return key;
 }
 
@@ -118,7 +118,7 @@ TEST_P(FleetTest, ATicketResumesOnEveryMachineWithTheSecret) {
 }
 
 TEST_P(FleetTest, EveryKindOfServerKeyResumesThere) {
-  for (const char* server : {"rsa", "pss", "ec", "ec384"}) {
+  for (const char* server : {"rsa", "ecdsa"}) {
     options_.server = options_.peer_id = server;
     BeWithSecret(Secret('a'));
     EXPECT_FALSE(Resumes()) << server;
@@ -130,7 +130,7 @@ TEST_P(FleetTest, EveryKindOfServerKeyResumesThere) {
 TEST_P(FleetTest, UnderAnotherServerKeyItIsAFullHandshake) {
   BeWithSecret(Secret('a'));
   EXPECT_FALSE(Resumes());
-  options_.server = "rsa2";
+  options_.server = "rsa-b";
   BeWithSecret(Secret('a'));
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
@@ -158,12 +158,13 @@ TEST_P(FleetTest, VirtualServersStayApartOnEveryMachine) {
 // ---- periods ----
 
 TEST_P(FleetTest, MachinesRotateInStep) {
-  BeWithSecret(Secret('a'), "ticketRotation=1h");
+  const std::string rotation = "ticketRotation=1h maxResumptionAge=1d";
+  BeWithSecret(Secret('a'), rotation);
   clock_ = kStart / (60 * kMinute) * (60 * kMinute) + 30 * kMinute;
   EXPECT_FALSE(Resumes());
   for (int hour = 0; hour < 5; ++hour) {
     clock_ += 60 * kMinute;
-    BeWithSecret(Secret('a'), "ticketRotation=1h");
+    BeWithSecret(Secret('a'), rotation);
     EXPECT_TRUE(Resumes()) << hour;
   }
 }
@@ -282,7 +283,7 @@ TEST_P(FleetTest, WithASecretOldTicketsOfRandomKeysStillResume) {
 
 TEST_P(FleetTest, KeysOfFilesResumeOnEveryMachine) {
   Write("one", Key('1'));
-  Write("two", Key('2').replace(1, 1, "x"));
+  Write("two", Key('2'));
   BeWithKeys();
   EXPECT_FALSE(Resumes());
   BeWithKeys();
