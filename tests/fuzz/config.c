@@ -13,21 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "secport.h"
 #include "sncekeyfile.h"
 #include "snceparse.h"
-
-#define EXPECT(condition)                                    \
-  do {                                                       \
-    if (!(condition)) {                                      \
-      printf("not so, line %d: %s\n", __LINE__, #condition); \
-      abort();                                               \
-    }                                                        \
-  } while (0)
-
-const char *__asan_default_options(void) {
-  return "quarantine_size_mb=4:malloc_context_size=3";
-}
 
 static PRBool Has(const sslCacheConfigLine *line, unsigned int param) {
   return (line->given & 1u << param) != 0;

@@ -16,22 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "secport.h"
 #include "sncekeyfile.h"
 
-#define EXPECT(condition)                                    \
-  do {                                                       \
-    if (!(condition)) {                                      \
-      printf("not so, line %d: %s\n", __LINE__, #condition); \
-      abort();                                               \
-    }                                                        \
-  } while (0)
-
 #define PATH "/p"
-
-const char *__asan_default_options(void) {
-  return "quarantine_size_mb=4:malloc_context_size=3";
-}
 
 /* ---- keys that were read ------------------------------------------------- */
 
@@ -169,7 +158,7 @@ static void CheckText(snceKeyFileKind kind, const char *text) {
       return;
     }
   }
-  printf("the message \"%s\"\n", shape);
+  fprintf(stderr, "the message \"%s\"\n", shape);
   EXPECT(0);
 }
 
