@@ -628,6 +628,13 @@ snceResult snceKeyLog_Put(snceRegion *region,
 
 /* ---- ticket keys --------------------------------------------------------- */
 
+/* What a ticket key is used for. */
+typedef enum {
+    SNCE_USE_MADE,     /* a ticket was made with it */
+    SNCE_USE_ACCEPTED, /* one was accepted */
+    SNCE_TICKET_USES
+} snceTicketUse;
+
 /* snceTicketKey is a key under which servers encrypt session tickets, for the
  * time in which it does and the time in which it still decrypts. The core does
  * not know the key: |value| is encrypted by the caller, under a key that |under|
@@ -641,7 +648,9 @@ typedef struct {
     snceTime encryptUntil; /* exclusive */
     snceTime decryptUntil; /* exclusive; then the key is wiped */
     uint64_t source;       /* the caller's: where the key is from */
-    size_t len;            /* of |value| */
+    uint64_t
+        uses[SNCE_TICKET_USES]; /* out: as snceTicketKeys_CountUse counted */
+    size_t len;                 /* of |value| */
     uint8_t value[SNCE_TICKET_VALUE_MAX];
 } snceTicketKey;
 
@@ -674,6 +683,11 @@ snceResult snceTicketKeys_List(const snceRegion *region, snceTicketKey *out,
 typedef bool (*snceTicketKeys_Gone)(void *context, const snceTicketKey *key);
 unsigned snceTicketKeys_Remove(snceRegion *region, snceTicketKeys_Gone gone,
                                void *context);
+
+/* snceTicketKeys_CountUse counts one use of the key of |id|, if the region has it. A
+ * use that is counted while a key goes may be counted for the next one in its place. */
+void snceTicketKeys_CountUse(snceRegion *region, uint64_t id,
+                             snceTicketUse use);
 
 /* snceTicketKeys_MayLook returns true to one process of the region in each |apart|
  * microseconds, by the clock that |now| is of: that one is to look where keys come

@@ -162,8 +162,8 @@ snceCache_GetFigures(snceCache cache, snceFigures *out)
             snceCount_Sum(cache.region, cache.id.number, all[i].figure);
     }
     for (unsigned i = 0; i < SNCE_TICKET_EVENTS; i++) {
-        out->tickets[i] = snceCount_Sum(cache.region, cache.id.number,
-                                        SNCE_N_TICKET + i);
+        out->tickets[i] =
+            snceCount_Sum(cache.region, cache.id.number, SNCE_N_TICKET + i);
     }
     evicted = snceCount_Sum(cache.region, cache.id.number, SNCE_N_EVICTED);
     out->inserts += evicted;

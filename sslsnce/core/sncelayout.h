@@ -353,6 +353,8 @@ typedef struct {
     struct {
         snceWord word[SNCE_TICKET_WORDS];
     } slot[SNCE_TICKET_KEYS];
+    /* Counted by anybody, from 0 when a key is stored; figures only. */
+    snceWord uses[SNCE_TICKET_KEYS][SNCE_TICKET_USES];
 } snceTicketSlots;
 static_assert(sizeof(snceTicketSlots) <= SNCE_CHUNK_BYTES, "they fit a chunk");
 
