@@ -541,6 +541,21 @@ snceKeyFile_Version(const char *paths)
     return version;
 }
 
+SECStatus
+snceKeyFile_Add(snceKeyFileKind kind, const PRUint8 *bytes, size_t len,
+                snceKeyFileSet *set)
+{
+    keyfileParser p = { kind, "in the call", set, set->count + 1 };
+    SECStatus rv = keyfile_CheckLength(&p, len);
+
+    if (rv == SECSuccess) {
+        set->key[set->count].len = (unsigned int)len;
+        PORT_Memcpy(set->key[set->count].bytes, bytes, len);
+        rv = keyfile_Add(&p);
+    }
+    return rv;
+}
+
 void
 snceKeyFile_Wipe(snceKeyFileSet *set)
 {

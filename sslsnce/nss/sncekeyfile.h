@@ -92,6 +92,11 @@ SECStatus snceKeyFile_Parse(snceKeyFileKind kind, const char *path,
                             const PRUint8 *data, size_t len,
                             snceKeyFileSet *set);
 
+/* snceKeyFile_Add adds a key that is from no file to |*set|, under the same rules. If it
+ * fails, |*set| has no key. */
+SECStatus snceKeyFile_Add(snceKeyFileKind kind, const PRUint8 *bytes,
+                          size_t len, snceKeyFileSet *set);
+
 SEC_END_PROTOS
 
 #endif /* SSLSNCE_NSS_SNCEKEYFILE_H */
