@@ -63,9 +63,9 @@ const char *snceKeyFile_CheckPaths(const char *paths);
  * no key, and says why. The caller ends with snceKeyFile_Wipe whatever this
  * returns.
  *
- * Any thread may call it, also before NSPR is initialized. It takes no lock. It
- * waits for no writer of a pipe. Every other copy of the content is wiped when
- * this returns. */
+ * Any thread may call it that is not cancelled meanwhile, also before NSPR is
+ * initialized. It takes no lock. It may wait for the disk, but not for the writer
+ * of a pipe. Every other copy of the content is wiped when this returns. */
 SECStatus snceKeyFile_Read(snceKeyFileKind kind, const char *paths,
                            snceKeyFileSet *set);
 
