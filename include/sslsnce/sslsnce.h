@@ -393,6 +393,10 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  *                       all caches
  *   matchClientAddress  yes, true, on, 1 or no, false, off, 0
  *   lock                the same; for name=* only (below)
+ *   ticketKeyFile, ticketSecretFile
+ *                       PATH or PATH,PATH,...: files of ticket keys, or of secrets
+ *                       from which ticket keys are derived (below); only one of
+ *                       the two, for name=* only, and then for all caches
  *
  * Upper and lower case are the same in all of these. Blanks may surround '=', a
  * value may stand in quotes, a name may end in a dot, lines may end in CR LF,
@@ -404,6 +408,24 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
  * and a child by fork goes on without the lock.
  * RLIMIT_MEMLOCK counts the memory that a process has mapped, 2 MiB at a time:
  * 8 MiB for a cache of 10,000 sessions.
+ *
+ * Ticket keys in files let servers on several machines accept each other's
+ * tickets. Each path begins with '/'; there are at most 8, and a path with a blank
+ * stands in quotes.
+ *   ticketKeyFile       A file of exactly 48 or 80 random bytes is one key, as for
+ *                       nginx. Any other file has a key of 48 or 80 bytes in
+ *                       base64 on each line, as for HAProxy. The first file has
+ *                       the key that encrypts: its last key but one, or its only
+ *                       one. All keys decrypt. The first 16 bytes of a key are its
+ *                       name, which no other key has
+ *   ticketSecretFile    A file has a secret of 32 to 1,024 bytes in base64 on each
+ *                       line. The first secret of the first file is the current
+ *                       one; the others are earlier ones, whose tickets are
+ *                       accepted
+ * Lines may end in CR LF; empty ones count as none. All files together have at most
+ * 16 keys or secrets, and each file has at most 64 KiB. A file is refused that every
+ * user may read or write, or that a symbolic link of another user, except root,
+ * leads to.
  *
  * An error in the file does not take the server down, and makes nothing less
  * safe than the file asks. The call succeeds, and

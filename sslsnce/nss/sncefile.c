@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "secerr.h"
@@ -30,6 +29,12 @@ ssl_HashVersion(PRUint64 version, const void *data, size_t len)
     return version;
 }
 
+PRUint64
+ssl_PathVersion(const char *path)
+{
+    return ssl_HashVersion(0xcbf29ce484222325ull, path, strlen(path));
+}
+
 static sslCacheFileState
 file_Fail(sslCacheFile *file, PRErrorCode error, const char *what)
 {
@@ -39,47 +44,70 @@ file_Fail(sslCacheFile *file, PRErrorCode error, const char *what)
     return sslCacheFile_unusable;
 }
 
-/* Names the errors that are usual for configuration files. */
-static sslCacheFileState
-file_FailSystem(sslCacheFile *file, int error)
+PRErrorCode
+ssl_FileError(int error, const char **what)
 {
     switch (error) {
         case ENOENT:
         case ENOTDIR:
-            return file_Fail(file, PR_FILE_NOT_FOUND_ERROR, "no such file");
+            *what = "no such file";
+            return PR_FILE_NOT_FOUND_ERROR;
         case EACCES:
         case EPERM:
-            return file_Fail(file, PR_NO_ACCESS_RIGHTS_ERROR,
-                             "this user may not read it");
+            *what = "this user may not read it";
+            return PR_NO_ACCESS_RIGHTS_ERROR;
         case ELOOP:
-            return file_Fail(file, PR_LOOP_ERROR, "too many symbolic links");
+            *what = "too many symbolic links";
+            return PR_LOOP_ERROR;
         case ENAMETOOLONG:
-            return file_Fail(file, PR_NAME_TOO_LONG_ERROR,
-                             "the name is too long");
+            *what = "the name is too long";
+            return PR_NAME_TOO_LONG_ERROR;
         case ENXIO: /* a socket */
-            return file_Fail(file, SEC_ERROR_INVALID_ARGS,
-                             "not a regular file");
+            *what = "not a regular file";
+            return SEC_ERROR_INVALID_ARGS;
         case EMFILE:
         case ENFILE:
-            (void)file_Fail(file, PR_PROC_DESC_TABLE_FULL_ERROR,
-                            "no file descriptor left");
-            return sslCacheFile_scarce;
+            *what = "no file descriptor left";
+            return PR_PROC_DESC_TABLE_FULL_ERROR;
         case ENOMEM:
-            (void)file_Fail(file, SEC_ERROR_NO_MEMORY, "out of memory");
-            return sslCacheFile_scarce;
+            *what = "out of memory";
+            return SEC_ERROR_NO_MEMORY;
         default:
-            return file_Fail(file, PR_IO_ERROR, "it cannot be read");
+            *what = "it cannot be read";
+            return PR_IO_ERROR;
     }
 }
 
-/* Reads to the end of the file, or one byte more than a file may have. */
-static int
-file_ReadAll(int fd, char *data, size_t *len)
+static sslCacheFileState
+file_FailSystem(sslCacheFile *file, int error)
+{
+    const char *what;
+    PRErrorCode code = ssl_FileError(error, &what);
+
+    (void)file_Fail(file, code, what);
+    return code == PR_PROC_DESC_TABLE_FULL_ERROR || code == SEC_ERROR_NO_MEMORY
+               ? sslCacheFile_scarce
+               : sslCacheFile_unusable;
+}
+
+int
+ssl_OpenFile(const char *path)
+{
+    int fd;
+
+    do {
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+int
+ssl_ReadToEnd(int fd, void *data, size_t room, size_t *len)
 {
     size_t filled = 0;
 
-    while (filled <= FILE_BYTES_MAX) {
-        ssize_t got = read(fd, data + filled, FILE_BYTES_MAX + 1 - filled);
+    while (filled < room) {
+        ssize_t got = read(fd, (char *)data + filled, room - filled);
 
         if (got < 0 && errno == EINTR) {
             continue;
@@ -94,8 +122,8 @@ file_ReadAll(int fd, char *data, size_t *len)
     return 0;
 }
 
-static PRUint64
-file_Version(PRUint64 version, const struct stat *info)
+PRUint64
+ssl_FileVersion(PRUint64 version, const struct stat *info)
 {
     version = ssl_HashVersion(version, &info->st_dev, sizeof info->st_dev);
     version = ssl_HashVersion(version, &info->st_ino, sizeof info->st_ino);
@@ -113,13 +141,11 @@ ssl_ReadCacheFile(const char *path, sslCacheFile *file)
     int fd;
 
     PORT_Memset(file, 0, sizeof *file);
-    file->version = ssl_HashVersion(0xcbf29ce484222325ull, path, strlen(path));
+    file->version = ssl_PathVersion(path);
     if (!*path) {
         return file_Fail(file, PR_FILE_NOT_FOUND_ERROR, "no file is named");
     }
-    do {
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    } while (fd < 0 && errno == EINTR);
+    fd = ssl_OpenFile(path);
     if (fd < 0) {
         return file_FailSystem(file, errno);
     }
@@ -127,7 +153,7 @@ ssl_ReadCacheFile(const char *path, sslCacheFile *file)
         state = file_FailSystem(file, errno);
         goto done;
     }
-    file->version = file_Version(file->version, &info);
+    file->version = ssl_FileVersion(file->version, &info);
     if (!S_ISREG(info.st_mode)) {
         state = file_Fail(file, SEC_ERROR_INVALID_ARGS, "not a regular file");
         goto done;
@@ -137,7 +163,7 @@ ssl_ReadCacheFile(const char *path, sslCacheFile *file)
         state = file_FailSystem(file, ENOMEM);
         goto done;
     }
-    error = file_ReadAll(fd, file->data, &file->len);
+    error = ssl_ReadToEnd(fd, file->data, FILE_BYTES_MAX + 1, &file->len);
     if (error) {
         state = file_FailSystem(file, error);
     } else if (file->len > FILE_BYTES_MAX) {

@@ -3,9 +3,11 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 /* sncefile.h: reads the configuration file as bytes, which snceparse.h takes
- * apart. */
+ * apart; and what sncekeyfile.h needs of that to read ticket key files. */
 #ifndef SSLSNCE_NSS_SNCEFILE_H
 #define SSLSNCE_NSS_SNCEFILE_H
+
+#include <sys/stat.h>
 
 #include "prerror.h"
 #include "seccomon.h"
@@ -40,8 +42,24 @@ sslCacheFileState ssl_ReadCacheFile(const char *path, sslCacheFile *file);
 
 void ssl_FreeCacheFile(sslCacheFile *file);
 
-/* ssl_HashVersion mixes |len| bytes of |data| into |version|. */
+/* ssl_FileError returns NSPR's name for |error|, an errno of opening or reading
+ * a file. It sets |*what| to a constant phrase for it. */
+PRErrorCode ssl_FileError(int error, const char **what);
+
+/* ssl_OpenFile opens |path| for reading. It does not wait for the writer of a
+ * pipe. Returns a descriptor, or -1 with errno. */
+int ssl_OpenFile(const char *path);
+
+/* ssl_ReadToEnd reads |fd| into the |room| bytes at |data|, until the file or
+ * |room| ends. Returns 0 or an errno; |*len| is how many bytes were read. */
+int ssl_ReadToEnd(int fd, void *data, size_t room, size_t *len);
+
+/* ssl_PathVersion returns a version that depends on |path| only. ssl_HashVersion
+ * mixes |len| bytes of |data| into |version|, ssl_FileVersion the device, inode,
+ * size and times of a file. */
+PRUint64 ssl_PathVersion(const char *path);
 PRUint64 ssl_HashVersion(PRUint64 version, const void *data, size_t len);
+PRUint64 ssl_FileVersion(PRUint64 version, const struct stat *info);
 
 SEC_END_PROTOS
 

@@ -22,6 +22,7 @@
  *   sncehosts.c   the experimental calls for virtual servers
  *   snceinstance.c  the ...Instance calls that NSS never exported
  *   sncefile.c    reads the file that SSL_SERVER_CACHE_CONFIG names
+ *   sncekeyfile.c  reads files of ticket keys and ticket secrets
  *   snceparse.c   its lines
  *   sncevalue.c   its parameters and their values
  *   snceconfig.c  applies it to the caches

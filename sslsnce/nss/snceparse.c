@@ -18,9 +18,13 @@
 #include "prprf.h"
 #include "secport.h"
 
+#include "sncekeyfile.h"
+
 /* Room for a value and its NUL, and for a byte by which a value that is too
- * long for a name is recognized. */
-#define VALUE_BYTES (SNCE_NAME_MAX + 3)
+ * long for a list of paths, or for a name with a dot at its end, is
+ * recognized. */
+#define VALUE_BYTES (SNCE_KEY_FILE_PATHS_MAX + 2)
+PR_STATIC_ASSERT(VALUE_BYTES >= SNCE_NAME_MAX + 3);
 
 /* The line being read. */
 typedef struct {
@@ -136,6 +140,43 @@ parse_SetParam(parseLine *p, const char *at, sslCacheParam param,
     p->line.given |= 1u << param;
 }
 
+/* Sets a parameter whose value is paths. Values that contradict each other set
+ * none. */
+static SECStatus
+parse_SetPaths(parseLine *p, const char *at, sslCacheParam param,
+               const char *value)
+{
+    sslCacheParam other = param == sslCacheParam_ticketKeyFile
+                              ? sslCacheParam_ticketSecretFile
+                              : sslCacheParam_ticketKeyFile;
+    PRBool isOnly = !p->line.column[param] && !p->line.column[other];
+    char text[SSL_CACHE_TEXT_BYTES];
+
+    if (p->line.column[param]) {
+        parse_Fault(p, at, "a second value for \"%s\"",
+                    ssl_CacheParamLabel(param));
+    }
+    if (p->line.column[other]) {
+        parse_Fault(p, at, "%s and %s exclude each other",
+                    ssl_CacheParamLabel(other), ssl_CacheParamLabel(param));
+    }
+    p->line.column[param] = parse_Column(p, at);
+    PORT_Free(p->line.keyPaths);
+    p->line.keyPaths = NULL;
+    if (!value) {
+        return SECSuccess;
+    }
+    if (ssl_CheckCachePaths(param, value, text) != sslCacheValue_read) {
+        parse_Fault(p, at, "%s", text);
+        return SECSuccess;
+    }
+    if (isOnly) {
+        p->line.keyParam = param;
+        p->line.keyPaths = PORT_Strdup(value);
+    }
+    return isOnly && !p->line.keyPaths ? SECFailure : SECSuccess;
+}
+
 static SECStatus
 parse_SetName(parseLine *p, const char *at, const char *value)
 {
@@ -183,6 +224,9 @@ parse_Set(parseLine *p, const char *labelAt, const char *label, const char *at,
     sslCacheParam param;
 
     if (ssl_FindCacheParam(label, &param)) {
+        if (ssl_IsPathParam(param)) {
+            return parse_SetPaths(p, at, param, value);
+        }
         parse_SetParam(p, at, param, value);
         return SECSuccess;
     }
@@ -367,6 +411,13 @@ parse_Keep(sslCacheConfig *config, const sslCacheConfigLine *line)
     return SECSuccess;
 }
 
+static void
+parse_FreeLine(sslCacheConfigLine *line)
+{
+    PORT_Free(line->name);
+    PORT_Free(line->keyPaths);
+}
+
 /* Ends a line that was read: enters what follows from its faults, and keeps it
  * if it names a cache. */
 static SECStatus
@@ -389,7 +440,7 @@ parse_EndLine(parseLine *p)
     if (isNamed && parse_Keep(config, &p->line) == SECSuccess) {
         return SECSuccess;
     }
-    PORT_Free(p->line.name);
+    parse_FreeLine(&p->line);
     return isNamed ? SECFailure : SECSuccess;
 }
 
@@ -414,7 +465,7 @@ parse_Line(sslCacheConfig *config, unsigned int number, const char *start,
     first = p.at;
     while (!parse_AtEnd(&p)) {
         if (parse_Param(&p) != SECSuccess) {
-            PORT_Free(p.line.name);
+            parse_FreeLine(&p.line);
             return SECFailure;
         }
         parse_SkipBlanks(&p);
@@ -428,6 +479,10 @@ parse_Line(sslCacheConfig *config, unsigned int number, const char *start,
                         "%s is for name=*, and then for all caches",
                         ssl_CacheParamLabel((sslCacheParam)param));
         }
+    }
+    if (p.line.name) {
+        PORT_Free(p.line.keyPaths);
+        p.line.keyPaths = NULL;
     }
     return parse_EndLine(&p);
 }
@@ -513,6 +568,23 @@ ssl_ParseCacheConfig(sslCacheConfig *config, const char *data, size_t len)
     return parse_FindSeconds(config);
 }
 
+const sslCacheConfigLine *
+ssl_FindKeyPaths(const sslCacheConfig *config)
+{
+    const sslCacheConfigLine *found = NULL;
+    PRUint32 i;
+
+    for (i = 0; i < config->count; ++i) {
+        if (config->lines[i].keyPaths) {
+            if (found) {
+                return NULL;
+            }
+            found = &config->lines[i];
+        }
+    }
+    return found;
+}
+
 void
 ssl_LowerCacheRequest(sslServerCacheRequest *request,
                       const sslCacheConfigLine *line)
@@ -534,7 +606,7 @@ ssl_FreeCacheConfig(sslCacheConfig *config)
     PRUint32 i;
 
     for (i = 0; i < config->count; ++i) {
-        PORT_Free(config->lines[i].name);
+        parse_FreeLine(&config->lines[i]);
     }
     PORT_Free(config->lines);
     PORT_Free(config->undo);

@@ -26,8 +26,13 @@ typedef struct {
     PRUint32
         given; /* bits by sslCacheParam: |request| has a value of it. If a flag
                 * could not be read, it has its stricter value; if a parameter
-                * is given twice, the smaller or stricter value */
+                * is given twice, the smaller or stricter value. Never set for a
+                * parameter whose values are paths */
     sslServerCacheRequest request;
+    char *keyPaths; /* of ticketKeyFile or ticketSecretFile, in the form that
+                     * snceKeyFile_CheckPaths asks; NULL if there is none, or
+                     * none that can be read, or if both are given */
+    sslCacheParam keyParam; /* which of the two, if there are |keyPaths| */
 } sslCacheConfigLine;
 
 /* What follows from a fault. A fault of one of the last four kinds is reported
@@ -72,6 +77,15 @@ typedef struct {
     PRUint32 errors; /* of these, those that are not notes */
     sslCacheFault fault[SSL_CACHE_FAULTS_MAX];
 } sslCacheConfig;
+
+/* ssl_FindKeyPaths returns the line that has |keyPaths|, which is one for the
+ * default cache, or NULL if there is none. If two lines have some, they
+ * contradict each other, and this returns NULL too. The line may be faulty
+ * because of something else in it.
+ *
+ * A fault of the files themselves is one of the value: at the line's |number|
+ * and |column[keyParam]|. */
+const sslCacheConfigLine *ssl_FindKeyPaths(const sslCacheConfig *config);
 
 /* ssl_ParseCacheConfig reads the |len| bytes of |data| into |*config|, which
  * must have no |lines| yet. After a fault it goes on, so that it finds all

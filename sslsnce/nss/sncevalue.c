@@ -9,6 +9,8 @@
 #include "prprf.h"
 #include "secport.h"
 
+#include "sncekeyfile.h"
+
 /* The largest number that a value may be: as many sessions as a cache can hold,
  * and more than any other parameter takes. */
 #define NUMBER_MAX SNCE_ENTRIES_MAX
@@ -17,7 +19,8 @@ typedef enum {
     valueKind_number,
     valueKind_duration,
     valueKind_flag,
-    valueKind_label /* a number that only tells things apart */
+    valueKind_label, /* a number that only tells things apart */
+    valueKind_paths
 } valueKind;
 
 static const struct {
@@ -47,6 +50,8 @@ static const struct {
       MIN_ROTATION_SEC, MAX_ROTATION_SEC, DEFAULT_ROTATION_SEC, 0 },
     { "matchClientAddress", "yes or no", valueKind_flag, 0, 0, 0, 1 },
     { "lock", "yes or no", valueKind_flag, 0, 0, 0, 1 },
+    { "ticketKeyFile", NULL, valueKind_paths, 0, 0, 0, 0 },
+    { "ticketSecretFile", NULL, valueKind_paths, 0, 0, 0, 0 },
 };
 
 /* ---- labels -------------------------------------------------------------- */
@@ -278,6 +283,22 @@ ssl_ReadCacheValue(sslCacheParam param, const char *value, PRUint32 *out,
     }
 }
 
+PRBool
+ssl_IsPathParam(sslCacheParam param)
+{
+    return valueParams[param].kind == valueKind_paths;
+}
+
+sslCacheValue
+ssl_CheckCachePaths(sslCacheParam param, const char *value,
+                    char text[SSL_CACHE_TEXT_BYTES])
+{
+    const char *expected = snceKeyFile_CheckPaths(value);
+
+    return expected ? value_Expected(param, value, expected, text)
+                    : sslCacheValue_read;
+}
+
 /* ---- in a request ----------------------------------------------------------- */
 
 void
@@ -318,6 +339,9 @@ ssl_SetCacheParam(sslServerCacheRequest *request, sslCacheParam param,
         case sslCacheParam_lock:
             request->lock = value != 0;
             break;
+        case sslCacheParam_ticketKeyFile:
+        case sslCacheParam_ticketSecretFile:
+            break; /* in the line */
     }
 }
 
@@ -346,9 +370,12 @@ ssl_GetCacheParam(const sslServerCacheRequest *request, sslCacheParam param)
         case sslCacheParam_matchClientAddress:
             return !request->anyAddress;
         case sslCacheParam_lock:
-            break;
+            return request->lock != PR_FALSE;
+        case sslCacheParam_ticketKeyFile:
+        case sslCacheParam_ticketSecretFile:
+            break; /* in the line */
     }
-    return request->lock != PR_FALSE;
+    return 0;
 }
 
 void
@@ -383,5 +410,6 @@ ssl_StrictestOf(sslCacheParam param)
 PRBool
 ssl_IsRegionParam(sslCacheParam param)
 {
-    return param == sslCacheParam_lock || param == sslCacheParam_ticketRotation;
+    return param == sslCacheParam_lock ||
+           param == sslCacheParam_ticketRotation || ssl_IsPathParam(param);
 }

@@ -26,9 +26,11 @@ typedef enum {
     sslCacheParam_ticketEpoch,
     sslCacheParam_ticketRotation,
     sslCacheParam_matchClientAddress,
-    sslCacheParam_lock
+    sslCacheParam_lock,
+    sslCacheParam_ticketKeyFile,
+    sslCacheParam_ticketSecretFile
 } sslCacheParam;
-#define SSL_CACHE_PARAMS (sslCacheParam_lock + 1)
+#define SSL_CACHE_PARAMS (sslCacheParam_ticketSecretFile + 1)
 
 /* Bytes of a message, its NUL included. */
 #define SSL_CACHE_TEXT_BYTES 256
@@ -48,6 +50,11 @@ const char *ssl_CacheParamLabel(sslCacheParam param);
  * similar. */
 const char *ssl_SuggestCacheParam(const char *label);
 
+/* ssl_IsPathParam tells whether the values of |param| are paths: strings, which
+ * are in a line (snceparse.h), and not in a request. The values of all other
+ * parameters are numbers. */
+PRBool ssl_IsPathParam(sslCacheParam param);
+
 typedef enum {
     sslCacheValue_read,
     sslCacheValue_clamped, /* read, but out of range: |text| says what it became */
@@ -55,14 +62,19 @@ typedef enum {
 } sslCacheValue;
 
 /* ssl_ReadCacheValue reads |value|: a number, a duration in seconds, or 1 for
- * yes and 0 for no. |*out| is written unless the value is wrong; |text| is
- * written unless the value was read as it is. */
+ * yes and 0 for no; |param| has no paths. |*out| is written unless the value is
+ * wrong; |text| is written unless the value was read as it is. */
 sslCacheValue ssl_ReadCacheValue(sslCacheParam param, const char *value,
                                  PRUint32 *out,
                                  char text[SSL_CACHE_TEXT_BYTES]);
 
+/* ssl_CheckCachePaths checks |value|, a path or several with commas between
+ * them. |text| is written unless the value was read. */
+sslCacheValue ssl_CheckCachePaths(sslCacheParam param, const char *value,
+                                  char text[SSL_CACHE_TEXT_BYTES]);
+
 /* ssl_SetCacheParam puts a value that was read into |*request|; ssl_GetCacheParam
- * returns it. */
+ * returns it. Paths are in no request: there these set nothing, and return 0. */
 void ssl_SetCacheParam(sslServerCacheRequest *request, sslCacheParam param,
                        PRUint32 value);
 PRUint32 ssl_GetCacheParam(const sslServerCacheRequest *request,
