@@ -266,6 +266,10 @@ typedef struct SSLServerCacheParamsStr {
     PRUint32 ticketEpoch;         /* another number ends all tickets of the
                                    * cache. A number that it had before brings
                                    * back those that have not expired */
+    PRBool sharesClientAuth; /* PR_TRUE: a ticket of another machine of a fleet
+                              * (below) counts also if its session has a client's
+                              * certificate. Only for machines that trust the same
+                              * issuers */
 } SSLServerCacheParams;
 
 /* SSL_AddServerCache makes the cache |name| as |params| say; with NULL every
@@ -501,6 +505,8 @@ typedef SECStatus (*SSLServerTicketKeyVisitor)(void *arg,
  *   ticketRotation      a duration as above, 60 s to 7 d: how long a ticket key
  *                       encrypts; by default 1d; for name=* only, and then for
  *                       all caches
+ *   ticketClientAuth    own or shared; own: a ticket of another machine does not
+ *                       count if its session has a client's certificate
  *   matchClientAddress  yes, true, on, 1 or no, false, off, 0
  *   lock                the same; for name=* only (below)
  *   ticketKeyFile, ticketSecretFile

@@ -179,9 +179,8 @@ typedef enum {
     fleetRead_none       /* there are no files to read */
 } fleetRead;
 
-/* Reads the files and makes keys of them. */
 static fleetRead
-fleet_Read(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
+fleet_ReadUncancelled(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
 {
     fleetRead result = fleetRead_failed;
     snceKeyFileSet *set;
@@ -217,6 +216,20 @@ fleet_Read(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
         fleet_FreeSet(set);
     }
     PORT_Free(names);
+    return result;
+}
+
+/* Reads the files and makes keys of them. A thread that was cancelled meanwhile would
+ * leave a file open. */
+static fleetRead
+fleet_Read(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
+{
+    fleetRead result;
+    int cancel;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    result = fleet_ReadUncancelled(pwArg, text);
+    (void)pthread_setcancelstate(cancel, NULL);
     return result;
 }
 

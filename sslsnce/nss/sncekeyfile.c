@@ -45,7 +45,7 @@ PR_STATIC_ASSERT(SNCE_KEY_FILE_PATHS_MAX == 4095);
 /* The file that is being read. */
 typedef struct {
     snceKeyFileKind kind;
-    const char *path;
+    const char *path; /* NULL: the key is from no file */
     snceKeyFileSet *set;
     unsigned int line; /* from 1; 0: none, as in a file of bytes */
 } keyfileReader;
@@ -75,7 +75,7 @@ keyfile_Fail(const keyfileReader *r, PRErrorCode error, const char *format, ...)
 {
     snceKeyFileSet *set = r->set;
     const char *what =
-        r->kind == snceKeyFile_keys ? "ticket key file" : "ticket secret file";
+        r->kind == snceKeyFile_keys ? "ticket key" : "ticket secret";
     char shown[SHOWN_PATH_BYTES];
     char number[16] = "";
     size_t len;
@@ -84,12 +84,17 @@ keyfile_Fail(const keyfileReader *r, PRErrorCode error, const char *format, ...)
     explicit_bzero(set->key, sizeof set->key);
     set->count = set->encrypts = 0;
     set->error = error;
-    keyfile_ShowPath(shown, r->path);
-    if (r->line) {
-        (void)PR_snprintf(number, sizeof number, ":%u", r->line);
+    if (r->path) {
+        keyfile_ShowPath(shown, r->path);
+        if (r->line) {
+            (void)PR_snprintf(number, sizeof number, ":%u", r->line);
+        }
+        len = PR_snprintf(set->text, sizeof set->text, "%s file %s%s: ", what,
+                          shown, number);
+    } else {
+        len =
+            PR_snprintf(set->text, sizeof set->text, "%s %u: ", what, r->line);
     }
-    len = PR_snprintf(set->text, sizeof set->text, "%s %s%s: ", what, shown,
-                      number);
     va_start(args, format);
     (void)PR_vsnprintf(set->text + len, sizeof set->text - len, format, args);
     va_end(args);
@@ -550,13 +555,13 @@ SECStatus
 snceKeyFile_Add(snceKeyFileKind kind, const PRUint8 *bytes, size_t len,
                 snceKeyFileSet *set)
 {
-    keyfileParser p = { kind, "in the call", set, set->count + 1 };
-    SECStatus rv = keyfile_CheckLength(&p, len);
+    keyfileReader r = { kind, NULL, set, set->count + 1 };
+    SECStatus rv = keyfile_CheckLength(&r, len);
 
     if (rv == SECSuccess) {
         set->key[set->count].len = (unsigned int)len;
         PORT_Memcpy(set->key[set->count].bytes, bytes, len);
-        rv = keyfile_Add(&p);
+        rv = keyfile_Add(&r);
     }
     return rv;
 }

@@ -25,6 +25,7 @@ typedef enum {
     sslCacheParam_maxResumptionAge,
     sslCacheParam_ticketEpoch,
     sslCacheParam_ticketRotation,
+    sslCacheParam_ticketClientAuth,
     sslCacheParam_matchClientAddress,
     sslCacheParam_lock,
     sslCacheParam_ticketKeyFile,
