@@ -535,9 +535,9 @@ typedef SECStatus (*SSLServerTicketKeyVisitor)(void *arg,
  *                       one. All keys decrypt. The first 16 bytes of a key are its
  *                       name, which no other key has
  *   ticketSecretFile    A file has a secret of 32 to 1,024 bytes in base64 on each
- *                       line. The first secret of the first file is the current
- *                       one; the others are earlier ones, whose tickets are
- *                       accepted
+ *                       line. Ticket keys are derived from the first secret of
+ *                       the first file; the others, earlier ones or the next,
+ *                       only decrypt
  * Lines may end in CR LF; empty ones count as none. All files together have at most
  * 16 keys or secrets, and each file has at most 64 KiB. A file is refused that every
  * user may read or write, or that a symbolic link of another user, except root,
