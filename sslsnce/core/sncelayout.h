@@ -349,6 +349,37 @@ typedef struct {
     } slot[SNCE_TICKET_KEYS];
 } snceTicketSlots;
 static_assert(sizeof(snceTicketSlots) <= SNCE_CHUNK_BYTES, "they fit a chunk");
+static_assert(sizeof(snceTicketSlots) % SNCE_PAGE == 0, "whole pages");
+
+/* ---- early data ---------------------------------------------------------- */
+
+/* Filters for early data: sncereplay.c. A set belongs to one combination of
+ * options, and has a share of the pairs. */
+#define SNCE_REPLAY_PAIRS 32768
+#define SNCE_REPLAY_PAIRS_MIN 1024 /* so many are left for each other set */
+
+/* Any process writes these words, each by compare-and-swap. A death leaves each
+ * of them as it was before or after. */
+typedef struct {
+    snceWord
+        options;   /* 0: the set is free; written once, in the first free set */
+    snceWord born; /* when the set was made, in microseconds + 1; 0: not yet;
+                       * written once */
+    snceWord window; /* number of the newest window; only raised */
+    snceWord pad[SNCE_LINE / 8 - 3];
+} snceReplaySet;
+
+/* A word of a filter: bits, and in the upper 16 bits the number of the window to
+ * which they belong. Of a pair, the first word is for windows of even number, the
+ * second one for the others. */
+typedef struct {
+    snceReplaySet set[SNCE_REPLAY_SETS];
+    snceWord pad[(SNCE_PAGE - SNCE_REPLAY_SETS * sizeof(snceReplaySet)) / 8];
+    snceWord pair[SNCE_REPLAY_PAIRS][2];
+} snceReplayWords;
+static_assert(offsetof(snceReplayWords, pair) == SNCE_PAGE, "a page of heads");
+static_assert(SNCE_REPLAY_PAIRS >= SNCE_REPLAY_SETS * SNCE_REPLAY_PAIRS_MIN,
+              "each set has a share");
 
 /* ---- the region ---------------------------------------------------------- */
 
@@ -406,9 +437,9 @@ static_assert(sizeof(snceHeader) == SNCE_PAGE, "a page");
 #define SNCE_AT_TICKET_KEYS                                                    \
     SNCE_ALIGNED(SNCE_AT_KEY_CELLS + SNCE_KEY_CELLS * sizeof(snceKeyCell),     \
                  (uint64_t)SNCE_CHUNK_BYTES)
+#define SNCE_AT_REPLAY (SNCE_AT_TICKET_KEYS + sizeof(snceTicketSlots))
 #define SNCE_AT_HEAP                                                           \
-    SNCE_ALIGNED(SNCE_AT_TICKET_KEYS + sizeof(snceTicketSlots),                \
-                 (uint64_t)SNCE_GRAIN)
+    SNCE_ALIGNED(SNCE_AT_REPLAY + sizeof(snceReplayWords), (uint64_t)SNCE_GRAIN)
 
 static_assert(SNCE_AT_NAMES % SNCE_PAGE == 0 &&
                   SNCE_AT_KEY_LOG % SNCE_PAGE == 0 &&
@@ -416,6 +447,9 @@ static_assert(SNCE_AT_NAMES % SNCE_PAGE == 0 &&
               "every part begins on a page");
 static_assert(SNCE_AT_COUNTERS <= SNCE_CHUNK_BYTES,
               "what every process needs lies in the first chunk");
+static_assert(SNCE_AT_REPLAY % SNCE_CHUNK_BYTES + sizeof(snceReplayWords) <=
+                  SNCE_CHUNK_BYTES,
+              "the filters lie in the chunk of the ticket keys");
 
 /* snceLayout_Signature hashes the sizes, offsets and options above, so that
  * builds which differ in any of them refuse each other's regions. */
