@@ -13,6 +13,7 @@
  *   sncekeycache.c    those of them that this process has unwrapped
  *   sncelifetime.c  how long a session may be resumed by tickets
  *   snceresume.c  whether a session may resume, after the SNI callback
+ *   snceearly.c   early data is accepted once, whichever process gets it
  *   snceticket.c  the self-encrypt (ticket) keys: libssl's calls
  *   sncerotate.c  the ticket keys that this process knows, and which is in use
  *   snceregionkey.c  the keys under which a region's ticket keys lie
