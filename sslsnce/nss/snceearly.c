@@ -32,25 +32,37 @@ struct sslEarlyDataStr {
                                * |place| */
 };
 
-/* Begins the first window, at |now|, of a filter in the region |place|. */
+static PRUint64
+early_PlaceOf(snceRegion *region)
+{
+    return region ? snceRegion_Identity(region) : 0;
+}
+
+/* From now on, the filter of |region| decides, or that of NSS if it is NULL. */
 static void
-early_MoveTo(sslEarlyData *early, PRUint64 place, PRTime now)
+early_MoveTo(sslEarlyData *early, snceRegion *region, PRTime now)
 {
     PRTime window = early->options.windowUsec;
     PRTime end = now > PR_INT64_MAX - window ? PR_INT64_MAX : now + window;
 
+    if (region) {
+        /* If this fails, so will noting early data, which is then rejected. */
+        (void)snceReplay_Open(region, &early->options, ssl_TimeForCache(now));
+    }
     atomic_store_explicit(&early->notBefore, end, memory_order_relaxed);
     /* Release: pairs with the acquire load in early_IsFirstWindow. */
-    atomic_store_explicit(&early->place, place, memory_order_release);
+    atomic_store_explicit(&early->place, early_PlaceOf(region),
+                          memory_order_release);
 }
 
 static PRBool
-early_IsFirstWindow(sslEarlyData *early, PRUint64 place, PRTime now)
+early_IsFirstWindow(sslEarlyData *early, snceRegion *region, PRTime now)
 {
     /* Acquire: pairs with the release store in early_MoveTo. */
-    if (atomic_load_explicit(&early->place, memory_order_acquire) != place) {
+    if (atomic_load_explicit(&early->place, memory_order_acquire) !=
+        early_PlaceOf(region)) {
         /* Two threads that do this at once write nearly the same. */
-        early_MoveTo(early, place, now);
+        early_MoveTo(early, region, now);
     }
     return now < atomic_load_explicit(&early->notBefore, memory_order_relaxed);
 }
@@ -69,10 +81,8 @@ ssl_NewEarlyData(PRTime now, PRTime window, unsigned int k, unsigned int bits)
     early->options.hashes = k;
     early->options.bits = bits;
     region = snceGate_Enter(&pass);
-    early_MoveTo(early, region ? snceRegion_Identity(region) : 0, now);
+    early_MoveTo(early, region, now);
     if (region) {
-        /* If this fails, so will noting early data, which is then rejected. */
-        (void)snceReplay_Open(region, &early->options, ssl_TimeForCache(now));
         snceGate_Leave(pass);
     }
     return early;
@@ -87,19 +97,21 @@ ssl_FreeEarlyData(sslEarlyData *early)
 sslEarlyDataAnswer
 ssl_NoteEarlyData(sslEarlyData *early, const SECItem *binder, PRTime now)
 {
+    sslEarlyDataAnswer answer = ssl_early_data_replay;
     PRUint32 pass;
     snceRegion *region = snceGate_Enter(&pass);
-    PRUint64 place = region ? snceRegion_Identity(region) : 0;
-    PRBool first = early_IsFirstWindow(early, place, now);
-    PRBool isNew = PR_FALSE;
 
-    if (!region) {
-        return first ? ssl_early_data_replay : ssl_early_data_unshared;
+    if (!early_IsFirstWindow(early, region, now)) {
+        if (!region) {
+            answer = ssl_early_data_unshared;
+        } else if (snceReplay_Note(region, &early->options, binder->data,
+                                   binder->len,
+                                   ssl_TimeForCache(now)) == SNCE_OK) {
+            answer = ssl_early_data_new;
+        }
     }
-    if (!first) {
-        isNew = snceReplay_Note(region, &early->options, binder->data,
-                                binder->len, ssl_TimeForCache(now)) == SNCE_OK;
+    if (region) {
+        snceGate_Leave(pass);
     }
-    snceGate_Leave(pass);
-    return isNew ? ssl_early_data_new : ssl_early_data_replay;
+    return answer;
 }

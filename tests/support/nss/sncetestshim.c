@@ -547,3 +547,23 @@ SECStatus ShimMasterSecret(PRFileDesc *fd, PRUint8 out[48]) {
   memcpy(out, value->data, 48);
   return SECSuccess;
 }
+
+ShimEarlyData *ShimNewEarlyData(PRTime now, PRTime window, unsigned int k,
+                                unsigned int bits) {
+  return ssl_NewEarlyData(now, window, k, bits);
+}
+
+void ShimFreeEarlyData(ShimEarlyData *early) { ssl_FreeEarlyData(early); }
+
+int ShimNoteEarlyData(ShimEarlyData *early, const PRUint8 *binder,
+                      unsigned int len, PRTime now) {
+  const SECItem item = {siBuffer, (PRUint8 *)binder, len};
+  switch (ssl_NoteEarlyData(early, &item, now)) {
+    case ssl_early_data_new:
+      return kShimNew;
+    case ssl_early_data_replay:
+      return kShimReplay;
+    default:
+      return kShimUnshared;
+  }
+}
