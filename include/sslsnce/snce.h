@@ -97,7 +97,7 @@ typedef enum {
 #define SNCE_KEY_NAME_BYTES 40     /* the name of a key record */
 #define SNCE_KEY_VALUE_MAX 4032    /* its value */
 #define SNCE_TICKET_VALUE_MAX 48   /* an encrypted ticket key */
-#define SNCE_REPLAY_SETS 8         /* combinations of snceReplayOptions */
+#define SNCE_REPLAY_FILTERS 8      /* combinations of snceReplayOptions */
 #define SNCE_REPLAY_WINDOW_MAX ((INT64_C(1) << 48) - 1) /* microseconds */
 #define SNCE_REPLAY_HASHES_MAX 64
 #define SNCE_REPLAY_BITS_MAX 32
@@ -660,7 +660,7 @@ typedef struct {
  * first window begins at |now|.
  *
  * Returns SNCE_OK, SNCE_INVALID (an option is out of its range, or |now| is before
- * 1970), SNCE_FULL (the region has filters for SNCE_REPLAY_SETS other options),
+ * 1970), SNCE_FULL (the region has filters for SNCE_REPLAY_FILTERS other options),
  * SNCE_READ_ONLY or SNCE_NO_MEMORY (out of this process's reach). */
 snceResult snceReplay_Open(snceRegion *region, const snceReplayOptions *options,
                            snceTime now);

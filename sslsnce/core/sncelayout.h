@@ -353,33 +353,32 @@ static_assert(sizeof(snceTicketSlots) % SNCE_PAGE == 0, "whole pages");
 
 /* ---- early data ---------------------------------------------------------- */
 
-/* Filters for early data: sncereplay.c. A set belongs to one combination of
- * options, and has a share of the pairs. */
+/* Filters for early data: sncereplay.c. Each belongs to one combination of options,
+ * and has a share of the pairs. */
 #define SNCE_REPLAY_PAIRS 32768
-#define SNCE_REPLAY_PAIRS_MIN 1024 /* so many are left for each other set */
+#define SNCE_REPLAY_PAIRS_MIN 1024 /* left for each later filter */
 
 /* Any process writes these words, each by compare-and-swap. A death leaves each
  * of them as it was before or after. */
 typedef struct {
-    snceWord
-        options;   /* 0: the set is free; written once, in the first free set */
-    snceWord born; /* when the set was made, in microseconds + 1; 0: not yet;
-                       * written once */
-    snceWord window; /* number of the newest window; only raised */
+    snceWord options; /* 0: free; written once, in the first free one */
+    snceWord born;    /* microseconds + 1; 0: not noted yet; written once */
+    snceWord window;  /* number of the newest window; only raised */
     snceWord pad[SNCE_LINE / 8 - 3];
-} snceReplaySet;
+} snceReplayFilter;
 
-/* A word of a filter: bits, and in the upper 16 bits the number of the window to
- * which they belong. Of a pair, the first word is for windows of even number, the
- * second one for the others. */
+/* A word of a pair has bits, and in its upper 16 bits the number of the window to
+ * which they belong. The first word is for windows of even number, the second one for
+ * the others. Any process writes them, in single operations. */
 typedef struct {
-    snceReplaySet set[SNCE_REPLAY_SETS];
-    snceWord pad[(SNCE_PAGE - SNCE_REPLAY_SETS * sizeof(snceReplaySet)) / 8];
+    snceReplayFilter filter[SNCE_REPLAY_FILTERS];
+    snceWord
+        pad[(SNCE_PAGE - SNCE_REPLAY_FILTERS * sizeof(snceReplayFilter)) / 8];
     snceWord pair[SNCE_REPLAY_PAIRS][2];
 } snceReplayWords;
 static_assert(offsetof(snceReplayWords, pair) == SNCE_PAGE, "a page of heads");
-static_assert(SNCE_REPLAY_PAIRS >= SNCE_REPLAY_SETS * SNCE_REPLAY_PAIRS_MIN,
-              "each set has a share");
+static_assert(SNCE_REPLAY_PAIRS >= SNCE_REPLAY_FILTERS * SNCE_REPLAY_PAIRS_MIN,
+              "each filter has a share");
 
 /* ---- the region ---------------------------------------------------------- */
 

@@ -3,41 +3,43 @@
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
 /* Which early data the processes of a region have seen: Bloom filters in the
- * region, shared by all of its processes.
+ * region, which all of its processes share.
  *
- * Time is divided into windows: the number of a window is the time divided by the
- * window's length, so all processes number them alike. Early data is noted in the
- * filter of its window, and is a replay if the filter of its window or of the one
- * before has it. Two calls whose times are less than a window apart fall into the
- * same window or into two that follow each other, so the later one finds what the
- * earlier one noted.
+ * Time is divided into windows. The number of a window is the time divided by the
+ * window's length, so all processes number them alike. An ID that identifies early
+ * data is noted in the bits of its window, and is a replay if it was noted in that
+ * window or in the one before. Two calls whose times are less than a window apart
+ * fall into the same window or into two that follow each other, so the later one
+ * finds what the earlier one noted.
  *
- * All bits of one ID lie in one word, and one atomic operation sets them. So of two
- * calls at once one finds bits that are not set yet, and the other one finds all of
- * them set. The word also has the number of its window. No filter is ever cleared:
- * the first call of a window that comes to a word replaces the word, because its
- * bits belong to an earlier window. So a death leaves nothing half done, and no call
- * waits for another.
+ * A filter is an array of pairs of words: one word for windows of even number, one
+ * for the others. All bits of one ID lie in one word, and one atomic operation sets
+ * them. So of two calls at once one finds bits that are not set yet, and the other
+ * one finds all of them set. The word also has the number of its window. No filter
+ * is ever cleared: the first call of a window that comes to a word takes the word
+ * over, because its bits belong to an earlier window. So a death leaves nothing half
+ * done, and no call waits for another.
  *
  * Two calls may disagree on the window: one reads its clock just before a window
- * ends and is interrupted, another one reads it just after. The set's |window| word
- * decides. A call raises it to its own window before it looks at a filter, and
- * looks at it again when it is done. If it is another one by then, the call returns
- * SNCE_DROPPED. All these operations are sequentially consistent. So if one call
- * notes an ID in a window and finds afterwards that this window is the newest, each
- * call of the next window looks at the word after that, and finds the ID.
+ * ends and is interrupted, another one reads it just after. The filter's |window|
+ * decides, the number of the newest window. A call raises it to its own window
+ * before it looks at any bits, and looks at it again when it is done. If it is
+ * another one by then, the call returns SNCE_DROPPED. All these operations are
+ * sequentially consistent. So if a call notes an ID and finds afterwards that its
+ * window is still the newest, each call of the next window looks at the word after
+ * that, and finds the ID.
  *
- * The clock may be set back. Then times come for which a window is over, and what
- * was noted in the windows around it may be forgotten. Nothing is new until the
- * clock is back where it was.
+ * The clock may be set back. Then times come again for which the bits may be gone.
+ * Nothing is new until the clock is back in the newest window.
  *
- * False positives. A word has 48 bits of a filter. Keeping an ID's bits in one word
+ * False positives. A word has 48 bits for IDs. Keeping an ID's bits in one word
  * costs precision, so a filter has three times the bits that are asked for: 2^bits / 16
- * words. With 14 bits, 7 hashes and 1,000 IDs in each window, the example of NSS's
- * sslexp.h, a new ID is taken for a replay with a probability of 0.03 % (in NSS 0.12
- * %); with 2,000 IDs 0.26 % (in NSS 4 %). More than 8 hashes gain nothing. The first
- * set of a region gets at most 25,600 words for a window: with 7 hashes and 80,000 IDs
- * in each window 1.2 %. The last set gets at least 1,024. */
+ * words for each window. With 14 bits, 7 hashes and 1,000 IDs in each window, the
+ * example of NSS's sslexp.h, a new ID is taken for a replay with a probability of
+ * 0.03 % (in NSS 0.12 %); with 2,000 IDs 0.26 % (in NSS 4 %). More than 8 hashes gain
+ * nothing. The first filter of a region has at most 25,600 words for each window: with
+ * 7 hashes and 80,000 IDs in each window 1.2 %. The last filter has room for 1,024 at
+ * least. */
 #include "snceregion.h"
 
 /* Attempts to set bits, or to raise the window, against other processes. Each one
@@ -50,12 +52,12 @@
 #define TAG_SHIFT 48
 #define WORD_BITS TAG_SHIFT
 
-/* A set, as one call uses it. */
+/* A filter, as one call uses it. */
 typedef struct {
-    snceReplaySet *words;
-    snceWord (*pair)[2]; /* the set's first pair */
+    snceReplayFilter *words;
+    snceWord (*pair)[2]; /* its first pair */
     uint64_t pairs;      /* how many it has */
-} replaySet;
+} replayFilter;
 
 /* The window in the upper 48 bits, then the hashes, then the bits. */
 static uint64_t
@@ -75,13 +77,13 @@ IsValid(const snceReplayOptions *options, snceTime now)
            now.usec >= 0;
 }
 
-/* How many pairs the set |index| gets if |left| are left for it and those after
+/* How many pairs the filter |index| gets if |left| are left for it and those after
  * it. |options| may be any word. */
 static uint64_t
 ShareOf(uint64_t options, unsigned index, uint64_t left)
 {
     uint64_t most =
-        left - (SNCE_REPLAY_SETS - 1 - index) * SNCE_REPLAY_PAIRS_MIN;
+        left - (SNCE_REPLAY_FILTERS - 1 - index) * SNCE_REPLAY_PAIRS_MIN;
     uint64_t bits = options & 0xff;
     uint64_t asked = bits <= 4    ? 1
                      : bits >= 32 ? UINT64_C(1) << 28
@@ -90,16 +92,16 @@ ShareOf(uint64_t options, unsigned index, uint64_t left)
     return asked < most ? asked : most;
 }
 
-/* Finds the set with these options, or makes it. The sets before it, whose options
- * never change, say where its pairs begin (rule 1: |left| is never more than what
+/* Finds the filter with these options, or makes it. The filters before it, whose
+ * options never change, say where its pairs begin (rule 1: |left| is never more than what
  * there is, whatever they say). */
 static bool
-FindSet(snceReplayWords *all, uint64_t options, replaySet *out)
+FindFilter(snceReplayWords *all, uint64_t options, replayFilter *out)
 {
     uint64_t left = SNCE_REPLAY_PAIRS;
 
-    for (unsigned i = 0; i < SNCE_REPLAY_SETS; i++) {
-        snceWord *word = &all->set[i].options;
+    for (unsigned i = 0; i < SNCE_REPLAY_FILTERS; i++) {
+        snceWord *word = &all->filter[i].options;
         /* Relaxed, here and below: nothing else was written with it. */
         uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
 
@@ -110,7 +112,7 @@ FindSet(snceReplayWords *all, uint64_t options, replaySet *out)
         }
         out->pairs = ShareOf(seen, i, left);
         if (seen == options) {
-            out->words = &all->set[i];
+            out->words = &all->filter[i];
             out->pair = &all->pair[SNCE_REPLAY_PAIRS - left];
             return true;
         }
@@ -119,10 +121,10 @@ FindSet(snceReplayWords *all, uint64_t options, replaySet *out)
     return false;
 }
 
-/* Finds the set, and notes when it was made. */
+/* Finds the filter, and notes when it was made. */
 static snceResult
-OpenSet(snceRegion *region, const snceReplayOptions *options, snceTime now,
-        replaySet *out)
+OpenFilter(snceRegion *region, const snceReplayOptions *options, snceTime now,
+           replayFilter *out)
 {
     snceReplayWords *all;
     uint64_t born;
@@ -137,7 +139,7 @@ OpenSet(snceRegion *region, const snceReplayOptions *options, snceTime now,
     if (!all) {
         return SNCE_NO_MEMORY;
     }
-    if (!FindSet(all, PackOptions(options), out)) {
+    if (!FindFilter(all, PackOptions(options), out)) {
         return SNCE_FULL;
     }
     born = atomic_load_explicit(&out->words->born, memory_order_relaxed);
@@ -150,13 +152,14 @@ OpenSet(snceRegion *region, const snceReplayOptions *options, snceTime now,
     return SNCE_OK;
 }
 
-/* Is the first window after the set was made over? Early data may have been
+/* Is the first window after the filter was made over? Early data may have been
  * accepted just before that, by a process that had another region or none. */
 static bool
-IsGrown(const replaySet *set, const snceReplayOptions *options, snceTime now)
+IsGrown(const replayFilter *filter, const snceReplayOptions *options,
+        snceTime now)
 {
     uint64_t born =
-        atomic_load_explicit(&set->words->born, memory_order_relaxed) - 1;
+        atomic_load_explicit(&filter->words->born, memory_order_relaxed) - 1;
 
     return (uint64_t)now.usec >= born &&
            (uint64_t)now.usec - born >= (uint64_t)options->windowUsec;
@@ -165,22 +168,22 @@ IsGrown(const replaySet *set, const snceReplayOptions *options, snceTime now)
 /* Is |number| the newest window? Sequentially consistent, as are the other
  * operations on this word and on filters: see the top of this file. */
 static bool
-IsNewest(const replaySet *set, uint64_t number)
+IsNewest(const replayFilter *filter, uint64_t number)
 {
-    return atomic_load_explicit(&set->words->window, memory_order_seq_cst) ==
+    return atomic_load_explicit(&filter->words->window, memory_order_seq_cst) ==
            number;
 }
 
 /* Makes |number| the newest window. False if there is a newer one. */
 static bool
-RaiseWindow(const replaySet *set, uint64_t number)
+RaiseWindow(const replayFilter *filter, uint64_t number)
 {
     uint64_t newest =
-        atomic_load_explicit(&set->words->window, memory_order_seq_cst);
+        atomic_load_explicit(&filter->words->window, memory_order_seq_cst);
 
     for (unsigned try = 0; newest < number && try < TRIES; try++) {
         if (atomic_compare_exchange_strong_explicit(
-                &set->words->window, &newest, number, memory_order_seq_cst,
+                &filter->words->window, &newest, number, memory_order_seq_cst,
                 memory_order_seq_cst)) {
             return true;
         }
@@ -205,7 +208,8 @@ IsOf(uint64_t word, uint64_t number)
 
 /* Sets the bits of |mask| in |word|, for the window |number|. */
 static snceResult
-SetBits(const replaySet *set, snceWord *word, uint64_t number, uint64_t mask)
+SetBits(const replayFilter *filter, snceWord *word, uint64_t number,
+        uint64_t mask)
 {
     uint64_t seen = atomic_load_explicit(word, memory_order_seq_cst);
 
@@ -219,7 +223,7 @@ SetBits(const replaySet *set, snceWord *word, uint64_t number, uint64_t mask)
         }
         /* |seen| was loaded before this look. So if |number| is the newest window,
          * the bits in |seen| are of an earlier one, and may go. */
-        if (!IsNewest(set, number)) {
+        if (!IsNewest(filter, number)) {
             return SNCE_DROPPED;
         }
         if (atomic_compare_exchange_strong_explicit(
@@ -247,17 +251,17 @@ snceResult
 snceReplay_Open(snceRegion *region, const snceReplayOptions *options,
                 snceTime now)
 {
-    replaySet set;
+    replayFilter filter;
 
-    return OpenSet(region, options, now, &set);
+    return OpenFilter(region, options, now, &filter);
 }
 
 snceResult
 snceReplay_Note(snceRegion *region, const snceReplayOptions *options,
                 const uint8_t *id, size_t len, snceTime now)
 {
-    replaySet set;
-    snceResult result = OpenSet(region, options, now, &set);
+    replayFilter filter;
+    snceResult result = OpenFilter(region, options, now, &filter);
     uint64_t number, hash, mask, before;
     snceWord *pair;
 
@@ -265,13 +269,13 @@ snceReplay_Note(snceRegion *region, const snceReplayOptions *options,
         return result;
     }
     number = (uint64_t)now.usec / (uint64_t)options->windowUsec;
-    if (!IsGrown(&set, options, now) || !RaiseWindow(&set, number)) {
+    if (!IsGrown(&filter, options, now) || !RaiseWindow(&filter, number)) {
         return SNCE_DROPPED;
     }
     hash = snceHash_Bytes(&region->hash, PackOptions(options), id, len);
     mask = MaskOf(hash, options->hashes);
-    pair = set.pair[snceHash_Range(hash, set.pairs)];
-    result = SetBits(&set, &pair[number % 2], number, mask);
+    pair = filter.pair[snceHash_Range(hash, filter.pairs)];
+    result = SetBits(&filter, &pair[number % 2], number, mask);
     if (result != SNCE_OK) {
         return result;
     }
@@ -280,5 +284,5 @@ snceReplay_Note(snceRegion *region, const snceReplayOptions *options,
     if (IsOf(before, number - 1) && (before & mask) == mask) {
         return SNCE_EXISTS;
     }
-    return IsNewest(&set, number) ? SNCE_OK : SNCE_DROPPED;
+    return IsNewest(&filter, number) ? SNCE_OK : SNCE_DROPPED;
 }

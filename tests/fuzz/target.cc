@@ -224,8 +224,9 @@ uint64_t Targets::WordOf(const Record& record) const {
     }
     case kReplay:
       return SNCE_AT_REPLAY +
-             (record.c % 4 ? d % (SNCE_REPLAY_SETS * sizeof(snceReplaySet) / 8)
-                           : SNCE_PAGE / 8 + d % (2 * SNCE_REPLAY_PAIRS)) *
+             (record.c % 4
+                  ? d % (SNCE_REPLAY_FILTERS * sizeof(snceReplayFilter) / 8)
+                  : SNCE_PAGE / 8 + d % (2 * SNCE_REPLAY_PAIRS)) *
                  8;
     case kFixed:
       return d % (SNCE_AT_HEAP / 8) * 8;
