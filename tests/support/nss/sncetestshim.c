@@ -565,4 +565,22 @@ void ShimFindKeyPaths(const char *text, char out[256]) {
     }
   }
   ssl_FreeCacheConfig(&config);
+ShimEarlyData *ShimNewEarlyData(PRTime now, PRTime window, unsigned int k,
+                                unsigned int bits) {
+  return ssl_NewEarlyData(now, window, k, bits);
+}
+
+void ShimFreeEarlyData(ShimEarlyData *early) { ssl_FreeEarlyData(early); }
+
+int ShimNoteEarlyData(ShimEarlyData *early, const PRUint8 *binder,
+                      unsigned int len, PRTime now) {
+  const SECItem item = {siBuffer, (PRUint8 *)binder, len};
+  switch (ssl_NoteEarlyData(early, &item, now)) {
+    case ssl_early_data_new:
+      return kShimNew;
+    case ssl_early_data_replay:
+      return kShimReplay;
+    default:
+      return kShimUnshared;
+  }
 }

@@ -190,6 +190,15 @@ SECStatus ShimTicketKeys(PRFileDesc *fd, PRUint8 out[16 + 32 + 32]);
 void ShimResetTicketKeys(void);
 /* Whether the server |fd| decrypts what was encrypted under the key |name|. */
 PRBool ShimDecryptsTickets(PRFileDesc *fd, const PRUint8 name[16]);
+/* What an anti-replay context keeps to use the filter that processes share; its
+ * calls, and what ShimNoteEarlyData may answer. */
+typedef struct sslEarlyDataStr ShimEarlyData;
+enum { kShimNew, kShimReplay, kShimUnshared };
+ShimEarlyData *ShimNewEarlyData(PRTime now, PRTime window, unsigned int k,
+                                unsigned int bits);
+void ShimFreeEarlyData(ShimEarlyData *early);
+int ShimNoteEarlyData(ShimEarlyData *early, const PRUint8 *binder,
+                      unsigned int len, PRTime now);
 /* How many ticket keys the region has. */
 unsigned int ShimCountTicketKeys(void);
 
