@@ -667,7 +667,7 @@ rotate_FindPeriod(PRUint64 identity, const snceRotateSpace *space,
             snceLifetime_Add(now, SNCE_FLEET_SKEW_SEC), rotation);
         snceKnown made;
 
-        if (id == 0 && period + 1 >= first && period <= last &&
+        if (id == 0 && period >= first && period <= last &&
             snceSecret_Derive(&secrets[i], period, rotation, longest, &made) ==
                 SECSuccess) {
             PRUint64 madeId = made.times.id;

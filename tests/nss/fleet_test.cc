@@ -26,6 +26,7 @@ namespace {
 
 constexpr size_t kKeyBytes = 80;
 constexpr PRTime kMinute = 60 * kSecond;
+constexpr PRTime kHour = 60 * kMinute;
 
 // A secret in base64, of 48 bytes.
 std::string Secret(char c) { return std::string(63, c) + "A\n"; }
@@ -85,6 +86,13 @@ class FleetTest : public TicketFixture {
     BeMachine("name=* ticketKeyFile=" + Path("one") + " " + more);
   }
   bool Resumes() { return Connect()->resumed(); }
+  // Whether tickets under the key |name| decrypt.
+  bool Decrypts(const std::string& name) {
+    LoneSocket server(true, &clock_);
+    return AddCertificates(server.fd(), {"rsa"}) &&
+           ShimDecryptsTickets(server.fd(), reinterpret_cast<const PRUint8*>(
+                                                name.data()));
+  }
   // Waits until the files may be looked at again.
   void WaitForLook() { usleep(1100000); }
 
@@ -205,6 +213,36 @@ TEST_P(FleetTest, ClocksTenMinutesApartMakeFullHandshakes) {
   BeWithSecret(Secret('a'), rotation);
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
+}
+
+// A key's name counts, whatever the tickets say that were made with it.
+TEST_P(FleetTest, APeriodsKeyDecryptsInItsTimeOnly) {
+  const PRTime start = kStart / kHour * kHour;
+  clock_ = start + kMinute;
+  BeWithSecret(Secret('a'), "ticketRotation=1h");
+  const std::string name = Current().substr(0, 16);
+  const PRTime last = start + kHour + 2 * kDay;  // of its last ticket
+  const struct {
+    PRTime time;
+    bool decrypts;
+  } cases[] = {{start - 10 * kMinute, false}, {start - 5 * kMinute - 1, false},
+               {start - 5 * kMinute, true},   {start, true},
+               {last - 1, true},              {last, false},
+               {last + kDay, false}};
+  // In a process that has made the key before, and in others.
+  for (const bool knows : {false, true}) {
+    for (const auto& one : cases) {
+      clock_ = one.time;
+      BeWithSecret(Secret('a'), "ticketRotation=1h");
+      if (knows) {
+        clock_ = start + kMinute;
+        ASSERT_EQ(name, Current().substr(0, 16));
+        clock_ = one.time;
+      }
+      EXPECT_EQ(one.decrypts, Decrypts(name))
+          << (one.time - start) / kSecond << (knows ? " known" : "");
+    }
+  }
 }
 
 // ---- a secret is replaced ----
