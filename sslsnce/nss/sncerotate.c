@@ -924,17 +924,24 @@ snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
 
 /* ---- sets ------------------------------------------------------------------ */
 
-SECStatus
-snceRotate_Install(snceSourceKind kind, PK11SymKey *const *roots, unsigned size,
-                   unsigned encrypts)
+PRTime
+snceRotate_NextSet(void)
 {
-    snceTime created = { PR_Now() };
+    PRTime now = PR_Now();
+
+    snceKnown_Lock();
+    now = PR_MAX(now, inForce.created + 1);
+    snceKnown_Unlock();
+    return now;
+}
+
+SECStatus
+snceRotate_Install(snceSourceKind kind, PRTime createdUsec,
+                   PK11SymKey *const *roots, unsigned size, unsigned encrypts)
+{
+    const snceTime created = { createdUsec };
     SECStatus rv = SECSuccess;
 
-    /* The newest set counts, even if the clock was set back. */
-    snceKnown_Lock();
-    created.usec = PR_MAX(created.usec, inForce.created + 1);
-    snceKnown_Unlock();
     for (unsigned i = 0; rv == SECSuccess && i < size; i++) {
         snceKnown k = { 0 };
         PRUint64 rootId;

@@ -423,5 +423,52 @@ TEST_P(FleetTest, AReplacedFileCountsInAllProcesses) {
   for (int fd : {go[0], go[1], done[0], done[1]}) close(fd);
 }
 
+// A worker that was started by exec: it inherits, and reads the file, before it
+// has NSS, and makes its first handshake when it is told to. Arguments: the
+// descriptors of two pipes.
+STAGE(HandshakeLate) {
+  STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
+  char c;
+  const PRTime clock = kStart;
+  STAGE_CHECK(write(std::stoi(args[1]), "x", 1) == 1);
+  STAGE_CHECK(read(std::stoi(args[0]), &c, 1) == 1);
+  StartNss();
+  const std::string keys = KeysOf({"rsa"}, &clock);
+  STAGE_CHECK(write(std::stoi(args[1]), keys.data(), keys.size()) ==
+              ssize_t(kTicketBytes));
+  return 0;
+}
+
+// What it read before its first handshake must not take the place of what
+// others have read since.
+TEST_P(FleetTest, AWorkerThatStartsLateBringsNoOldKeysBack) {
+  Write("one", Secret('a'));
+  Write("caches", "name=* ticketSecretFile=" + Path("one") + "\n");
+  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(1000, 0, 0, nullptr));
+  const std::string before = Current();
+  int go[2], done[2];
+  ASSERT_EQ(0, pipe(go));
+  ASSERT_EQ(0, pipe(done));
+  const pid_t child = Spawn(
+      "HandshakeLate", {std::to_string(go[0]), std::to_string(done[1])});
+  ASSERT_GT(child, 0);
+  char c;
+  ASSERT_EQ(1, read(done[0], &c, 1));
+  Write("one", Secret('b'));
+  WaitForLook();
+  const std::string after = Current();
+  ASSERT_NE(before, after);
+  // The worker cannot read it by now, as if it had dropped its privileges.
+  Write("one", "nonsense");
+  ASSERT_EQ(1, write(go[1], "x", 1));
+  std::string theirs(kTicketBytes, '\0');
+  EXPECT_EQ(ssize_t(kTicketBytes), read(done[0], &theirs[0], theirs.size()));
+  EXPECT_EQ(after, theirs);
+  EXPECT_EQ(after, Current());
+  EXPECT_FALSE(Decrypts(before.substr(0, 16)));
+  EXPECT_EQ(0, WaitForChild(child));
+  for (int fd : {go[0], go[1], done[0], done[1]}) close(fd);
+}
+
 }  // namespace
 }  // namespace nss_test
