@@ -423,6 +423,55 @@ TEST_P(FleetTest, AReplacedFileCountsInAllProcesses) {
   for (int fd : {go[0], go[1], done[0], done[1]}) close(fd);
 }
 
+// A process reads the new file, and can store only the first of its two
+// secrets. The others stay with the set before, until the second one is there.
+TEST_P(FleetTest, ASetThatIsNotWholeDoesNotCount) {
+  // What a process has that has nothing but the region.
+  const auto of_region = [this] {
+    int out[2];
+    std::string keys(kTicketBytes, '\0');
+    EXPECT_EQ(0, pipe(out));
+    EXPECT_EQ(0, InFork([&] {
+                ShimResetTicketKeys();
+                setenv(SSL_SERVER_CACHE_CONFIG, "/nowhere", 1);
+                unlink(Path("one").c_str());
+                const std::string mine = Current();
+                return write(out[1], mine.data(), mine.size()) ==
+                               ssize_t(kTicketBytes)
+                           ? 0
+                           : 1;
+              }));
+    EXPECT_EQ(ssize_t(kTicketBytes), read(out[0], &keys[0], keys.size()));
+    close(out[0]);
+    close(out[1]);
+    return keys;
+  };
+  for (const bool heals : {false, true}) {
+    BeWithSecret(Secret('a'));
+    const std::string before = Current();
+    std::string after;
+    ASSERT_EQ(0, InFork([&] {
+                Write("one", Secret('b') + Secret('a'));
+                ShimAdvanceClock(0);
+                ShimFailWrapsAfter(1);
+                STAGE_CHECK(SSL_ConfigServerSessionIDCache(
+                                1000, 0, 0, nullptr) == SECSuccess);
+                STAGE_CHECK(Current() != before);
+                STAGE_CHECK(Current() != before);
+                ShimFailWraps(0);
+                STAGE_CHECK(Current() != before);
+                if (heals) ShimAdvanceClock(1);
+                STAGE_CHECK(Current() != before);
+                return 0;
+              }));
+    if (heals) {
+      EXPECT_NE(before, of_region());
+    } else {
+      EXPECT_EQ(before, of_region());
+    }
+  }
+}
+
 // A worker that was started by exec: it inherits, and reads the file, before it
 // has NSS, and makes its first handshake when it is told to. Arguments: the
 // descriptors of two pipes.

@@ -425,6 +425,7 @@ int poll(struct pollfd *fds, nfds_t count, int msec) {
 }
 
 static _Atomic int failUnwraps, failKeyGens, failWraps, failRegistrations;
+static _Atomic int goodWraps;
 static _Atomic unsigned int unwraps;
 
 static int Fails(_Atomic int *times) {
@@ -435,7 +436,14 @@ static int Fails(_Atomic int *times) {
 }
 void ShimFailUnwraps(int times) { failUnwraps = times; }
 void ShimFailKeyGens(int times) { failKeyGens = times; }
-void ShimFailWraps(int times) { failWraps = times; }
+void ShimFailWraps(int times) {
+  goodWraps = 0;
+  failWraps = times;
+}
+void ShimFailWrapsAfter(int good) {
+  goodWraps = good;
+  failWraps = -1;
+}
 void ShimFailRegistrations(int times) { failRegistrations = times; }
 unsigned int ShimCountUnwraps(void) { return unwraps; }
 
@@ -470,6 +478,10 @@ SECStatus PK11_WrapSymKey(CK_MECHANISM_TYPE type, SECItem *params,
                           SECItem *wrapped) {
   SECStatus (*real)(CK_MECHANISM_TYPE, SECItem *, PK11SymKey *, PK11SymKey *,
                     SECItem *) = dlsym(RTLD_NEXT, "PK11_WrapSymKey");
+  if (failWraps && goodWraps > 0) {
+    --goodWraps;
+    return real(type, params, wrapping, key, wrapped);
+  }
   return Fails(&failWraps) ? SECFailure
                            : real(type, params, wrapping, key, wrapped);
 }

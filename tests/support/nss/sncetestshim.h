@@ -175,6 +175,8 @@ void ShimFailUnwraps(int times);
 void ShimFailKeyGens(int times);
 void ShimFailWraps(int times);
 void ShimFailRegistrations(int times);
+/* Makes all calls of PK11_WrapSymKey fail but the next |good|. */
+void ShimFailWrapsAfter(int good);
 /* How often PK11_PubUnwrapSymKey was called: the number of operations with a
  * private key. */
 unsigned int ShimCountUnwraps(void);
