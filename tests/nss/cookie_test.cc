@@ -7,12 +7,11 @@
 // two. The second process has nothing but the cookie: its socket has not seen
 // the first ClientHello.
 
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <string>
 
+#include "key_files.h"
 #include "prerror.h"
 #include "ssl.h"
 #include "sslerr.h"
@@ -24,9 +23,6 @@ namespace nss_test {
 namespace {
 
 constexpr PRTime kHour = 3600 * kSecond;
-
-// A secret in base64, of 48 bytes.
-std::string Secret(char c) { return std::string(63, c) + "A\n"; }
 
 // Requests a second ClientHello from each client, and counts the calls.
 SSLHelloRetryRequestAction Retry(PRBool first, const PRUint8*, unsigned int,
@@ -40,10 +36,6 @@ class CookieTest : public NssTest {
  protected:
   void SetUp() override {
     NssTest::SetUp();
-    char directory[] = "/tmp/snce-cookie-test.XXXXXX";
-    ASSERT_TRUE(mkdtemp(directory));
-    directory_ = directory;
-    setenv(SSL_SERVER_CACHE_CONFIG, Path("caches").c_str(), 1);
     options_.version = SSL_LIBRARY_VERSION_TLS_1_3;
     options_.tickets = true;
     options_.server_clock = &clock_;
@@ -51,29 +43,15 @@ class CookieTest : public NssTest {
   }
   void TearDown() override {
     Configure("");  // so that the next test's keys are made at random
-    unsetenv(SSL_SERVER_CACHE_CONFIG);
-    for (const char* name : {"caches", "one", "two"})
-      unlink(Path(name).c_str());
-    rmdir(directory_.c_str());
     NssTest::TearDown();
   }
-  std::string Path(const std::string& name) { return directory_ + "/" + name; }
-  void Write(const std::string& name, const std::string& text) {
-    const std::string next = Path(name) + ".next";
-    FILE* file = fopen(next.c_str(), "w");
-    ASSERT_TRUE(file);
-    ASSERT_EQ(text.size(), fwrite(text.data(), 1, text.size(), file));
-    fclose(file);
-    ASSERT_EQ(0, chmod(next.c_str(), 0600));
-    ASSERT_EQ(0, rename(next.c_str(), Path(name).c_str()));
-  }
   void Configure(const std::string& parameters) {
-    Write("caches", "name=* " + parameters + "\n");
+    ASSERT_TRUE(files_.Configure(parameters));
     ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
   }
   void UseSecrets(const std::string& text, const std::string& more = "") {
-    Write("one", text);
-    Configure("ticketSecretFile=" + Path("one") + " " + more);
+    ASSERT_TRUE(files_.Write("one", text));
+    Configure("ticketSecretFile=" + files_.Path("one") + " " + more);
   }
   // The client gets its cookie from a process that does nothing else.
   void GetCookie() {
@@ -114,7 +92,7 @@ class CookieTest : public NssTest {
     EXPECT_EQ(SSL_ERROR_ILLEGAL_PARAMETER_ALERT, PR_GetError());
   }
 
-  std::string directory_;
+  KeyFiles files_;
   Listener listener_;
   ConnectOptions options_;
   PRTime clock_ = kStart;
@@ -159,7 +137,7 @@ TEST_F(CookieTest, OpensUntilItsKeyIsWiped) {
 }
 
 TEST_F(CookieTest, OfASecretOpensInTheNextPeriods) {
-  UseSecrets(Secret('a'), "ticketRotation=1h");
+  UseSecrets(SecretLine('a'), "ticketRotation=1h");
   clock_ = kStart / kHour * kHour + kHour - kSecond;
   for (int period = 0; period < 3; ++period) {
     GetCookie();
@@ -175,22 +153,22 @@ TEST_F(CookieTest, OfASecretOpensInTheNextPeriods) {
 
 TEST_F(CookieTest, OfARandomKeyOpensAfterASecretWasConfigured) {
   GetCookie();
-  UseSecrets(Secret('a'));
+  UseSecrets(SecretLine('a'));
   EXPECT_TRUE(Opens());
 }
 
 TEST_F(CookieTest, OfAPreviousSecretOpens) {
-  UseSecrets(Secret('a'));
+  UseSecrets(SecretLine('a'));
   GetCookie();
-  UseSecrets(Secret('b') + Secret('a'));
+  UseSecrets(SecretLine('b') + SecretLine('a'));
   EXPECT_TRUE(Opens());
 }
 
 TEST_F(CookieTest, OfAPreviousSecretOpensInAnotherPeriod) {
-  UseSecrets(Secret('a'), "ticketRotation=1h");
+  UseSecrets(SecretLine('a'), "ticketRotation=1h");
   GetCookie();
   clock_ += kHour;
-  UseSecrets(Secret('b') + Secret('a'), "ticketRotation=1h");
+  UseSecrets(SecretLine('b') + SecretLine('a'), "ticketRotation=1h");
   EXPECT_TRUE(Opens());
 }
 
@@ -201,14 +179,14 @@ TEST_F(CookieTest, OfAPreviousKeyFileOpens) {
     key = std::string(80, '\1');
     key[0] = &key == keys ? 'a' : 'b';
   }
-  Write("one", keys[0]);
-  Write("two", keys[1]);
-  Configure("ticketKeyFile=" + Path("one"));
+  ASSERT_TRUE(files_.Write("one", keys[0]));
+  ASSERT_TRUE(files_.Write("two", keys[1]));
+  Configure("ticketKeyFile=" + files_.Path("one"));
   GetCookie();
-  Configure("ticketKeyFile=" + Path("two") + "," + Path("one"));
+  Configure("ticketKeyFile=" + files_.Path("two") + "," + files_.Path("one"));
   EXPECT_TRUE(Opens());
   GetCookie();
-  Configure("ticketKeyFile=" + Path("one"));
+  Configure("ticketKeyFile=" + files_.Path("one"));
   ExpectRefusal();
 }
 
@@ -217,18 +195,18 @@ TEST_F(CookieTest, OfAPreviousKeyFileOpens) {
 TEST_F(CookieTest, OfASecretThatWasTakenOutIsRefused) {
   // Also by a process that has made the keys of the period itself.
   for (const bool knows : {false, true}) {
-    UseSecrets(Secret('a'));
+    UseSecrets(SecretLine('a'));
     if (knows) {
       ASSERT_FALSE(KeysOf({"rsa"}, &clock_).empty());
     }
     GetCookie();
-    UseSecrets(Secret('b'));
+    UseSecrets(SecretLine('b'));
     ExpectRefusal();
   }
 }
 
 TEST_F(CookieTest, OfASecretIsRefusedAfterTheSecretsEnded) {
-  UseSecrets(Secret('a'));
+  UseSecrets(SecretLine('a'));
   GetCookie();
   Configure("");
   ExpectRefusal();
@@ -236,9 +214,9 @@ TEST_F(CookieTest, OfASecretIsRefusedAfterTheSecretsEnded) {
 
 // The next connection of that client succeeds, as it does after any failure.
 TEST_F(CookieTest, AfterARefusalTheClientConnectsAgain) {
-  UseSecrets(Secret('a'));
+  UseSecrets(SecretLine('a'));
   GetCookie();
-  UseSecrets(Secret('b'));
+  UseSecrets(SecretLine('b'));
   ExpectRefusal();
   GetCookie();
   EXPECT_TRUE(Opens());

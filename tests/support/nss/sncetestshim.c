@@ -24,6 +24,7 @@
 #include "snce/nss/snceinstance.h"
 #include "snce/nss/snceint.h"
 #include "snce/nss/sncekeycache.h"
+#include "snce/nss/snceknown.h"
 #include "snce/nss/snceregionkey.h"
 #include "ssl.h"
 #include "sslimpl.h"
@@ -333,6 +334,28 @@ unsigned int ShimCountTicketKeys(void) {
   snceGate_Leave(pass);
   return (unsigned int)count;
 }
+unsigned int ShimWrappedFileKeys(PRUint8 *out, unsigned int max) {
+  snceTicketKey keys[64];
+  size_t count = 0;
+  unsigned int len = 0;
+  PRUint32 pass;
+  snceRegion *region = snceGate_Enter(&pass);
+  if (!region) return 0;
+  (void)snceTicketKeys_List(region, keys, 64, &count);
+  snceGate_Leave(pass);
+  for (size_t i = 0; i < count && len + keys[i].len <= max; ++i) {
+    if (snceSource_Kind(keys[i].source) == snceSource_random) continue;
+    memcpy(out + len, keys[i].value, keys[i].len);
+    len += (unsigned int)keys[i].len;
+  }
+  return len;
+}
+unsigned int ShimKnownTicketKeys(void) {
+  snceKnown_Lock();
+  const unsigned int count = snceKnown_Count();
+  snceKnown_Unlock();
+  return count;
+}
 /* No header of NSS declares this either. */
 extern sslSelfEncryptKeys *ssl_GetSelfEncryptKeysInt(void);
 static const CK_MECHANISM_TYPE kWrapMech = CKM_DES3_ECB;
@@ -490,6 +513,18 @@ PK11SymKey *PK11_KeyGen(PK11SlotInfo *slot, CK_MECHANISM_TYPE type,
   PK11SymKey *(*real)(PK11SlotInfo *, CK_MECHANISM_TYPE, SECItem *, int,
                       void *) = dlsym(RTLD_NEXT, "PK11_KeyGen");
   return Fails(&failKeyGens) ? NULL : real(slot, type, param, len, pwArg);
+}
+static _Atomic unsigned int derivations;
+unsigned int ShimCountDerivations(void) { return derivations; }
+PK11SymKey *PK11_DeriveWithFlags(PK11SymKey *base, CK_MECHANISM_TYPE derive,
+                                 SECItem *param, CK_MECHANISM_TYPE target,
+                                 CK_ATTRIBUTE_TYPE operation, int size,
+                                 CK_FLAGS flags) {
+  PK11SymKey *(*real)(PK11SymKey *, CK_MECHANISM_TYPE, SECItem *,
+                      CK_MECHANISM_TYPE, CK_ATTRIBUTE_TYPE, int, CK_FLAGS) =
+      dlsym(RTLD_NEXT, "PK11_DeriveWithFlags");
+  ++derivations;
+  return real(base, derive, param, target, operation, size, flags);
 }
 SECStatus NSS_RegisterShutdown(NSS_ShutdownFunc function, void *data) {
   SECStatus (*real)(NSS_ShutdownFunc, void *) =

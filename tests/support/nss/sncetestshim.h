@@ -194,6 +194,13 @@ void ShimResetTicketKeys(void);
 PRBool ShimDecryptsTickets(PRFileDesc *fd, const PRUint8 name[16]);
 /* How many ticket keys the region has. */
 unsigned int ShimCountTicketKeys(void);
+/* The wrapped keys and secrets of files that the region has, one after the other,
+ * at most |max| bytes. Returns how many bytes. */
+unsigned int ShimWrappedFileKeys(PRUint8 *out, unsigned int max);
+/* How many ticket keys this process knows, and how many keys it has derived from
+ * others so far. */
+unsigned int ShimKnownTicketKeys(void);
+unsigned int ShimCountDerivations(void);
 
 #ifdef __cplusplus
 }
