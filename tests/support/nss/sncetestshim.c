@@ -350,6 +350,32 @@ unsigned int ShimWrappedFileKeys(PRUint8 *out, unsigned int max) {
   }
   return len;
 }
+unsigned int ShimProtectTicket(PRFileDesc *fd, const PRUint8 *in,
+                               unsigned int len, PRUint8 *out,
+                               unsigned int max) {
+  unsigned int outLen = 0;
+  return ssl_ProtectTicket(ssl_FindSocket(fd), in, len, out, &outLen, max) ==
+                 SECSuccess
+             ? outLen
+             : 0;
+}
+SECStatus ShimUnprotectTicket(PRFileDesc *fd, const PRUint8 *in,
+                              unsigned int len, PRUint8 *out,
+                              unsigned int *outLen, unsigned int max) {
+  return ssl_UnprotectTicket(ssl_FindSocket(fd), in, len, out, outLen, max);
+}
+unsigned int ShimGetTicket(const ShimSid *sid, PRUint8 *out, unsigned int max) {
+  const SECItem *ticket = &sid->u.ssl3.locked.sessionTicket.ticket;
+  if (ticket->len > max) return 0;
+  memcpy(out, ticket->data, ticket->len);
+  return ticket->len;
+}
+SECStatus ShimSetTicket(ShimSid *sid, const PRUint8 *ticket, unsigned int len) {
+  const SECItem item = {siBuffer, (unsigned char *)ticket, len};
+  SECITEM_FreeItem(&sid->u.ssl3.locked.sessionTicket.ticket, PR_FALSE);
+  return SECITEM_CopyItem(NULL, &sid->u.ssl3.locked.sessionTicket.ticket,
+                          &item);
+}
 unsigned int ShimKnownTicketKeys(void) {
   snceKnown_Lock();
   const unsigned int count = snceKnown_Count();
