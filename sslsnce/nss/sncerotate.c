@@ -968,11 +968,12 @@ snceRotate_Install(snceSourceKind kind, PK11SymKey *const *roots, unsigned size,
 }
 
 PK11SymKey *
-snceRotate_FleetRoot(PRUint64 *rootId)
+snceRotate_FleetRoot(const sslSocket *ss, PRUint64 *rootId)
 {
     PK11SymKey *root = NULL;
     const snceKnown *k;
 
+    (void)rotate_Refresh(ss, rotateLook_ask);
     snceKnown_Lock();
     k = inForce.encrypts ? snceKnown_FindId(inForce.encrypts) : NULL;
     if (k && inForce.kind != snceSource_ended) {
