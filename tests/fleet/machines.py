@@ -150,8 +150,12 @@ class Httpsd(Process):
             ['build/demo/httpsd', '-d', 'sql:' + fleet.db, '-n', 'server', '-a',
              machine.address, '-p', str(port), '-w', str(self.WORKERS), '-t'] +
             list(flags), env)
-        self.await_start(lambda: len(self.lines('ready ')) == self.WORKERS)
+        self.await_workers(self.WORKERS)
         alone.check_library(self.process.pid, fleet.lib)
+
+    def await_workers(self, count):
+        """Waits until |count| workers have been ready, in all."""
+        self.await_start(lambda: len(self.lines('ready ')) >= count)
 
     def complaints(self):
         """What the library, or the server itself, has said of faults."""
