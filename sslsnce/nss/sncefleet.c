@@ -40,6 +40,7 @@ static snceKeyFileKind kind;
 static char *paths;             /* NULL: there are none */
 static PRUint64 version;        /* of the files that were read last */
 static snceKeyFileSet *pending; /* read, and not yet made keys of */
+static PRTime pendingReadAt;    /* by PR_Now */
 
 static void
 fleet_Lock(void)
@@ -86,9 +87,10 @@ fleet_FreeSet(snceKeyFileSet *set)
     }
 }
 
-/* Makes keys of |set|, and puts them into force. */
+/* Makes keys of |set|, and puts them into force. |readAt| is snceRotate_Install's. */
 static SECStatus
-fleet_Import(snceKeyFileKind of, const snceKeyFileSet *set, void *pwArg)
+fleet_Import(snceKeyFileKind of, const snceKeyFileSet *set, PRTime readAt,
+             void *pwArg)
 {
     PR_STATIC_ASSERT(SNCE_KEY_FILE_MAX <= SNCE_SET_MAX);
     const char *label = of == snceKeyFile_keys ? "sslsnce ticket key file"
@@ -104,7 +106,7 @@ fleet_Import(snceKeyFileKind of, const snceKeyFileSet *set, void *pwArg)
     if (rv == SECSuccess) {
         rv = snceRotate_Install(of == snceKeyFile_keys ? snceSource_key
                                                        : snceSource_secret,
-                                roots, set->count, set->encrypts);
+                                roots, set->count, set->encrypts, readAt);
     }
     for (unsigned i = 0; i < set->count; i++) {
         if (roots[i]) {
@@ -128,44 +130,50 @@ fleet_End(void)
     if (snceDerive_Generate(NULL, &root, &id) != SECSuccess) {
         return SECFailure;
     }
-    rv = snceRotate_Install(snceSource_ended, &root, 1, 1);
+    rv = snceRotate_Install(snceSource_ended, &root, 1, 1, 0);
     PK11_FreeSymKey(root);
     return rv;
 }
 
-/* Makes keys of |set|, which this takes over, or keeps it until the token is ready. */
+/* Makes keys of |set|, which this takes over, or keeps it until the token is ready.
+ * |readAt| is snceRotate_Install's. */
 static void
-fleet_Take(snceKeyFileKind of, snceKeyFileSet *set, void *pwArg)
+fleet_Take(snceKeyFileKind of, snceKeyFileSet *set, PRTime readAt, void *pwArg)
 {
     snceKeyFileSet *old;
 
-    if (NSS_IsInitialized() && fleet_Import(of, set, pwArg) == SECSuccess) {
+    if (NSS_IsInitialized() &&
+        fleet_Import(of, set, readAt, pwArg) == SECSuccess) {
         fleet_FreeSet(set);
         set = NULL;
     }
     fleet_Lock();
     old = pending;
     pending = set;
+    pendingReadAt = readAt ? readAt : PR_Now();
     atomic_store_explicit(&hasPending, set != NULL, memory_order_relaxed);
     fleet_Unlock();
     fleet_FreeSet(old);
 }
 
-/* Tries again with what is pending. */
+/* Tries again with what is pending. A process that was forked just now may have what
+ * its parent read long ago, while the other processes have read the files since. */
 static void
 fleet_TakePending(void *pwArg)
 {
     snceKeyFileSet *set;
     snceKeyFileKind of;
+    PRTime readAt;
 
     fleet_Lock();
     set = pending;
     of = kind;
+    readAt = pendingReadAt;
     pending = NULL;
     atomic_store_explicit(&hasPending, PR_FALSE, memory_order_relaxed);
     fleet_Unlock();
     if (set) {
-        fleet_Take(of, set, pwArg);
+        fleet_Take(of, set, readAt, pwArg);
     }
 }
 
@@ -211,7 +219,7 @@ fleet_Read(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
     version = set->version;
     fleet_Unlock();
     if (result == fleetRead_done) {
-        fleet_Take(of, set, pwArg);
+        fleet_Take(of, set, 0, pwArg);
     } else {
         PORT_SetError(set->error);
         fleet_FreeSet(set);

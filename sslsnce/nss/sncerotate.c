@@ -926,14 +926,16 @@ snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
 
 SECStatus
 snceRotate_Install(snceSourceKind kind, PK11SymKey *const *roots, unsigned size,
-                   unsigned encrypts)
+                   unsigned encrypts, PRTime readAt)
 {
-    snceTime created = { PR_Now() };
+    snceTime created = { readAt ? readAt : PR_Now() };
     SECStatus rv = SECSuccess;
 
-    /* The newest set counts, even if the clock was set back. */
+    /* What was read now is the newest, even if the clock was set back. */
     snceKnown_Lock();
-    created.usec = PR_MAX(created.usec, inForce.created + 1);
+    if (!readAt) {
+        created.usec = PR_MAX(created.usec, inForce.created + 1);
+    }
     snceKnown_Unlock();
     for (unsigned i = 0; rv == SECSuccess && i < size; i++) {
         snceKnown k = { 0 };

@@ -47,9 +47,11 @@ PRBool snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
  * was: for this process, and with the next handshake for all that have a region key in
  * common. |encrypts| is the index of the one that does. Their references stay the
  * caller's. Of the kind snceSource_ended, one key ends the sets: keys are made at
- * random again. Fails if memory is short or the token fails; then nothing changes. */
+ * random again. |readAt| is when they were read, 0: now. A set that was read before the
+ * one in force comes into force in no process. Fails if memory is short or the token
+ * fails; then nothing changes. */
 SECStatus snceRotate_Install(snceSourceKind kind, PK11SymKey *const *roots,
-                             unsigned size, unsigned encrypts);
+                             unsigned size, unsigned encrypts, PRTime readAt);
 
 /* snceRotate_FleetRoot returns the key or secret of a file that encrypts, and the id
  * that it has on every machine; NULL while keys are made at random. It takes over what
