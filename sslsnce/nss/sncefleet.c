@@ -31,6 +31,8 @@
 static _Atomic PRBool hasFiles;
 /* Whether |pending| is set. The same. */
 static _Atomic PRBool hasPending;
+/* Whether this process may not read the files. Relaxed: a hint. */
+static _Atomic PRBool isForbidden;
 /* The last look of this process, by PR_Now. Relaxed: a hint. */
 static _Atomic PRInt64 lastLook;
 
@@ -215,6 +217,8 @@ fleet_Read(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
         result = set->mayNotRead ? fleetRead_forbidden : fleetRead_failed;
         PORT_Memcpy(text, set->text, SNCE_KEY_FILE_TEXT_BYTES);
     }
+    atomic_store_explicit(&isForbidden, result == fleetRead_forbidden,
+                          memory_order_relaxed);
     fleet_Lock();
     version = set->version;
     fleet_Unlock();
@@ -247,8 +251,11 @@ fleet_IsTurn(void)
     }
     region = snceGate_Enter(&pass);
     if (region) {
-        /* A process that cannot get keys from others looks for itself. */
-        may = !snceRegionKey_IsShared(snceRegion_Identity(region)) ||
+        /* A process that cannot get keys from others looks for itself. So does one
+         * that may not read the files: it takes no turn from those that may, and
+         * notices when it may. */
+        may = atomic_load_explicit(&isForbidden, memory_order_relaxed) ||
+              !snceRegionKey_IsShared(snceRegion_Identity(region)) ||
               snceTicketKeys_MayLook(region, ssl_TimeForCache(now), LOOK_USEC);
         snceGate_Leave(pass);
     }
@@ -322,10 +329,9 @@ snceFleet_Look(const sslSocket *ss)
         return;
     }
     result = fleet_Read(ss->pkcs11PinArg, text);
-    if (result == fleetRead_forbidden) {
-        /* Others may read the files, or the administrator says when. */
-        atomic_store_explicit(&hasFiles, PR_FALSE, memory_order_relaxed);
-    } else if (result == fleetRead_failed) {
+    /* If it is forbidden, others may read the files; or their owner or mode, and so
+     * their version, will change. */
+    if (result == fleetRead_failed) {
         (void)PR_snprintf(message, sizeof message,
                           "%s; the ticket keys stay as they are", text);
         ssl_Log(message);

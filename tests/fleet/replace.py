@@ -17,6 +17,7 @@ can have been; these are the outcomes that the test compares.
 import base64
 import concurrent.futures
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -350,6 +351,44 @@ def rows_worker(fleet):
               (before + kept).count(True) == 16)),
             ('New workers while the file is bad: refused under the old secret',
              ('%d of %d' % (gone.count(False), 8), gone.count(False) == 8))]
+
+
+def rows_permission(fleet):
+    """p. a new file that the workers may not read at first, because a program
+    installs it and changes its owner afterwards."""
+    user = 'nobody'
+    old, now = new_key(48), new_key(48)
+    paths = [fleet.path('secret') for _ in range(2)]
+    for path in paths:
+        os.chmod(os.path.dirname(path), 0o755)
+        write(path, lines([old]))
+        shutil.chown(path, user)
+    config = 'name=* ticketSecretFile='
+    got = []
+    with fleet.server(0, config + paths[0], flags=['-u', user]) as server:
+        def use(count):
+            for _ in range(count):
+                openssl(server, '1.2', fleet.path('session.pem'), True)
+
+        use(6)
+        write(paths[0], lines([now]))
+        for _ in range(fleet.WORKERS + 1):
+            time.sleep(LOOK_SEC)
+            use(6)
+        shutil.chown(paths[0], user)
+        write(paths[1], lines([now]))
+        shutil.chown(paths[1], user)
+        time.sleep(LOOK_SEC)
+        use(6)
+        with fleet.server(1, config + paths[1], flags=['-u', user]) as other:
+            for version in VERSIONS:
+                for _ in range(4):
+                    session = fleet.path('session.pem')
+                    openssl(server, version, session, True)
+                    got.append(openssl(other, version, session, False))
+    return [('A file that workers may not read at first: its secret counts later',
+             ('%d of %d' % (got.count(True), len(got)),
+              got.count(True) == len(got)))]
 
 
 FORMS = Secret, Nginx, Haproxy
