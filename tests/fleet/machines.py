@@ -30,7 +30,7 @@ GET = b'GET / HTTP/1.0\r\n\r\n'
 NAME = 'fleet.example'  # the server name that every client asks for
 # s_client starts 30 ms faster if it does not read the CA certificates.
 NO_CA = ['-no-CAfile', '-no-CApath', '-no-CAstore']
-GNUTLS_PAUSE_SEC = 0.3  # after which a ticket has arrived
+GNUTLS_PAUSE_SEC = 0.2  # after a handshake; the client then has a ticket
 
 
 # ---- machines ----
@@ -258,14 +258,39 @@ def openssl_pair(fleet, version, first, second):
 
 
 def gnutls_pair(_, version, first, second):
+    """gnutls-cli connects again, with its ticket, when its input says so."""
     with Balancer([first, second]) as balancer:
-        command = ['gnutls-cli', '--insecure', '--inline-commands', '--sni-hostname',
-                   NAME, '-p', str(balancer.port), '127.0.0.1', '--priority',
-                   'NORMAL:-VERS-ALL:+VERS-TLS' + version]
-        script = '{ sleep %s; printf "^resume^\\n"; sleep %s; cat; } | ' % (
-            GNUTLS_PAUSE_SEC, GNUTLS_PAUSE_SEC) + ' '.join(
-                "'%s'" % word for word in command)
-        return resumed(run(['sh', '-c', script], GET))
+        client = subprocess.Popen(
+            ['gnutls-cli', '--insecure', '--inline-commands', '--sni-hostname',
+             NAME, '-p', str(balancer.port), '127.0.0.1', '--priority',
+             'NORMAL:-VERS-ALL:+VERS-TLS' + version],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        limit = threading.Timer(CLIENT_LIMIT_SEC, client.kill)
+        limit.start()
+        output = []
+        try:
+            for text in b'^resume^\n', GET:
+                for line in client.stdout:
+                    output.append(line.decode(errors='replace'))
+                    if 'Handshake was completed' in output[-1]:
+                        break
+                time.sleep(GNUTLS_PAUSE_SEC)
+                client.stdin.write(text)
+                client.stdin.flush()
+            output += [line.decode(errors='replace') for line in client.stdout]
+        except BrokenPipeError:
+            pass  # it has ended
+        finally:
+            limit.cancel()
+            client.kill()
+            client.wait()
+            client.stdout.close()
+            try:
+                client.stdin.close()
+            except BrokenPipeError:
+                pass
+        return resumed(''.join(output))
 
 
 def nss_pair(fleet, version, first, second):
