@@ -277,7 +277,7 @@ def replace_under_load(fleet, form):
         (title + 'load, failed handshakes',
          ('%d of %d' % (load.failed, total),
           load.failed == 0 and min(load.full, load.resumed) > count)),
-        (title + 'load, valid tickets refused or others accepted',
+        (title + 'load, refused or accepted wrongly',
          ('%d of %d' % (len(load.wrong), load.certain), not load.wrong)),
         (title + 'complaints of the servers',
          ('%d' % len(complaints), not complaints))]
