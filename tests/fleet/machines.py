@@ -74,6 +74,17 @@ def make_machines():
                 % why.decode(errors='replace').strip())
 
 
+def can_become(user):
+    """Whether root may start programs as |user| here; if not, says so."""
+    done = subprocess.run(['setpriv', '--reuid', user, '--regid', 'nogroup',
+                           '--clear-groups', 'true'], capture_output=True,
+                          text=True, timeout=10)
+    if done.returncode:
+        print('fleet: rows of workers without root are skipped: %s' %
+              done.stderr.strip(), file=sys.stderr)
+    return done.returncode == 0
+
+
 # ---- servers ----
 
 def is_open(address, port):
