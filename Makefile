@@ -46,6 +46,8 @@ Test the cache in NSS
   make adapter           inside the patched libssl
   make pointers          session timeouts at the two pointers of a socket
   make interop           sessions offered under other names, by OpenSSL, GnuTLS and NSS
+  make fleet             tickets on two machines with the same secret or keys, which are
+                         replaced under load; LONG=1 for longer
   make ssl_gtest         NSS's own tests on the patched tree
   make orders            every order of Shutdown, NSS_Shutdown, dlclose and the rest
   make hostile           large pages, limits, locked memory, forbidden system calls,
@@ -209,6 +211,18 @@ interop: nss-stock nss
 	@tests/interop/unmodified build/nss-$(NSS)/lib
 	@$(MAKE) --no-print-directory -s demo-programs
 	@tests/interop/tickets build/nss-$(NSS)/lib build/stock-$(NSS)/lib
+
+# As the demo's programs; and a clock that is wrong, for any server.
+build/fleet/clock.so: tests/fleet/clock.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g -Wall -Wextra $(CFLAGS) -shared -fPIC -o $@ $< \
+	    $(LDFLAGS)
+.PHONY: fleet
+fleet: nss-stock nss
+	@$(TOOLS)/deps
+	@$(MAKE) --no-print-directory -s demo-programs build/fleet/clock.so
+	@tests/fleet/run $(if $(LONG),--long) build/nss-$(NSS)/lib \
+	    build/stock-$(NSS)/lib
 
 .PHONY: check
 check:

@@ -33,6 +33,8 @@
  *   end WORKER PID exit|signal N
  */
 
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -71,7 +73,9 @@ typedef struct {
 } Site;
 
 typedef struct {
+    PRNetAddr address; /* that it listens on, with the port */
     PRUint16 port;
+    const char *user; /* that workers run as; NULL: as the parent does */
     int workers;
     PRBool exec;
     int restarts; /* how many workers the parent replaces, in total */
@@ -423,11 +427,11 @@ loser:
 /* ---- the parent ---- */
 
 static PRFileDesc *
-listenOn(PRUint16 port)
+listenOn(const Options *options)
 {
     PRFileDesc *listener = NULL;
     PRSocketOptionData reuse;
-    PRNetAddr address;
+    PRNetAddr address = options->address;
 
     listener = PR_NewTCPSocket();
     if (!listener) {
@@ -436,7 +440,7 @@ listenOn(PRUint16 port)
     }
     reuse.option = PR_SockOpt_Reuseaddr;
     reuse.value.reuse_addr = PR_TRUE;
-    PR_InitializeNetAddr(PR_IpAddrLoopback, port, &address);
+    address.inet.port = PR_htons(options->port);
     if (PR_SetSocketOption(listener, &reuse) != PR_SUCCESS ||
         PR_Bind(listener, &address) != PR_SUCCESS ||
         PR_Listen(listener, 128) != PR_SUCCESS) {
@@ -445,6 +449,24 @@ listenOn(PRUint16 port)
         return NULL;
     }
     return listener;
+}
+
+/* Gives up root for the rights of |user|, for ever. */
+static SECStatus
+becomeUser(const char *user)
+{
+    const struct passwd *entry = getpwnam(user);
+
+    if (!entry) {
+        fprintf(stderr, "httpsd: there is no user %s\n", user);
+        return SECFailure;
+    }
+    if (initgroups(user, entry->pw_gid) || setgid(entry->pw_gid) ||
+        setuid(entry->pw_uid)) {
+        perror("httpsd: becoming another user");
+        return SECFailure;
+    }
+    return SECSuccess;
 }
 
 /* Becomes worker |worker| by exec, with the same command line and -W. The
@@ -492,6 +514,9 @@ startWorker(const Options *options, PRFileDesc *listener, char **argv,
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (options->user && becomeUser(options->user) != SECSuccess) {
+        _exit(1);
+    }
     if (options->exec) {
         execWorker(listener, argv, worker);
         _exit(1);
@@ -614,7 +639,7 @@ runServer(const Options *options, char **argv)
     if (addCaches(options) != SECSuccess) {
         goto loser;
     }
-    listener = listenOn(options->port);
+    listener = listenOn(options);
     if (!listener) {
         goto loser;
     }
@@ -638,8 +663,11 @@ usage(void)
         "usage: httpsd -d DIR -n NICKNAME [-n NICKNAME ...] [options]\n"
         "  -d DIR       certificate database (sql:DIR)\n"
         "  -n NICKNAME  certificate to serve, up to 4 of different kinds\n"
-        "  -p PORT      port on the loopback address (8443)\n"
+        "  -a ADDRESS   IPv4 address to listen on (127.0.0.1)\n"
+        "  -p PORT      port there (8443)\n"
         "  -w N         worker processes (4)\n"
+        "  -u USER      user that the workers run as, if root starts httpsd;\n"
+        "               the user must be able to read DIR\n"
         "  -x           start workers by fork and exec (by fork alone)\n"
         "  -r N         replace at most N dead workers (0)\n"
         "  -e N         entries of the session cache, 0 for NSS's default\n"
@@ -678,7 +706,7 @@ static PRBool
 parseOptions(Options *options, int argc, char **argv)
 {
     PLOptState *state =
-        PL_CreateOptState(argc, argv, "d:n:p:w:xr:e:2:3:v:tV:W:");
+        PL_CreateOptState(argc, argv, "d:n:a:p:w:u:xr:e:2:3:v:tV:W:");
     PRBool good = PR_TRUE;
     PLOptStatus status;
 
@@ -696,6 +724,14 @@ parseOptions(Options *options, int argc, char **argv)
                 if (good) {
                     options->nicknames[options->nicknameCount++] = value;
                 }
+                break;
+            case 'a':
+                good = PR_StringToNetAddr(value, &options->address) ==
+                           PR_SUCCESS &&
+                       options->address.raw.family == PR_AF_INET;
+                break;
+            case 'u':
+                options->user = value;
                 break;
             case 'p':
                 options->port = (PRUint16)number;
@@ -750,6 +786,7 @@ main(int argc, char **argv)
     Options options = { 0 };
     PRFileDesc *listener;
 
+    PR_InitializeNetAddr(PR_IpAddrLoopback, 0, &options.address);
     options.port = 8443;
     options.workers = 4;
     options.versions.min = SSL_LIBRARY_VERSION_TLS_1_2;

@@ -31,6 +31,8 @@
 static _Atomic PRBool hasFiles;
 /* Whether |pending| is set. The same. */
 static _Atomic PRBool hasPending;
+/* Whether this process may not read the files. Relaxed: a hint. */
+static _Atomic PRBool isForbidden;
 /* The last look of this process, by PR_Now. Relaxed: a hint. */
 static _Atomic PRInt64 lastLook;
 
@@ -131,8 +133,8 @@ fleet_End(void)
     if (snceDerive_Generate(NULL, &root, &id) != SECSuccess) {
         return SECFailure;
     }
-    rv = snceRotate_Install(snceSource_ended, snceRotate_NextSet(), &root, 1,
-                            1);
+    rv =
+        snceRotate_Install(snceSource_ended, snceRotate_NextSet(), &root, 1, 1);
     PK11_FreeSymKey(root);
     return rv;
 }
@@ -158,7 +160,8 @@ fleet_Take(snceKeyFileKind of, snceKeyFileSet *set, PRTime created, void *pwArg)
     fleet_FreeSet(old);
 }
 
-/* Tries again with what is pending. */
+/* Tries again with what is pending. A process that was forked just now may have what
+ * its parent read long ago, while the other processes have read the files since. */
 static void
 fleet_TakePending(void *pwArg)
 {
@@ -216,6 +219,8 @@ fleet_ReadUncancelled(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
         result = set->mayNotRead ? fleetRead_forbidden : fleetRead_failed;
         PORT_Memcpy(text, set->text, SNCE_KEY_FILE_TEXT_BYTES);
     }
+    atomic_store_explicit(&isForbidden, result == fleetRead_forbidden,
+                          memory_order_relaxed);
     fleet_Lock();
     version = set->version;
     fleet_Unlock();
@@ -262,8 +267,11 @@ fleet_IsTurn(void)
     }
     region = snceGate_Enter(&pass);
     if (region) {
-        /* A process that cannot get keys from others looks for itself. */
-        may = !snceRegionKey_IsShared(snceRegion_Identity(region)) ||
+        /* A process that cannot get keys from others looks for itself. So does one
+         * that may not read the files: it takes no turn from those that may, and
+         * notices when it may. */
+        may = atomic_load_explicit(&isForbidden, memory_order_relaxed) ||
+              !snceRegionKey_IsShared(snceRegion_Identity(region)) ||
               snceTicketKeys_MayLook(region, ssl_TimeForCache(now), LOOK_USEC);
         snceGate_Leave(pass);
     }
@@ -346,7 +354,7 @@ snceFleet_Set(snceKeyFileKind of, const snceKeyFileSet *set)
     }
     *copy = *set;
     (void)fleet_Name(of, NULL);
-    fleet_Take(of, copy, NULL);
+    fleet_Take(of, copy, snceRotate_NextSet(), NULL);
     return SECSuccess;
 }
 
@@ -365,10 +373,9 @@ snceFleet_Look(const sslSocket *ss)
         return;
     }
     result = fleet_Read(ss->pkcs11PinArg, text);
-    if (result == fleetRead_forbidden) {
-        /* Others may read the files, or the administrator says when. */
-        atomic_store_explicit(&hasFiles, PR_FALSE, memory_order_relaxed);
-    } else if (result == fleetRead_failed) {
+    /* If it is forbidden, others may read the files; or their owner or mode, and so
+     * their version, will change. */
+    if (result == fleetRead_failed) {
         (void)PR_snprintf(message, sizeof message,
                           "%s; the ticket keys stay as they are", text);
         ssl_Log(message);

@@ -485,8 +485,8 @@ rotate_Refresh(const sslSocket *ss, rotateLook how)
     snceKnown_Lock();
     rotationSec = rotation;
     stale = seenRegion != identity || seenChanges != changes ||
-            (installed && (!snceRetry_Pending(&setRetry) ||
-                           snceRetry_IsTime(&setRetry)));
+            (installed &&
+             (!snceRetry_Pending(&setRetry) || snceRetry_IsTime(&setRetry)));
     if (stale) {
         installed = PR_FALSE;
     }
@@ -1167,11 +1167,12 @@ snceRotate_CountUse(const sslSocket *ss, const PRUint8 *name, snceTicketUse use)
 /* ---- for the wrapping keys ------------------------------------------------- */
 
 PK11SymKey *
-snceRotate_FleetRoot(PRUint64 *rootId)
+snceRotate_FleetRoot(const sslSocket *ss, PRUint64 *rootId)
 {
     PK11SymKey *root = NULL;
     const snceKnown *k;
 
+    (void)rotate_Refresh(ss, rotateLook_ask);
     snceKnown_Lock();
     k = inForce.encrypts ? snceKnown_FindId(inForce.encrypts) : NULL;
     if (k && inForce.kind != snceSource_ended) {

@@ -85,9 +85,9 @@ SECStatus snceRotate_Install(snceSourceKind kind, PRTime created,
                              unsigned encrypts);
 
 /* snceRotate_FleetRoot returns the key or secret of a file that encrypts, and the id
- * that it has on every machine; NULL while keys are made at random. The caller frees
- * it. snceRotate_FindFleetRoot returns the one of that id, if it is in force. */
-PK11SymKey *snceRotate_FleetRoot(PRUint64 *rootId);
+ * that it has on every machine; NULL while keys are made at random. It takes over what
+ * other processes have read, as snceRotate_Current does. The caller frees the root. snceRotate_FindFleetRoot returns the one of that id, if it is in force. */
+PK11SymKey *snceRotate_FleetRoot(const sslSocket *ss, PRUint64 *rootId);
 PK11SymKey *snceRotate_FindFleetRoot(PRUint64 rootId);
 
 /* snceRotate_Reset forgets all keys of this process. Those of the region come back. */

@@ -43,6 +43,7 @@
 #include "sncegate.h"
 #include "snceint.h"
 #include "sncederive.h"
+#include "sncefleet.h"
 #include "sncekeycache.h"
 #include "sncerotate.h"
 #include "sncesid.h"
@@ -471,14 +472,19 @@ wrap_OfRoot(const sslKeyPair *pair, PK11SymKey *root, PRUint64 rootId,
 }
 
 /* Returns the key that wraps the secrets of tickets now, and its |id|; NULL while keys
- * are made at random. */
+ * are made at random. A handshake wraps the secret before it asks for the ticket key,
+ * so it looks for changed files here: both must be of one file, or other machines
+ * cannot resume by the ticket. */
 static PK11SymKey *
-wrap_Fleet(const sslKeyPair *pair, PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
+wrap_Fleet(sslSocket *ss, const sslKeyPair *pair,
+           PRUint8 id[SSL_WRAP_KEY_ID_BYTES])
 {
-    PRUint64 rootId;
-    PK11SymKey *root = snceRotate_FleetRoot(&rootId);
     PK11SymKey *key = NULL;
+    PK11SymKey *root;
+    PRUint64 rootId;
 
+    snceFleet_Look(ss);
+    root = snceRotate_FleetRoot(ss, &rootId);
     if (root) {
         key = wrap_OfRoot(pair, root, rootId, id);
         PK11_FreeSymKey(root);
@@ -567,7 +573,7 @@ ssl3_GetWrappingKey(sslSocket *ss, sslSessionID *sid, PK11SlotInfo *slot,
         return NULL;
     }
     if (sid->fromTicket) {
-        PK11SymKey *key = wrap_Fleet(cert->serverKeyPair, sid->wrapKeyId);
+        PK11SymKey *key = wrap_Fleet(ss, cert->serverKeyPair, sid->wrapKeyId);
 
         if (key) {
             return key;
