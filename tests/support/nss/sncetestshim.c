@@ -638,6 +638,8 @@ void ShimFindKeyPaths(const char *text, char out[256]) {
     }
   }
   ssl_FreeCacheConfig(&config);
+}
+
 ShimEarlyData *ShimNewEarlyData(PRTime now, PRTime window, unsigned int k,
                                 unsigned int bits) {
   return ssl_NewEarlyData(now, window, k, bits);
