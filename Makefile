@@ -38,9 +38,9 @@ Test the core, without NSS
   make steps             one stopped and killed at each step that the code names
   make storm             workers killed and stopped for STORM_SECONDS=40 a storm
   make model             the slot protocol and faults of it, every state, with spin
-  make fuzz              a hostile region, inheritance string and configuration file,
-                         by libFuzzer, a minute each; SECONDS=, TARGETS=, JOBS=
-  make fuzz-holes        does it find the checks that are taken out of the core?
+  make fuzz              a hostile region, inheritance string, configuration file and
+                         ticket key file, by libFuzzer, a minute each; SECONDS=, TARGETS=, JOBS=
+  make fuzz-holes        does it find checks that are taken out of the code?
 
 Test the cache in NSS
   make adapter           inside the patched libssl

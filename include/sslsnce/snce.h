@@ -526,6 +526,25 @@ bool snceCache_IsOpen(snceCache cache);
  * configured. Returns SNCE_OK, SNCE_GONE or SNCE_CORRUPT. */
 snceResult snceCache_GetOptions(snceCache cache, snceCacheOptions *out);
 
+/* snceTicketEvent is what can become of a session ticket, and of early data. The core
+ * only counts them, for callers that issue tickets. */
+typedef enum {
+    SNCE_TICKET_MADE,
+    SNCE_TICKET_CURRENT, /* accepted, under the key that encrypts now */
+    SNCE_TICKET_OLDER,   /* under an older one */
+    SNCE_TICKET_NEXT,    /* under the next one */
+    SNCE_TICKET_UNKNOWN, /* refused: of an unknown key */
+    SNCE_TICKET_EXPIRED,
+    SNCE_TICKET_TOO_OLD, /* since the full handshake */
+    SNCE_TICKET_FLUSHED, /* of before a flush */
+    SNCE_TICKET_DAMAGED, /* its MAC is wrong */
+    SNCE_TICKET_FUTURE,  /* made ahead of the clock */
+    SNCE_TICKET_FOREIGN, /* of another region, with a client's certificate */
+    SNCE_EARLY_ACCEPTED,
+    SNCE_EARLY_REJECTED,
+    SNCE_TICKET_EVENTS
+} snceTicketEvent;
+
 /* snceFigures are a cache's counts since it was made, over all processes. While
  * no process is in an operation, each of them is exact. They are read one after
  * another, not at one moment. */
@@ -563,6 +582,7 @@ typedef struct {
     uint64_t overridden; /* unfinished inserts that a removal cancelled because
                           * they might have been of the removed session; each is
                           * also in |dropped| if its writer went on */
+    uint64_t tickets[SNCE_TICKET_EVENTS]; /* by snceTicketEvent */
 } snceFigures;
 
 /* snceCache_GetFigures sums the figures into |*out|. A process that died in the
@@ -575,6 +595,10 @@ snceResult snceCache_GetFigures(snceCache cache, snceFigures *out);
 /* snceCache_CountKeyFailure counts one key in the figure keyFailures of
  * |cache|; it does nothing if the virtual server is gone. */
 void snceCache_CountKeyFailure(snceCache cache);
+
+/* snceCache_CountTicket counts |event| in the figures of |cache|; it does nothing if the
+ * virtual server is gone. */
+void snceCache_CountTicket(snceCache cache, snceTicketEvent event);
 
 /* ---- keys ---------------------------------------------------------------- */
 
@@ -604,6 +628,13 @@ snceResult snceKeyLog_Put(snceRegion *region,
 
 /* ---- ticket keys --------------------------------------------------------- */
 
+/* What a ticket key is used for. */
+typedef enum {
+    SNCE_USE_MADE,     /* a ticket was made with it */
+    SNCE_USE_ACCEPTED, /* one was accepted */
+    SNCE_TICKET_USES
+} snceTicketUse;
+
 /* snceTicketKey is a key under which servers encrypt session tickets, for the
  * time in which it does and the time in which it still decrypts. The core does
  * not know the key: |value| is encrypted by the caller, under a key that |under|
@@ -617,7 +648,9 @@ typedef struct {
     snceTime encryptUntil; /* exclusive */
     snceTime decryptUntil; /* exclusive; then the key is wiped */
     uint64_t source;       /* the caller's: where the key is from */
-    size_t len;            /* of |value| */
+    uint64_t
+        uses[SNCE_TICKET_USES]; /* out: as snceTicketKeys_CountUse counted */
+    size_t len;                 /* of |value| */
     uint8_t value[SNCE_TICKET_VALUE_MAX];
 } snceTicketKey;
 
@@ -650,6 +683,11 @@ snceResult snceTicketKeys_List(const snceRegion *region, snceTicketKey *out,
 typedef bool (*snceTicketKeys_Gone)(void *context, const snceTicketKey *key);
 unsigned snceTicketKeys_Remove(snceRegion *region, snceTicketKeys_Gone gone,
                                void *context);
+
+/* snceTicketKeys_CountUse counts one use of the key of |id|, if the region has it. A
+ * use that is counted while a key goes may be counted for the next one in its place. */
+void snceTicketKeys_CountUse(snceRegion *region, uint64_t id,
+                             snceTicketUse use);
 
 /* snceTicketKeys_MayLook returns true to one process of the region in each |apart|
  * microseconds, by the clock that |now| is of: that one is to look where keys come

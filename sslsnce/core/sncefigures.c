@@ -107,6 +107,17 @@ snceCache_CountKeyFailure(snceCache cache)
     }
 }
 
+void
+snceCache_CountTicket(snceCache cache, snceTicketEvent event)
+{
+    snceView view;
+
+    if ((unsigned)event < SNCE_TICKET_EVENTS &&
+        snceView_Look(&view, cache.region, cache.id) == SNCE_OK) {
+        snceCount_Add(cache.region, cache.id.number, SNCE_N_TICKET + event, 1);
+    }
+}
+
 snceResult
 snceCache_GetFigures(snceCache cache, snceFigures *out)
 {
@@ -149,6 +160,10 @@ snceCache_GetFigures(snceCache cache, snceFigures *out)
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         *all[i].to =
             snceCount_Sum(cache.region, cache.id.number, all[i].figure);
+    }
+    for (unsigned i = 0; i < SNCE_TICKET_EVENTS; i++) {
+        out->tickets[i] =
+            snceCount_Sum(cache.region, cache.id.number, SNCE_N_TICKET + i);
     }
     evicted = snceCount_Sum(cache.region, cache.id.number, SNCE_N_EVICTED);
     out->inserts += evicted;

@@ -266,15 +266,17 @@ enum {
                      * (sncerange.h) */
     SNCE_N_STORED = SNCE_N_LIVE + 2, /* certificates in the store; a figure for
                                       * each side */
-    SNCE_FIGURES = SNCE_N_STORED + 2
+    SNCE_N_TICKET = SNCE_N_STORED + 2, /* and one for each snceTicketEvent */
+    SNCE_FIGURES = SNCE_N_TICKET + SNCE_TICKET_EVENTS
 };
 
-/* A lane: the figures that one processor counts, in three cache lines that no
- * other processor writes. */
+/* A lane: the figures that one processor counts, in cache lines that no other
+ * processor writes. */
+#define SNCE_LANE_LINES 5
 typedef struct {
-    snceWord count[3 * SNCE_LINE / 8];
+    snceWord count[SNCE_LANE_LINES * SNCE_LINE / 8];
 } snceLane;
-static_assert(SNCE_FIGURES <= 3 * SNCE_LINE / 8, "three lines are enough");
+static_assert(SNCE_FIGURES <= SNCE_LANE_LINES * SNCE_LINE / 8, "they fit");
 
 #define SNCE_LANES 64
 
@@ -351,6 +353,8 @@ typedef struct {
     struct {
         snceWord word[SNCE_TICKET_WORDS];
     } slot[SNCE_TICKET_KEYS];
+    /* Counted by anybody, from 0 when a key is stored; figures only. */
+    snceWord uses[SNCE_TICKET_KEYS][SNCE_TICKET_USES];
 } snceTicketSlots;
 static_assert(sizeof(snceTicketSlots) <= SNCE_CHUNK_BYTES, "they fit a chunk");
 

@@ -103,6 +103,10 @@ ReadSlot(const snceRegion *region, snceTicketSlots *all, unsigned index,
     key->decryptUntil.usec = (int64_t)words[SNCE_T_DECRYPT_UNTIL];
     key->len = (size_t)words[SNCE_T_LENGTH];
     key->source = words[SNCE_T_SOURCE];
+    for (unsigned i = 0; i < SNCE_TICKET_USES; i++) {
+        key->uses[i] =
+            atomic_load_explicit(&all->uses[index][i], memory_order_relaxed);
+    }
     memcpy(key->value, &words[SNCE_T_VALUE], SNCE_TICKET_VALUE_MAX);
     return true;
 }
@@ -177,6 +181,10 @@ FillSlot(const snceRegion *region, const slot *at, snceVersion claim,
     snceWord *to = at->all->slot[at->index].word;
 
     words[SNCE_T_SUM] = SumOf(region, at, claim, words);
+    for (unsigned i = 0; i < SNCE_TICKET_USES; i++) {
+        atomic_store_explicit(&at->all->uses[at->index][i], 0,
+                              memory_order_relaxed);
+    }
     /* A writer that was interrupted may have lost its claim. What it stores late spoils
      * the key that lies here now, so it looks before each word. */
     for (unsigned i = 0;
@@ -223,6 +231,25 @@ snceTicketKeys_Changes(const snceRegion *region)
 
     /* Acquire: pairs with the release in NoteChange. */
     return all ? atomic_load_explicit(&all->changes, memory_order_acquire) : 0;
+}
+
+void
+snceTicketKeys_CountUse(snceRegion *region, uint64_t id, snceTicketUse use)
+{
+    snceTicketSlots *all = SlotsOf(region);
+
+    if (!all || region->access == SNCE_ACCESS_READ ||
+        (unsigned)use >= SNCE_TICKET_USES) {
+        return;
+    }
+    for (unsigned i = 0, used = UsedOf(all); i < used; i++) {
+        if (atomic_load_explicit(&all->slot[i].word[SNCE_T_ID],
+                                 memory_order_relaxed) == id) {
+            (void)atomic_fetch_add_explicit(&all->uses[i][use], 1,
+                                            memory_order_relaxed);
+            return;
+        }
+    }
 }
 
 bool

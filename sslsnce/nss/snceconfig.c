@@ -425,6 +425,7 @@ ssl_LowerCacheOptions(snceCacheOptions *options, const snceCacheOptions *other)
     options->resumptionAgeSec =
         PR_MIN(options->resumptionAgeSec, other->resumptionAgeSec);
     options->withinTwoRotations |= other->withinTwoRotations;
+    options->sharesClientAuth &= other->sharesClientAuth;
     options->matchAddress |= other->matchAddress;
     options->closed |= other->closed;
 }

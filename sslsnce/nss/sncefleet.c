@@ -189,9 +189,8 @@ typedef enum {
     fleetRead_none       /* there are no files to read */
 } fleetRead;
 
-/* Reads the files and makes keys of them. */
 static fleetRead
-fleet_Read(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
+fleet_ReadUncancelled(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
 {
     fleetRead result = fleetRead_failed;
     snceKeyFileSet *set;
@@ -229,6 +228,20 @@ fleet_Read(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
         fleet_FreeSet(set);
     }
     PORT_Free(names);
+    return result;
+}
+
+/* Reads the files and makes keys of them. A thread that was cancelled meanwhile would
+ * leave a file open. */
+static fleetRead
+fleet_Read(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
+{
+    fleetRead result;
+    int cancel;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    result = fleet_ReadUncancelled(pwArg, text);
+    (void)pthread_setcancelstate(cancel, NULL);
     return result;
 }
 
@@ -280,38 +293,66 @@ fleet_HasChanged(void)
 
 /* ---- calls ----------------------------------------------------------------- */
 
+/* Takes over |names| as the files to look at, or none with NULL. Returns whether there
+ * were others, or a set that waits. */
+static PRBool
+fleet_Name(snceKeyFileKind of, char *names)
+{
+    snceKeyFileSet *oldSet;
+    PRBool had;
+    char *old;
+
+    fleet_Lock();
+    old = paths;
+    oldSet = pending;
+    paths = names;
+    kind = of;
+    version = 0;
+    pending = NULL;
+    atomic_store_explicit(&hasPending, PR_FALSE, memory_order_relaxed);
+    atomic_store_explicit(&hasFiles, names != NULL, memory_order_relaxed);
+    fleet_Unlock();
+    had = old || oldSet;
+    fleet_FreeSet(oldSet);
+    PORT_Free(old);
+    return had;
+}
+
 SECStatus
 snceFleet_Configure(snceKeyFileKind of, const char *names,
                     char text[SNCE_KEY_FILE_TEXT_BYTES])
 {
-    char *copy = names ? PORT_Strdup(names) : NULL;
-    snceKeyFileSet *oldSet;
-    char *old;
+    char *copy;
 
     text[0] = '\0';
-    if (names && !copy) {
+    if (!names) {
+        return fleet_Name(of, NULL) ? fleet_End() : SECSuccess;
+    }
+    copy = PORT_Strdup(names);
+    if (!copy) {
         return SECFailure;
     }
-    fleet_Lock();
-    old = paths;
-    paths = copy;
-    kind = of;
-    version = 0;
-    oldSet = pending;
-    pending = NULL;
-    atomic_store_explicit(&hasPending, PR_FALSE, memory_order_relaxed);
-    fleet_Unlock();
-    atomic_store_explicit(&hasFiles, names != NULL, memory_order_relaxed);
-    fleet_FreeSet(oldSet);
-    if (!names) {
-        if (old) {
-            PORT_Free(old);
-            return fleet_End();
-        }
-        return SECSuccess;
-    }
-    PORT_Free(old);
+    (void)fleet_Name(of, copy);
     return fleet_Read(NULL, text) == fleetRead_done ? SECSuccess : SECFailure;
+}
+
+SECStatus
+snceFleet_Set(snceKeyFileKind of, const snceKeyFileSet *set)
+{
+    snceKeyFileSet *copy;
+
+    if (set->count == 0) {
+        (void)fleet_Name(of, NULL);
+        return fleet_End();
+    }
+    copy = fleet_NewSet();
+    if (!copy) {
+        return SECFailure;
+    }
+    *copy = *set;
+    (void)fleet_Name(of, NULL);
+    fleet_Take(of, copy, 0, NULL);
+    return SECSuccess;
 }
 
 void

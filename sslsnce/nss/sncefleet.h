@@ -28,6 +28,10 @@ SEC_BEGIN_PROTOS
 SECStatus snceFleet_Configure(snceKeyFileKind kind, const char *paths,
                               char text[SNCE_KEY_FILE_TEXT_BYTES]);
 
+/* snceFleet_Set takes the keys of |*set|, which stays the caller's to wipe; with a count
+ * of 0, keys are made at random. The files that were configured count no more. */
+SECStatus snceFleet_Set(snceKeyFileKind kind, const snceKeyFileSet *set);
+
 /* snceFleet_Look looks whether the files have changed, at most once a second, and in
  * one process of the region. Each handshake calls it before it asks for a ticket key.
  * It logs what is wrong with a file that has changed, once. */

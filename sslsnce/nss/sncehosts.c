@@ -111,6 +111,7 @@ hosts_Request(const SSLServerCacheParams *params,
     request->maxResumptionAge = own.maxResumptionAgeSec;
     request->ticketRotation = own.ticketRotationSec;
     request->ticketEpoch = own.ticketEpoch;
+    request->sharesClientAuth = own.sharesClientAuth;
     return SECSuccess;
 }
 
@@ -361,6 +362,7 @@ SSLExp_ListServerCaches(SSLServerCacheVisitor visit, void *arg)
         params.ticketTimeoutSec = info.options.ticketTimeoutSec;
         params.maxResumptionAgeSec = hosts_ResumptionAge(&info.options);
         params.ticketEpoch = info.options.ticketEpoch;
+        params.sharesClientAuth = info.options.sharesClientAuth;
         params.ticketRotationSec =
             info.nameLen ? 0 : info.options.ticketRotationSec;
         rv = visit(arg, info.nameLen ? (const char *)info.name : NULL, &params);

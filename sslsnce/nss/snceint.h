@@ -14,7 +14,11 @@
  *   sncelifetime.c  how long a session may be resumed by tickets
  *   snceresume.c  whether a session may resume, after the SNI callback
  *   snceticket.c  the self-encrypt (ticket) keys: libssl's calls
- *   sncerotate.c  the ticket keys that this process knows, and which is in use
+ *   snceknown.c   the ticket keys that this process knows
+ *   sncesecret.c  those that are derived from a fleet's secret
+ *   sncerotate.c  which of them count, and which one encrypts
+ *   sncefleet.c   those that are from files
+ *   snceticketcalls.c  the experimental calls for ticket keys
  *   snceregionkey.c  the keys under which a region's ticket keys lie
  *   snceunder.c   a key encrypted under a server key
  *   sncederive.c  keys and names derived from a key

@@ -42,6 +42,14 @@ PR_STATIC_ASSERT(SNCE_KEY_FILE_PATHS_MAX == 4095);
 /* Bytes of the path in a message. A long path is cut at its beginning. */
 #define SHOWN_PATH_BYTES 112
 
+/* The file that is being read. */
+typedef struct {
+    snceKeyFileKind kind;
+    const char *path; /* NULL: the key is from no file */
+    snceKeyFileSet *set;
+    unsigned int line; /* from 1; 0: none, as in a file of bytes */
+} keyfileReader;
+
 /* ---- messages ------------------------------------------------------------ */
 
 /* Writes |path| into |shown| in a form fit for a message. */
@@ -61,14 +69,13 @@ keyfile_ShowPath(char shown[SHOWN_PATH_BYTES], const char *path)
     }
 }
 
-/* Notes what is wrong in |set|, and wipes its keys. |line| is 0 if the fault is
- * of no line. */
-static SECStatus __attribute__((format(printf, 6, 7)))
-keyfile_Fail(snceKeyFileSet *set, snceKeyFileKind kind, const char *path,
-             unsigned int line, PRErrorCode error, const char *format, ...)
+/* Notes what is wrong with the file, and wipes the keys of the set. */
+static SECStatus __attribute__((format(printf, 3, 4)))
+keyfile_Fail(const keyfileReader *r, PRErrorCode error, const char *format, ...)
 {
+    snceKeyFileSet *set = r->set;
     const char *what =
-        kind == snceKeyFile_keys ? "ticket key file" : "ticket secret file";
+        r->kind == snceKeyFile_keys ? "ticket key" : "ticket secret";
     char shown[SHOWN_PATH_BYTES];
     char number[16] = "";
     size_t len;
@@ -76,28 +83,32 @@ keyfile_Fail(snceKeyFileSet *set, snceKeyFileKind kind, const char *path,
 
     explicit_bzero(set->key, sizeof set->key);
     set->count = set->encrypts = 0;
-    keyfile_ShowPath(shown, path);
-    if (line) {
-        (void)PR_snprintf(number, sizeof number, ":%u", line);
+    set->error = error;
+    if (r->path) {
+        keyfile_ShowPath(shown, r->path);
+        if (r->line) {
+            (void)PR_snprintf(number, sizeof number, ":%u", r->line);
+        }
+        len = PR_snprintf(set->text, sizeof set->text, "%s file %s%s: ", what,
+                          shown, number);
+    } else {
+        len =
+            PR_snprintf(set->text, sizeof set->text, "%s %u: ", what, r->line);
     }
-    len = PR_snprintf(set->text, sizeof set->text, "%s %s%s: ", what, shown,
-                      number);
     va_start(args, format);
     (void)PR_vsnprintf(set->text + len, sizeof set->text - len, format, args);
     va_end(args);
-    set->error = error;
     return SECFailure;
 }
 
 static SECStatus
-keyfile_FailSystem(snceKeyFileSet *set, snceKeyFileKind kind, const char *path,
-                   int error)
+keyfile_FailSystem(const keyfileReader *r, int error)
 {
     const char *what;
     PRErrorCode code = ssl_FileError(error, &what);
 
-    set->mayNotRead = code == PR_NO_ACCESS_RIGHTS_ERROR;
-    return keyfile_Fail(set, kind, path, 0, code, "%s", what);
+    r->set->mayNotRead = code == PR_NO_ACCESS_RIGHTS_ERROR;
+    return keyfile_Fail(r, code, "%s", what);
 }
 
 /* ---- paths --------------------------------------------------------------- */
@@ -147,14 +158,6 @@ snceKeyFile_CheckPaths(const char *paths)
 
 /* ---- keys ---------------------------------------------------------------- */
 
-/* The file that is being parsed. */
-typedef struct {
-    snceKeyFileKind kind;
-    const char *path;
-    snceKeyFileSet *set;
-    unsigned int line; /* from 1; 0: the file is one key */
-} keyfileParser;
-
 /* Whether both are one key: secrets if they are equal, keys already if their
  * names are. */
 static PRBool
@@ -169,51 +172,48 @@ keyfile_IsSame(snceKeyFileKind kind, const snceKeyFileKey *a,
 
 /* Checks whether a key of |len| bytes can be added to the set. */
 static SECStatus
-keyfile_CheckLength(const keyfileParser *p, size_t len)
+keyfile_CheckLength(const keyfileReader *r, size_t len)
 {
-    snceKeyFileSet *set = p->set;
-
-    if (p->kind == snceKeyFile_keys && len != SHORT_KEY_BYTES &&
+    if (r->kind == snceKeyFile_keys && len != SHORT_KEY_BYTES &&
         len != LONG_KEY_BYTES) {
-        return keyfile_Fail(set, p->kind, p->path, p->line, SEC_ERROR_BAD_DATA,
+        return keyfile_Fail(r, SEC_ERROR_BAD_DATA,
                             "a key has 48 or 80 bytes; this one has %u",
                             (unsigned int)len);
     }
-    if (p->kind == snceKeyFile_secrets && len < SNCE_KEY_FILE_SECRET_MIN) {
-        return keyfile_Fail(set, p->kind, p->path, p->line, SEC_ERROR_BAD_DATA,
+    if (r->kind == snceKeyFile_secrets && len < SNCE_KEY_FILE_SECRET_MIN) {
+        return keyfile_Fail(r, SEC_ERROR_BAD_DATA,
                             "a secret has at least 32 bytes, all of them on "
                             "one line; this one has %u",
                             (unsigned int)len);
     }
-    if (p->kind == snceKeyFile_secrets && len > SNCE_KEY_FILE_BYTES) {
-        return keyfile_Fail(set, p->kind, p->path, p->line, SEC_ERROR_BAD_DATA,
+    if (r->kind == snceKeyFile_secrets && len > SNCE_KEY_FILE_BYTES) {
+        return keyfile_Fail(r, SEC_ERROR_BAD_DATA,
                             "a secret has at most 1024 bytes; this one has %u",
                             (unsigned int)len);
     }
-    if (set->count == SNCE_KEY_FILE_MAX) {
-        return keyfile_Fail(set, p->kind, p->path, p->line, SEC_ERROR_BAD_DATA,
-                            "more than 16 in all files");
+    if (r->set->count == SNCE_KEY_FILE_MAX) {
+        return keyfile_Fail(r, SEC_ERROR_BAD_DATA, "more than 16 in all files");
     }
     return SECSuccess;
 }
 
 /* Takes the key that was written behind the last one of the set into the set. */
 static SECStatus
-keyfile_Add(const keyfileParser *p)
+keyfile_Add(const keyfileReader *r)
 {
-    snceKeyFileSet *set = p->set;
+    snceKeyFileSet *set = r->set;
     const snceKeyFileKey *key = &set->key[set->count];
     unsigned int i;
 
     if (memcmp(key->bytes, key->bytes + 1, key->len - 1) == 0) {
-        return keyfile_Fail(set, p->kind, p->path, p->line, SEC_ERROR_BAD_DATA,
+        return keyfile_Fail(r, SEC_ERROR_BAD_DATA,
                             "all bytes are equal; use random bytes");
     }
     for (i = 0; i < set->count; ++i) {
-        if (keyfile_IsSame(p->kind, key, &set->key[i])) {
+        if (keyfile_IsSame(r->kind, key, &set->key[i])) {
             return keyfile_Fail(
-                set, p->kind, p->path, p->line, SEC_ERROR_BAD_DATA, "%s",
-                p->kind == snceKeyFile_keys
+                r, SEC_ERROR_BAD_DATA, "%s",
+                r->kind == snceKeyFile_keys
                     ? "the key has the name (the first 16 bytes) of an "
                       "earlier one"
                     : "the secret is there already");
@@ -290,27 +290,26 @@ keyfile_Decode(const PRUint8 *text, PRUint8 *out, size_t len)
 
 /* Adds the key of one line. */
 static SECStatus
-keyfile_ParseLine(const keyfileParser *p, const PRUint8 *text, size_t len)
+keyfile_ParseLine(const keyfileReader *r, const PRUint8 *text, size_t len)
 {
     size_t bytes = keyfile_DecodedLength(text, len);
     snceKeyFileKey *key;
 
     if (bytes == 0) {
-        return keyfile_Fail(p->set, p->kind, p->path, p->line,
-                            SEC_ERROR_BAD_DATA, "not base64");
+        return keyfile_Fail(r, SEC_ERROR_BAD_DATA, "not base64");
     }
-    if (keyfile_CheckLength(p, bytes) != SECSuccess) {
+    if (keyfile_CheckLength(r, bytes) != SECSuccess) {
         return SECFailure;
     }
-    key = &p->set->key[p->set->count];
+    key = &r->set->key[r->set->count];
     keyfile_Decode(text, key->bytes, bytes);
     key->len = (unsigned int)bytes;
-    return keyfile_Add(p);
+    return keyfile_Add(r);
 }
 
 /* Adds the keys of a text, one for each line that is not empty. */
 static SECStatus
-keyfile_ParseText(keyfileParser *p, const PRUint8 *data, size_t len)
+keyfile_ParseText(keyfileReader *r, const PRUint8 *data, size_t len)
 {
     const PRUint8 *end = data + len;
 
@@ -318,11 +317,11 @@ keyfile_ParseText(keyfileParser *p, const PRUint8 *data, size_t len)
         const PRUint8 *next = memchr(data, '\n', (size_t)(end - data));
         size_t lineLen = (size_t)((next ? next : end) - data);
 
-        ++p->line;
+        ++r->line;
         if (next && lineLen > 0 && data[lineLen - 1] == '\r') {
             --lineLen;
         }
-        if (lineLen > 0 && keyfile_ParseLine(p, data, lineLen) != SECSuccess) {
+        if (lineLen > 0 && keyfile_ParseLine(r, data, lineLen) != SECSuccess) {
             return SECFailure;
         }
         data = next ? next + 1 : end;
@@ -332,7 +331,7 @@ keyfile_ParseText(keyfileParser *p, const PRUint8 *data, size_t len)
 
 /* Adds the one key that is the whole file. */
 static SECStatus
-keyfile_ParseBytes(const keyfileParser *p, const PRUint8 *data, size_t len)
+keyfile_ParseBytes(const keyfileReader *r, const PRUint8 *data, size_t len)
 {
     snceKeyFileKey *key;
     size_t i = 0;
@@ -342,62 +341,72 @@ keyfile_ParseBytes(const keyfileParser *p, const PRUint8 *data, size_t len)
         ++i;
     }
     if (i == len) {
-        return keyfile_Fail(p->set, p->kind, p->path, 0, SEC_ERROR_BAD_DATA,
+        return keyfile_Fail(r, SEC_ERROR_BAD_DATA,
                             "48 or 80 bytes of text are no key; use random "
                             "bytes");
     }
-    if (keyfile_CheckLength(p, len) != SECSuccess) {
+    if (keyfile_CheckLength(r, len) != SECSuccess) {
         return SECFailure;
     }
-    key = &p->set->key[p->set->count];
+    key = &r->set->key[r->set->count];
     PORT_Memcpy(key->bytes, data, len);
     key->len = (unsigned int)len;
-    return keyfile_Add(p);
+    return keyfile_Add(r);
+}
+
+/* Adds the keys of the file, which has the content |data|. */
+static SECStatus
+keyfile_Parse(keyfileReader *r, const PRUint8 *data, size_t len)
+{
+    snceKeyFileSet *set = r->set;
+    unsigned int before = set->count;
+    PRBool isText = r->kind == snceKeyFile_secrets ||
+                    (len != SHORT_KEY_BYTES && len != LONG_KEY_BYTES);
+    SECStatus rv;
+
+    if (len > FILE_BYTES_MAX) {
+        return keyfile_Fail(r, SEC_ERROR_BAD_DATA, "larger than 64 KiB");
+    }
+    rv = isText ? keyfile_ParseText(r, data, len)
+                : keyfile_ParseBytes(r, data, len);
+    if (rv != SECSuccess) {
+        return rv;
+    }
+    if (set->count == before) {
+        r->line = 0;
+        return keyfile_Fail(r, SEC_ERROR_BAD_DATA, "it is empty");
+    }
+    /* HAProxy encrypts with the last key but one: the last one is new, and not
+     * every server may have it yet. */
+    if (before == 0 && r->kind == snceKeyFile_keys && set->count > 1) {
+        set->encrypts = set->count - 2;
+    }
+    return SECSuccess;
 }
 
 SECStatus
 snceKeyFile_Parse(snceKeyFileKind kind, const char *path, const PRUint8 *data,
                   size_t len, snceKeyFileSet *set)
 {
-    keyfileParser p = { kind, path, set, 0 };
-    unsigned int before = set->count;
-    PRBool isText = kind == snceKeyFile_secrets ||
-                    (len != SHORT_KEY_BYTES && len != LONG_KEY_BYTES);
+    keyfileReader r = { kind, path, set, 0 };
 
-    if (len > FILE_BYTES_MAX) {
-        return keyfile_Fail(set, kind, path, 0, SEC_ERROR_BAD_DATA,
-                            "larger than 64 KiB");
-    }
-    if ((isText ? keyfile_ParseText(&p, data, len)
-                : keyfile_ParseBytes(&p, data, len)) != SECSuccess) {
-        return SECFailure;
-    }
-    if (set->count == before) {
-        return keyfile_Fail(set, kind, path, 0, SEC_ERROR_BAD_DATA,
-                            "it is empty");
-    }
-    /* HAProxy encrypts with the last key but one: the last one is new, and not
-     * every server may have it yet. */
-    if (before == 0 && kind == snceKeyFile_keys && set->count > 1) {
-        set->encrypts = set->count - 2;
-    }
-    return SECSuccess;
+    return keyfile_Parse(&r, data, len);
 }
 
 /* ---- reading ------------------------------------------------------------- */
 
-/* Checks that |path| is no symbolic link of another user, who could make it
+/* Checks that the path is no symbolic link of another user, who could make it
  * lead elsewhere. */
 static SECStatus
-keyfile_CheckLink(snceKeyFileKind kind, const char *path, snceKeyFileSet *set)
+keyfile_CheckLink(const keyfileReader *r)
 {
     struct stat info;
 
-    if (lstat(path, &info) != 0) {
-        return keyfile_FailSystem(set, kind, path, errno);
+    if (lstat(r->path, &info) != 0) {
+        return keyfile_FailSystem(r, errno);
     }
     if (S_ISLNK(info.st_mode) && info.st_uid != 0 && info.st_uid != geteuid()) {
-        return keyfile_Fail(set, kind, path, 0, SEC_ERROR_INVALID_ARGS,
+        return keyfile_Fail(r, SEC_ERROR_INVALID_ARGS,
                             "a symbolic link of another user");
     }
     return SECSuccess;
@@ -405,18 +414,17 @@ keyfile_CheckLink(snceKeyFileKind kind, const char *path, snceKeyFileSet *set)
 
 /* Checks what the system says of the file that was opened. */
 static SECStatus
-keyfile_CheckFile(snceKeyFileKind kind, const char *path,
-                  const struct stat *info, snceKeyFileSet *set)
+keyfile_CheckFile(const keyfileReader *r, const struct stat *info)
 {
     if (!S_ISREG(info->st_mode)) {
-        return keyfile_FailSystem(set, kind, path, ENXIO);
+        return keyfile_FailSystem(r, ENXIO);
     }
     if (info->st_mode & S_IWOTH) {
-        return keyfile_Fail(set, kind, path, 0, SEC_ERROR_INVALID_ARGS,
+        return keyfile_Fail(r, SEC_ERROR_INVALID_ARGS,
                             "every user may write it (chmod o-w)");
     }
     if (info->st_mode & S_IROTH) {
-        return keyfile_Fail(set, kind, path, 0, SEC_ERROR_INVALID_ARGS,
+        return keyfile_Fail(r, SEC_ERROR_INVALID_ARGS,
                             "every user may read it (chmod o-r)");
     }
     return SECSuccess;
@@ -425,8 +433,7 @@ keyfile_CheckFile(snceKeyFileKind kind, const char *path,
 /* Adds the keys of one file. |*info| gets what the system says of the file, if
  * it can be opened. */
 static SECStatus
-keyfile_ReadFile(snceKeyFileKind kind, const char *path, struct stat *info,
-                 snceKeyFileSet *set)
+keyfile_ReadFile(keyfileReader *r, struct stat *info)
 {
     SECStatus rv = SECFailure;
     PRUint8 *data = NULL;
@@ -434,31 +441,31 @@ keyfile_ReadFile(snceKeyFileKind kind, const char *path, struct stat *info,
     int error;
     int fd;
 
-    if (keyfile_CheckLink(kind, path, set) != SECSuccess) {
+    if (keyfile_CheckLink(r) != SECSuccess) {
         return SECFailure;
     }
-    fd = ssl_OpenFile(path);
+    fd = ssl_OpenFile(r->path);
     if (fd < 0) {
-        return keyfile_FailSystem(set, kind, path, errno);
+        return keyfile_FailSystem(r, errno);
     }
     if (fstat(fd, info) != 0) {
-        rv = keyfile_FailSystem(set, kind, path, errno);
+        rv = keyfile_FailSystem(r, errno);
         goto done;
     }
-    rv = keyfile_CheckFile(kind, path, info, set);
+    rv = keyfile_CheckFile(r, info);
     if (rv != SECSuccess) {
         goto done;
     }
     data = PORT_Alloc(FILE_BYTES_MAX + 1);
     if (!data) {
-        rv = keyfile_FailSystem(set, kind, path, ENOMEM);
+        rv = keyfile_FailSystem(r, ENOMEM);
         goto done;
     }
     error = ssl_ReadToEnd(fd, data, FILE_BYTES_MAX + 1, &len);
     if (error) {
-        rv = keyfile_FailSystem(set, kind, path, error);
+        rv = keyfile_FailSystem(r, error);
     } else {
-        rv = snceKeyFile_Parse(kind, path, data, len, set);
+        rv = keyfile_Parse(r, data, len);
     }
 
 done:
@@ -489,22 +496,25 @@ snceKeyFile_Read(snceKeyFileKind kind, const char *paths, snceKeyFileSet *set)
 {
     const char *expected = snceKeyFile_CheckPaths(paths);
     char path[SNCE_KEY_FILE_PATHS_MAX + 1];
+    keyfileReader r = { kind, paths, set, 0 };
     SECStatus rv = SECSuccess;
 
     PORT_Memset(set, 0, sizeof *set);
     set->version = ssl_PathVersion(paths);
     if (expected) {
-        return keyfile_Fail(set, kind, paths, 0, SEC_ERROR_INVALID_ARGS,
-                            "expected %s", expected);
+        return keyfile_Fail(&r, SEC_ERROR_INVALID_ARGS, "expected %s",
+                            expected);
     }
     set->oldest = PR_INT64_MAX;
+    r.path = path;
     while (keyfile_NextPath(&paths, path)) {
         struct stat info;
         PRTime written;
 
         PORT_Memset(&info, 0, sizeof info);
         if (rv == SECSuccess) {
-            rv = keyfile_ReadFile(kind, path, &info, set);
+            r.line = 0;
+            rv = keyfile_ReadFile(&r, &info);
         }
         set->version = keyfile_Version(set->version, path, &info);
         written = (PRTime)info.st_mtim.tv_sec * PR_USEC_PER_SEC +
@@ -539,6 +549,21 @@ snceKeyFile_Version(const char *paths)
         version = keyfile_Version(version, path, &info);
     }
     return version;
+}
+
+SECStatus
+snceKeyFile_Add(snceKeyFileKind kind, const PRUint8 *bytes, size_t len,
+                snceKeyFileSet *set)
+{
+    keyfileReader r = { kind, NULL, set, set->count + 1 };
+    SECStatus rv = keyfile_CheckLength(&r, len);
+
+    if (rv == SECSuccess) {
+        set->key[set->count].len = (unsigned int)len;
+        PORT_Memcpy(set->key[set->count].bytes, bytes, len);
+        rv = keyfile_Add(&r);
+    }
+    return rv;
 }
 
 void

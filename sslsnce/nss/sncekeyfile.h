@@ -63,9 +63,9 @@ const char *snceKeyFile_CheckPaths(const char *paths);
  * no key, and says why. The caller ends with snceKeyFile_Wipe whatever this
  * returns.
  *
- * Any thread may call it, also before NSPR is initialized. It takes no lock. It
- * waits for no writer of a pipe. Every other copy of the content is wiped when
- * this returns. */
+ * Any thread may call it that is not cancelled meanwhile, also before NSPR is
+ * initialized. It takes no lock. It may wait for the disk, but not for the writer
+ * of a pipe. Every other copy of the content is wiped when this returns. */
 SECStatus snceKeyFile_Read(snceKeyFileKind kind, const char *paths,
                            snceKeyFileSet *set);
 
@@ -91,6 +91,11 @@ void snceKeyFile_Wipe(snceKeyFileSet *set);
 SECStatus snceKeyFile_Parse(snceKeyFileKind kind, const char *path,
                             const PRUint8 *data, size_t len,
                             snceKeyFileSet *set);
+
+/* snceKeyFile_Add adds a key that is from no file to |*set|, under the same rules. If it
+ * fails, |*set| has no key. */
+SECStatus snceKeyFile_Add(snceKeyFileKind kind, const PRUint8 *bytes,
+                          size_t len, snceKeyFileSet *set);
 
 SEC_END_PROTOS
 

@@ -14,7 +14,9 @@
 typedef struct {
     PRUint32 ticketSec;
     PRUint32 ageSec;
-    PRUint32 skewSec; /* how far ahead of the clock a ticket may be issued */
+    PRUint32 skewSec;    /* how far ahead of the clock a ticket may be issued */
+    PRTime refusedUntil; /* the rest is for tickets of other regions */
+    PRBool sharesClientAuth;
 } limits;
 
 static PRUint32
@@ -79,6 +81,8 @@ lifetime_Limits(const sslSocket *ss)
         l.ageSec = PR_MIN(l.ageSec, 2 * rotationSec);
     }
     l.skewSec = options.clockSkewSec;
+    l.refusedUntil = options.refusedUntil.usec;
+    l.sharesClientAuth = options.sharesClientAuth;
     return l;
 }
 
@@ -113,41 +117,47 @@ snceLifetime_End(const sslSocket *ss, PRTime began, PRTime issued)
 /* Whether |time| is further ahead of |now| than clocks may differ. Unsigned,
  * because any two clocks may be compared: the difference may not fit a PRTime. */
 static PRBool
-lifetime_IsOfFuture(const limits *l, PRTime now, PRTime time)
+lifetime_IsOfFuture(PRUint32 skewSec, PRTime now, PRTime time)
 {
-    return time > now && (PRUint64)time - (PRUint64)now >
-                             (PRUint64)l->skewSec * PR_USEC_PER_SEC;
+    return time > now &&
+           (PRUint64)time - (PRUint64)now > (PRUint64)skewSec * PR_USEC_PER_SEC;
 }
 
-PRBool
-snceLifetime_MayBeOfFleet(const sslSocket *ss, PRTime began,
-                          PRBool hasClientCert)
+static snceTicketEvent
+lifetime_Judge(const sslSocket *ss, const limits *l, PRUint32 skewSec,
+               PRTime began, PRTime issued)
 {
-    snceCacheOptions options;
-    snceRegion *region;
-    PRUint32 pass;
-
-    PORT_Memset(&options, 0, sizeof options);
-    region = snceGate_Enter(&pass);
-    if (region) {
-        (void)snceCache_GetOptions(
-            ssl_ServerCache(region, ss->sec.origin.cache), &options);
-        snceGate_Leave(pass);
-    }
-    return began > options.refusedUntil.usec &&
-           (!hasClientCert || options.sharesClientAuth);
-}
-
-PRBool
-snceLifetime_IsTimely(const sslSocket *ss, PRTime began, PRTime issued,
-                      PRBool isOfFleet)
-{
-    limits l = lifetime_Limits(ss);
     PRTime now = ssl_Time(ss);
 
-    if (isOfFleet) {
-        l.skewSec = PR_MAX(l.skewSec, SNCE_FLEET_SKEW_SEC);
+    if (now >= lifetime_End(l, began, issued)) {
+        return now >= snceLifetime_Add(PR_MIN(began, issued), l->ageSec)
+                   ? SNCE_TICKET_TOO_OLD
+                   : SNCE_TICKET_EXPIRED;
     }
-    return now < lifetime_End(&l, began, issued) &&
-           !lifetime_IsOfFuture(&l, now, issued);
+    return lifetime_IsOfFuture(skewSec, now, issued) ? SNCE_TICKET_FUTURE
+                                                     : SNCE_TICKET_CURRENT;
+}
+
+snceTicketEvent
+snceLifetime_Judge(const sslSocket *ss, PRTime began, PRTime issued)
+{
+    const limits l = lifetime_Limits(ss);
+
+    return lifetime_Judge(ss, &l, l.skewSec, began, issued);
+}
+
+snceTicketEvent
+snceLifetime_JudgeForeign(const sslSocket *ss, PRTime began, PRTime issued,
+                          PRBool hasClientCert)
+{
+    const limits l = lifetime_Limits(ss);
+
+    if (began <= l.refusedUntil) {
+        return SNCE_TICKET_FLUSHED;
+    }
+    if (hasClientCert && !l.sharesClientAuth) {
+        return SNCE_TICKET_FOREIGN;
+    }
+    return lifetime_Judge(ss, &l, PR_MAX(l.skewSec, SNCE_FLEET_SKEW_SEC), began,
+                          issued);
 }

@@ -40,17 +40,16 @@ PRUint32 snceLifetime_LongestTicket(snceRegion *region);
  * the version of TLS are those of |ss|. */
 PRTime snceLifetime_End(const sslSocket *ss, PRTime began, PRTime issued);
 
-/* snceLifetime_IsTimely tells whether that time is still to come, and |issued| no
- * further ahead of the clock of |ss| than clocks may differ: those of sockets, or
- * those of machines if the ticket |isOfFleet|. */
-PRBool snceLifetime_IsTimely(const sslSocket *ss, PRTime began, PRTime issued,
-                             PRBool isOfFleet);
+/* snceLifetime_Judge returns SNCE_TICKET_CURRENT if that time is still to come, and
+ * |issued| is no further ahead of the clock of |ss| than clocks may differ; otherwise
+ * why the ticket may not be used. */
+snceTicketEvent snceLifetime_Judge(const sslSocket *ss, PRTime began,
+                                   PRTime issued);
 
-/* snceLifetime_MayBeOfFleet tells whether a ticket of another region counts in the
- * cache of |ss|, if its session began at |began|, with a client's certificate or
- * without. */
-PRBool snceLifetime_MayBeOfFleet(const sslSocket *ss, PRTime began,
-                                 PRBool hasClientCert);
+/* snceLifetime_JudgeForeign is the same for a ticket of another region, with a client's
+ * certificate or without. Clocks of machines may differ by more. */
+snceTicketEvent snceLifetime_JudgeForeign(const sslSocket *ss, PRTime began,
+                                          PRTime issued, PRBool hasClientCert);
 
 SEC_END_PROTOS
 

@@ -310,12 +310,11 @@ ssl_AppendServerOrigin(sslBuffer *buf, const sslSocket *ss,
     return sslBuffer_InsertLength(buf, start, 2);
 }
 
-PRBool
-ssl_TicketCounts(const sslSocket *ss, PRTime issued, const SECItem *origin,
+snceTicketEvent
+snceOrigin_Judge(const sslSocket *ss, PRTime issued, const SECItem *origin,
                  PRBool hasClientCert)
 {
     sslReader reader = SSL_READER(origin->data, origin->len);
-    PRBool isOfFleet;
     PRUint64 began;
     PRUint64 region;
     PRUint64 flushes;
@@ -323,15 +322,15 @@ ssl_TicketCounts(const sslSocket *ss, PRTime issued, const SECItem *origin,
     if (sslRead_ReadNumber(&reader, 8, &began) != SECSuccess ||
         sslRead_ReadNumber(&reader, 8, &region) != SECSuccess ||
         sslRead_ReadNumber(&reader, 4, &flushes) != SECSuccess) {
-        return PR_FALSE;
+        return SNCE_TICKET_DAMAGED;
     }
-    isOfFleet = region != origin_Region();
-    /* Another region counts its flushes itself. */
-    if (isOfFleet ? !snceLifetime_MayBeOfFleet(ss, (PRTime)began, hasClientCert)
-                  : flushes != ss->sec.origin.flushes) {
-        return PR_FALSE;
+    if (region != origin_Region()) {
+        return snceLifetime_JudgeForeign(ss, (PRTime)began, issued,
+                                         hasClientCert);
     }
-    return snceLifetime_IsTimely(ss, (PRTime)began, issued, isOfFleet);
+    return flushes == ss->sec.origin.flushes
+               ? snceLifetime_Judge(ss, (PRTime)began, issued)
+               : SNCE_TICKET_FLUSHED;
 }
 
 SECStatus

@@ -18,6 +18,8 @@
 #include "secport.h"
 #include "sslimpl.h"
 
+#include "sslsnce/snce.h"
+
 SEC_BEGIN_PROTOS
 
 /* ssl_FoldServerName writes the name of |origin| into |out| in the form in
@@ -47,6 +49,11 @@ ssl_CopyServerOrigin(sslServerOrigin *to, const sslServerOrigin *from)
  * this takes the spelling of that ClientHello, because NSS compares names byte
  * by byte. |ss| may be NULL. Fails without memory. */
 SECStatus ssl_RestoreServerName(const sslSocket *ss, sslSessionID *sid);
+
+/* snceOrigin_Judge tells whether a ticket of the time |issued| may be used on |ss| now:
+ * SNCE_TICKET_CURRENT, or why not. |origin| is what the ticket says of it. */
+snceTicketEvent snceOrigin_Judge(const sslSocket *ss, PRTime issued,
+                                 const SECItem *origin, PRBool hasClientCert);
 
 /* ssl_BeginOfSession returns the time of the full handshake with which |sid|
  * began; |now| if that is still going on, or if the clock was set back since. */

@@ -43,6 +43,7 @@ ssl_ServerCacheOptions(const sslServerCacheRequest *request)
     options.withinTwoRotations =
         request->withinTwoRotations || !request->maxResumptionAge;
     options.ticketEpoch = request->ticketEpoch;
+    options.sharesClientAuth = request->sharesClientAuth != PR_FALSE;
     options.ticketRotationSec =
         request->ticketRotation
             ? PR_MIN(PR_MAX(request->ticketRotation, MIN_ROTATION_SEC),
@@ -58,5 +59,6 @@ ssl_CopyTicketOptions(snceCacheOptions *to, const snceCacheOptions *from)
     to->resumptionAgeSec = from->resumptionAgeSec;
     to->withinTwoRotations = from->withinTwoRotations;
     to->ticketEpoch = from->ticketEpoch;
+    to->sharesClientAuth = from->sharesClientAuth;
     to->ticketRotationSec = from->ticketRotationSec;
 }

@@ -30,6 +30,7 @@ typedef struct {
     PRBool withinTwoRotations; /* before TLS 1.3, whatever maxResumptionAge
                                 * says */
     PRUint32 ticketEpoch;
+    PRBool sharesClientAuth; /* ticketClientAuth=shared */
     PRUint32 ticketRotation; /* for the default cache: of the whole region */
 } sslServerCacheRequest;
 

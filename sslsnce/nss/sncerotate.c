@@ -415,7 +415,8 @@ rotate_CountFailures(const sslSocket *ss, unsigned failures)
     if (region) {
         for (unsigned i = 0; i < failures; i++) {
             snceCache_CountKeyFailure(
-                ssl_ServerCache(region, ss->sec.origin.cache));
+                ss ? ssl_ServerCache(region, ss->sec.origin.cache)
+                   : snceRegion_DefaultCache(region));
         }
         snceGate_Leave(pass);
     }
@@ -424,7 +425,8 @@ rotate_CountFailures(const sslSocket *ss, unsigned failures)
 /* Whether a look at the region may ask tokens for region keys. */
 typedef enum { rotateLook_ask, rotateLook_onlyLook } rotateLook;
 
-/* Looks at the region, if anything has changed there or may be done about this
+/* |ss| may be NULL, for a call that no handshake makes.
+ * Looks at the region, if anything has changed there or may be done about this
  * process's server keys. Returns the region's identity, 0 for none. */
 static PRUint64
 rotate_Refresh(const sslSocket *ss, rotateLook how)
@@ -458,13 +460,14 @@ rotate_Refresh(const sslSocket *ss, rotateLook how)
         return identity;
     }
     if (isDue) {
-        rotate_CountFailures(ss,
-                             snceRegionKey_Resolve(identity, ss->pkcs11PinArg));
+        rotate_CountFailures(
+            ss, snceRegionKey_Resolve(identity, ss ? ss->pkcs11PinArg : NULL));
     }
     rkCount = snceRegionKey_List(identity, rks);
     if (!identity ||
         rotate_ListRegion(identity, &list, &listed, &changes) == SECSuccess) {
-        rotate_Merge(identity, list, listed, rks, rkCount, ssl_Time(ss));
+        rotate_Merge(identity, list, listed, rks, rkCount,
+                     ss ? ssl_Time(ss) : PR_Now());
         snceKnown_Lock();
         seenRegion = identity;
         seenChanges = changes;
@@ -497,7 +500,10 @@ rotate_IsOfForce(const snceKnown *k)
         case snceSource_key:
             return k->times.id == inForce.encrypts;
         case snceSource_secret:
-            return k->secret == inForce.encrypts;
+            /* Another ticketRotation means other periods. */
+            return k->secret == inForce.encrypts &&
+                   k->times.encryptUntil.usec ==
+                       snceLifetime_Add(k->times.encryptFrom.usec, rotationSec);
         default:
             return rotate_IsRandom(k);
     }
@@ -525,18 +531,13 @@ typedef struct {
     PRTime decryptUntil; /* it decrypts */
 } current;
 
-/* Finds the key that encrypts at |now|, and refers to it. */
-static current
-rotate_Choose(PRTime now, snceRotateKeys *out)
+/* Returns the key that encrypts at |now|, or NULL. The caller has the lock. */
+static const snceKnown *
+rotate_Best(PRTime now)
 {
     const snceKnown *best = NULL;
-    current c = { PR_FALSE, PR_FALSE, PR_FALSE, 0, 0 };
-    unsigned count;
 
-    PORT_Memset(out, 0, sizeof *out);
-    snceKnown_Lock();
-    count = snceKnown_Count();
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < snceKnown_Count(); i++) {
         const snceKnown *k = snceKnown_At(i);
 
         if (rotate_IsOfForce(k) && k->times.encryptFrom.usec <= now &&
@@ -544,6 +545,21 @@ rotate_Choose(PRTime now, snceRotateKeys *out)
             best = k;
         }
     }
+    return best;
+}
+
+/* Finds the key that encrypts at |now|, and refers to it. */
+static current
+rotate_Choose(PRTime now, snceRotateKeys *out)
+{
+    const snceKnown *best;
+    current c = { PR_FALSE, PR_FALSE, PR_FALSE, 0, 0 };
+    unsigned count;
+
+    PORT_Memset(out, 0, sizeof *out);
+    snceKnown_Lock();
+    count = snceKnown_Count();
+    best = rotate_Best(now);
     /* Of a set, the next key is known to all. */
     c.hasNext = best && !rotate_IsRandom(best);
     for (unsigned i = 0; best && !c.hasNext && i < count; i++) {
@@ -753,7 +769,7 @@ rotate_Times(PRUint64 identity, PRTime now, PRTime from)
 /* Makes the key that encrypts from |from| on: for all processes if this one has a
  * region key, else for itself. */
 static SECStatus
-rotate_Make(const sslSocket *ss, PRUint64 identity, PRTime now, PRTime from)
+rotate_Make(void *pwArg, PRUint64 identity, PRTime now, PRTime from)
 {
     snceRegionKey rks[SNCE_REGION_KEYS];
     unsigned rkCount;
@@ -761,8 +777,7 @@ rotate_Make(const sslSocket *ss, PRUint64 identity, PRTime now, PRTime from)
 
     PORT_Memset(&k, 0, sizeof k);
     k.times = rotate_Times(identity, now, from);
-    if (snceDerive_Generate(ss->pkcs11PinArg, &k.root, &k.times.id) !=
-            SECSuccess ||
+    if (snceDerive_Generate(pwArg, &k.root, &k.times.id) != SECSuccess ||
         snceKnown_Complete(&k, NULL) != SECSuccess) {
         snceKnown_Free(&k);
         return SECFailure;
@@ -818,8 +833,8 @@ rotate_Current(const sslSocket *ss, snceRotateKeys *out)
         if (rotate_LookUp(ss, rotateLook_onlyLook, &identity, &now, &c, out)) {
             break;
         }
-        if (rotate_Make(ss, identity, now, c.found ? c.until : now) !=
-            SECSuccess) {
+        if (rotate_Make(ss->pkcs11PinArg, identity, now,
+                        c.found ? c.until : now) != SECSuccess) {
             break;
         }
     }
@@ -968,6 +983,147 @@ snceRotate_Install(snceSourceKind kind, PK11SymKey *const *roots, unsigned size,
     }
     return rv;
 }
+
+/* ---- for operators --------------------------------------------------------- */
+
+SECStatus
+snceRotate_Now(void)
+{
+    PRUint64 identity = rotate_Refresh(NULL, rotateLook_ask);
+    PRTime now = PR_Now();
+    PRBool isRandom;
+    SECStatus rv;
+    int cancel;
+
+    snceKnown_Lock();
+    isRandom = inForce.encrypts == 0;
+    snceKnown_Unlock();
+    if (!isRandom) {
+        PORT_SetError(PR_INVALID_STATE_ERROR);
+        return SECFailure;
+    }
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    pthread_mutex_lock(&making);
+    rv = rotate_Make(NULL, identity, now, now);
+    pthread_mutex_unlock(&making);
+    (void)pthread_setcancelstate(cancel, NULL);
+    return rv;
+}
+
+/* Adds what the region counted of the keys. */
+static void
+rotate_AddUses(snceRotateInfo *infos, unsigned n)
+{
+    PRUint64 identity, changes;
+    snceTicketKey *list = NULL;
+    snceRegion *region;
+    size_t count = 0;
+    PRUint32 pass;
+
+    region = snceGate_Enter(&pass);
+    if (!region) {
+        return;
+    }
+    identity = snceRegion_Identity(region);
+    snceGate_Leave(pass);
+    if (rotate_ListRegion(identity, &list, &count, &changes) != SECSuccess) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (unsigned j = 0; j < n; j++) {
+            if (infos[j].times.id == list[i].id) {
+                infos[j].times.uses[SNCE_USE_MADE] +=
+                    list[i].uses[SNCE_USE_MADE];
+                infos[j].times.uses[SNCE_USE_ACCEPTED] +=
+                    list[i].uses[SNCE_USE_ACCEPTED];
+            }
+        }
+    }
+    PORT_Free(list);
+}
+
+SECStatus
+snceRotate_List(snceRotateInfo **out, unsigned *n)
+{
+    const snceKnown *best;
+
+    (void)rotate_Refresh(NULL, rotateLook_ask);
+    *n = 0;
+    snceKnown_Lock();
+    *out = PORT_ZAlloc((snceKnown_Count() + 1) * sizeof **out);
+    best = rotate_Best(PR_Now());
+    for (unsigned i = 0; *out && i < snceKnown_Count(); i++) {
+        const snceKnown *k = snceKnown_At(i);
+        snceRotateInfo *info = &(*out)[*n];
+
+        if (!rotate_IsRandom(k) && k->times.created.usec != inForce.created) {
+            continue;
+        }
+        info->times = k->times;
+        PORT_Memset(info->times.uses, 0, sizeof info->times.uses);
+        PORT_Memcpy(info->name, k->keys.name, sizeof info->name);
+        info->isPeriod = k->secret != 0;
+        info->encrypts = k == best;
+        info->isShared = k->shared;
+        ++*n;
+    }
+    snceKnown_Unlock();
+    if (!*out) {
+        return SECFailure;
+    }
+    rotate_AddUses(*out, *n);
+    return SECSuccess;
+}
+
+/* Finds the key whose name a ticket begins with, and how it stands to the one that
+ * encrypts. Returns the id of the key, or of its secret, or 0. */
+static PRUint64
+rotate_Standing(const PRUint8 *name, PRTime now, snceTicketEvent *event)
+{
+    const snceKnown *best, *found = NULL;
+    PRUint64 id = 0;
+
+    snceKnown_Lock();
+    best = rotate_Best(now);
+    for (unsigned i = 0; !found && i < snceKnown_Count(); i++) {
+        const snceKnown *k = snceKnown_At(i);
+
+        if (PORT_Memcmp(k->keys.name, name, SNCE_TAG_AT + SNCE_TAG_BYTES) ==
+                0 &&
+            rotate_Decrypts(k, now)) {
+            found = k;
+        }
+    }
+    *event = SNCE_TICKET_OLDER;
+    if (found) {
+        id = found->secret ? found->secret : found->times.id;
+        if (found == best) {
+            *event = SNCE_TICKET_CURRENT;
+        } else if (rotate_IsOfForce(found) &&
+                   found->times.encryptFrom.usec > now) {
+            *event = SNCE_TICKET_NEXT;
+        }
+    }
+    snceKnown_Unlock();
+    return id;
+}
+
+snceTicketEvent
+snceRotate_CountUse(const sslSocket *ss, const PRUint8 *name, snceTicketUse use)
+{
+    snceTicketEvent event;
+    PRUint64 id = rotate_Standing(name, ssl_Time(ss), &event);
+    PRUint32 pass;
+    snceRegion *region = id ? snceGate_Enter(&pass) : NULL;
+
+    if (region) {
+        snceTicketKeys_CountUse(region, id, use);
+        snceGate_Leave(pass);
+    }
+    return event;
+}
+
+/* ---- for the wrapping keys ------------------------------------------------- */
 
 PK11SymKey *
 snceRotate_FleetRoot(const sslSocket *ss, PRUint64 *rootId)

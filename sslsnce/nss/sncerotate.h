@@ -40,6 +40,31 @@ PRBool snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
                        const PRUint8 name[SELF_ENCRYPT_KEY_NAME_LEN],
                        snceRotateKeys *out);
 
+/* snceRotate_Now makes a key that encrypts from now on, for all processes that share
+ * keys. Fails with PR_INVALID_STATE_ERROR if the keys are of a set. */
+SECStatus snceRotate_Now(void);
+
+/* snceRotateInfo tells about one key. */
+typedef struct {
+    snceTicketKey times; /* with the source and the uses */
+    PRUint8 name
+        [SELF_ENCRYPT_KEY_NAME_LEN]; /* in the common space; of a secret, the
+                                              * prefix and the tag */
+    PRBool isPeriod;                 /* it is derived from a secret */
+    PRBool encrypts;                 /* now, by the system's clock */
+    PRBool isShared;                 /* it is from the region */
+} snceRotateInfo;
+
+/* snceRotate_List returns the keys that count, |*n| of them. The caller frees |*out|
+ * with PORT_Free. */
+SECStatus snceRotate_List(snceRotateInfo **out, unsigned *n);
+
+/* snceRotate_CountUse counts a use of the key whose name |name| is, in whatever name
+ * space, and returns how it stands to the one that encrypts: SNCE_TICKET_CURRENT,
+ * _OLDER or _NEXT. */
+snceTicketEvent snceRotate_CountUse(const sslSocket *ss, const PRUint8 *name,
+                                    snceTicketUse use);
+
 /* Keys of a set, at most. */
 #define SNCE_SET_MAX 16
 

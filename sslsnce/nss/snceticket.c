@@ -20,6 +20,7 @@
 #include "selfencrypt.h" /* after sslimpl.h, whose types it uses */
 
 #include "sncefleet.h"
+#include "sncegate.h"
 #include "snceint.h"
 #include "sncelifetime.h"
 #include "snceorigin.h"
@@ -198,9 +199,23 @@ ticket_IsCommon(const sslSocket *ss, snceRotateSpace *space)
     return space->number == 0 && space->epoch == 0;
 }
 
-SECStatus
-ssl_ProtectTicket(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
-                  PRUint8 *out, unsigned int *outLen, unsigned int maxOutLen)
+/* Counts what became of a ticket in the figures of the cache of |ss|. */
+static void
+ticket_Count(const sslSocket *ss, snceTicketEvent event)
+{
+    PRUint32 pass;
+    snceRegion *region = snceGate_Enter(&pass);
+
+    if (region) {
+        snceCache_CountTicket(ssl_ServerCache(region, ss->sec.origin.cache),
+                              event);
+        snceGate_Leave(pass);
+    }
+}
+
+static SECStatus
+ticket_Protect(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
+               PRUint8 *out, unsigned int *outLen, unsigned int maxOutLen)
 {
     snceRotateSpace space;
     snceRotateKeys keys;
@@ -222,8 +237,21 @@ ssl_ProtectTicket(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
 }
 
 SECStatus
-ssl_UnprotectTicket(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
-                    PRUint8 *out, unsigned int *outLen, unsigned int maxOutLen)
+ssl_ProtectTicket(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
+                  PRUint8 *out, unsigned int *outLen, unsigned int maxOutLen)
+{
+    SECStatus rv = ticket_Protect(ss, in, inLen, out, outLen, maxOutLen);
+
+    if (rv == SECSuccess) {
+        (void)snceRotate_CountUse(ss, out, SNCE_USE_MADE);
+        ticket_Count(ss, SNCE_TICKET_MADE);
+    }
+    return rv;
+}
+
+static SECStatus
+ticket_Unprotect(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
+                 PRUint8 *out, unsigned int *outLen, unsigned int maxOutLen)
 {
     snceRotateSpace space;
     snceRotateKeys keys;
@@ -242,6 +270,46 @@ ssl_UnprotectTicket(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
                                      inLen, out, outLen, maxOutLen);
     snceRotate_Free(&keys);
     return rv;
+}
+
+SECStatus
+ssl_UnprotectTicket(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
+                    PRUint8 *out, unsigned int *outLen, unsigned int maxOutLen)
+{
+    SECStatus rv = ticket_Unprotect(ss, in, inLen, out, outLen, maxOutLen);
+
+    if (rv == SECSuccess) {
+        PORT_Memcpy(ss->sec.ticketKeyName, in, sizeof ss->sec.ticketKeyName);
+    } else {
+        PRErrorCode error = PORT_GetError();
+
+        ticket_Count(ss, error == SEC_ERROR_NOT_A_RECIPIENT
+                             ? SNCE_TICKET_UNKNOWN
+                             : SNCE_TICKET_DAMAGED);
+        PORT_SetError(error);
+    }
+    return rv;
+}
+
+PRBool
+ssl_TicketCounts(sslSocket *ss, PRTime issued, const SECItem *origin,
+                 PRBool hasClientCert)
+{
+    snceTicketEvent event = snceOrigin_Judge(ss, issued, origin, hasClientCert);
+    PRBool counts = event == SNCE_TICKET_CURRENT;
+
+    if (counts) {
+        event =
+            snceRotate_CountUse(ss, ss->sec.ticketKeyName, SNCE_USE_ACCEPTED);
+    }
+    ticket_Count(ss, event);
+    return counts;
+}
+
+void
+ssl_CountEarlyData(const sslSocket *ss, PRBool accepted)
+{
+    ticket_Count(ss, accepted ? SNCE_EARLY_ACCEPTED : SNCE_EARLY_REJECTED);
 }
 
 /* The time for which the client may keep the ticket that |ss| is about to send, in

@@ -48,6 +48,7 @@ static const struct {
     { "ticketEpoch", "a number", valueKind_label, 0, 0, 0, 0 },
     { "ticketRotation", "seconds, 5m, 1h or 1d", valueKind_duration,
       MIN_ROTATION_SEC, MAX_ROTATION_SEC, DEFAULT_ROTATION_SEC, 0 },
+    { "ticketClientAuth", "own or shared", valueKind_flag, 0, 0, 0, 0 },
     { "matchClientAddress", "yes or no", valueKind_flag, 0, 0, 0, 1 },
     { "lock", "yes or no", valueKind_flag, 0, 0, 0, 1 },
     { "ticketKeyFile", NULL, valueKind_paths, 0, 0, 0, 0 },
@@ -251,15 +252,19 @@ static sslCacheValue
 value_Flag(sslCacheParam param, const char *value, PRUint32 *out,
            char text[SSL_CACHE_TEXT_BYTES])
 {
-    static const char *const words[][2] = {
-        { "no", "yes" }, { "false", "true" }, { "off", "on" }, { "0", "1" }
-    };
+    static const char *const words[][2] = { { "no", "yes" },
+                                            { "false", "true" },
+                                            { "off", "on" },
+                                            { "0", "1" },
+                                            { "own", "shared" } };
+    const PRBool isAuth = param == sslCacheParam_ticketClientAuth;
     unsigned int i;
     PRUint32 flag;
 
     for (i = 0; i < PR_ARRAY_SIZE(words); ++i) {
         for (flag = 0; flag <= 1; ++flag) {
-            if (PORT_Strcasecmp(value, words[i][flag]) == 0) {
+            if (isAuth == (i == PR_ARRAY_SIZE(words) - 1) &&
+                PORT_Strcasecmp(value, words[i][flag]) == 0) {
                 *out = flag;
                 return sslCacheValue_read;
             }
@@ -333,6 +338,9 @@ ssl_SetCacheParam(sslServerCacheRequest *request, sslCacheParam param,
         case sslCacheParam_ticketRotation:
             request->ticketRotation = value;
             break;
+        case sslCacheParam_ticketClientAuth:
+            request->sharesClientAuth = value != 0;
+            break;
         case sslCacheParam_matchClientAddress:
             request->anyAddress = !value;
             break;
@@ -367,6 +375,8 @@ ssl_GetCacheParam(const sslServerCacheRequest *request, sslCacheParam param)
             return request->ticketEpoch;
         case sslCacheParam_ticketRotation:
             return request->ticketRotation;
+        case sslCacheParam_ticketClientAuth:
+            return request->sharesClientAuth != PR_FALSE;
         case sslCacheParam_matchClientAddress:
             return !request->anyAddress;
         case sslCacheParam_lock:

@@ -25,6 +25,7 @@ typedef enum {
     sslCacheParam_maxResumptionAge,
     sslCacheParam_ticketEpoch,
     sslCacheParam_ticketRotation,
+    sslCacheParam_ticketClientAuth,
     sslCacheParam_matchClientAddress,
     sslCacheParam_lock,
     sslCacheParam_ticketKeyFile,
@@ -62,8 +63,8 @@ typedef enum {
 } sslCacheValue;
 
 /* ssl_ReadCacheValue reads |value|: a number, a duration in seconds, or 1 for
- * yes and 0 for no. |param| has no paths. |*out| is written unless the value is wrong; |text| is
- * written unless the value was read as it is. */
+ * yes and 0 for no; |param| has no paths. |*out| is written unless the value is
+ * wrong; |text| is written unless the value was read as it is. */
 sslCacheValue ssl_ReadCacheValue(sslCacheParam param, const char *value,
                                  PRUint32 *out,
                                  char text[SSL_CACHE_TEXT_BYTES]);
@@ -73,8 +74,8 @@ sslCacheValue ssl_ReadCacheValue(sslCacheParam param, const char *value,
 sslCacheValue ssl_CheckCachePaths(sslCacheParam param, const char *value,
                                   char text[SSL_CACHE_TEXT_BYTES]);
 
-/* For parameters whose values are numbers. ssl_SetCacheParam puts a value that was read into |*request|; ssl_GetCacheParam
- * returns it. */
+/* ssl_SetCacheParam puts a value that was read into |*request|; ssl_GetCacheParam
+ * returns it. Paths are in no request: there these set nothing, and return 0. */
 void ssl_SetCacheParam(sslServerCacheRequest *request, sslCacheParam param,
                        PRUint32 value);
 PRUint32 ssl_GetCacheParam(const sslServerCacheRequest *request,

@@ -13,20 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "secport.h"
+#include "sncekeyfile.h"
 #include "snceparse.h"
-
-#define EXPECT(condition)                                    \
-  do {                                                       \
-    if (!(condition)) {                                      \
-      printf("not so, line %d: %s\n", __LINE__, #condition); \
-      abort();                                               \
-    }                                                        \
-  } while (0)
-
-const char *__asan_default_options(void) {
-  return "quarantine_size_mb=4:malloc_context_size=3";
-}
 
 static PRBool Has(const sslCacheConfigLine *line, unsigned int param) {
   return (line->given & 1u << param) != 0;
@@ -45,6 +35,10 @@ static void CheckName(const char *name) {
   }
 }
 
+static int HasPaths(const sslCacheConfigLine *line, unsigned int param) {
+  return line->keyPaths && line->keyParam == param;
+}
+
 static void CheckLine(const sslCacheConfigLine *line) {
   const sslServerCacheRequest *request = &line->request;
   unsigned int param;
@@ -56,11 +50,17 @@ static void CheckLine(const sslCacheConfigLine *line) {
   EXPECT(line->faulty || !line->name ||
          (!line->column[sslCacheParam_lock] &&
           !line->column[sslCacheParam_ticketRotation]));
+  if (line->keyPaths) {
+    EXPECT(!line->name && ssl_IsPathParam(line->keyParam));
+    EXPECT(line->column[line->keyParam] > 0);
+    EXPECT(!snceKeyFile_CheckPaths(line->keyPaths));
+  }
   for (param = 0; param < SSL_CACHE_PARAMS; ++param) {
     PRUint32 value = ssl_GetCacheParam(request, (sslCacheParam)param);
 
     EXPECT(!Has(line, param) || line->column[param] > 0);
-    EXPECT(line->faulty || Has(line, param) || line->column[param] == 0);
+    EXPECT(line->faulty || Has(line, param) || HasPaths(line, param) ||
+           line->column[param] == 0);
     switch (param) {
       case sslCacheParam_entries:
       case sslCacheParam_certificates:
@@ -199,10 +199,23 @@ static void CheckLowering(const sslCacheConfig *config) {
   }
 }
 
+/* If one line has paths, the file has those; if several have, none. */
+static void CheckKeyPaths(const sslCacheConfig *config) {
+  const sslCacheConfigLine *found = ssl_FindKeyPaths(config);
+  PRUint32 lines = 0;
+  PRUint32 i;
+
+  for (i = 0; i < config->count; ++i) {
+    lines += config->lines[i].keyPaths != NULL;
+  }
+  EXPECT(found ? lines == 1 && found->keyPaths : lines != 1);
+}
+
 /* ---- written out and read again ------------------------------------------ */
 
 static size_t Write(char *out, const sslCacheConfig *config) {
   char *at = out;
+  const char *c;
   unsigned int param;
   PRUint32 i;
 
@@ -215,6 +228,13 @@ static size_t Write(char *out, const sslCacheConfig *config) {
         at += sprintf(at, " %s=%u", ssl_CacheParamLabel((sslCacheParam)param),
                       ssl_GetCacheParam(&line->request, (sslCacheParam)param));
       }
+    }
+    if (line->keyPaths) {
+      at += sprintf(at, " %s=\"", ssl_CacheParamLabel(line->keyParam));
+      for (c = line->keyPaths; *c; ++c) {
+        at += sprintf(at, "\\%c", *c);
+      }
+      *at++ = '"';
     }
     *at++ = '\n';
   }
@@ -232,6 +252,9 @@ static void ExpectSame(const sslCacheConfig *one, const sslCacheConfig *other) {
     EXPECT(!a->name == !b->name);
     EXPECT(!a->name || strcmp(a->name, b->name) == 0);
     EXPECT(a->given == b->given);
+    EXPECT(!a->keyPaths == !b->keyPaths);
+    EXPECT(!a->keyPaths || (a->keyParam == b->keyParam &&
+                            strcmp(a->keyPaths, b->keyPaths) == 0));
     EXPECT(memcmp(&a->request, &b->request, sizeof a->request) == 0);
     EXPECT(b->number == i + 1);
   }
@@ -247,6 +270,7 @@ int LLVMFuzzerTestOneInput(const PRUint8 *data, size_t size) {
   CheckLines(&config);
   CheckFaults(&config, (const char *)data, size);
   CheckLowering(&config);
+  CheckKeyPaths(&config);
   if (!config.errors) {
     memset(&again, 0, sizeof again);
     len = Write(text, &config);

@@ -254,6 +254,36 @@ TEST_F(ConfigFaultTest, AWrongStarLowersWhatTheApplicationAsks) {
   EXPECT_EQ(20u, DefaultCache().ssl2TimeoutSec);
 }
 
+TEST_F(ConfigFaultTest, AWrongListOfTicketKeyFilesIsAFaultOfItsLine) {
+  EXPECT_EQ(Message(":1:39",
+                    "ticketKeyFile=\"key\", expected paths that begin "
+                    "with /, separated by commas" +
+                        std::string(kLowered)),
+            ConfigureBy("name=* ssl3Timeout=40 ticketKeyFile = key entries=600"
+                        "\n"));
+  EXPECT_EQ(500u, DefaultCache().entries);
+  EXPECT_EQ(40u, DefaultCache().ssl3TimeoutSec);
+  SSL_ShutdownServerSessionIDCache();
+  EXPECT_EQ(Message(":1:42",
+                    "ticketKeyFile and ticketSecretFile exclude each "
+                    "other" +
+                        std::string(kLowered)),
+            ConfigureBy("name=* ticketKeyFile=/a ticketSecretFile=/b\n"));
+  // For one server only there are no such files: its cache is closed.
+  EXPECT_EQ(Message(":1:30",
+                    "ticketKeyFile is for name=*, and then for all "
+                    "caches; cache \"a.example\"" +
+                        std::string(kIsClosed)),
+            ConfigureBy("name=a.example ticketKeyFile=/a\nname=b.example\n"));
+  EXPECT_TRUE(IsClosed("a.example"));
+  EXPECT_FALSE(IsClosed("b.example"));
+  EXPECT_FALSE(IsClosed(nullptr));
+  for (By by : kAllWays) {
+    EXPECT_FALSE(Resumes("a.example", by));
+    EXPECT_TRUE(Resumes("b.example", by));
+  }
+}
+
 TEST_F(ConfigFaultTest, AWrongStarIsNoReasonToForgetAClientsAddress) {
   for (const char* line :
        {"name=* matchClientAddress=maybe\n",

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "secerr.h"
+#include "sncetestshim.h"
 #include "sslerr.h"
 #include "test_region.h"
 
@@ -605,6 +606,58 @@ TEST_F(ConfigFileTest, ASecondConfigChangesTheLimitsOfTickets) {
             AllTicketLimits());
 }
 
+std::string KeyPaths(const std::string& text) {
+  char found[256];
+  ShimFindKeyPaths(text.c_str(), found);
+  return found;
+}
+
+TEST_F(ConfigFileTest, TheStarMayNameFilesOfTicketKeys) {
+  EXPECT_EQ("none", KeyPaths("name=*\nname=a.example\n"));
+  EXPECT_EQ("1:22 ticketKeyFile /etc/ticket.key",
+            KeyPaths("name=* ticketKeyFile=/etc/ticket.key\n"));
+  EXPECT_EQ("3:18 ticketSecretFile /a,/b,/c",
+            KeyPaths("# x\nname=a.example\n"
+                     "ticketsecretfile=/a,/b,/c name=* lock=yes\n"));
+  // Quotes and backslashes are as in every value.
+  EXPECT_EQ("1:24 ticketKeyFile /etc/my key,/\xc3\xa9#",
+            KeyPaths("name=* ticketKeyFile = '/etc/my key,/\xc3\xa9#'"));
+  EXPECT_EQ("1:22 ticketKeyFile /etc/my key,/b\"",
+            KeyPaths("name=* ticketKeyFile=/etc/my\\ key,/b\\\""));
+  const std::string eight = "/1,/2,/3,/4,/5,/6,/7,/8";
+  EXPECT_EQ("1:22 ticketKeyFile " + eight,
+            KeyPaths("name=* ticketKeyFile=" + eight));
+}
+
+// Something else that is wrong in the line, or in another one, does not take
+// the keys away.
+TEST_F(ConfigFileTest, AFaultElsewhereLeavesTheFilesOfTicketKeys) {
+  EXPECT_EQ("1:22 ticketKeyFile /a faulty",
+            KeyPaths("name=* ticketKeyFile=/a entris=5\n"));
+  EXPECT_EQ("1:22 ticketKeyFile /a faulty",
+            KeyPaths("name=* ticketKeyFile=/a\nname=* entries=5\n"));
+  EXPECT_EQ("2:22 ticketKeyFile /a",
+            KeyPaths("name=b.example ticketKeyFile=/b\n"
+                     "name=* ticketKeyFile=/a\nname=a.example x=y\n"));
+}
+
+TEST_F(ConfigFileTest, FilesOfTicketKeysThatContradictEachOtherAreNone) {
+  for (const char* text :
+       {"name=* ticketKeyFile=/a ticketKeyFile=/a\n",
+        "name=* ticketKeyFile=/a ticketKeyFile=\n",
+        "name=* ticketKeyFile= ticketKeyFile=/a\n",
+        "name=* ticketKeyFile=/a ticketSecretFile=/b\n",
+        "name=* ticketSecretFile=/b ticketKeyFile=/a ticketKeyFile=/a\n",
+        "name=* ticketSecretFile=b ticketKeyFile=/a\n",
+        "name=* ticketKeyFile=/a\nname=* ticketSecretFile=/b\n",
+        "name=* ticketKeyFile=/a\nname=* ticketKeyFile=/b\n",
+        "name=* ticketKeyFile=a\n", "name=* ticketKeyFile=/a,\n",
+        "name=a.example ticketKeyFile=/a\n", "ticketKeyFile=/a\n",
+        "name=* name=* ticketKeyFile=/a\n"}) {
+    EXPECT_EQ("none", KeyPaths(text)) << text;
+  }
+}
+
 TEST_F(ConfigFileTest, AnEpochIsSetAndAFaultKeepsIt) {
   const auto epoch = [] {
     PRUint32 found = 0;
@@ -716,6 +769,68 @@ TEST_F(StrictConfigFileTest, ARotationOfKeysIsForAllCachesToo) {
   ExpectRefused("name=*\nticketRotation=1h name=*.b.example\n", ":2:16", what);
   // 0, the default, is none for a single cache either.
   ExpectRefused("name=a.example ticketRotation=0\n", ":1:31", what);
+}
+
+TEST_F(StrictConfigFileTest, FilesOfTicketKeysAreForAllCachesToo) {
+  ExpectRefused("name=a.example ticketKeyFile=/a\n", ":1:30",
+                "ticketKeyFile is for name=*, and then for all caches");
+  ExpectRefused("name=*\nticketSecretFile=/a name=*.b.example\n", ":2:18",
+                "ticketSecretFile is for name=*, and then for all caches");
+}
+
+TEST_F(StrictConfigFileTest, AFaultyListOfFilesIsToldWithWhatWasExpected) {
+  const std::string form =
+      ", expected paths that begin with /, separated by "
+      "commas";
+  for (const std::string label : {"ticketKeyFile", "ticketSecretFile"}) {
+    const std::string begin = "name=* " + label + "=";
+    const std::string place = ":1:" + std::to_string(begin.size() + 1);
+    for (const char* value : {"key", "./key", "/a,", ",/a", "/a,,/b", "/a,b"}) {
+      ExpectRefused(begin + value + "\n", place,
+                    label + "=\"" + value + "\"" + form);
+    }
+    ExpectRefused(begin + "'/a, /b'\n", place, label + "=\"/a, /b\"" + form);
+    ExpectRefused(begin + "/a, /b\n", place, label + "=\"/a,\"" + form);
+    ExpectRefused(begin + "\n", place, "no value for \"" + label + "\"");
+    ExpectRefused(begin + "'/a\n", place, "a quotation that does not end");
+    ExpectRefused(begin + "'/a\tb'\n", place,
+                  label + "=\"/a?b\", expected no control characters");
+    ExpectRefused(begin + std::string("/a\0b\n", 5), place,
+                  label + "=\"/a?b\", expected no control characters");
+    ExpectRefused(begin + "/1,/2,/3,/4,/5,/6,/7,/8,/9\n", place,
+                  label +
+                      "=\"/1,/2,/3,/4,/5,/6,/7,/8,/9\", expected at most "
+                      "8 paths");
+    for (size_t len : {4096, 4097, 10000}) {
+      ExpectRefused(begin + "/" + std::string(len - 1, 'x') + "\n", place,
+                    label + "=\"/" + std::string(59, 'x') +
+                        "...\", expected at most 4095 bytes");
+    }
+    EXPECT_EQ(0u, KeyPaths(begin + "/" + std::string(4094, 'x') + "\n")
+                      .find(place.substr(1) + " " + label + " /xxx"));
+    ExpectRefused(begin + "/a " + label + "=/b\n",
+                  ":1:" + std::to_string(begin.size() + label.size() + 5),
+                  "a second value for \"" + label + "\"");
+  }
+  ExpectRefused("name=* ticketKeyFile=/a ticketSecretFile=/b\n", ":1:42",
+                "ticketKeyFile and ticketSecretFile exclude each other");
+  ExpectRefused("name=* ticketSecretFile=/a ticketKeyFile=/b\n", ":1:42",
+                "ticketSecretFile and ticketKeyFile exclude each other");
+  ExpectRefused("name=* ticketKeyFiles=/a\n", ":1:8",
+                "unknown parameter \"ticketKeyFiles\" (did you mean "
+                "\"ticketKeyFile\"?)");
+}
+
+// A host's name that is far too long is none, as one that is a little too long.
+TEST_F(StrictConfigFileTest, ANameThatIsTooLongIsNone) {
+  for (size_t len : {256, 257, 258, 4096, 5000}) {
+    std::string name;
+    while (name.size() < len) name += "abcdefg.";
+    name.resize(len - 1);
+    ExpectRefused("name=" + name + "x\n", ":1:6",
+                  "\"" + name.substr(0, 60) +
+                      "...\" is no host name, expected one, or *");
+  }
 }
 
 TEST_F(StrictConfigFileTest, WhatMayNotBeLockedIsToldWithTheLimitAndTheBytes) {

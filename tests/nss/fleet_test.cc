@@ -13,8 +13,10 @@
 
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "prerror.h"
+#include "secerr.h"
 #include "ssl.h"
 #include "sslexp.h"
 #include "sslsnce/sslsnce.h"
@@ -331,6 +333,177 @@ TEST_P(FleetTest, AClientsCertificateCountsInItsOwnRegionOnly) {
   EXPECT_TRUE(Resumes());
   BeWithSecret(Secret('a'));
   EXPECT_FALSE(Resumes());
+}
+
+TEST_P(FleetTest, AClientsCertificateCountsWhereTheCacheSaysSo) {
+  options_.request_certificate = options_.client_has_certificate = true;
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  BeWithSecret(Secret('a'), "ticketClientAuth=shared");
+  EXPECT_TRUE(Resumes());
+}
+
+// ---- calls and figures ------------------------------------------------------
+
+TEST_P(FleetTest, FiguresTellWhatBecameOfTickets) {
+  const auto figures = [] {
+    SSLServerCacheFigures shown = {};
+    EXPECT_EQ(SECSuccess,
+              SSL_GetServerCacheFigures(nullptr, &shown, sizeof(shown)));
+    return shown;
+  };
+  // In TLS 1.3 a resumption makes another ticket.
+  const uint64_t renewed = Is13() ? 1 : 0;
+  clock_ = kStart / kDay * kDay + kDay / 2;
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  EXPECT_EQ(1u, figures().ticketsMade);
+  EXPECT_TRUE(Resumes());
+  EXPECT_EQ(1 + renewed, figures().ticketsMade);
+  EXPECT_EQ(1u, figures().ticketsCurrent);
+  clock_ += kDay;
+  EXPECT_TRUE(Resumes());
+  EXPECT_EQ(1u, figures().ticketsCurrent);
+  EXPECT_EQ(1u, figures().ticketsOlder);
+  BeWithSecret(Secret('a'));
+  clock_ -= 10 * kMinute;
+  EXPECT_EQ(!Is13(), Resumes());
+  EXPECT_EQ(renewed, figures().ticketsFuture);
+  clock_ += 10 * kMinute;
+  BeWithSecret(Secret('b'));
+  EXPECT_FALSE(Resumes());
+  EXPECT_EQ(1u, figures().ticketsUnknown);
+  EXPECT_EQ(1u, figures().ticketsMade);
+  ASSERT_EQ(SECSuccess, SSL_FlushServerCache(nullptr));
+  EXPECT_FALSE(Resumes());
+  EXPECT_EQ(1u, figures().ticketsFlushed);
+  clock_ += 2 * kDay;
+  EXPECT_FALSE(Resumes());
+  // Before TLS 1.3 the session is too old by then as well.
+  EXPECT_EQ(1u, figures().ticketsExpired + figures().ticketsTooOld);
+}
+
+// What the list of ticket keys tells.
+struct Listed {
+  std::vector<SSLServerTicketKey> keys;
+  unsigned Count(PRUint32 source) const {
+    unsigned count = 0;
+    for (const SSLServerTicketKey& key : keys) count += key.source == source;
+    return count;
+  }
+  // The one that encrypts.
+  const SSLServerTicketKey* Current() const {
+    for (const SSLServerTicketKey& key : keys)
+      if (key.encrypts) return &key;
+    return nullptr;
+  }
+};
+Listed List() {
+  Listed listed;
+  const auto visit = [](void* out, const SSLServerTicketKey* key) {
+    static_cast<Listed*>(out)->keys.push_back(*key);
+    return SECSuccess;
+  };
+  EXPECT_EQ(SECSuccess, SSL_ListServerTicketKeys(visit, &listed));
+  return listed;
+}
+
+TEST_P(FleetTest, RandomKeysRotateWhenTheyAreTold) {
+  clock_ = PR_Now();
+  BeMachine("name=*");
+  EXPECT_FALSE(Resumes());
+  const Listed before = List();
+  ASSERT_TRUE(before.Current());
+  EXPECT_EQ(2u, before.keys.size()) << "one and its successor";
+  EXPECT_EQ(1u, before.Current()->ticketsMade);
+  ASSERT_EQ(SECSuccess, SSL_RotateServerTicketKeys());
+  clock_ = PR_Now();
+  const Listed after = List();
+  ASSERT_TRUE(after.Current());
+  EXPECT_EQ(3u, after.Count(ssl_ticket_key_random));
+  EXPECT_STRNE(before.Current()->name, after.Current()->name);
+  EXPECT_TRUE(Resumes()) << "under the key before";
+  EXPECT_FALSE((options_.peer_id = "other", Resumes()));
+  EXPECT_LE(1u, List().Current()->ticketsMade);
+  SSLServerCacheFigures shown = {};
+  EXPECT_EQ(SECSuccess,
+            SSL_GetServerCacheFigures(nullptr, &shown, sizeof(shown)));
+  EXPECT_EQ(1u, shown.ticketsOlder);
+  BeWithSecret(Secret('a'));
+  EXPECT_EQ(SECFailure, SSL_RotateServerTicketKeys());
+  EXPECT_EQ(PR_INVALID_STATE_ERROR, PR_GetError());
+}
+
+TEST_P(FleetTest, TheListTellsASecretAndItsPeriods) {
+  clock_ = PR_Now();
+  BeWithSecret(Secret('b') + Secret('a'));
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+  const Listed listed = List();
+  EXPECT_EQ(2u, listed.Count(ssl_ticket_key_secret));
+  EXPECT_EQ(1u, listed.Count(ssl_ticket_key_period));
+  EXPECT_EQ(3u, listed.keys.size());
+  ASSERT_TRUE(listed.Current());
+  EXPECT_EQ(PRUint32(ssl_ticket_key_period), listed.Current()->source);
+  EXPECT_EQ(86400 * kSecond,
+            listed.Current()->encryptUntil - listed.Current()->encryptFrom);
+  uint64_t accepted = 0;
+  for (const SSLServerTicketKey& key : listed.keys)
+    accepted += key.ticketsAccepted;
+  EXPECT_EQ(1u, accepted);
+}
+
+TEST_P(FleetTest, AnApplicationSetsKeys) {
+  const std::string one = Key('1'), two = Key('2');
+  SECItem items[2];
+  for (int i = 0; i < 2; ++i) {
+    const std::string& key = i ? two : one;
+    items[i] = {siBuffer, (unsigned char*)key.data(), (unsigned)key.size()};
+  }
+  BeMachine("name=*");
+  ASSERT_EQ(SECSuccess, SSL_SetServerTicketKeys(ssl_ticket_key_file, items, 2));
+  EXPECT_FALSE(Resumes());
+  Write("one", one);
+  BeWithKeys();
+  EXPECT_TRUE(Resumes()) << "a file with the same key";
+  ASSERT_EQ(SECSuccess,
+            SSL_SetServerTicketKeys(ssl_ticket_key_secret, &items[1], 1));
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+  ASSERT_EQ(SECSuccess,
+            SSL_SetServerTicketKeys(ssl_ticket_key_random, nullptr, 0));
+  EXPECT_FALSE(Resumes());
+  EXPECT_TRUE(Resumes());
+  // What is wrong changes nothing.
+  items[1] = items[0];
+  EXPECT_EQ(SECFailure, SSL_SetServerTicketKeys(ssl_ticket_key_file, items, 2));
+  EXPECT_EQ(SEC_ERROR_BAD_DATA, PR_GetError());
+  std::string text(PR_GetErrorTextLength() + 1, 0);
+  PR_GetErrorText(&text[0]);
+  EXPECT_EQ(0u, text.find("ticket key 2: ")) << text;
+  EXPECT_EQ(SECFailure,
+            SSL_SetServerTicketKeys(ssl_ticket_key_period, items, 1));
+  EXPECT_EQ(SEC_ERROR_INVALID_ARGS, PR_GetError());
+  EXPECT_EQ(SECFailure, SSL_SetServerTicketKeys(ssl_ticket_key_file, items, 0));
+  EXPECT_TRUE(Resumes());
+}
+
+TEST_P(FleetTest, FilesAreReadAgainWhenTold) {
+  BeMachine("name=*");
+  EXPECT_EQ(SECFailure, SSL_ReloadServerTicketKeys());
+  EXPECT_EQ(PR_INVALID_STATE_ERROR, PR_GetError());
+  BeWithSecret(Secret('a'));
+  EXPECT_FALSE(Resumes());
+  Write("one", Secret('b'));
+  ASSERT_EQ(SECSuccess, SSL_ReloadServerTicketKeys());
+  EXPECT_FALSE(Resumes());
+  Write("one", "nonsense");
+  EXPECT_EQ(SECFailure, SSL_ReloadServerTicketKeys());
+  EXPECT_EQ(SEC_ERROR_BAD_DATA, PR_GetError());
+  std::string text(PR_GetErrorTextLength() + 1, 0);
+  PR_GetErrorText(&text[0]);
+  EXPECT_NE(std::string::npos, text.find(Path("one") + ":1: ")) << text;
+  EXPECT_TRUE(Resumes());
 }
 
 // ---- processes of one machine -----------------------------------------------

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -51,6 +51,7 @@ class KeyFileTest : public ::testing::Test {
     char folder[] = "/tmp/snce-key-test.XXXXXX";
     ASSERT_TRUE(mkdtemp(folder));
     folder_ = folder;
+    descriptors_ = Descriptors();
     Wipe();
   }
   void TearDown() override {
@@ -59,6 +60,7 @@ class KeyFileTest : public ::testing::Test {
       rmdir(path.c_str());
     }
     EXPECT_EQ(0, rmdir(folder_.c_str()));
+    EXPECT_EQ(descriptors_, Descriptors());
   }
 
   // The path of the file |name| in this test's folder, which is removed at the
@@ -165,7 +167,16 @@ class KeyFileTest : public ::testing::Test {
     }
   }
 
+  static int Descriptors() {
+    int count = 0;
+    DIR* all = opendir("/proc/self/fd");
+    while (readdir(all)) ++count;
+    closedir(all);
+    return count;
+  }
+
   std::vector<std::string> paths_;
+  int descriptors_ = 0;
 };
 
 // ---- files that are read ----
@@ -229,13 +240,18 @@ TEST_F(KeyFileTest, TheFirstSecretOfTheFirstFileEncrypts) {
 }
 
 TEST_F(KeyFileTest, ASecretMayHaveAnyLengthAndBeginAsAnotherOne) {
-  std::string all = RandomBytes(SNCE_KEY_FILE_BYTES), text;
-  std::vector<std::string> secrets;
-  for (size_t len : {32, 33, 34, 35, 48, 64, 1023, 1024}) {
-    secrets.push_back(all.substr(0, len));
-    text += Base64(secrets.back()) + "\n";
+  const std::string all = RandomBytes(SNCE_KEY_FILE_BYTES);
+  for (const std::vector<size_t>& lengths :
+       {std::vector<size_t>{32, 33, 34, 35, 48, 64, 1023, 1024},
+        std::vector<size_t>{1024, 1023, 64, 48, 35, 34, 33, 32}}) {
+    std::string text;
+    std::vector<std::string> secrets;
+    for (size_t len : lengths) {
+      secrets.push_back(all.substr(0, len));
+      text += Base64(secrets.back()) + "\n";
+    }
+    ExpectRead(kSecrets, Write("secrets", text), secrets, 0);
   }
-  ExpectRead(kSecrets, Write("secrets", text), secrets, 0);
 }
 
 TEST_F(KeyFileTest, ManyFilesMayHaveManyKeysInAll) {

@@ -10,12 +10,13 @@
 #   region   a region that another process changes
 #   inherit  the inheritance string
 #   config   the configuration file
+#   keyfile  files of ticket keys and ticket secrets
 
 SECONDS ?= 60
-TARGETS ?= region inherit config
+TARGETS ?= region inherit config keyfile
 JOBS ?= $(shell nproc)
 
-# The reader of the configuration file needs NSS's headers.
+# The readers of the adapter need NSS's headers.
 .PHONY: fuzz fuzz-programs
 fuzz:
 	@$(TOOLS)/deps tests/fuzz/packages
@@ -82,42 +83,53 @@ $(FUZZ)/region: $(FUZZ_REGION) $(addprefix $(FUZZ)/traced/,$(FUZZ_CORE))
 .PHONY: fuzz-holes fuzz-flags
 fuzz-holes:
 	@$(TOOLS)/deps tests/fuzz/packages
-	@$(TOOLS)/step build/log/fuzz.log 'building the fuzz target' \
-	    $(MAKE) --no-print-directory -j$(JOBS) fuzz-programs TARGETS=region
+	@$(MAKE) --no-print-directory nss
+	@$(TOOLS)/step build/log/fuzz.log 'building the fuzz targets' \
+	    $(MAKE) --no-print-directory -j$(JOBS) fuzz-programs \
+	    TARGETS='region keyfile'
 	@tests/fuzz/holes -j $(JOBS) $(HOLES)
 fuzz-flags:
-	@echo 'compile=$(FUZZ_COMPILE_TRACED)'
-	@echo 'link=$(FUZZ_REGION_LINK)'
-	@echo 'objects=$(FUZZ_REGION)'
+	@echo 'region-compile=$(FUZZ_COMPILE_TRACED)'
+	@echo 'region-link=$(FUZZ_REGION_LINK)'
+	@echo 'region-objects=$(FUZZ_REGION)'
+	@echo 'region-libs=-lpthread'
+	@echo 'keyfile-compile=$(FUZZ_COMPILE_NSS) $(FUZZ_GUIDED)'
+	@echo 'keyfile-link=$(FUZZ_LINK)'
+	@echo 'keyfile-objects=$(filter-out %/sncekeyfile.o,$(FUZZ_KEYFILE))'
+	@echo "keyfile-libs=$(FUZZ_LIBS)"
 
 # --- inherit ---------------------------------------------------------------
 
 $(FUZZ)/inherit: $(FUZZ)/tests/fuzz/inherit.o $(addprefix $(FUZZ)/core/,$(FUZZ_CORE))
 	$(FUZZ_LINK) $(LDFLAGS) -o $@ $^ -lpthread
 
-# --- config ----------------------------------------------------------------
+# --- config, keyfile --------------------------------------------------------
 
-# The parser of the adapter, with the headers of the tree that `make nss` built; all
-# else is the distribution's NSS.
+# The parsers of the adapter, with the headers of the tree that `make nss` built;
+# all else is the distribution's NSS.
 FUZZ_NSS = build/nss-$(NSS)
 FUZZ_NSS_FLAGS = $(addprefix -isystem ,$(FUZZ_NSS)/nss/lib/ssl \
     $(FUZZ_NSS)/nss/lib/ssl/snce/include $(wildcard $(FUZZ_NSS)/dist/*/nss)) \
     $(subst -I,-isystem ,$(shell pkg-config --cflags nspr)) -Isslsnce/nss \
     -DXP_UNIX -DLINUX -Dlinux -D_REENTRANT -DNDEBUG -DUSE_UTIL_DIRECTLY \
     -DNO_NSPR_10_SUPPORT -DNSS_SSL_SNCE=1
+FUZZ_COMPILE_NSS = $(FUZZ_CC) $(FUZZ_FLAGS) $(FUZZ_NSS_FLAGS) $(FUZZ_CHECKED)
+FUZZ_LIBS = $$(pkg-config --libs nss) -lpthread
 
-$(FUZZ)/nss/snceparse.o: sslsnce/nss/snceparse.c
-$(FUZZ)/nss/sncevalue.o: sslsnce/nss/sncevalue.c
-$(FUZZ)/nss/config.o: tests/fuzz/config.c
-$(FUZZ)/nss/config.o: FUZZ_GUIDED :=
-FUZZ_CONFIG := $(addprefix $(FUZZ)/nss/,config.o snceparse.o sncevalue.o)
-$(FUZZ_CONFIG): tests/support/fuzz.mk
+FUZZ_KEYFILE := $(addprefix $(FUZZ)/nss/,keyfile.o sncekeyfile.o sncefile.o)
+FUZZ_CONFIG := $(addprefix $(FUZZ)/nss/,config.o snceparse.o sncevalue.o \
+    sncekeyfile.o sncefile.o)
+$(FUZZ)/nss/%.o: sslsnce/nss/%.c tests/support/fuzz.mk
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_FLAGS) $(FUZZ_NSS_FLAGS) $(FUZZ_CHECKED) $(FUZZ_GUIDED) \
-	    $(CFLAGS) -c -o $@ $(filter %.c,$^)
+	$(FUZZ_COMPILE_NSS) $(FUZZ_GUIDED) $(CFLAGS) -c -o $@ $<
+$(FUZZ)/nss/%.o: tests/fuzz/%.c tests/support/fuzz.mk
+	@mkdir -p $(@D)
+	$(FUZZ_COMPILE_NSS) $(CFLAGS) -c -o $@ $<
 
 $(FUZZ)/config: $(FUZZ_CONFIG) \
     $(addprefix $(FUZZ)/core/,$(FUZZ_CORE))
-	$(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs nss) -lpthread
+	$(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
+$(FUZZ)/keyfile: $(FUZZ_KEYFILE)
+	$(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
 
 -include $(wildcard $(FUZZ)/*/*.d $(FUZZ)/tests/*/*.d)

@@ -128,6 +128,30 @@ TEST_F(SnceTicketKeys, OneProcessASecondMayLook) {
   EXPECT_FALSE(snceTicketKeys_MayLook(attached, At(kStart), kSecond));
 }
 
+TEST_F(SnceTicketKeys, UsesAreCountedForEachKey) {
+  const auto uses = [this](uint64_t id, snceTicketUse use) {
+    snceTicketKey keys[8];
+    size_t count = 0;
+    EXPECT_EQ(SNCE_OK, snceTicketKeys_List(region_.get(), keys, 8, &count));
+    for (size_t i = 0; i < count; ++i)
+      if (keys[i].id == id) return keys[i].uses[use];
+    return ~uint64_t{0};
+  };
+  ASSERT_EQ(SNCE_OK, Add(1));
+  ASSERT_EQ(SNCE_OK, Add(2));
+  for (int i = 0; i < 3; ++i)
+    snceTicketKeys_CountUse(region_.get(), 2, SNCE_USE_MADE);
+  snceTicketKeys_CountUse(region_.get(), 2, SNCE_USE_ACCEPTED);
+  snceTicketKeys_CountUse(region_.get(), 7, SNCE_USE_MADE);
+  EXPECT_EQ(3u, uses(2, SNCE_USE_MADE));
+  EXPECT_EQ(1u, uses(2, SNCE_USE_ACCEPTED));
+  EXPECT_EQ(0u, uses(1, SNCE_USE_MADE));
+  EXPECT_EQ(2u, RemoveBefore(3));
+  ticks_ += 100;
+  ASSERT_EQ(SNCE_OK, Add(2));
+  EXPECT_EQ(0u, uses(2, SNCE_USE_MADE));
+}
+
 TEST_F(SnceTicketKeys, WhatIsNoKeyIsRefused) {
   snceTicketKey key = TicketKey(1);
   key.len = SNCE_TICKET_VALUE_MAX + 1;

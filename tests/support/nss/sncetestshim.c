@@ -24,6 +24,7 @@
 #include "snce/nss/snceinstance.h"
 #include "snce/nss/snceint.h"
 #include "snce/nss/sncekeycache.h"
+#include "snce/nss/snceparse.h"
 #include "snce/nss/snceregionkey.h"
 #include "ssl.h"
 #include "sslimpl.h"
@@ -546,4 +547,22 @@ SECStatus ShimMasterSecret(PRFileDesc *fd, PRUint8 out[48]) {
   if (!value || value->len != 48) return SECFailure;
   memcpy(out, value->data, 48);
   return SECSuccess;
+}
+
+void ShimFindKeyPaths(const char *text, char out[256]) {
+  static sslCacheConfig config;
+  const sslCacheConfigLine *line;
+  memset(&config, 0, sizeof(config));
+  strcpy(out, "no memory");
+  if (ssl_ParseCacheConfig(&config, text, strlen(text)) == SECSuccess) {
+    line = ssl_FindKeyPaths(&config);
+    snprintf(out, 256, "none");
+    if (line) {
+      snprintf(out, 256, "%u:%u %s %s%s", line->number,
+               line->column[line->keyParam],
+               ssl_CacheParamLabel(line->keyParam), line->keyPaths,
+               line->faulty ? " faulty" : "");
+    }
+  }
+  ssl_FreeCacheConfig(&config);
 }

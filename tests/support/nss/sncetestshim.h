@@ -193,6 +193,11 @@ PRBool ShimDecryptsTickets(PRFileDesc *fd, const PRUint8 name[16]);
 /* How many ticket keys the region has. */
 unsigned int ShimCountTicketKeys(void);
 
+/* The files of ticket keys or secrets that a configuration file with |text|
+ * names: "LINE:COLUMN PARAMETER PATHS", and " faulty" if that line is; or
+ * "none". Writes that into |out|. */
+void ShimFindKeyPaths(const char *text, char out[256]);
+
 #ifdef __cplusplus
 }
 #endif
