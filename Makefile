@@ -173,7 +173,8 @@ include $(SUPPORT)/regress.mk
 # are for, and does the cache say nothing? MUTANTS=: some of them, by name.
 .PHONY: secrets
 secrets: unit-program processes-program nss
-	@tests/secrets/mutants/run $(CORE) $(MUTANTS)
+	@$(MAKE) --no-print-directory -f $(SUPPORT)/adapter.mk NSS=$(NSS) program
+	@tests/secrets/mutants/run $(CORE) build/nss-$(NSS) $(MUTANTS)
 	@tests/secrets/silent $(NSS)
 
 # --- Demo and check --------------------------------------------------------

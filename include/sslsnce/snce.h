@@ -13,6 +13,7 @@
  *   snceCache    the sessions of one virtual server.
  *   snceKeyLog   the write-once records of a region that hold wrapped keys.
  *   snceTicketKeys   the ticket keys of a region, which come and go.
+ *   snceReplay   the early data that the processes of a region have seen.
  *
  * Unless a comment says otherwise, any thread of any attached process may call
  * every function at any time. A function takes no lock, makes no system call
@@ -96,7 +97,11 @@ typedef enum {
 #define SNCE_KEY_NAME_BYTES 40     /* the name of a key record */
 #define SNCE_KEY_VALUE_MAX 4032    /* its value */
 #define SNCE_TICKET_VALUE_MAX 48   /* an encrypted ticket key */
-#define SNCE_STRING_MAX 160        /* an inheritance string and its NUL */
+#define SNCE_REPLAY_FILTERS 8      /* combinations of snceReplayOptions */
+#define SNCE_REPLAY_WINDOW_MAX ((INT64_C(1) << 48) - 1) /* microseconds */
+#define SNCE_REPLAY_HASHES_MAX 64
+#define SNCE_REPLAY_BITS_MAX 32
+#define SNCE_STRING_MAX 160 /* an inheritance string and its NUL */
 
 /* ---- the region ---------------------------------------------------------- */
 
@@ -693,6 +698,42 @@ void snceTicketKeys_CountUse(snceRegion *region, uint64_t id,
  * microseconds, by the clock that |now| is of: that one is to look where keys come
  * from. Makes no system call. */
 bool snceTicketKeys_MayLook(snceRegion *region, snceTime now, int64_t apart);
+
+/* ---- early data ---------------------------------------------------------- */
+
+/* snceReplayOptions says how a region recognizes early data (0-RTT) that it has
+ * seen. All callers with the same options share what they note; callers with
+ * different options share nothing. |hashes| and |bits| are k and bits of NSS's
+ * SSL_CreateAntiReplayContext; sncereplay.c says how they decide how often new early
+ * data is taken for a replay. */
+typedef struct {
+    int64_t windowUsec; /* 1 .. SNCE_REPLAY_WINDOW_MAX */
+    unsigned hashes;    /* 1 .. SNCE_REPLAY_HASHES_MAX */
+    unsigned bits;      /* 1 .. SNCE_REPLAY_BITS_MAX */
+} snceReplayOptions;
+
+/* snceReplay_Open makes the filters for |options| if the region has none yet. Their
+ * first window begins at |now|.
+ *
+ * Returns SNCE_OK, SNCE_INVALID (an option is out of its range, or |now| is before
+ * 1970), SNCE_FULL (the region has filters for SNCE_REPLAY_FILTERS other options),
+ * SNCE_READ_ONLY or SNCE_NO_MEMORY (out of this process's reach). */
+snceResult snceReplay_Open(snceRegion *region, const snceReplayOptions *options,
+                           snceTime now);
+
+/* snceReplay_Note notes the early data that the |len| bytes |id| identify, as seen at
+ * |now|. It opens the filters first, if nobody has.
+ *
+ * Returns SNCE_OK if the early data is new. Of all calls with the same |id| and
+ * |options| whose times are less than |options->windowUsec| apart, in whatever
+ * thread or process, at most one returns that. Returns SNCE_EXISTS if it was noted
+ * before or is taken for other early data that was. Returns SNCE_DROPPED if nobody
+ * can tell: the first window is not over, |now| lies in an earlier window than the
+ * time of another call, or a window ended during this call. Otherwise returns what
+ * snceReplay_Open does. The caller rejects the early data for every result but
+ * SNCE_OK. A process that dies meanwhile leaves it noted or not. */
+snceResult snceReplay_Note(snceRegion *region, const snceReplayOptions *options,
+                           const uint8_t *id, size_t len, snceTime now);
 
 #ifdef __cplusplus
 }

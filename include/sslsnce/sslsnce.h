@@ -96,6 +96,16 @@ extern "C" {
  * SSL_GetChannelInfo is the end of the ticket by which the session resumed, or of
  * the last ticket that the server sent (TLS 1.3).
  *
+ * Early data (TLS 1.3, 0-RTT) that came with a ticket is accepted at most once over
+ * all processes that share a cache. As in NSS, a server accepts early data only with
+ * an anti-replay context (SSL_SetAntiReplayContext). All contexts of these processes
+ * that were created with the same window, k and bits share one filter; a context
+ * rejects all early data for one window from its |now| on, and again when its
+ * process gets another cache by Config or Inherit. Eight combinations of these
+ * parameters can be in use; with further ones early data is rejected. Rejecting it
+ * never fails a handshake. An external PSK has no age, so its early data is
+ * recognized only for one to two windows, as in NSS.
+ *
  * libssl calls the SNI callback once for every ClientHello with a server name,
  * before it decides whether to resume. (Without sslsnce, NSS calls it before
  * TLS 1.3 for full handshakes only.) What the callback made of the socket then

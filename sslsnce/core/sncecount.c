@@ -42,6 +42,33 @@ snceCount_Add(const snceRegion *region, uint32_t server, unsigned figure,
     }
 }
 
+void
+snceCount_AddTicket(const snceRegion *region, uint32_t server, unsigned event)
+{
+    snceCounters *counters = snceRegion_Counters(region, server);
+
+    if (counters && region->access != SNCE_ACCESS_READ) {
+        snceTicketLane *lane =
+            &counters->tickets[snceLane_Number() % SNCE_TICKET_LANES];
+
+        (void)atomic_fetch_add_explicit(&lane->count[event], 1,
+                                        memory_order_relaxed);
+    }
+}
+
+uint64_t
+snceCount_SumTickets(const snceRegion *region, uint32_t server, unsigned event)
+{
+    snceCounters *counters = snceRegion_Counters(region, server);
+    uint64_t sum = 0;
+
+    for (unsigned lane = 0; counters && lane < SNCE_TICKET_LANES; lane++) {
+        sum += atomic_load_explicit(&counters->tickets[lane].count[event],
+                                    memory_order_relaxed);
+    }
+    return sum;
+}
+
 uint64_t
 snceCount_Sum(const snceRegion *region, uint32_t server, unsigned figure)
 {

@@ -102,6 +102,12 @@ snceCount_One(const snceRegion *region, uint32_t server, unsigned figure)
     }
 }
 
+/* snceCount_AddTicket and snceCount_SumTickets do the same for a snceTicketEvent. */
+void snceCount_AddTicket(const snceRegion *region, uint32_t server,
+                         unsigned event);
+uint64_t snceCount_SumTickets(const snceRegion *region, uint32_t server,
+                              unsigned event);
+
 /* snceCount_Sum returns the sum of |figure| over all lanes of a server, or 0 if
  * this process cannot map its counters. */
 uint64_t snceCount_Sum(const snceRegion *region, uint32_t server,

@@ -114,7 +114,7 @@ snceCache_CountTicket(snceCache cache, snceTicketEvent event)
 
     if ((unsigned)event < SNCE_TICKET_EVENTS &&
         snceView_Look(&view, cache.region, cache.id) == SNCE_OK) {
-        snceCount_Add(cache.region, cache.id.number, SNCE_N_TICKET + event, 1);
+        snceCount_AddTicket(cache.region, cache.id.number, event);
     }
 }
 
@@ -163,7 +163,7 @@ snceCache_GetFigures(snceCache cache, snceFigures *out)
     }
     for (unsigned i = 0; i < SNCE_TICKET_EVENTS; i++) {
         out->tickets[i] =
-            snceCount_Sum(cache.region, cache.id.number, SNCE_N_TICKET + i);
+            snceCount_SumTickets(cache.region, cache.id.number, i);
     }
     evicted = snceCount_Sum(cache.region, cache.id.number, SNCE_N_EVICTED);
     out->inserts += evicted;

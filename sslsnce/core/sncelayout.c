@@ -9,7 +9,7 @@
 
 /* Counted up when the meaning of the region changes but none of the sizes and
  * offsets below. */
-#define LAYOUT_REVISION 12
+#define LAYOUT_REVISION 13
 
 uint64_t
 snceLayout_Signature(void)
@@ -35,6 +35,7 @@ snceLayout_Signature(void)
         SNCE_AT_COUNTERS,
         SNCE_AT_KEY_LOG,
         SNCE_AT_KEY_CELLS,
+        SNCE_AT_REPLAY,
         SNCE_AT_HEAP,
         SNCE_GRAIN,
         SNCE_CHUNK_BYTES,

@@ -266,22 +266,29 @@ enum {
                      * (sncerange.h) */
     SNCE_N_STORED = SNCE_N_LIVE + 2, /* certificates in the store; a figure for
                                       * each side */
-    SNCE_N_TICKET = SNCE_N_STORED + 2, /* and one for each snceTicketEvent */
-    SNCE_FIGURES = SNCE_N_TICKET + SNCE_TICKET_EVENTS
+    SNCE_FIGURES = SNCE_N_STORED + 2
 };
 
-/* A lane: the figures that one processor counts, in cache lines that no other
- * processor writes. */
-#define SNCE_LANE_LINES 5
+/* A lane: the figures that one processor counts, in three cache lines that no
+ * other processor writes. */
 typedef struct {
-    snceWord count[SNCE_LANE_LINES * SNCE_LINE / 8];
+    snceWord count[3 * SNCE_LINE / 8];
 } snceLane;
-static_assert(SNCE_FIGURES <= SNCE_LANE_LINES * SNCE_LINE / 8, "they fit");
+static_assert(SNCE_FIGURES <= 3 * SNCE_LINE / 8, "three lines are enough");
 
-#define SNCE_LANES 64
+/* What becomes of tickets is counted a few times in a handshake, so several
+ * processors may share a lane. */
+typedef struct {
+    snceWord count[2 * SNCE_LINE / 8];
+} snceTicketLane;
+static_assert(SNCE_TICKET_EVENTS <= 2 * SNCE_LINE / 8, "two lines are enough");
+
+#define SNCE_LANES 60
+#define SNCE_TICKET_LANES 6
 
 typedef struct {
     snceLane lane[SNCE_LANES];
+    snceTicketLane tickets[SNCE_TICKET_LANES];
 } snceCounters;
 static_assert(sizeof(snceCounters) % SNCE_PAGE == 0, "whole pages");
 
@@ -326,7 +333,7 @@ typedef struct {
 
 /* With a new key each minute, and tickets that live a week, 10,080 are valid at
  * once. */
-#define SNCE_TICKET_KEYS 12288
+#define SNCE_TICKET_KEYS 10752
 
 enum {
     SNCE_T_SUM = 0, /* over the words after it, as of a slot (snceSlot_Sum) */
@@ -357,6 +364,36 @@ typedef struct {
     snceWord uses[SNCE_TICKET_KEYS][SNCE_TICKET_USES];
 } snceTicketSlots;
 static_assert(sizeof(snceTicketSlots) <= SNCE_CHUNK_BYTES, "they fit a chunk");
+static_assert(sizeof(snceTicketSlots) % SNCE_PAGE == 0, "whole pages");
+
+/* ---- early data ---------------------------------------------------------- */
+
+/* Filters for early data: sncereplay.c. Each belongs to one combination of options,
+ * and has a share of the pairs. */
+#define SNCE_REPLAY_PAIRS 32768
+#define SNCE_REPLAY_PAIRS_MIN 1024 /* left for each later filter */
+
+/* Any process writes these words, each by compare-and-swap. A death leaves each
+ * of them as it was before or after. */
+typedef struct {
+    snceWord options; /* 0: free; written once, in the first free one */
+    snceWord born;    /* microseconds + 1; 0: not noted yet; written once */
+    snceWord window;  /* number of the newest window; only raised */
+    snceWord pad[SNCE_LINE / 8 - 3];
+} snceReplayFilter;
+
+/* A word of a pair has bits, and in its upper 16 bits the number of the window to
+ * which they belong. The first word is for windows of even number, the second one for
+ * the others. Any process writes them, in single operations. */
+typedef struct {
+    snceReplayFilter filter[SNCE_REPLAY_FILTERS];
+    snceWord
+        pad[(SNCE_PAGE - SNCE_REPLAY_FILTERS * sizeof(snceReplayFilter)) / 8];
+    snceWord pair[SNCE_REPLAY_PAIRS][2];
+} snceReplayWords;
+static_assert(offsetof(snceReplayWords, pair) == SNCE_PAGE, "a page of heads");
+static_assert(SNCE_REPLAY_PAIRS >= SNCE_REPLAY_FILTERS * SNCE_REPLAY_PAIRS_MIN,
+              "each filter has a share");
 
 /* ---- the region ---------------------------------------------------------- */
 
@@ -416,9 +453,9 @@ static_assert(sizeof(snceHeader) == SNCE_PAGE, "a page");
 #define SNCE_AT_TICKET_KEYS                                                    \
     SNCE_ALIGNED(SNCE_AT_KEY_CELLS + SNCE_KEY_CELLS * sizeof(snceKeyCell),     \
                  (uint64_t)SNCE_CHUNK_BYTES)
+#define SNCE_AT_REPLAY (SNCE_AT_TICKET_KEYS + sizeof(snceTicketSlots))
 #define SNCE_AT_HEAP                                                           \
-    SNCE_ALIGNED(SNCE_AT_TICKET_KEYS + sizeof(snceTicketSlots),                \
-                 (uint64_t)SNCE_GRAIN)
+    SNCE_ALIGNED(SNCE_AT_REPLAY + sizeof(snceReplayWords), (uint64_t)SNCE_GRAIN)
 
 static_assert(SNCE_AT_NAMES % SNCE_PAGE == 0 &&
                   SNCE_AT_KEY_LOG % SNCE_PAGE == 0 &&
@@ -426,6 +463,9 @@ static_assert(SNCE_AT_NAMES % SNCE_PAGE == 0 &&
               "every part begins on a page");
 static_assert(SNCE_AT_COUNTERS <= SNCE_CHUNK_BYTES,
               "what every process needs lies in the first chunk");
+static_assert(SNCE_AT_REPLAY % SNCE_CHUNK_BYTES + sizeof(snceReplayWords) <=
+                  SNCE_CHUNK_BYTES,
+              "the filters lie in the chunk of the ticket keys");
 
 /* snceLayout_Signature hashes the sizes, offsets and options above, so that
  * builds which differ in any of them refuse each other's regions. */

@@ -246,7 +246,7 @@ MapBacking(const snceRegion *region, uint32_t number, unsigned backing,
 }
 
 /* Maps the cells of the key log, up to the last one that is taken, and the ticket
- * keys. */
+ * keys, in whose chunk the filters for early data lie. */
 static snceResult
 MapKeys(const snceRegion *region)
 {

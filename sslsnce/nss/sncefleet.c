@@ -42,7 +42,7 @@ static snceKeyFileKind kind;
 static char *paths;             /* NULL: there are none */
 static PRUint64 version;        /* of the files that were read last */
 static snceKeyFileSet *pending; /* read, and not yet made keys of */
-static PRTime pendingReadAt;    /* by PR_Now */
+static PRTime pendingCreated;   /* snceRotate_NextSet when it was read */
 
 static void
 fleet_Lock(void)
@@ -89,9 +89,10 @@ fleet_FreeSet(snceKeyFileSet *set)
     }
 }
 
-/* Makes keys of |set|, and puts them into force. |readAt| is snceRotate_Install's. */
+/* Makes keys of |set|, and puts them into force, unless files that were read after
+ * |created| are. */
 static SECStatus
-fleet_Import(snceKeyFileKind of, const snceKeyFileSet *set, PRTime readAt,
+fleet_Import(snceKeyFileKind of, const snceKeyFileSet *set, PRTime created,
              void *pwArg)
 {
     PR_STATIC_ASSERT(SNCE_KEY_FILE_MAX <= SNCE_SET_MAX);
@@ -108,7 +109,7 @@ fleet_Import(snceKeyFileKind of, const snceKeyFileSet *set, PRTime readAt,
     if (rv == SECSuccess) {
         rv = snceRotate_Install(of == snceKeyFile_keys ? snceSource_key
                                                        : snceSource_secret,
-                                roots, set->count, set->encrypts, readAt);
+                                created, roots, set->count, set->encrypts);
     }
     for (unsigned i = 0; i < set->count; i++) {
         if (roots[i]) {
@@ -132,27 +133,28 @@ fleet_End(void)
     if (snceDerive_Generate(NULL, &root, &id) != SECSuccess) {
         return SECFailure;
     }
-    rv = snceRotate_Install(snceSource_ended, &root, 1, 1, 0);
+    rv =
+        snceRotate_Install(snceSource_ended, snceRotate_NextSet(), &root, 1, 1);
     PK11_FreeSymKey(root);
     return rv;
 }
 
-/* Makes keys of |set|, which this takes over, or keeps it until the token is ready.
- * |readAt| is snceRotate_Install's. */
+/* Makes keys of |set|, which this takes over, or keeps it until the token is ready. By
+ * then others may have read the files again: what they read counts. */
 static void
-fleet_Take(snceKeyFileKind of, snceKeyFileSet *set, PRTime readAt, void *pwArg)
+fleet_Take(snceKeyFileKind of, snceKeyFileSet *set, PRTime created, void *pwArg)
 {
     snceKeyFileSet *old;
 
     if (NSS_IsInitialized() &&
-        fleet_Import(of, set, readAt, pwArg) == SECSuccess) {
+        fleet_Import(of, set, created, pwArg) == SECSuccess) {
         fleet_FreeSet(set);
         set = NULL;
     }
     fleet_Lock();
     old = pending;
     pending = set;
-    pendingReadAt = readAt ? readAt : PR_Now();
+    pendingCreated = created;
     atomic_store_explicit(&hasPending, set != NULL, memory_order_relaxed);
     fleet_Unlock();
     fleet_FreeSet(old);
@@ -165,17 +167,17 @@ fleet_TakePending(void *pwArg)
 {
     snceKeyFileSet *set;
     snceKeyFileKind of;
-    PRTime readAt;
+    PRTime created;
 
     fleet_Lock();
     set = pending;
+    created = pendingCreated;
     of = kind;
-    readAt = pendingReadAt;
     pending = NULL;
     atomic_store_explicit(&hasPending, PR_FALSE, memory_order_relaxed);
     fleet_Unlock();
     if (set) {
-        fleet_Take(of, set, readAt, pwArg);
+        fleet_Take(of, set, created, pwArg);
     }
 }
 
@@ -195,6 +197,7 @@ fleet_ReadUncancelled(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
     fleetRead result = fleetRead_failed;
     snceKeyFileSet *set;
     snceKeyFileKind of;
+    PRTime created = snceRotate_NextSet();
     char *names;
 
     fleet_Lock();
@@ -222,7 +225,7 @@ fleet_ReadUncancelled(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
     version = set->version;
     fleet_Unlock();
     if (result == fleetRead_done) {
-        fleet_Take(of, set, 0, pwArg);
+        fleet_Take(of, set, created, pwArg);
     } else {
         PORT_SetError(set->error);
         fleet_FreeSet(set);
@@ -351,7 +354,7 @@ snceFleet_Set(snceKeyFileKind of, const snceKeyFileSet *set)
     }
     *copy = *set;
     (void)fleet_Name(of, NULL);
-    fleet_Take(of, copy, 0, NULL);
+    fleet_Take(of, copy, snceRotate_NextSet(), NULL);
     return SECSuccess;
 }
 

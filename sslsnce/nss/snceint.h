@@ -13,6 +13,7 @@
  *   sncekeycache.c    those of them that this process has unwrapped
  *   sncelifetime.c  how long a session may be resumed by tickets
  *   snceresume.c  whether a session may resume, after the SNI callback
+ *   snceearly.c   early data is accepted once, whichever process gets it
  *   snceticket.c  the self-encrypt (ticket) keys: libssl's calls
  *   snceknown.c   the ticket keys that this process knows
  *   sncesecret.c  those that are derived from a fleet's secret

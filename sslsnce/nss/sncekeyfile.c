@@ -7,7 +7,9 @@
  * A message names the file, the line and numbers, and quotes nothing of the
  * content. Keys lie in the caller's set, in the buffer of one file and nowhere
  * else. The buffer is allocated once for the largest file, because a realloc
- * would leave a copy behind. */
+ * would leave a copy behind. No function of the C library copies, compares or
+ * searches keys: it would do so in vector registers, which the dynamic linker
+ * saves on the stack whenever the process calls a function for the first time. */
 
 #include "sncekeyfile.h"
 
@@ -49,6 +51,45 @@ typedef struct {
     snceKeyFileSet *set;
     unsigned int line; /* from 1; 0: none, as in a file of bytes */
 } keyfileReader;
+
+/* ---- bytes --------------------------------------------------------------- */
+
+/* These go byte by byte: the compiler does not vectorize volatile accesses. */
+
+static PRBool
+keyfile_IsEqual(const volatile PRUint8 *a, const volatile PRUint8 *b,
+                size_t len)
+{
+    size_t i = 0;
+
+    while (i < len && a[i] == b[i]) {
+        ++i;
+    }
+    return i == len;
+}
+
+static void
+keyfile_Copy(volatile PRUint8 *to, const volatile PRUint8 *from, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len; ++i) {
+        to[i] = from[i];
+    }
+}
+
+/* Returns the number of bytes before the first line feed; |len| if there is
+ * none. */
+static size_t
+keyfile_LineLength(const volatile PRUint8 *data, size_t len)
+{
+    size_t i = 0;
+
+    while (i < len && data[i] != '\n') {
+        ++i;
+    }
+    return i;
+}
 
 /* ---- messages ------------------------------------------------------------ */
 
@@ -165,9 +206,9 @@ keyfile_IsSame(snceKeyFileKind kind, const snceKeyFileKey *a,
                const snceKeyFileKey *b)
 {
     if (kind == snceKeyFile_keys) {
-        return memcmp(a->bytes, b->bytes, SNCE_KEY_FILE_NAME_BYTES) == 0;
+        return keyfile_IsEqual(a->bytes, b->bytes, SNCE_KEY_FILE_NAME_BYTES);
     }
-    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+    return a->len == b->len && keyfile_IsEqual(a->bytes, b->bytes, a->len);
 }
 
 /* Checks whether a key of |len| bytes can be added to the set. */
@@ -205,7 +246,7 @@ keyfile_Add(const keyfileReader *r)
     const snceKeyFileKey *key = &set->key[set->count];
     unsigned int i;
 
-    if (memcmp(key->bytes, key->bytes + 1, key->len - 1) == 0) {
+    if (keyfile_IsEqual(key->bytes, key->bytes + 1, key->len - 1)) {
         return keyfile_Fail(r, SEC_ERROR_BAD_DATA,
                             "all bytes are equal; use random bytes");
     }
@@ -314,8 +355,8 @@ keyfile_ParseText(keyfileReader *r, const PRUint8 *data, size_t len)
     const PRUint8 *end = data + len;
 
     while (data < end) {
-        const PRUint8 *next = memchr(data, '\n', (size_t)(end - data));
-        size_t lineLen = (size_t)((next ? next : end) - data);
+        size_t lineLen = keyfile_LineLength(data, (size_t)(end - data));
+        const PRUint8 *next = data + lineLen < end ? data + lineLen : NULL;
 
         ++r->line;
         if (next && lineLen > 0 && data[lineLen - 1] == '\r') {
@@ -349,7 +390,7 @@ keyfile_ParseBytes(const keyfileReader *r, const PRUint8 *data, size_t len)
         return SECFailure;
     }
     key = &r->set->key[r->set->count];
-    PORT_Memcpy(key->bytes, data, len);
+    keyfile_Copy(key->bytes, data, len);
     key->len = (unsigned int)len;
     return keyfile_Add(r);
 }

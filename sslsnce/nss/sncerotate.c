@@ -38,6 +38,7 @@ static PRUint64 seenChanges; /* snceTicketKeys_Changes of the last look */
 static PRBool installed;     /* a set that the region may not have yet */
 static PRUint32 rotationSec = DEFAULT_ROTATION_SEC; /* of the last look */
 static snceRetry addRetry; /* pending: the region took no key */
+static snceRetry setRetry; /* pending: the region took a set in part only */
 
 /* One thread at a time makes keys. It does so in NSS's own token, and waits for no
  * other. Taken before the lock of the list. */
@@ -303,11 +304,14 @@ rotate_Learn(const snceTicketKey *list, size_t count, const snceRegionKey *rks,
     }
 }
 
-/* Stores the key of |id| under each region key under which it is not there yet. */
-static void
+/* Stores the key of |id| under each region key under which it is not there yet. Fails
+ * if one could not be stored. */
+static SECStatus
 rotate_Spread(PRUint64 identity, const snceTicketKey *list, size_t count,
               PRUint64 id, const snceRegionKey *rks, unsigned rkCount)
 {
+    SECStatus rv = SECSuccess;
+
     for (unsigned j = 0; j < rkCount; j++) {
         snceKnown copy = { 0 };
         const snceKnown *k;
@@ -323,10 +327,13 @@ rotate_Spread(PRUint64 identity, const snceTicketKey *list, size_t count,
         }
         snceKnown_Unlock();
         if (copy.root) {
-            (void)rotate_Add(identity, &copy, &rks[j]);
+            if (rotate_Add(identity, &copy, &rks[j]) != SNCE_OK) {
+                rv = SECFailure;
+            }
             PK11_FreeSymKey(copy.root);
         }
     }
+    return rv;
 }
 
 /* Returns the ids of the keys of the set in force. */
@@ -377,6 +384,25 @@ rotate_Withdraw(PRUint64 identity, const snceTicketKey *list, size_t count)
     }
 }
 
+/* Notes whether the region has taken the whole set in force. If not, it is asked again
+ * after a while. */
+static void
+rotate_NoteSet(SECStatus rv)
+{
+    snceKnown_Lock();
+    if (rv == SECSuccess) {
+        PORT_Memset(&setRetry, 0, sizeof setRetry);
+    } else {
+        installed = PR_TRUE;
+        if (!snceRetry_Pending(&setRetry)) {
+            snceRetry_Begin(&setRetry);
+        } else {
+            (void)snceRetry_Due(&setRetry); /* puts the next attempt off */
+        }
+    }
+    snceKnown_Unlock();
+}
+
 /* Takes over the keys of the region that are listed, and stores each one, and those of
  * the set in force, under those region keys under which it is not there yet. Sorts the
  * list. */
@@ -384,6 +410,7 @@ static void
 rotate_Merge(PRUint64 identity, snceTicketKey *list, size_t count,
              const snceRegionKey *rks, unsigned rkCount, PRTime now)
 {
+    SECStatus rv = SECSuccess;
     PRUint64 ids[SNCE_SET_MAX];
     unsigned idCount;
 
@@ -393,15 +420,20 @@ rotate_Merge(PRUint64 identity, snceTicketKey *list, size_t count,
     rotate_Learn(list, count, rks, rkCount);
     rotate_Prune(list, count, now);
     for (size_t i = 0; rkCount > 1 && i < count; i++) {
-        rotate_Spread(identity, list, count, list[i].id, rks, rkCount);
+        (void)rotate_Spread(identity, list, count, list[i].id, rks, rkCount);
     }
     idCount = rotate_SetIds(ids);
     for (unsigned i = 0; i < idCount; i++) {
-        rotate_Spread(identity, list, count, ids[i], rks, rkCount);
+        if (rotate_Spread(identity, list, count, ids[i], rks, rkCount) !=
+            SECSuccess) {
+            rv = SECFailure;
+        }
     }
-    if (rkCount > 0) {
+    /* Until the set is whole, other processes need the one before it. */
+    if (rkCount > 0 && rv == SECSuccess) {
         rotate_Withdraw(identity, list, count);
     }
+    rotate_NoteSet(rv);
 }
 
 /* Counts failures of a token in the figure of the socket's cache. */
@@ -452,8 +484,12 @@ rotate_Refresh(const sslSocket *ss, rotateLook how)
     }
     snceKnown_Lock();
     rotationSec = rotation;
-    stale = seenRegion != identity || seenChanges != changes || installed;
-    installed = PR_FALSE;
+    stale = seenRegion != identity || seenChanges != changes ||
+            (installed &&
+             (!snceRetry_Pending(&setRetry) || snceRetry_IsTime(&setRetry)));
+    if (stale) {
+        installed = PR_FALSE;
+    }
     snceKnown_Unlock();
     isDue = how == rotateLook_ask && identity && snceRegionKey_IsDue(identity);
     if (!stale && !isDue) {
@@ -683,7 +719,7 @@ rotate_FindPeriod(PRUint64 identity, const snceRotateSpace *space,
             snceLifetime_Add(now, SNCE_FLEET_SKEW_SEC), rotation);
         snceKnown made;
 
-        if (id == 0 && period + 1 >= first && period <= last &&
+        if (id == 0 && period >= first && period <= last &&
             snceSecret_Derive(&secrets[i], period, rotation, longest, &made) ==
                 SECSuccess) {
             PRUint64 madeId = made.times.id;
@@ -939,19 +975,24 @@ snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
 
 /* ---- sets ------------------------------------------------------------------ */
 
-SECStatus
-snceRotate_Install(snceSourceKind kind, PK11SymKey *const *roots, unsigned size,
-                   unsigned encrypts, PRTime readAt)
+PRTime
+snceRotate_NextSet(void)
 {
-    snceTime created = { readAt ? readAt : PR_Now() };
+    PRTime now = PR_Now();
+
+    snceKnown_Lock();
+    now = PR_MAX(now, inForce.created + 1);
+    snceKnown_Unlock();
+    return now;
+}
+
+SECStatus
+snceRotate_Install(snceSourceKind kind, PRTime createdUsec,
+                   PK11SymKey *const *roots, unsigned size, unsigned encrypts)
+{
+    const snceTime created = { createdUsec };
     SECStatus rv = SECSuccess;
 
-    /* What was read now is the newest, even if the clock was set back. */
-    snceKnown_Lock();
-    if (!readAt) {
-        created.usec = PR_MAX(created.usec, inForce.created + 1);
-    }
-    snceKnown_Unlock();
     for (unsigned i = 0; rv == SECSuccess && i < size; i++) {
         snceKnown k = { 0 };
         PRUint64 rootId;
@@ -1169,5 +1210,6 @@ snceRotate_Reset(void)
     seenRegion = seenChanges = 0;
     PORT_Memset(&inForce, 0, sizeof inForce);
     PORT_Memset(&addRetry, 0, sizeof addRetry);
+    PORT_Memset(&setRetry, 0, sizeof setRetry);
     snceKnown_Unlock();
 }

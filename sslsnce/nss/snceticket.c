@@ -236,6 +236,35 @@ ticket_Protect(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
     return rv;
 }
 
+/* Opens a ticket of the common space. NSS looks at the form of a ticket before it looks
+ * at the key's name, and in TLS 1.2 the handshake fails if the form is wrong. The ticket
+ * may be another server program's, though, so look at the name first. */
+static SECStatus
+ticket_UnprotectCommon(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
+                       PRUint8 *out, unsigned int *outLen,
+                       unsigned int maxOutLen)
+{
+    PRUint8 name[SELF_ENCRYPT_KEY_NAME_LEN];
+    PK11SymKey *encKey;
+    PK11SymKey *macKey;
+    SECStatus rv;
+
+    rv = ssl_FindSelfEncryptKeys(ss, in, inLen, name, &encKey, &macKey);
+    if (rv != SECSuccess) {
+        return SECFailure;
+    }
+    if (inLen < sizeof name || PORT_Memcmp(in, name, sizeof name) != 0) {
+        PORT_SetError(SEC_ERROR_NOT_A_RECIPIENT); /* a full handshake */
+        rv = SECFailure;
+    } else {
+        rv = ssl_SelfEncryptUnprotectInt(encKey, macKey, name, in, inLen, out,
+                                         outLen, maxOutLen);
+    }
+    PK11_FreeSymKey(encKey);
+    PK11_FreeSymKey(macKey);
+    return rv;
+}
+
 SECStatus
 ssl_ProtectTicket(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
                   PRUint8 *out, unsigned int *outLen, unsigned int maxOutLen)
@@ -258,7 +287,7 @@ ticket_Unprotect(sslSocket *ss, const PRUint8 *in, unsigned int inLen,
     SECStatus rv;
 
     if (ticket_IsCommon(ss, &space)) {
-        return ssl_SelfEncryptUnprotect(ss, in, inLen, out, outLen, maxOutLen);
+        return ticket_UnprotectCommon(ss, in, inLen, out, outLen, maxOutLen);
     }
     snceFleet_Look(ss);
     if (ticket_SetUp() != SECSuccess || inLen < SELF_ENCRYPT_KEY_NAME_LEN ||

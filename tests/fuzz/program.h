@@ -81,6 +81,8 @@ enum Op : uint8_t {
   kRemoveTicketKeys,
   // Makes the checksum of a ticket key right, then lists the keys.
   kForgeTicketKey,
+  // Notes early data twice: |b| which, |c| and |d| with which options and when.
+  kNoteEarlyData,
   kOps
 };
 

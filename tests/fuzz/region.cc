@@ -577,6 +577,8 @@ class Input {
       case kListTicketKeys:
       case kRemoveTicketKeys:
         return UseTicketKeys(region, op, record);
+      case kNoteEarlyData:
+        return NoteEarlyData(region, record);
       case kAttach:
         if (second_ == nullptr && use_ != kInheriting)
           second_ = AttachFor(snceAccess(record.d % 3));
@@ -689,6 +691,23 @@ class Input {
       EXPECT(keys[i].len <= SNCE_TICKET_VALUE_MAX, "%zu", keys[i].len);
       EXPECT(forged_ || snce_test::IsWhole(keys[i]), "a mixed ticket key");
     }
+  }
+
+  // Whatever the region says, two calls at the same time do not both find the
+  // early data new.
+  void NoteEarlyData(snceRegion* region, const Record& record) {
+    static constexpr snceReplayOptions kOptions[] = {
+        {10000000, 7, 14}, {10000000, 3, 1}, {1, 64, 32}, {10000001, 7, 32}};
+    const snceReplayOptions& options = kOptions[record.c % 4];
+    const uint8_t id[2] = {record.b, 1};
+    const snceTime now = At(kStart + int64_t{record.d % 16} * 5000000);
+    snceResult result[2];
+    for (snceResult& one : result) {
+      one = snceReplay_Note(region, &options, id, sizeof(id), now);
+      EXPECT_RESULT(one, SNCE_OK, SNCE_EXISTS, SNCE_DROPPED, SNCE_FULL,
+                    SNCE_READ_ONLY, SNCE_NO_MEMORY);
+    }
+    EXPECT(armed_ || result[1] != SNCE_OK, "twice new");
   }
 
   void UseKey(snceRegion* region, uint8_t op, const Record& record) {

@@ -160,11 +160,13 @@ bool IsForbidden(uint64_t offset) {
       SNCE_AT_COUNTERS + SNCE_COUNTERS_BLOCKS * SNCE_COUNTERS_BLOCK;
   constexpr uint64_t keys =
       SNCE_AT_KEY_CELLS + SNCE_KEY_CELLS * sizeof(snceKeyCell);
-  static_assert(counters == SNCE_AT_KEY_CELLS && keys == SNCE_AT_TICKET_KEYS,
-                "no gaps");
+  static_assert(
+      counters == SNCE_AT_KEY_CELLS && keys == SNCE_AT_TICKET_KEYS &&
+          SNCE_AT_TICKET_KEYS + sizeof(snceTicketSlots) == SNCE_AT_REPLAY,
+      "no gaps");
   return (offset >= SNCE_AT_KEY_LOG + sizeof(snceKeyLog) &&
           offset < SNCE_AT_COUNTERS) ||
-         (offset >= SNCE_AT_TICKET_KEYS + sizeof(snceTicketSlots) &&
+         (offset >= SNCE_AT_REPLAY + sizeof(snceReplayWords) &&
           offset < SNCE_AT_HEAP);
 }
 

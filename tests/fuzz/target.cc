@@ -33,6 +33,7 @@ enum Part {
   kFixed,        // any word before the heap
   kHeap,         // any word of the heap
   kTicketKey,    // the words before the slots, and of the first slots
+  kReplay,       // the heads of the filters for early data, and their words
   kParts
 };
 
@@ -221,6 +222,12 @@ uint64_t Targets::WordOf(const Record& record) const {
                   : offsetof(snceTicketSlots, slot) +
                         (slot * SNCE_TICKET_WORDS + d % SNCE_TICKET_WORDS) * 8);
     }
+    case kReplay:
+      return SNCE_AT_REPLAY +
+             (record.c % 4
+                  ? d % (SNCE_REPLAY_FILTERS * sizeof(snceReplayFilter) / 8)
+                  : SNCE_PAGE / 8 + d % (2 * SNCE_REPLAY_PAIRS)) *
+                 8;
     case kFixed:
       return d % (SNCE_AT_HEAP / 8) * 8;
     default:

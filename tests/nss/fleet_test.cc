@@ -28,6 +28,7 @@ namespace {
 
 constexpr size_t kKeyBytes = 80;
 constexpr PRTime kMinute = 60 * kSecond;
+constexpr PRTime kHour = 60 * kMinute;
 
 // A secret in base64, of 48 bytes.
 std::string Secret(char c) { return std::string(63, c) + "A\n"; }
@@ -87,6 +88,13 @@ class FleetTest : public TicketFixture {
     BeMachine("name=* ticketKeyFile=" + Path("one") + " " + more);
   }
   bool Resumes() { return Connect()->resumed(); }
+  // Whether tickets under the key |name| decrypt.
+  bool Decrypts(const std::string& name) {
+    LoneSocket server(true, &clock_);
+    return AddCertificates(server.fd(), {"rsa"}) &&
+           ShimDecryptsTickets(server.fd(), reinterpret_cast<const PRUint8*>(
+                                                name.data()));
+  }
   // Waits until the files may be looked at again.
   void WaitForLook() { usleep(1100000); }
 
@@ -207,6 +215,36 @@ TEST_P(FleetTest, ClocksTenMinutesApartMakeFullHandshakes) {
   BeWithSecret(Secret('a'), rotation);
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
+}
+
+// A key's name counts, whatever the tickets say that were made with it.
+TEST_P(FleetTest, APeriodsKeyDecryptsInItsTimeOnly) {
+  const PRTime start = kStart / kHour * kHour;
+  clock_ = start + kMinute;
+  BeWithSecret(Secret('a'), "ticketRotation=1h");
+  const std::string name = Current().substr(0, 16);
+  const PRTime last = start + kHour + 2 * kDay;  // of its last ticket
+  const struct {
+    PRTime time;
+    bool decrypts;
+  } cases[] = {{start - 10 * kMinute, false}, {start - 5 * kMinute - 1, false},
+               {start - 5 * kMinute, true},   {start, true},
+               {last - 1, true},              {last, false},
+               {last + kDay, false}};
+  // In a process that has made the key before, and in others.
+  for (const bool knows : {false, true}) {
+    for (const auto& one : cases) {
+      clock_ = one.time;
+      BeWithSecret(Secret('a'), "ticketRotation=1h");
+      if (knows) {
+        clock_ = start + kMinute;
+        ASSERT_EQ(name, Current().substr(0, 16));
+        clock_ = one.time;
+      }
+      EXPECT_EQ(one.decrypts, Decrypts(name))
+          << (one.time - start) / kSecond << (knows ? " known" : "");
+    }
+  }
 }
 
 // ---- a secret is replaced ----
@@ -555,6 +593,102 @@ TEST_P(FleetTest, AReplacedFileCountsInAllProcesses) {
   int status = -1;
   ASSERT_EQ(child, waitpid(child, &status, 0));
   EXPECT_EQ(0, status);
+  for (int fd : {go[0], go[1], done[0], done[1]}) close(fd);
+}
+
+// A process reads the new file, and can store only the first of its two
+// secrets. The others stay with the set before, until the second one is there.
+TEST_P(FleetTest, ASetThatIsNotWholeDoesNotCount) {
+  // What a process has that has nothing but the region.
+  const auto of_region = [this] {
+    int out[2];
+    std::string keys(kTicketBytes, '\0');
+    EXPECT_EQ(0, pipe(out));
+    EXPECT_EQ(0, InFork([&] {
+                ShimResetTicketKeys();
+                setenv(SSL_SERVER_CACHE_CONFIG, "/nowhere", 1);
+                unlink(Path("one").c_str());
+                const std::string mine = Current();
+                return write(out[1], mine.data(), mine.size()) ==
+                               ssize_t(kTicketBytes)
+                           ? 0
+                           : 1;
+              }));
+    EXPECT_EQ(ssize_t(kTicketBytes), read(out[0], &keys[0], keys.size()));
+    close(out[0]);
+    close(out[1]);
+    return keys;
+  };
+  for (const bool heals : {false, true}) {
+    BeWithSecret(Secret('a'));
+    const std::string before = Current();
+    std::string after;
+    ASSERT_EQ(0, InFork([&] {
+                Write("one", Secret('b') + Secret('a'));
+                ShimAdvanceClock(0);
+                ShimFailWrapsAfter(1);
+                STAGE_CHECK(SSL_ConfigServerSessionIDCache(
+                                1000, 0, 0, nullptr) == SECSuccess);
+                STAGE_CHECK(Current() != before);
+                STAGE_CHECK(Current() != before);
+                ShimFailWraps(0);
+                STAGE_CHECK(Current() != before);
+                if (heals) ShimAdvanceClock(1);
+                STAGE_CHECK(Current() != before);
+                return 0;
+              }));
+    if (heals) {
+      EXPECT_NE(before, of_region());
+    } else {
+      EXPECT_EQ(before, of_region());
+    }
+  }
+}
+
+// A worker that was started by exec: it inherits, and reads the file, before it
+// has NSS, and makes its first handshake when it is told to. Arguments: the
+// descriptors of two pipes.
+STAGE(HandshakeLate) {
+  STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
+  char c;
+  const PRTime clock = kStart;
+  STAGE_CHECK(write(std::stoi(args[1]), "x", 1) == 1);
+  STAGE_CHECK(read(std::stoi(args[0]), &c, 1) == 1);
+  StartNss();
+  const std::string keys = KeysOf({"rsa"}, &clock);
+  STAGE_CHECK(write(std::stoi(args[1]), keys.data(), keys.size()) ==
+              ssize_t(kTicketBytes));
+  return 0;
+}
+
+// What it read before its first handshake must not take the place of what
+// others have read since.
+TEST_P(FleetTest, AWorkerThatStartsLateBringsNoOldKeysBack) {
+  Write("one", Secret('a'));
+  Write("caches", "name=* ticketSecretFile=" + Path("one") + "\n");
+  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(1000, 0, 0, nullptr));
+  const std::string before = Current();
+  int go[2], done[2];
+  ASSERT_EQ(0, pipe(go));
+  ASSERT_EQ(0, pipe(done));
+  const pid_t child = Spawn(
+      "HandshakeLate", {std::to_string(go[0]), std::to_string(done[1])});
+  ASSERT_GT(child, 0);
+  char c;
+  ASSERT_EQ(1, read(done[0], &c, 1));
+  Write("one", Secret('b'));
+  WaitForLook();
+  const std::string after = Current();
+  ASSERT_NE(before, after);
+  // The worker cannot read it by now, as if it had dropped its privileges.
+  Write("one", "nonsense");
+  ASSERT_EQ(1, write(go[1], "x", 1));
+  std::string theirs(kTicketBytes, '\0');
+  EXPECT_EQ(ssize_t(kTicketBytes), read(done[0], &theirs[0], theirs.size()));
+  EXPECT_EQ(after, theirs);
+  EXPECT_EQ(after, Current());
+  EXPECT_FALSE(Decrypts(before.substr(0, 16)));
+  EXPECT_EQ(0, WaitForChild(child));
   for (int fd : {go[0], go[1], done[0], done[1]}) close(fd);
 }
 

@@ -4,6 +4,8 @@
 #
 #   program, run                    tests/nss: the adapter
 #   pointers-program, pointers-run  tests/regress/pointers
+#   faulty                          the adapter's program as $(FAULT)/adapter, with
+#                                   $(FAULT)/$(FAULTY) in place of the source $(FAULTY)
 #
 # BASE=DIR on the command line takes another tree than the one that `make nss`
 # built, with nss/ and dist/ in it like that one; the programs go into DIR/tests.
@@ -30,6 +32,10 @@ FLAGS := -O2 -g -fPIC -MMD -MP -Wall -Wextra -Wno-unused-parameter -Werror \
 DEFINES := -DXP_UNIX -DLINUX -Dlinux -D_REENTRANT -DNDEBUG \
     -DUSE_UTIL_DIRECTLY -DNO_NSPR_10_SUPPORT -DNSS_SSL_SNCE=1
 
+LIBRARIES = $(OUT)/libsupport.a $(DIST)/lib/libssl.a -L$(DIST)/lib \
+    -lsmime3 -lnss3 -lnssutil3 $$(pkg-config --libs nspr) \
+    -lgmock -lgtest_main -lgtest -lpthread -ldl
+
 # The objects of a folder's sources.
 objects = $(patsubst tests/%,$(TESTED)/%.o,$(basename \
     $(wildcard $(1)/*.cc $(1)/*.c)))
@@ -41,13 +47,19 @@ SUPPORT_OBJECTS := $(call objects,tests/support) $(call objects,tests/support/ns
 CODE_OBJECTS := $(if $(CODE_VARIANT),$(patsubst sslsnce/%.c,$(OUT)/sslsnce/%.o, \
     $(wildcard sslsnce/core/*.c sslsnce/nss/*.c)))
 
-.PHONY: program run pointers-program pointers-run
+.PHONY: program run pointers-program pointers-run faulty
 program: $(OUT)/adapter
 run: program
 	$(call run_test,adapter)
 pointers-program: $(OUT)/pointers
 pointers-run: pointers-program
 	$(call run_test,pointers)
+
+# The headers that the source includes lie beside the original.
+faulty: $(ADAPTER_OBJECTS) $(OUT)/libsupport.a $(DIST)/lib/libssl.a
+	$(CC) -std=gnu11 $(FLAGS) $(DEFINES) -I$(BASE)/nss/lib/ssl/snce/nss \
+	    -c -o $(FAULT)/fault.o $(FAULT)/$(FAULTY)
+	$(CXX) -o $(FAULT)/adapter $(filter %.o,$^) $(FAULT)/fault.o $(LIBRARIES)
 
 run_test = NSS_DIR=$(abspath $(BASE)) LD_LIBRARY_PATH=$(abspath $(DIST))/lib \
     $(OUT)/$(1) $(GTEST_ARGS)
@@ -63,10 +75,7 @@ $(OUT)/adapter $(OUT)/pointers: $(CODE_OBJECTS) $(OUT)/libsupport.a \
     $(DIST)/lib/libssl.a
 	@test -n "$(filter-out $(CODE_OBJECTS),$(filter %.o,$^))" || \
 	    { echo '$(@F) has no tests yet' >&2; exit 1; }
-	$(CXX) $(INSTRUMENT_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) \
-	    $(OUT)/libsupport.a $(DIST)/lib/libssl.a -L$(DIST)/lib \
-	    -lsmime3 -lnss3 -lnssutil3 $$(pkg-config --libs nspr) \
-	    -lgmock -lgtest_main -lgtest -lpthread -ldl
+	$(CXX) $(INSTRUMENT_LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARIES)
 
 $(TESTED)/%.o: tests/%.c
 	@mkdir -p $(@D)

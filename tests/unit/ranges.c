@@ -97,3 +97,4 @@ void NameManyRanges(const snceRegion *region) {
 
 uint64_t HeapBegin(void) { return SNCE_AT_HEAP; }
 uint64_t TicketKeysOffset(void) { return SNCE_AT_TICKET_KEYS; }
+uint64_t ReplayOffset(void) { return SNCE_AT_REPLAY; }

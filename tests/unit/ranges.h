@@ -32,6 +32,9 @@ void NameManyRanges(const snceRegion *region);
 uint64_t HeapBegin(void);
 /* Where the ticket keys lie. */
 uint64_t TicketKeysOffset(void);
+/* Where the filters for early data lie: 8 heads of 8 words, and from 4096 bytes
+ * on 32,768 pairs of words. */
+uint64_t ReplayOffset(void);
 
 #ifdef __cplusplus
 }

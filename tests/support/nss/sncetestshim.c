@@ -24,6 +24,7 @@
 #include "snce/nss/snceinstance.h"
 #include "snce/nss/snceint.h"
 #include "snce/nss/sncekeycache.h"
+#include "snce/nss/snceknown.h"
 #include "snce/nss/snceparse.h"
 #include "snce/nss/snceregionkey.h"
 #include "ssl.h"
@@ -334,6 +335,54 @@ unsigned int ShimCountTicketKeys(void) {
   snceGate_Leave(pass);
   return (unsigned int)count;
 }
+unsigned int ShimWrappedFileKeys(PRUint8 *out, unsigned int max) {
+  snceTicketKey keys[64];
+  size_t count = 0;
+  unsigned int len = 0;
+  PRUint32 pass;
+  snceRegion *region = snceGate_Enter(&pass);
+  if (!region) return 0;
+  (void)snceTicketKeys_List(region, keys, 64, &count);
+  snceGate_Leave(pass);
+  for (size_t i = 0; i < count && len + keys[i].len <= max; ++i) {
+    if (snceSource_Kind(keys[i].source) == snceSource_random) continue;
+    memcpy(out + len, keys[i].value, keys[i].len);
+    len += (unsigned int)keys[i].len;
+  }
+  return len;
+}
+unsigned int ShimProtectTicket(PRFileDesc *fd, const PRUint8 *in,
+                               unsigned int len, PRUint8 *out,
+                               unsigned int max) {
+  unsigned int outLen = 0;
+  return ssl_ProtectTicket(ssl_FindSocket(fd), in, len, out, &outLen, max) ==
+                 SECSuccess
+             ? outLen
+             : 0;
+}
+SECStatus ShimUnprotectTicket(PRFileDesc *fd, const PRUint8 *in,
+                              unsigned int len, PRUint8 *out,
+                              unsigned int *outLen, unsigned int max) {
+  return ssl_UnprotectTicket(ssl_FindSocket(fd), in, len, out, outLen, max);
+}
+unsigned int ShimGetTicket(const ShimSid *sid, PRUint8 *out, unsigned int max) {
+  const SECItem *ticket = &sid->u.ssl3.locked.sessionTicket.ticket;
+  if (ticket->len > max) return 0;
+  memcpy(out, ticket->data, ticket->len);
+  return ticket->len;
+}
+SECStatus ShimSetTicket(ShimSid *sid, const PRUint8 *ticket, unsigned int len) {
+  const SECItem item = {siBuffer, (unsigned char *)ticket, len};
+  SECITEM_FreeItem(&sid->u.ssl3.locked.sessionTicket.ticket, PR_FALSE);
+  return SECITEM_CopyItem(NULL, &sid->u.ssl3.locked.sessionTicket.ticket,
+                          &item);
+}
+unsigned int ShimKnownTicketKeys(void) {
+  snceKnown_Lock();
+  const unsigned int count = snceKnown_Count();
+  snceKnown_Unlock();
+  return count;
+}
 /* No header of NSS declares this either. */
 extern sslSelfEncryptKeys *ssl_GetSelfEncryptKeysInt(void);
 static const CK_MECHANISM_TYPE kWrapMech = CKM_DES3_ECB;
@@ -426,6 +475,7 @@ int poll(struct pollfd *fds, nfds_t count, int msec) {
 }
 
 static _Atomic int failUnwraps, failKeyGens, failWraps, failRegistrations;
+static _Atomic int goodWraps;
 static _Atomic unsigned int unwraps;
 
 static int Fails(_Atomic int *times) {
@@ -436,7 +486,14 @@ static int Fails(_Atomic int *times) {
 }
 void ShimFailUnwraps(int times) { failUnwraps = times; }
 void ShimFailKeyGens(int times) { failKeyGens = times; }
-void ShimFailWraps(int times) { failWraps = times; }
+void ShimFailWraps(int times) {
+  goodWraps = 0;
+  failWraps = times;
+}
+void ShimFailWrapsAfter(int good) {
+  goodWraps = good;
+  failWraps = -1;
+}
 void ShimFailRegistrations(int times) { failRegistrations = times; }
 unsigned int ShimCountUnwraps(void) { return unwraps; }
 
@@ -471,6 +528,10 @@ SECStatus PK11_WrapSymKey(CK_MECHANISM_TYPE type, SECItem *params,
                           SECItem *wrapped) {
   SECStatus (*real)(CK_MECHANISM_TYPE, SECItem *, PK11SymKey *, PK11SymKey *,
                     SECItem *) = dlsym(RTLD_NEXT, "PK11_WrapSymKey");
+  if (failWraps && goodWraps > 0) {
+    --goodWraps;
+    return real(type, params, wrapping, key, wrapped);
+  }
   return Fails(&failWraps) ? SECFailure
                            : real(type, params, wrapping, key, wrapped);
 }
@@ -479,6 +540,18 @@ PK11SymKey *PK11_KeyGen(PK11SlotInfo *slot, CK_MECHANISM_TYPE type,
   PK11SymKey *(*real)(PK11SlotInfo *, CK_MECHANISM_TYPE, SECItem *, int,
                       void *) = dlsym(RTLD_NEXT, "PK11_KeyGen");
   return Fails(&failKeyGens) ? NULL : real(slot, type, param, len, pwArg);
+}
+static _Atomic unsigned int derivations;
+unsigned int ShimCountDerivations(void) { return derivations; }
+PK11SymKey *PK11_DeriveWithFlags(PK11SymKey *base, CK_MECHANISM_TYPE derive,
+                                 SECItem *param, CK_MECHANISM_TYPE target,
+                                 CK_ATTRIBUTE_TYPE operation, int size,
+                                 CK_FLAGS flags) {
+  PK11SymKey *(*real)(PK11SymKey *, CK_MECHANISM_TYPE, SECItem *,
+                      CK_MECHANISM_TYPE, CK_ATTRIBUTE_TYPE, int, CK_FLAGS) =
+      dlsym(RTLD_NEXT, "PK11_DeriveWithFlags");
+  ++derivations;
+  return real(base, derive, param, target, operation, size, flags);
 }
 SECStatus NSS_RegisterShutdown(NSS_ShutdownFunc function, void *data) {
   SECStatus (*real)(NSS_ShutdownFunc, void *) =
@@ -565,4 +638,22 @@ void ShimFindKeyPaths(const char *text, char out[256]) {
     }
   }
   ssl_FreeCacheConfig(&config);
+ShimEarlyData *ShimNewEarlyData(PRTime now, PRTime window, unsigned int k,
+                                unsigned int bits) {
+  return ssl_NewEarlyData(now, window, k, bits);
+}
+
+void ShimFreeEarlyData(ShimEarlyData *early) { ssl_FreeEarlyData(early); }
+
+int ShimNoteEarlyData(ShimEarlyData *early, const PRUint8 *binder,
+                      unsigned int len, PRTime now) {
+  const SECItem item = {siBuffer, (PRUint8 *)binder, len};
+  switch (ssl_NoteEarlyData(early, &item, now)) {
+    case ssl_early_data_new:
+      return kShimNew;
+    case ssl_early_data_replay:
+      return kShimReplay;
+    default:
+      return kShimUnshared;
+  }
 }

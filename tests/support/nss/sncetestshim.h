@@ -175,6 +175,8 @@ void ShimFailUnwraps(int times);
 void ShimFailKeyGens(int times);
 void ShimFailWraps(int times);
 void ShimFailRegistrations(int times);
+/* Makes all calls of PK11_WrapSymKey fail but the next |good|. */
+void ShimFailWrapsAfter(int good);
 /* How often PK11_PubUnwrapSymKey was called: the number of operations with a
  * private key. */
 unsigned int ShimCountUnwraps(void);
@@ -190,8 +192,38 @@ SECStatus ShimTicketKeys(PRFileDesc *fd, PRUint8 out[16 + 32 + 32]);
 void ShimResetTicketKeys(void);
 /* Whether the server |fd| decrypts what was encrypted under the key |name|. */
 PRBool ShimDecryptsTickets(PRFileDesc *fd, const PRUint8 name[16]);
+/* What an anti-replay context keeps to use the filter that processes share; its
+ * calls, and what ShimNoteEarlyData may answer. */
+typedef struct sslEarlyDataStr ShimEarlyData;
+enum { kShimNew, kShimReplay, kShimUnshared };
+ShimEarlyData *ShimNewEarlyData(PRTime now, PRTime window, unsigned int k,
+                                unsigned int bits);
+void ShimFreeEarlyData(ShimEarlyData *early);
+int ShimNoteEarlyData(ShimEarlyData *early, const PRUint8 *binder,
+                      unsigned int len, PRTime now);
 /* How many ticket keys the region has. */
 unsigned int ShimCountTicketKeys(void);
+/* The wrapped keys and secrets of files that the region has, one after the other,
+ * at most |max| bytes. Returns how many bytes. */
+unsigned int ShimWrappedFileKeys(PRUint8 *out, unsigned int max);
+/* Encrypts |len| bytes as a ticket of the server |fd|. Returns its length, 0 if it
+ * cannot. */
+unsigned int ShimProtectTicket(PRFileDesc *fd, const PRUint8 *in,
+                               unsigned int len, PRUint8 *out,
+                               unsigned int max);
+/* Opens a ticket that the server |fd| was sent. SEC_ERROR_NOT_A_RECIPIENT stands
+ * for a full handshake; any other error ends the handshake in TLS 1.2. */
+SECStatus ShimUnprotectTicket(PRFileDesc *fd, const PRUint8 *in,
+                              unsigned int len, PRUint8 *out,
+                              unsigned int *outLen, unsigned int max);
+/* Copies the ticket of a client's session; its length, 0 for none. ShimSetTicket
+ * gives the session another one. */
+unsigned int ShimGetTicket(const ShimSid *sid, PRUint8 *out, unsigned int max);
+SECStatus ShimSetTicket(ShimSid *sid, const PRUint8 *ticket, unsigned int len);
+/* How many ticket keys this process knows, and how many keys it has derived from
+ * others so far. */
+unsigned int ShimKnownTicketKeys(void);
+unsigned int ShimCountDerivations(void);
 
 /* The files of ticket keys or secrets that a configuration file with |text|
  * names: "LINE:COLUMN PARAMETER PATHS", and " faulty" if that line is; or
