@@ -305,6 +305,17 @@ figuresPage(const char *name, char *page, size_t len)
         (unsigned long long)f.regionBytes >> 20);
 }
 
+/* Makes a new ticket key for all workers. A server that strangers can reach lets only
+ * its administrator do this. */
+static void
+rotatePage(char *page, size_t len)
+{
+    snprintf(page, len, "%s\n",
+             SSL_RotateServerTicketKeys() == SECSuccess
+                 ? "rotated"
+                 : PR_ErrorToName(PR_GetError()));
+}
+
 /* Completes the handshake on |ssl|, reads one request and answers it. A client
  * that is slow, silent or violates TLS costs this worker a bounded time. */
 static void
@@ -347,6 +358,8 @@ answer(PRFileDesc *ssl, int worker)
         figuresPage(name, body, sizeof(body));
     } else if (strncmp(request, "GET /figures ", 13) == 0) {
         figuresPage(NULL, body, sizeof(body));
+    } else if (strncmp(request, "GET /rotate ", 12) == 0) {
+        rotatePage(body, sizeof(body));
     } else {
         snprintf(body, sizeof(body), "worker=%d pid=%d resumed=%s version=%x\n",
                  worker, (int)getpid(), info.resumed ? "yes" : "no",

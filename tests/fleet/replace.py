@@ -17,6 +17,7 @@ can have been; these are the outcomes that the test compares.
 import base64
 import concurrent.futures
 import os
+import re
 import shutil
 import signal
 import sys
@@ -25,12 +26,13 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from machines import PAIRS, can_become, openssl  # noqa: E402
+from machines import NO_CA, PAIRS, can_become, openssl, run  # noqa: E402
 
 REPLACEMENTS = {False: 8, True: 50}
 # A server looks once a second. It needs the key before a handshake can end.
 LOOK_SEC = 1.25
 NGINX_PAUSE_SEC = 0.3  # between the files of one set
+ROTATE_PAUSE_SEC = 0.3
 VERSIONS = '1.2', '1.3'
 VISITS_PER_SESSION = 6
 
@@ -164,7 +166,7 @@ class Load:
         while not self.over.is_set():
             version = VERSIONS[turn // 2 % 2]
             got, made = self.timed(self.servers[turn % 2], version, path, True)
-            self.count(got, False, 'resumed nothing')
+            self.count(got)
             for _ in range(VISITS_PER_SESSION if got is False else 0):
                 turn += 1
                 got, offered = self.timed(self.servers[turn % 2], version, path,
@@ -391,6 +393,64 @@ def rows_permission(fleet):
     return [('A file that workers may not read at first: its secret counts later',
              ('%d of %d' % (got.count(True), len(got)),
               got.count(True) == len(got)))]
+
+
+class Always:
+    """In place of Steps: every ticket resumes."""
+
+    def between(self, begin, end):
+        del begin, end
+        return range(1)
+
+    def expected(self, made, offered):
+        del made, offered
+        return True
+
+
+def key_name(path):
+    """The name of the key of the ticket in the session |path|: its first bytes."""
+    text = run(['openssl', 'sess_id', '-in', path, '-noout', '-text'], b'')
+    found = re.search(r'0000 - ((?:[0-9a-f]{2}[- ]){16})', text)
+    return found and found.group(1)
+
+
+def rows_rotate(fleet):
+    """k. SSL_RotateServerTicketKeys, called in any worker under load, while keys are
+    made at random."""
+    count = REPLACEMENTS[fleet.long]
+    rotated = 0
+    made = []
+    with fleet.server(0, 'name=*') as server:
+        load = Load(fleet, [server, server], Always())
+        try:
+            for step in range(count + 1):
+                if step > 0:
+                    time.sleep(ROTATE_PAUSE_SEC)
+                    answer = run(['openssl', 's_client', '-connect', '%s:%d' %
+                                  (server.address, server.port), '-quiet',
+                                  '-ign_eof'] + NO_CA,
+                                 b'GET /rotate HTTP/1.0\r\n\r\n')
+                    rotated += 'rotated' in answer
+                for version in VERSIONS:
+                    path = fleet.path('witness.pem')
+                    openssl(server, version, path, True)
+                    made.append((version, path))
+        finally:
+            load.stop()
+        got = [openssl(server, version, path, False) for version, path in made]
+        names = {key_name(path) for version, path in made}
+    for line in load.wrong[:8]:
+        print('fleet: rotation: %s' % line, file=sys.stderr)
+    title = '%d calls of SSL_RotateServerTicketKeys: ' % count
+    total = load.full + load.resumed + load.failed
+    return [
+        (title + 'done', of((count, rotated), count)),
+        (title + 'keys', ('%d' % len(names), len(names) == count + 1)),
+        (title + 'resumed', of((len(got), got.count(True)), 2 * (count + 1))),
+        (title + 'load, failed handshakes',
+         ('%d of %d' % (load.failed, total), load.failed == 0 < load.resumed)),
+        (title + 'load, refused',
+         ('%d of %d' % (len(load.wrong), load.certain), not load.wrong))]
 
 
 FORMS = Secret, Nginx, Haproxy
