@@ -20,6 +20,7 @@
 #include "secerr.h"
 #include "secitem.h"
 #include "snce/nss/snceerror.h"
+#include "snce/nss/sncefleet.h"
 #include "snce/nss/sncegate.h"
 #include "snce/nss/snceinstance.h"
 #include "snce/nss/snceint.h"
@@ -351,6 +352,7 @@ unsigned int ShimWrappedFileKeys(PRUint8 *out, unsigned int max) {
   }
   return len;
 }
+SECStatus ShimReloadKeyFiles(void) { return snceFleet_Reload(); }
 unsigned int ShimProtectTicket(PRFileDesc *fd, const PRUint8 *in,
                                unsigned int len, PRUint8 *out,
                                unsigned int max) {

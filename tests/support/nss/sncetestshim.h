@@ -220,6 +220,8 @@ SECStatus ShimUnprotectTicket(PRFileDesc *fd, const PRUint8 *in,
  * gives the session another one. */
 unsigned int ShimGetTicket(const ShimSid *sid, PRUint8 *out, unsigned int max);
 SECStatus ShimSetTicket(ShimSid *sid, const PRUint8 *ticket, unsigned int len);
+/* Reads the ticket key files again, changed or not. */
+SECStatus ShimReloadKeyFiles(void);
 /* How many ticket keys this process knows, and how many keys it has derived from
  * others so far. */
 unsigned int ShimKnownTicketKeys(void);
