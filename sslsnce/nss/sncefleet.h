@@ -4,9 +4,10 @@
 
 /* sncefleet.h: the ticket keys of a fleet, from files that all its machines have.
  *
- * The process that configures the caches reads the files. From its first handshake on
- * every process with a common server key has the keys, whether it may read the files
- * or not (sncerotate.h). When the files change, one of the processes that may read them
+ * The process that configures the caches reads the files, and so do its children by exec.
+ * A child by fork has what its parent read. From the first handshake of one of them on,
+ * every process with a common server key has the keys, whether it may read the files or
+ * not (sncerotate.h). When the files change, one of the processes that may read them
  * reads them again. */
 #ifndef SSLSNCE_NSS_SNCEFLEET_H
 #define SSLSNCE_NSS_SNCEFLEET_H

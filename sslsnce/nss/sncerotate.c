@@ -21,6 +21,9 @@
 /* Rounds of looking and making: a key; its successor; and one more. */
 #define CURRENT_TRIES 3
 
+/* Lists of the region's keys, until nothing changes meanwhile. */
+#define LIST_TRIES 4
+
 /* Of keys with one tag, so many are tried. */
 #define SAME_TAG_MAX 4
 
@@ -237,8 +240,15 @@ rotate_ListRegion(PRUint64 identity, snceTicketKey **out, size_t *listed,
         result = SNCE_GONE;
         region = snceGate_EnterRegion(identity, &pass);
         if (region) {
-            *changes = snceTicketKeys_Changes(region);
-            result = snceTicketKeys_List(region, *out, max, listed);
+            /* A list that was made while a set took another one's place may have
+             * neither. */
+            for (unsigned try = 0; try < LIST_TRIES; try++) {
+                *changes = snceTicketKeys_Changes(region);
+                result = snceTicketKeys_List(region, *out, max, listed);
+                if (*changes == snceTicketKeys_Changes(region)) {
+                    break;
+                }
+            }
             snceGate_Leave(pass);
         }
         if (result != SNCE_OK) {

@@ -234,11 +234,12 @@ ssl_CreateServerCache(snceRegion **created, snceCacheOptions *options,
  * read, ssl_ReadCacheConfig has said so. A file that could not be read changes
  * nothing. */
 static void
-ssl_ConfigureTicketKeys(const sslCacheConfig *config)
+ssl_ConfigureTicketKeys(const sslCacheConfig *config,
+                        char text[SNCE_KEY_FILE_TEXT_BYTES])
 {
     const sslCacheConfigLine *line = ssl_FindKeyPaths(config);
-    char text[SNCE_KEY_FILE_TEXT_BYTES];
 
+    text[0] = '\0';
     if (line) {
         (void)snceFleet_Configure(ssl_KeyFileKind(line), line->keyPaths, text);
     } else if (!config->unread && ssl_ForgoesKeyFiles(config)) {
@@ -251,6 +252,7 @@ ssl_ConfigUncancelled(const sslServerCacheRequest *request, PRBool shared)
 {
     sslServerCacheRequest wanted = *request;
     snceCacheOptions options;
+    char text[SNCE_KEY_FILE_TEXT_BYTES];
     sslCacheConfig config;
     snceRegion *region;
     snceRegion *created = NULL;
@@ -310,7 +312,7 @@ ssl_ConfigUncancelled(const sslServerCacheRequest *request, PRBool shared)
 done:
     snceGate_Unlock();
     if (rv == SECSuccess) {
-        ssl_ConfigureTicketKeys(&config);
+        ssl_ConfigureTicketKeys(&config, text);
     }
     ssl_ReportCacheConfig(&config, rv);
     ssl_FreeCacheConfig(&config);
@@ -421,20 +423,28 @@ ssl_FailInheritLock(const char *string, char message[INHERIT_TEXT_BYTES])
     return SECFailure;
 }
 
-/* A child by exec reads the files of ticket keys too, if it may: its parent may have no
- * server key, and so no way to give them to it. The parent has reported what is wrong. */
+/* A child by exec reads the files of ticket keys too: its parent may have no server key,
+ * and so no way to give them to it. If the child may not, it has them only if a process
+ * that may makes handshakes under the same server key; so it says that it may not. */
 static void
 ssl_InheritTicketKeys(void)
 {
+    char message[SNCE_KEY_FILE_TEXT_BYTES + 64];
+    char text[SNCE_KEY_FILE_TEXT_BYTES] = "";
     sslCacheConfig config;
     int cancel;
 
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     if (ssl_ReadCacheConfig(&config) == SECSuccess) {
-        ssl_ConfigureTicketKeys(&config);
+        ssl_ConfigureTicketKeys(&config, text);
     }
     ssl_FreeCacheConfig(&config);
     (void)pthread_setcancelstate(cancel, NULL);
+    if (*text) {
+        (void)snprintf(message, sizeof message,
+                       "%s; the ticket keys stay as they are", text);
+        ssl_Log(message);
+    }
 }
 
 SECStatus
