@@ -94,7 +94,10 @@ class TicketStorm : public NssTest {
     std::mt19937 random(seed);
     // NSS's random numbers go on after a fork where they were: without this, all
     // workers would make the same keys.
+    // NSS takes the seed up when the random bytes that it has are used up.
+    uint8_t used_up[4096];
     PK11_RandomUpdate(&seed, sizeof(seed));
+    PK11_GenerateRandom(used_up, sizeof(used_up));
     PRTime clock = kStart;
     LoneSocket server(true, &clock);
     const int lock = open(files_.Path("lock").c_str(), O_RDWR | O_CLOEXEC);
