@@ -131,8 +131,8 @@ fleet_End(void)
     if (snceDerive_Generate(NULL, &root, &id) != SECSuccess) {
         return SECFailure;
     }
-    rv = snceRotate_Install(snceSource_ended, snceRotate_NextSet(), &root, 1,
-                            1);
+    rv =
+        snceRotate_Install(snceSource_ended, snceRotate_NextSet(), &root, 1, 1);
     PK11_FreeSymKey(root);
     return rv;
 }

@@ -483,8 +483,8 @@ rotate_Refresh(const sslSocket *ss, rotateLook how)
     snceKnown_Lock();
     rotationSec = rotation;
     stale = seenRegion != identity || seenChanges != changes ||
-            (installed && (!snceRetry_Pending(&setRetry) ||
-                           snceRetry_IsTime(&setRetry)));
+            (installed &&
+             (!snceRetry_Pending(&setRetry) || snceRetry_IsTime(&setRetry)));
     if (stale) {
         installed = PR_FALSE;
     }

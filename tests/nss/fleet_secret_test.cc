@@ -108,9 +108,8 @@ class FleetSecretTest : public NssTest {
     char c;
     EXPECT_EQ(0, pipe(go));
     EXPECT_EQ(0, pipe(done));
-    const pid_t pid =
-        Spawn("UseKeyFiles",
-              {state, std::to_string(go[0]), std::to_string(done[1])});
+    const pid_t pid = Spawn(
+        "UseKeyFiles", {state, std::to_string(go[0]), std::to_string(done[1])});
     close(done[1]);
     uint64_t count = UINT64_MAX;
     if (read(done[0], &c, 1) == 1) count = CountInProcess(planted_, pid);

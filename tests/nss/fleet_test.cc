@@ -90,8 +90,8 @@ class FleetTest : public TicketFixture {
   bool Decrypts(const std::string& name) {
     LoneSocket server(true, &clock_);
     return AddCertificates(server.fd(), {"rsa"}) &&
-           ShimDecryptsTickets(server.fd(), reinterpret_cast<const PRUint8*>(
-                                                name.data()));
+           ShimDecryptsTickets(server.fd(),
+                               reinterpret_cast<const PRUint8*>(name.data()));
   }
   // Waits until the files may be looked at again.
   void WaitForLook() { usleep(1100000); }
@@ -225,9 +225,12 @@ TEST_P(FleetTest, APeriodsKeyDecryptsInItsTimeOnly) {
   const struct {
     PRTime time;
     bool decrypts;
-  } cases[] = {{start - 10 * kMinute, false}, {start - 5 * kMinute - 1, false},
-               {start - 5 * kMinute, true},   {start, true},
-               {last - 1, true},              {last, false},
+  } cases[] = {{start - 10 * kMinute, false},
+               {start - 5 * kMinute - 1, false},
+               {start - 5 * kMinute, true},
+               {start, true},
+               {last - 1, true},
+               {last, false},
                {last + kDay, false}};
   // In a process that has made the key before, and in others.
   for (const bool knows : {false, true}) {
@@ -498,8 +501,8 @@ TEST_P(FleetTest, AWorkerThatStartsLateBringsNoOldKeysBack) {
   int go[2], done[2];
   ASSERT_EQ(0, pipe(go));
   ASSERT_EQ(0, pipe(done));
-  const pid_t child = Spawn(
-      "HandshakeLate", {std::to_string(go[0]), std::to_string(done[1])});
+  const pid_t child =
+      Spawn("HandshakeLate", {std::to_string(go[0]), std::to_string(done[1])});
   ASSERT_GT(child, 0);
   char c;
   ASSERT_EQ(1, read(done[0], &c, 1));

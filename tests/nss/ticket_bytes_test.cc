@@ -2,10 +2,10 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-// ticket_bytes_test.cc: a server is sent tickets that are none, by the thousand: random
-// bytes, and real tickets that were changed, cut or put together from two. None
-// opens, and however a client makes up the names of keys, the server keeps no
-// key for it.
+// ticket_bytes_test.cc: a server is sent tickets that are none, by the
+// thousand: random bytes, and real tickets that were changed, cut or put
+// together from two. None opens, and however a client makes up the names of
+// keys, the server keeps no key for it.
 
 #include <unistd.h>
 
@@ -200,8 +200,8 @@ TEST_P(TicketBytesHandshakeTest, HandshakesEndOnlyIfTheNameIsKnown) {
   KeyFiles files;
   for (const bool secret : {false, true}) {
     ASSERT_TRUE(files.Write("one", SecretLine('a')));
-    ASSERT_TRUE(files.Configure(
-        secret ? "ticketSecretFile=" + files.Path("one") : ""));
+    ASSERT_TRUE(
+        files.Configure(secret ? "ticketSecretFile=" + files.Path("one") : ""));
     ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
     options_.server_no_cache = true;
     int ended = 0;

@@ -5,7 +5,8 @@
 // ticket_storm_test.cc: four processes rotate ticket keys, and replace the set
 // that their files give, while one of them is killed every 20 ms. The clock of
 // their sockets goes forward by a rotation every 50 ms. A key that any of them
-// has encrypted with must decrypt in all others, until its tickets have expired.
+// has encrypted with must decrypt in all others, until its tickets have
+// expired.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -38,8 +39,8 @@ using Steady = std::chrono::steady_clock;
 constexpr PRTime kHour = 3600 * kSecond;
 constexpr int kWorkers = 4;
 constexpr unsigned kUses = 1 << 18;
-// A key encrypts for an hour. The last ticket made with it is valid for two days
-// then.
+// A key encrypts for an hour. The last ticket made with it is valid for two
+// days then.
 constexpr PRTime kValid = 48 * kHour;
 
 // That a key was used: its name, and when.
@@ -85,26 +86,30 @@ class TicketStorm : public NssTest {
   // valid.
   static std::string SecretsFrom(unsigned first) {
     std::string text;
-    for (unsigned i = 0; i < 4; ++i) text += SecretLine("abcd"[(first + i) % 4]);
+    for (unsigned i = 0; i < 4; ++i)
+      text += SecretLine("abcd"[(first + i) % 4]);
     return text;
   }
 
   // What a worker does until it is killed.
   [[noreturn]] void Work(unsigned seed, bool replaces) {
     std::mt19937 random(seed);
-    // NSS's random numbers go on after a fork where they were: without this, all
-    // workers would make the same keys.
-    // NSS takes the seed up when the random bytes that it has are used up.
-    uint8_t used_up[4096];
+    // NSS's random numbers go on after a fork where they were: without this,
+    // all workers would make the same keys. NSS takes the seed up when the
+    // random bytes that it has are used up, of which long requests take none.
     PK11_RandomUpdate(&seed, sizeof(seed));
-    PK11_GenerateRandom(used_up, sizeof(used_up));
+    for (int i = 0; i < 1000; ++i) {
+      uint8_t used_up[8];
+      PK11_GenerateRandom(used_up, sizeof(used_up));
+    }
     PRTime clock = kStart;
     LoneSocket server(true, &clock);
     const int lock = open(files_.Path("lock").c_str(), O_RDWR | O_CLOEXEC);
     if (!AddCertificates(server.fd(), {"ecdsa"}) || lock < 0) _exit(1);
     for (;;) {
       clock = shared_->clock;
-      if (replaces && random() % 8 == 0 && flock(lock, LOCK_EX | LOCK_NB) == 0) {
+      if (replaces && random() % 8 == 0 &&
+          flock(lock, LOCK_EX | LOCK_NB) == 0) {
         if (files_.Write("one", SecretsFrom(shared_->sets)) &&
             ShimReloadKeyFiles() == SECSuccess)
           ++shared_->sets;

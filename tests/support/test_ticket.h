@@ -40,8 +40,7 @@ inline bool IsWhole(const snceTicketKey& key) {
          key.encryptFrom == made.encryptFrom &&
          key.encryptUntil == made.encryptUntil &&
          key.decryptUntil == made.decryptUntil && key.source == made.source &&
-         key.len == made.len &&
-         memcmp(key.value, made.value, key.len) == 0;
+         key.len == made.len && memcmp(key.value, made.value, key.len) == 0;
 }
 
 // The ids of the region's ticket keys. A key that is not whole has the id 0

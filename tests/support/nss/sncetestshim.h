@@ -194,27 +194,28 @@ void ShimResetTicketKeys(void);
 PRBool ShimDecryptsTickets(PRFileDesc *fd, const PRUint8 name[16]);
 /* How many ticket keys the region has. */
 unsigned int ShimCountTicketKeys(void);
-/* The wrapped keys and secrets of files that the region has, one after the other,
- * at most |max| bytes. Returns how many bytes. */
+/* The wrapped keys and secrets of files that the region has, one after the
+ * other, at most |max| bytes. Returns how many bytes. */
 unsigned int ShimWrappedFileKeys(PRUint8 *out, unsigned int max);
-/* Encrypts |len| bytes as a ticket of the server |fd|. Returns its length, 0 if it
- * cannot. */
+/* Encrypts |len| bytes as a ticket of the server |fd|. Returns its length, 0 if
+ * it cannot. */
 unsigned int ShimProtectTicket(PRFileDesc *fd, const PRUint8 *in,
                                unsigned int len, PRUint8 *out,
                                unsigned int max);
-/* Opens a ticket that the server |fd| was sent. SEC_ERROR_NOT_A_RECIPIENT stands
- * for a full handshake; any other error ends the handshake in TLS 1.2. */
+/* Opens a ticket that the server |fd| was sent. SEC_ERROR_NOT_A_RECIPIENT
+ * stands for a full handshake; any other error ends the handshake in TLS 1.2.
+ */
 SECStatus ShimUnprotectTicket(PRFileDesc *fd, const PRUint8 *in,
                               unsigned int len, PRUint8 *out,
                               unsigned int *outLen, unsigned int max);
-/* Copies the ticket of a client's session; its length, 0 for none. ShimSetTicket
- * gives the session another one. */
+/* Copies the ticket of a client's session; its length, 0 for none.
+ * ShimSetTicket gives the session another one. */
 unsigned int ShimGetTicket(const ShimSid *sid, PRUint8 *out, unsigned int max);
 SECStatus ShimSetTicket(ShimSid *sid, const PRUint8 *ticket, unsigned int len);
 /* Reads the ticket key files again, changed or not. */
 SECStatus ShimReloadKeyFiles(void);
-/* How many ticket keys this process knows, and how many keys it has derived from
- * others so far. */
+/* How many ticket keys this process knows, and how many keys it has derived
+ * from others so far. */
 unsigned int ShimKnownTicketKeys(void);
 unsigned int ShimCountDerivations(void);
 
