@@ -62,6 +62,7 @@ The regression suite of bug 223242
                          libssl3.so in DIR
   make regress-compare   stock, minimal and ours side by side
   make regress-mutants   does the suite see each fault that is put into ours?
+  make adapter-mutants   the same of faults of the adapter's ticket keys
 
 Measure (tests/bench/README.md)
   make bench             speed, size and hit ratios beside stock NSS and others, in
@@ -176,6 +177,15 @@ secrets: unit-program processes-program nss
 	@$(MAKE) --no-print-directory -f $(SUPPORT)/adapter.mk NSS=$(NSS) program
 	@tests/secrets/mutants/run $(CORE) build/nss-$(NSS) $(MUTANTS)
 	@tests/secrets/silent $(NSS)
+
+# --- Faults of the adapter --------------------------------------------------
+
+# Do the tests of ticket keys see each fault that is put into the adapter? MUTANTS=:
+# some of them, by name.
+.PHONY: adapter-mutants
+adapter-mutants: nss
+	@$(MAKE) --no-print-directory -f $(SUPPORT)/adapter.mk NSS=$(NSS) program
+	@tests/nss/mutants/run $(CORE) build/nss-$(NSS) $(MUTANTS)
 
 # --- Demo and check --------------------------------------------------------
 

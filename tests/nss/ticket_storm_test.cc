@@ -95,8 +95,13 @@ class TicketStorm : public NssTest {
   [[noreturn]] void Work(unsigned seed, bool replaces) {
     std::mt19937 random(seed);
     // NSS's random numbers go on after a fork where they were: without this,
-    // all workers would make the same keys.
+    // all workers would make the same keys. NSS takes the seed up when the
+    // random bytes that it has are used up, of which long requests take none.
     PK11_RandomUpdate(&seed, sizeof(seed));
+    for (int i = 0; i < 1000; ++i) {
+      uint8_t used_up[8];
+      PK11_GenerateRandom(used_up, sizeof(used_up));
+    }
     PRTime clock = kStart;
     LoneSocket server(true, &clock);
     const int lock = open(files_.Path("lock").c_str(), O_RDWR | O_CLOEXEC);

@@ -85,8 +85,9 @@ case_EveryHoleForTheFuzzersFits() {
     "$root/tests/fuzz/holes" --fit
 }
 
-case_EveryFaultThatLeavesASecretFits() {
-    for fault in "$root"/tests/secrets/mutants/*.patch; do
+case_EveryFaultOfSecretsAndTicketKeysFits() {
+    for fault in "$root"/tests/secrets/mutants/*.patch \
+        "$root"/tests/nss/mutants/*.patch; do
         echo "$fault"
         patch -p1 -s -f -F0 --dry-run -r - -d "$root" <"$fault"
     done
