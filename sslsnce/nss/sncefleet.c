@@ -359,9 +359,18 @@ snceFleet_Set(snceKeyFileKind of, const snceKeyFileSet *set)
 }
 
 void
-snceFleet_Look(const sslSocket *ss)
+snceFleet_Log(const char *text)
 {
     char message[SNCE_KEY_FILE_TEXT_BYTES + 64];
+
+    (void)PR_snprintf(message, sizeof message,
+                      "%s; the ticket keys stay as they are", text);
+    ssl_Log(message);
+}
+
+void
+snceFleet_Look(const sslSocket *ss)
+{
     char text[SNCE_KEY_FILE_TEXT_BYTES] = "";
     fleetRead result;
 
@@ -376,9 +385,7 @@ snceFleet_Look(const sslSocket *ss)
     /* If it is forbidden, others may read the files; or their owner or mode, and so
      * their version, will change. */
     if (result == fleetRead_failed) {
-        (void)PR_snprintf(message, sizeof message,
-                          "%s; the ticket keys stay as they are", text);
-        ssl_Log(message);
+        snceFleet_Log(text);
     }
 }
 

@@ -29,6 +29,9 @@ SEC_BEGIN_PROTOS
 SECStatus snceFleet_Configure(snceKeyFileKind kind, const char *paths,
                               char text[SNCE_KEY_FILE_TEXT_BYTES]);
 
+/* snceFleet_Log logs |text|, which says what is wrong with a file, and what follows. */
+void snceFleet_Log(const char *text);
+
 /* snceFleet_Set takes the keys of |*set|, which stays the caller's to wipe; with a count
  * of 0, keys are made at random. The files that were configured count no more. */
 SECStatus snceFleet_Set(snceKeyFileKind kind, const snceKeyFileSet *set);

@@ -429,7 +429,6 @@ ssl_FailInheritLock(const char *string, char message[INHERIT_TEXT_BYTES])
 static void
 ssl_InheritTicketKeys(void)
 {
-    char message[SNCE_KEY_FILE_TEXT_BYTES + 64];
     char text[SNCE_KEY_FILE_TEXT_BYTES] = "";
     sslCacheConfig config;
     int cancel;
@@ -441,9 +440,7 @@ ssl_InheritTicketKeys(void)
     ssl_FreeCacheConfig(&config);
     (void)pthread_setcancelstate(cancel, NULL);
     if (*text) {
-        (void)snprintf(message, sizeof message,
-                       "%s; the ticket keys stay as they are", text);
-        ssl_Log(message);
+        snceFleet_Log(text);
     }
 }
 
