@@ -43,6 +43,7 @@
 #include "sncegate.h"
 #include "snceint.h"
 #include "sncederive.h"
+#include "sncefleet.h"
 #include "sncekeycache.h"
 #include "sncerotate.h"
 #include "sncesid.h"
@@ -470,6 +471,18 @@ wrap_OfRoot(const sslKeyPair *pair, PK11SymKey *root, PRUint64 rootId,
                : NULL;
 }
 
+/* Takes over the keys of files that this process has not used yet. */
+static void
+wrap_LookForKeys(const sslSocket *ss)
+{
+    snceRotateKeys keys;
+
+    snceFleet_Look(ss);
+    if (snceRotate_Current(ss, NULL, &keys) == SECSuccess) {
+        snceRotate_Free(&keys);
+    }
+}
+
 /* Returns the key that wraps the secrets of tickets now, and its |id|; NULL while keys
  * are made at random. */
 static PK11SymKey *
@@ -567,7 +580,12 @@ ssl3_GetWrappingKey(sslSocket *ss, sslSessionID *sid, PK11SlotInfo *slot,
         return NULL;
     }
     if (sid->fromTicket) {
-        PK11SymKey *key = wrap_Fleet(cert->serverKeyPair, sid->wrapKeyId);
+        PK11SymKey *key;
+
+        /* The secret is wrapped before the ticket is encrypted: this may be the
+         * first use of the keys in this process. */
+        wrap_LookForKeys(ss);
+        key = wrap_Fleet(cert->serverKeyPair, sid->wrapKeyId);
 
         if (key) {
             return key;

@@ -238,24 +238,28 @@ TEST_F(FipsTest, SessionsResumeInOtherProcessesAndOnlyWrappedSecretsAreStored) {
 // The first process reads the file; the second one cannot, and has its secret
 // from the region; the third one reads it in another region, as another
 // machine.
-TEST_F(FipsTest, TicketsUnderASecretResumeInOtherProcesses) {
+TEST_F(FipsTest, TicketsUnderASecretResumeInOtherProcessesAndOnOtherMachines) {
   const KeyFiles files;
   ASSERT_TRUE(files.Write("one", SecretLine('a')));
   ASSERT_TRUE(files.Configure("ticketSecretFile=" + files.Path("one")));
   const char* given = getenv("LD_LIBRARY_PATH");
   const std::string path = given ? given : "";
   unsetenv("LD_LIBRARY_PATH");
-  int status[2];
+  int status[3];
   ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
   status[0] = Serve("01", "FipsServeTickets");
   unlink(files.Path("one").c_str());
   ::testing::internal::CaptureStderr();
   status[1] = status[0] == 0 ? Serve("11", "FipsServeTickets") : status[0];
   const std::string said = ::testing::internal::GetCapturedStderr();
+  SSL_ShutdownServerSessionIDCache();
+  EXPECT_TRUE(files.Write("one", SecretLine('a')));
+  EXPECT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
+  status[2] = status[0] == 0 ? Serve("11", "FipsServeTickets") : status[0];
   if (given) setenv("LD_LIBRARY_PATH", path.c_str(), 1);
   if (status[0] == kNoFips)
     GTEST_SKIP() << "the distribution's softoken refuses FIPS mode";
-  for (const int i : {0, 1}) EXPECT_EQ(0, status[i]) << i << said;
+  for (const int i : {0, 1, 2}) EXPECT_EQ(0, status[i]) << i << said;
   EXPECT_TRUE(files.Configure(""));
   SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr);
 }
