@@ -12,28 +12,6 @@
 /* Room for a label and a context. */
 #define INFO_BYTES 320
 
-SECStatus
-snceDerive_Generate(void *pwArg, PK11SymKey **key, PRUint64 *id)
-{
-    PK11SlotInfo *slot = PK11_GetInternalSlot();
-
-    *key = NULL;
-    *id = 0;
-    if (!slot) {
-        return SECFailure;
-    }
-    *key = PK11_KeyGen(slot, CKM_HKDF_KEY_GEN, NULL, SNCE_DERIVE_BYTES, pwArg);
-    PK11_FreeSlot(slot);
-    while (*key && *id == 0) {
-        if (PK11_GenerateRandom((unsigned char *)id, sizeof *id) !=
-            SECSuccess) {
-            PK11_FreeSymKey(*key);
-            *key = NULL;
-        }
-    }
-    return *key ? SECSuccess : SECFailure;
-}
-
 /* How an expansion comes by its key. */
 typedef enum { deriveFrom_key, deriveFrom_secret } deriveFrom;
 
@@ -139,4 +117,29 @@ snceDerive_Bytes(PK11SymKey *from, const char *label, const SECItem *context,
     }
     PK11_FreeSymKey(made);
     return rv;
+}
+
+/* A random id would not do: processes that were forked get the same random bytes from
+ * NSS for a while, and keys made by different calls would have one id. */
+SECStatus
+snceDerive_Generate(void *pwArg, PK11SymKey **key, PRUint64 *id)
+{
+    PK11SlotInfo *slot = PK11_GetInternalSlot();
+
+    *key = NULL;
+    *id = 0;
+    if (!slot) {
+        return SECFailure;
+    }
+    *key = PK11_KeyGen(slot, CKM_HKDF_KEY_GEN, NULL, SNCE_DERIVE_BYTES, pwArg);
+    PK11_FreeSlot(slot);
+    if (*key && snceDerive_Bytes(*key, "sslsnce id", NULL, (PRUint8 *)id,
+                                 sizeof *id) != SECSuccess) {
+        PK11_FreeSymKey(*key);
+        *key = NULL;
+    }
+    if (*key && *id == 0) {
+        *id = 1;
+    }
+    return *key ? SECSuccess : SECFailure;
 }

@@ -26,7 +26,7 @@ typedef enum {
 } snceDeriveUse;
 
 /* snceDerive_Generate makes a random key from which others are derived, in NSS's own
- * token, and a random |*id| for it, not 0. Fails with an NSS error; then there is no
+ * token, and an |*id| that is derived from it, not 0. Fails with an NSS error; then there is no
  * key. The caller frees the key. */
 SECStatus snceDerive_Generate(void *pwArg, PK11SymKey **key, PRUint64 *id);
 

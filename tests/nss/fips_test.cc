@@ -19,6 +19,7 @@
 #include <cstring>
 #include <thread>
 
+#include "key_files.h"
 #include "nss.h"
 #include "pk11pub.h"
 #include "prerror.h"
@@ -66,7 +67,8 @@ int StartFips(const std::string& dir) {
 }
 
 // Serves one connection, which must be resumed if |expected| says so.
-int ServeOne(PRFileDesc* listener, const Identity& identity, bool expected) {
+int ServeOne(PRFileDesc* listener, const Identity& identity, bool expected,
+             bool tickets) {
   PRFileDesc* tcp = PR_Accept(listener, nullptr, PR_SecondsToInterval(20));
   STAGE_CHECK(tcp);
   PRFileDesc* fd = SSL_ImportFD(nullptr, tcp);
@@ -74,7 +76,8 @@ int ServeOne(PRFileDesc* listener, const Identity& identity, bool expected) {
   const SSLVersionRange range = {SSL_LIBRARY_VERSION_TLS_1_2,
                                  SSL_LIBRARY_VERSION_TLS_1_2};
   SSL_VersionRangeSet(fd, &range);
-  SSL_OptionSet(fd, SSL_ENABLE_SESSION_TICKETS, PR_FALSE);
+  SSL_OptionSet(fd, SSL_ENABLE_SESSION_TICKETS, tickets);
+  SSL_OptionSet(fd, SSL_NO_CACHE, tickets);
   STAGE_CHECK(SSL_ConfigServerCert(fd, identity.cert, identity.key, nullptr,
                                    0) == SECSuccess);
   SSL_ResetHandshake(fd, PR_TRUE);
@@ -102,9 +105,27 @@ STAGE(FipsServe) {
   const Identity identity = FindIdentity("rsa");
   STAGE_CHECK(identity.cert && identity.key);
   for (const char expected : args[2]) {
-    const int served = ServeOne(listener, identity, expected == '1');
+    const int served = ServeOne(listener, identity, expected == '1', PR_FALSE);
     if (served != 0) return served;
   }
+  return 0;
+}
+
+// The same with tickets. It inherits, and reads the ticket secret file, before
+// NSS is there: the key is made in the first handshake.
+STAGE(FipsServeTickets) {
+  STAGE_CHECK(SSL_InheritMPServerSIDCache(nullptr) == SECSuccess);
+  const int status = StartFips(args[0]);
+  if (status != 0) return status;
+  PRFileDesc* listener = PR_ImportTCPSocket(std::stoi(args[1]));
+  STAGE_CHECK(listener);
+  const Identity identity = FindIdentity("rsa");
+  STAGE_CHECK(identity.cert && identity.key);
+  for (const char expected : args[2]) {
+    const int served = ServeOne(listener, identity, expected == '1', PR_TRUE);
+    if (served != 0) return served;
+  }
+  STAGE_CHECK(ShimKnownTicketKeys() != 0);
   return 0;
 }
 
@@ -138,24 +159,26 @@ class FipsTest : public NssTest {
 
   // Starts a process that serves the connections of |expected|, and connects as
   // many times. Returns the server's exit status.
-  int Serve(const std::string& expected) {
+  int Serve(const std::string& expected,
+            const std::string& stage = "FipsServe") {
+    const bool tickets = stage != "FipsServe";
     int status = -1;
     std::thread server([&] {
-      status = InExec("FipsServe", {dir_, std::to_string(listener_), expected});
+      status = InExec(stage, {dir_, std::to_string(listener_), expected});
     });
-    for (size_t i = 0; i < expected.size(); ++i) Connect();
+    for (size_t i = 0; i < expected.size(); ++i) Connect(tickets);
     server.join();
     return status;
   }
 
-  void Connect() {
+  void Connect(bool tickets) {
     PRNetAddr address;
     PR_InitializeNetAddr(PR_IpAddrLoopback, port_, &address);
     PRFileDesc* fd = SSL_ImportFD(nullptr, PR_NewTCPSocket());
     const SSLVersionRange range = {SSL_LIBRARY_VERSION_TLS_1_2,
                                    SSL_LIBRARY_VERSION_TLS_1_2};
     SSL_VersionRangeSet(fd, &range);
-    SSL_OptionSet(fd, SSL_ENABLE_SESSION_TICKETS, PR_FALSE);
+    SSL_OptionSet(fd, SSL_ENABLE_SESSION_TICKETS, tickets);
     SSL_AuthCertificateHook(fd, Accept, nullptr);
     SSL_SetURL(fd, "a.example");
     char byte = 0;
@@ -210,6 +233,35 @@ TEST_F(FipsTest, SessionsResumeInOtherProcessesAndOnlyWrappedSecretsAreStored) {
   wrapped.Add(stored.masterSecret, sizeof(stored.masterSecret));
   EXPECT_EQ(wrapped.pieces(), wrapped.CountInFile(region));
   EXPECT_EQ(0u, clear_.CountInFile(region));
+}
+
+// The first process reads the file; the second one cannot, and has its secret
+// from the region; the third one reads it in another region, as another
+// machine.
+TEST_F(FipsTest, TicketsUnderASecretResumeInOtherProcessesAndOnOtherMachines) {
+  const KeyFiles files;
+  ASSERT_TRUE(files.Write("one", SecretLine('a')));
+  ASSERT_TRUE(files.Configure("ticketSecretFile=" + files.Path("one")));
+  const char* given = getenv("LD_LIBRARY_PATH");
+  const std::string path = given ? given : "";
+  unsetenv("LD_LIBRARY_PATH");
+  int status[3];
+  ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
+  status[0] = Serve("01", "FipsServeTickets");
+  unlink(files.Path("one").c_str());
+  ::testing::internal::CaptureStderr();
+  status[1] = status[0] == 0 ? Serve("11", "FipsServeTickets") : status[0];
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  SSL_ShutdownServerSessionIDCache();
+  EXPECT_TRUE(files.Write("one", SecretLine('a')));
+  EXPECT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
+  status[2] = status[0] == 0 ? Serve("11", "FipsServeTickets") : status[0];
+  if (given) setenv("LD_LIBRARY_PATH", path.c_str(), 1);
+  if (status[0] == kNoFips)
+    GTEST_SKIP() << "the distribution's softoken refuses FIPS mode";
+  for (const int i : {0, 1, 2}) EXPECT_EQ(0, status[i]) << i << said;
+  EXPECT_TRUE(files.Configure(""));
+  SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr);
 }
 
 }  // namespace
