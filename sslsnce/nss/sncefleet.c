@@ -23,6 +23,7 @@
 #include "sncelog.h"
 #include "snceregionkey.h"
 #include "sncerotate.h"
+#include "snceset.h"
 
 /* Between two looks at the files. */
 #define LOOK_USEC PR_USEC_PER_SEC
@@ -42,7 +43,7 @@ static snceKeyFileKind kind;
 static char *paths;             /* NULL: there are none */
 static PRUint64 version;        /* of the files that were read last */
 static snceKeyFileSet *pending; /* read, and not yet made keys of */
-static PRTime pendingCreated;   /* snceRotate_NextSet when it was read */
+static PRTime pendingCreated;   /* snceSet_Next when it was read */
 
 static void
 fleet_Lock(void)
@@ -107,9 +108,9 @@ fleet_Import(snceKeyFileKind of, const snceKeyFileSet *set, PRTime created,
         rv = roots[i] ? SECSuccess : SECFailure;
     }
     if (rv == SECSuccess) {
-        rv = snceRotate_Install(of == snceKeyFile_keys ? snceSource_key
-                                                       : snceSource_secret,
-                                created, roots, set->count, set->encrypts);
+        rv = snceSet_Install(of == snceKeyFile_keys ? snceSource_key
+                                                    : snceSource_secret,
+                             created, roots, set->count, set->encrypts);
     }
     for (unsigned i = 0; i < set->count; i++) {
         if (roots[i]) {
@@ -133,8 +134,7 @@ fleet_End(void)
     if (snceDerive_Generate(NULL, &root, &id) != SECSuccess) {
         return SECFailure;
     }
-    rv =
-        snceRotate_Install(snceSource_ended, snceRotate_NextSet(), &root, 1, 1);
+    rv = snceSet_Install(snceSource_ended, snceSet_Next(), &root, 1, 1);
     PK11_FreeSymKey(root);
     return rv;
 }
@@ -197,7 +197,7 @@ fleet_ReadUncancelled(void *pwArg, char text[SNCE_KEY_FILE_TEXT_BYTES])
     fleetRead result = fleetRead_failed;
     snceKeyFileSet *set;
     snceKeyFileKind of;
-    PRTime created = snceRotate_NextSet();
+    PRTime created = snceSet_Next();
     char *names;
 
     fleet_Lock();
@@ -354,7 +354,7 @@ snceFleet_Set(snceKeyFileKind of, const snceKeyFileSet *set)
     }
     *copy = *set;
     (void)fleet_Name(of, NULL);
-    fleet_Take(of, copy, snceRotate_NextSet(), NULL);
+    fleet_Take(of, copy, snceSet_Next(), NULL);
     return SECSuccess;
 }
 

@@ -17,7 +17,9 @@
  *   snceticket.c  the self-encrypt (ticket) keys: libssl's calls
  *   snceknown.c   the ticket keys that this process knows
  *   sncesecret.c  those that are derived from a fleet's secret
- *   sncerotate.c  which of them count, and which one encrypts
+ *   snceset.c     which set of keys from files is in force
+ *   snceshare.c   ticket keys learned from the region, and stored there
+ *   sncerotate.c  which ticket key encrypts, and which one a ticket is under
  *   sncefleet.c   those that are from files
  *   snceticketcalls.c  the experimental calls for ticket keys
  *   snceregionkey.c  the keys under which a region's ticket keys lie

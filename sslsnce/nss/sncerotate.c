@@ -5,7 +5,6 @@
 #include "sncerotate.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 
 #include "secerr.h"
 #include "secport.h"
@@ -17,31 +16,17 @@
 #include "snceregionkey.h"
 #include "snceretry.h"
 #include "sncesecret.h"
+#include "snceset.h"
+#include "snceshare.h"
 
 /* Rounds of looking and making: a key; its successor; and one more. */
 #define CURRENT_TRIES 3
 
-/* Lists of the region's keys, until nothing changes meanwhile. */
-#define LIST_TRIES 4
-
 /* Of keys with one tag, so many are tried. */
 #define SAME_TAG_MAX 4
 
-/* The set of keys from files that counts (sncesource.h). */
-typedef struct {
-    PRTime created; /* 0: there is none */
-    snceSourceKind kind;
-    PRUint64 encrypts; /* the id of the key or secret that does */
-} keySet;
-
-/* The lock of snceknown.h guards these too. */
-static keySet inForce;
-static PRUint64 seenRegion;  /* whose keys these are; 0: none's */
-static PRUint64 seenChanges; /* snceTicketKeys_Changes of the last look */
-static PRBool installed;     /* a set that the region may not have yet */
-static PRUint32 rotationSec = DEFAULT_ROTATION_SEC; /* of the last look */
+/* The lock of snceknown.h guards this too. */
 static snceRetry addRetry; /* pending: the region took no key */
-static snceRetry setRetry; /* pending: the region took a set in part only */
 
 /* One thread at a time makes keys. It does so in NSS's own token, and waits for no
  * other. Taken before the lock of the list. */
@@ -71,459 +56,6 @@ rotate_WatchForks(void)
     (void)pthread_atfork(rotate_BeforeFork, rotate_AfterFork, rotate_AfterFork);
 }
 
-/* ---- one key --------------------------------------------------------------- */
-
-/* Encrypts |k| under |rk|, for other processes. */
-static SECStatus
-rotate_Encrypt(const snceKnown *k, const snceRegionKey *rk, snceTicketKey *out)
-{
-    SECItem wrapped = { siBuffer, out->value, sizeof out->value };
-    SECStatus rv;
-
-    *out = k->times;
-    wrapped.data = out->value;
-    rv = PK11_WrapSymKey(CKM_AES_KEY_WRAP_KWP, NULL, rk->wrap, k->root,
-                         &wrapped);
-    out->under = rk->id;
-    out->len = wrapped.len;
-    return rv;
-}
-
-static SECStatus
-rotate_Decrypt(const snceTicketKey *stored, const snceRegionKey *rk,
-               snceKnown *k)
-{
-    SECItem wrapped = { siBuffer, (unsigned char *)stored->value,
-                        (unsigned)stored->len };
-
-    PORT_Memset(k, 0, sizeof *k);
-    k->times = *stored;
-    k->times.len = 0;
-    k->shared = PR_TRUE;
-    k->root = PK11_UnwrapSymKey(rk->wrap, CKM_AES_KEY_WRAP_KWP, NULL, &wrapped,
-                                CKM_HKDF_DERIVE, CKA_DERIVE, SNCE_DERIVE_BYTES);
-    return k->root ? snceKnown_Complete(k, NULL) : SECFailure;
-}
-
-/* ---- all of them ----------------------------------------------------------- */
-
-static PRBool
-rotate_Knows(PRUint64 id)
-{
-    PRBool found;
-
-    snceKnown_Lock();
-    found = snceKnown_FindId(id) != NULL;
-    snceKnown_Unlock();
-    return found;
-}
-
-/* Is |k| made at random: in no set, and no set's? */
-static PRBool
-rotate_IsRandom(const snceKnown *k)
-{
-    return k->secret == 0 &&
-           snceSource_Kind(k->times.source) == snceSource_random;
-}
-
-/* Are all keys of the set of |k| known? The caller has the lock. */
-static PRBool
-rotate_IsWhole(const snceKnown *k)
-{
-    unsigned size = snceSource_Size(k->times.source);
-    unsigned found = 0;
-
-    for (unsigned i = 0; i < snceKnown_Count(); i++) {
-        const snceKnown *other = snceKnown_At(i);
-
-        found += other->secret == 0 &&
-                 other->times.created.usec == k->times.created.usec &&
-                 snceSource_Kind(other->times.source) ==
-                     snceSource_Kind(k->times.source);
-    }
-    return found >= size;
-}
-
-/* Finds the newest set that is whole. The caller has the lock. */
-static void
-rotate_ChooseSet(void)
-{
-    PORT_Memset(&inForce, 0, sizeof inForce);
-    for (unsigned i = 0; i < snceKnown_Count(); i++) {
-        const snceKnown *k = snceKnown_At(i);
-
-        if (!rotate_IsRandom(k) && k->secret == 0 &&
-            k->times.created.usec > inForce.created && rotate_IsWhole(k)) {
-            inForce.created = k->times.created.usec;
-            inForce.kind = snceSource_Kind(k->times.source);
-        }
-    }
-    for (unsigned i = 0; i < snceKnown_Count(); i++) {
-        const snceKnown *k = snceKnown_At(i);
-
-        if (k->times.created.usec == inForce.created && k->secret == 0 &&
-            k->times.encryptUntil.usec > k->times.encryptFrom.usec &&
-            !rotate_IsRandom(k)) {
-            inForce.encrypts = k->times.id;
-        }
-    }
-}
-
-static int
-rotate_CompareIds(const void *a, const void *b)
-{
-    PRUint64 first = ((const snceTicketKey *)a)->id;
-    PRUint64 second = ((const snceTicketKey *)b)->id;
-
-    return (first > second) - (first < second);
-}
-
-/* The keys of a region, sorted by their ids, and the time. */
-typedef struct {
-    const snceTicketKey *list;
-    size_t count;
-    PRTime now;
-} listed;
-
-/* Does |k| stay? Shared keys must be in the region. A key of this process's own stays
- * until it has expired, and a set until a newer one is in force. */
-static PRBool
-rotate_Stays(void *context, const snceKnown *k)
-{
-    const listed *region = context;
-
-    if (!rotate_IsRandom(k) && k->times.created.usec < inForce.created) {
-        return PR_FALSE;
-    }
-    if (!k->shared) {
-        return k->times.decryptUntil.usec > region->now;
-    }
-    return region->count > 0 &&
-           bsearch(&k->times, region->list, region->count, sizeof *region->list,
-                   rotate_CompareIds) != NULL;
-}
-
-/* Drops the keys that do not stay. A set may have come into force, or gone. */
-static void
-rotate_Prune(const snceTicketKey *list, size_t count, PRTime now)
-{
-    listed region = { list, count, now };
-
-    snceKnown_Lock();
-    rotate_ChooseSet();
-    snceKnown_Unlock();
-    snceKnown_Prune(rotate_Stays, &region);
-    snceKnown_Lock();
-    rotate_ChooseSet();
-    snceKnown_Unlock();
-}
-
-/* ---- those of the region --------------------------------------------------- */
-
-/* Copies the keys of the region, with the number of changes before. |*out| is the
- * caller's to free. */
-static SECStatus
-rotate_ListRegion(PRUint64 identity, snceTicketKey **out, size_t *listed,
-                  PRUint64 *changes)
-{
-    size_t max = 32;
-    snceResult result;
-
-    do {
-        snceRegion *region;
-        PRUint32 pass;
-
-        *out = PORT_Alloc(max * sizeof **out);
-        if (!*out) {
-            return SECFailure;
-        }
-        result = SNCE_GONE;
-        region = snceGate_EnterRegion(identity, &pass);
-        if (region) {
-            /* A list that was made while a set took another one's place may have
-             * neither. */
-            for (unsigned try = 0; try < LIST_TRIES; try++) {
-                *changes = snceTicketKeys_Changes(region);
-                result = snceTicketKeys_List(region, *out, max, listed);
-                if (*changes == snceTicketKeys_Changes(region)) {
-                    break;
-                }
-            }
-            snceGate_Leave(pass);
-        }
-        if (result != SNCE_OK) {
-            PORT_Free(*out);
-            *out = NULL;
-        }
-        max *= 8;
-    } while (result == SNCE_TOO_LARGE && max < 1000000);
-    return result == SNCE_OK ? SECSuccess : SECFailure;
-}
-
-/* Adds |k| to the region under |rk|. */
-static snceResult
-rotate_Add(PRUint64 identity, const snceKnown *k, const snceRegionKey *rk)
-{
-    snceResult result = SNCE_GONE;
-    snceTicketKey stored;
-    snceRegion *region;
-    PRUint32 pass;
-
-    if (rotate_Encrypt(k, rk, &stored) != SECSuccess) {
-        return SNCE_NO_MEMORY;
-    }
-    region = snceGate_EnterRegion(identity, &pass);
-    if (region) {
-        result = snceTicketKeys_Add(region, &stored);
-        snceGate_Leave(pass);
-    }
-    return result;
-}
-
-/* Is the key of |id| among the |count| listed ones under |rk|? */
-static PRBool
-rotate_IsUnder(const snceTicketKey *list, size_t count, PRUint64 id,
-               const snceRegionKey *rk)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (list[i].id == id && list[i].under == rk->id) {
-            return PR_TRUE;
-        }
-    }
-    return PR_FALSE;
-}
-
-/* Takes over the keys of the region that are listed. */
-static void
-rotate_Learn(const snceTicketKey *list, size_t count, const snceRegionKey *rks,
-             unsigned rkCount)
-{
-    for (size_t i = 0; i < count; i++) {
-        for (unsigned j = 0; j < rkCount; j++) {
-            snceKnown k;
-
-            if (list[i].under != rks[j].id || rotate_Knows(list[i].id)) {
-                continue;
-            }
-            if (rotate_Decrypt(&list[i], &rks[j], &k) == SECSuccess) {
-                (void)snceKnown_Keep(&k);
-            } else {
-                snceKnown_Free(&k);
-            }
-        }
-    }
-}
-
-/* Stores the key of |id| under each region key under which it is not there yet. Fails
- * if one could not be stored. */
-static SECStatus
-rotate_Spread(PRUint64 identity, const snceTicketKey *list, size_t count,
-              PRUint64 id, const snceRegionKey *rks, unsigned rkCount)
-{
-    SECStatus rv = SECSuccess;
-
-    for (unsigned j = 0; j < rkCount; j++) {
-        snceKnown copy = { 0 };
-        const snceKnown *k;
-
-        if (rotate_IsUnder(list, count, id, &rks[j])) {
-            continue;
-        }
-        snceKnown_Lock();
-        k = snceKnown_FindId(id);
-        if (k) {
-            copy.times = k->times;
-            copy.root = PK11_ReferenceSymKey(k->root);
-        }
-        snceKnown_Unlock();
-        if (copy.root) {
-            if (rotate_Add(identity, &copy, &rks[j]) != SNCE_OK) {
-                rv = SECFailure;
-            }
-            PK11_FreeSymKey(copy.root);
-        }
-    }
-    return rv;
-}
-
-/* Returns the ids of the keys of the set in force. */
-static unsigned
-rotate_SetIds(PRUint64 ids[SNCE_SET_MAX])
-{
-    unsigned n = 0;
-
-    snceKnown_Lock();
-    for (unsigned i = 0; i < snceKnown_Count() && n < SNCE_SET_MAX; i++) {
-        const snceKnown *k = snceKnown_At(i);
-
-        if (k->secret == 0 && !rotate_IsRandom(k) &&
-            k->times.created.usec == inForce.created) {
-            ids[n++] = k->times.id;
-        }
-    }
-    snceKnown_Unlock();
-    return n;
-}
-
-static bool
-rotate_IsOlderSet(void *context, const snceTicketKey *key)
-{
-    return snceSource_Kind(key->source) != snceSource_random &&
-           key->created.usec < *(const PRTime *)context;
-}
-
-/* Wipes the sets of the region that are older than the one in force. */
-static void
-rotate_Withdraw(PRUint64 identity, const snceTicketKey *list, size_t count)
-{
-    PRTime created;
-    PRBool any = PR_FALSE;
-    snceRegion *region;
-    PRUint32 pass;
-
-    snceKnown_Lock();
-    created = inForce.created;
-    snceKnown_Unlock();
-    for (size_t i = 0; i < count; i++) {
-        any |= rotate_IsOlderSet(&created, &list[i]);
-    }
-    region = any ? snceGate_EnterRegion(identity, &pass) : NULL;
-    if (region) {
-        (void)snceTicketKeys_Remove(region, rotate_IsOlderSet, &created);
-        snceGate_Leave(pass);
-    }
-}
-
-/* Notes whether the region has taken the whole set in force. If not, it is asked again
- * after a while. */
-static void
-rotate_NoteSet(SECStatus rv)
-{
-    snceKnown_Lock();
-    if (rv == SECSuccess) {
-        PORT_Memset(&setRetry, 0, sizeof setRetry);
-    } else {
-        installed = PR_TRUE;
-        if (!snceRetry_Pending(&setRetry)) {
-            snceRetry_Begin(&setRetry);
-        } else {
-            (void)snceRetry_Due(&setRetry); /* puts the next attempt off */
-        }
-    }
-    snceKnown_Unlock();
-}
-
-/* Takes over the keys of the region that are listed, and stores each one, and those of
- * the set in force, under those region keys under which it is not there yet. Sorts the
- * list. */
-static void
-rotate_Merge(PRUint64 identity, snceTicketKey *list, size_t count,
-             const snceRegionKey *rks, unsigned rkCount, PRTime now)
-{
-    SECStatus rv = SECSuccess;
-    PRUint64 ids[SNCE_SET_MAX];
-    unsigned idCount;
-
-    if (count > 0) {
-        qsort(list, count, sizeof *list, rotate_CompareIds);
-    }
-    rotate_Learn(list, count, rks, rkCount);
-    rotate_Prune(list, count, now);
-    for (size_t i = 0; rkCount > 1 && i < count; i++) {
-        (void)rotate_Spread(identity, list, count, list[i].id, rks, rkCount);
-    }
-    idCount = rotate_SetIds(ids);
-    for (unsigned i = 0; i < idCount; i++) {
-        if (rotate_Spread(identity, list, count, ids[i], rks, rkCount) !=
-            SECSuccess) {
-            rv = SECFailure;
-        }
-    }
-    /* Until the set is whole, other processes need the one before it. */
-    if (rkCount > 0 && rv == SECSuccess) {
-        rotate_Withdraw(identity, list, count);
-    }
-    rotate_NoteSet(rv);
-}
-
-/* Counts failures of a token in the figure of the socket's cache. */
-static void
-rotate_CountFailures(const sslSocket *ss, unsigned failures)
-{
-    snceRegion *region;
-    PRUint32 pass;
-
-    region = failures ? snceGate_Enter(&pass) : NULL;
-    if (region) {
-        for (unsigned i = 0; i < failures; i++) {
-            snceCache_CountKeyFailure(
-                ss ? ssl_ServerCache(region, ss->sec.origin.cache)
-                   : snceRegion_DefaultCache(region));
-        }
-        snceGate_Leave(pass);
-    }
-}
-
-/* Whether a look at the region may ask tokens for region keys. */
-typedef enum { rotateLook_ask, rotateLook_onlyLook } rotateLook;
-
-/* |ss| may be NULL, for a call that no handshake makes.
- * Looks at the region, if anything has changed there or may be done about this
- * process's server keys. Returns the region's identity, 0 for none. */
-static PRUint64
-rotate_Refresh(const sslSocket *ss, rotateLook how)
-{
-    PRUint64 identity = 0, changes = 0;
-    PRUint32 rotation;
-    snceRegionKey rks[SNCE_REGION_KEYS];
-    snceTicketKey *list = NULL;
-    unsigned rkCount;
-    PRBool stale, isDue;
-    snceRegion *region;
-    size_t listed = 0;
-    PRUint32 pass;
-
-    region = snceGate_Enter(&pass);
-    if (region) {
-        identity = snceRegion_Identity(region);
-        changes = snceTicketKeys_Changes(region);
-    }
-    rotation = snceLifetime_Rotation(region);
-    if (region) {
-        snceGate_Leave(pass);
-    }
-    snceKnown_Lock();
-    rotationSec = rotation;
-    stale = seenRegion != identity || seenChanges != changes ||
-            (installed &&
-             (!snceRetry_Pending(&setRetry) || snceRetry_IsTime(&setRetry)));
-    if (stale) {
-        installed = PR_FALSE;
-    }
-    snceKnown_Unlock();
-    isDue = how == rotateLook_ask && identity && snceRegionKey_IsDue(identity);
-    if (!stale && !isDue) {
-        return identity;
-    }
-    if (isDue) {
-        rotate_CountFailures(
-            ss, snceRegionKey_Resolve(identity, ss ? ss->pkcs11PinArg : NULL));
-    }
-    rkCount = snceRegionKey_List(identity, rks);
-    if (!identity ||
-        rotate_ListRegion(identity, &list, &listed, &changes) == SECSuccess) {
-        rotate_Merge(identity, list, listed, rks, rkCount,
-                     ss ? ssl_Time(ss) : PR_Now());
-        snceKnown_Lock();
-        seenRegion = identity;
-        seenChanges = changes;
-        snceKnown_Unlock();
-        PORT_Free(list);
-    }
-    snceRegionKey_Free(rks, rkCount);
-    return identity;
-}
-
 /* ---- which is in use ------------------------------------------------------- */
 
 /* Until when does |k| encrypt? If the rotation was made shorter after a random key was
@@ -531,10 +63,10 @@ rotate_Refresh(const sslSocket *ss, rotateLook how)
 static PRTime
 rotate_Until(const snceKnown *k)
 {
-    return rotate_IsRandom(k)
-               ? PR_MIN(
-                     k->times.encryptUntil.usec,
-                     snceLifetime_Add(k->times.encryptFrom.usec, rotationSec))
+    return snceSet_IsRandom(k)
+               ? PR_MIN(k->times.encryptUntil.usec,
+                        snceLifetime_Add(k->times.encryptFrom.usec,
+                                         snceShare_RotationSec()))
                : k->times.encryptUntil.usec;
 }
 
@@ -542,16 +74,17 @@ rotate_Until(const snceKnown *k)
 static PRBool
 rotate_IsOfForce(const snceKnown *k)
 {
-    switch (inForce.kind) {
+    switch (snceSet_InForce()->kind) {
         case snceSource_key:
-            return k->times.id == inForce.encrypts;
+            return k->times.id == snceSet_InForce()->encrypts;
         case snceSource_secret:
             /* Another ticketRotation means other periods. */
-            return k->secret == inForce.encrypts &&
+            return k->secret == snceSet_InForce()->encrypts &&
                    k->times.encryptUntil.usec ==
-                       snceLifetime_Add(k->times.encryptFrom.usec, rotationSec);
+                       snceLifetime_Add(k->times.encryptFrom.usec,
+                                        snceShare_RotationSec());
         default:
-            return rotate_IsRandom(k);
+            return snceSet_IsRandom(k);
     }
 }
 
@@ -607,7 +140,7 @@ rotate_Choose(PRTime now, snceRotateKeys *out)
     count = snceKnown_Count();
     best = rotate_Best(now);
     /* Of a set, the next key is known to all. */
-    c.hasNext = best && !rotate_IsRandom(best);
+    c.hasNext = best && !snceSet_IsRandom(best);
     for (unsigned i = 0; best && !c.hasNext && i < count; i++) {
         const snceKnown *k = snceKnown_At(i);
 
@@ -617,7 +150,7 @@ rotate_Choose(PRTime now, snceRotateKeys *out)
     }
     if (best) {
         c.found = PR_TRUE;
-        c.shared = best->shared || !rotate_IsRandom(best);
+        c.shared = best->shared || !snceSet_IsRandom(best);
         c.until = rotate_Until(best);
         c.hasNext |= c.until == PR_INT64_MAX; /* there is no later time */
         c.decryptUntil = best->times.decryptUntil.usec;
@@ -665,8 +198,9 @@ rotate_MakePeriod(PRUint64 identity, PRTime now)
     SECStatus rv;
 
     snceKnown_Lock();
-    k = inForce.kind == snceSource_secret ? snceKnown_FindId(inForce.encrypts)
-                                          : NULL;
+    k = snceSet_InForce()->kind == snceSource_secret
+            ? snceKnown_FindId(snceSet_InForce()->encrypts)
+            : NULL;
     if (k) {
         rotate_CopySecret(k, &secret);
     }
@@ -686,11 +220,11 @@ rotate_MakePeriod(PRUint64 identity, PRTime now)
 static PRBool
 rotate_Decrypts(const snceKnown *k, PRTime now)
 {
-    if (rotate_IsRandom(k)) {
+    if (snceSet_IsRandom(k)) {
         return now < k->times.decryptUntil.usec;
     }
-    return k->times.created.usec == inForce.created && k->keys.encKey &&
-           now < k->times.decryptUntil.usec &&
+    return k->times.created.usec == snceSet_InForce()->created &&
+           k->keys.encKey && now < k->times.decryptUntil.usec &&
            (k->secret == 0 || k->times.encryptFrom.usec <=
                                   snceLifetime_Add(now, SNCE_FLEET_SKEW_SEC));
 }
@@ -707,13 +241,13 @@ rotate_FindPeriod(PRUint64 identity, const snceRotateSpace *space,
     PRUint64 id = 0;
 
     snceKnown_Lock();
-    for (unsigned i = 0; inForce.kind == snceSource_secret &&
+    for (unsigned i = 0; snceSet_InForce()->kind == snceSource_secret &&
                          i < snceKnown_Count() && n < SNCE_SET_MAX;
          i++) {
         const snceKnown *k = snceKnown_At(i);
 
         if (snceSource_Kind(k->times.source) == snceSource_secret &&
-            k->times.created.usec == inForce.created) {
+            k->times.created.usec == snceSet_InForce()->created) {
             rotate_CopySecret(k, &secrets[n++]);
         }
     }
@@ -833,7 +367,7 @@ rotate_Make(void *pwArg, PRUint64 identity, PRTime now, PRTime from)
         rotate_WipeExpired(identity, now);
     }
     for (unsigned i = 0; i < rkCount; i++) {
-        k.shared |= rotate_Add(identity, &k, &rks[i]) == SNCE_OK;
+        k.shared |= snceShare_Add(identity, &k, &rks[i]) == SNCE_OK;
     }
     if (rkCount > 0) {
         rotate_NoteAdd(k.shared);
@@ -844,10 +378,10 @@ rotate_Make(void *pwArg, PRUint64 identity, PRTime now, PRTime from)
 
 /* Looks for the key that encrypts now. PR_TRUE if it is there, with its successor. */
 static PRBool
-rotate_LookUp(const sslSocket *ss, rotateLook how, PRUint64 *identity,
+rotate_LookUp(const sslSocket *ss, snceShareLook how, PRUint64 *identity,
               PRTime *now, current *c, snceRotateKeys *out)
 {
-    *identity = rotate_Refresh(ss, how);
+    *identity = snceShare_Refresh(ss, how);
     *now = ssl_Time(ss);
     *c = rotate_Choose(*now, out);
     if (!c->found && rotate_MakePeriod(*identity, *now) == SECSuccess) {
@@ -869,14 +403,14 @@ rotate_Current(const sslSocket *ss, snceRotateKeys *out)
     current c;
     int cancel;
 
-    if (rotate_LookUp(ss, rotateLook_ask, &identity, &now, &c, out)) {
+    if (rotate_LookUp(ss, snceShare_ask, &identity, &now, &c, out)) {
         return SECSuccess;
     }
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     pthread_mutex_lock(&making);
     for (unsigned try = 0; try < CURRENT_TRIES; try++) {
         snceRotate_Free(out);
-        if (rotate_LookUp(ss, rotateLook_onlyLook, &identity, &now, &c, out)) {
+        if (rotate_LookUp(ss, snceShare_onlyLook, &identity, &now, &c, out)) {
             break;
         }
         if (rotate_Make(ss->pkcs11PinArg, identity, now,
@@ -967,7 +501,7 @@ snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
     unsigned n;
 
     PORT_Memset(out, 0, sizeof *out);
-    identity = rotate_Refresh(ss, rotateLook_ask);
+    identity = snceShare_Refresh(ss, snceShare_ask);
     n = rotate_WithTag(name, ssl_Time(ss), ids);
     if (n == 0) {
         ids[0] = rotate_FindPeriod(identity, space, name, ssl_Time(ss));
@@ -983,71 +517,19 @@ snceRotate_Find(const sslSocket *ss, const snceRotateSpace *space,
     return PR_FALSE;
 }
 
-/* ---- sets ------------------------------------------------------------------ */
-
-PRTime
-snceRotate_NextSet(void)
-{
-    PRTime now = PR_Now();
-
-    snceKnown_Lock();
-    now = PR_MAX(now, inForce.created + 1);
-    snceKnown_Unlock();
-    return now;
-}
-
-SECStatus
-snceRotate_Install(snceSourceKind kind, PRTime createdUsec,
-                   PK11SymKey *const *roots, unsigned size, unsigned encrypts)
-{
-    const snceTime created = { createdUsec };
-    SECStatus rv = SECSuccess;
-
-    for (unsigned i = 0; rv == SECSuccess && i < size; i++) {
-        snceKnown k = { 0 };
-        PRUint64 rootId;
-
-        k.root = PK11_ReferenceSymKey(roots[i]);
-        k.times.created = created;
-        k.times.source = snceSource_Of(kind, i, size);
-        if (i == encrypts) {
-            k.times.encryptUntil.usec = PR_INT64_MAX;
-        }
-        k.times.decryptUntil.usec = PR_INT64_MAX;
-        rv = snceDerive_Bytes(k.root, "sslsnce ticket id", NULL,
-                              (PRUint8 *)&rootId, sizeof rootId);
-        k.times.id = snceSource_Id(rootId, created);
-        if (rv == SECSuccess) {
-            rv = snceKnown_Complete(&k, NULL);
-        }
-        if (rv == SECSuccess) {
-            rv = snceKnown_Keep(&k);
-        } else {
-            snceKnown_Free(&k);
-        }
-    }
-    if (rv == SECSuccess) {
-        snceKnown_Lock();
-        rotate_ChooseSet();
-        installed = PR_TRUE;
-        snceKnown_Unlock();
-    }
-    return rv;
-}
-
 /* ---- for operators --------------------------------------------------------- */
 
 SECStatus
 snceRotate_Now(void)
 {
-    PRUint64 identity = rotate_Refresh(NULL, rotateLook_ask);
+    PRUint64 identity = snceShare_Refresh(NULL, snceShare_ask);
     PRTime now = PR_Now();
     PRBool isRandom;
     SECStatus rv;
     int cancel;
 
     snceKnown_Lock();
-    isRandom = inForce.encrypts == 0;
+    isRandom = snceSet_InForce()->encrypts == 0;
     snceKnown_Unlock();
     if (!isRandom) {
         PORT_SetError(PR_INVALID_STATE_ERROR);
@@ -1077,7 +559,7 @@ rotate_AddUses(snceRotateInfo *infos, unsigned n)
     }
     identity = snceRegion_Identity(region);
     snceGate_Leave(pass);
-    if (rotate_ListRegion(identity, &list, &count, &changes) != SECSuccess) {
+    if (snceShare_List(identity, &list, &count, &changes) != SECSuccess) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -1098,7 +580,7 @@ snceRotate_List(snceRotateInfo **out, unsigned *n)
 {
     const snceKnown *best;
 
-    (void)rotate_Refresh(NULL, rotateLook_ask);
+    (void)snceShare_Refresh(NULL, snceShare_ask);
     *n = 0;
     snceKnown_Lock();
     *out = PORT_ZAlloc((snceKnown_Count() + 1) * sizeof **out);
@@ -1107,7 +589,8 @@ snceRotate_List(snceRotateInfo **out, unsigned *n)
         const snceKnown *k = snceKnown_At(i);
         snceRotateInfo *info = &(*out)[*n];
 
-        if (!rotate_IsRandom(k) && k->times.created.usec != inForce.created) {
+        if (!snceSet_IsRandom(k) &&
+            k->times.created.usec != snceSet_InForce()->created) {
             continue;
         }
         info->times = k->times;
@@ -1182,31 +665,14 @@ snceRotate_FleetRoot(const sslSocket *ss, PRUint64 *rootId)
     PK11SymKey *root = NULL;
     const snceKnown *k;
 
-    (void)rotate_Refresh(ss, rotateLook_ask);
+    (void)snceShare_Refresh(ss, snceShare_ask);
     snceKnown_Lock();
-    k = inForce.encrypts ? snceKnown_FindId(inForce.encrypts) : NULL;
-    if (k && inForce.kind != snceSource_ended) {
+    k = snceSet_InForce()->encrypts
+            ? snceKnown_FindId(snceSet_InForce()->encrypts)
+            : NULL;
+    if (k && snceSet_InForce()->kind != snceSource_ended) {
         root = PK11_ReferenceSymKey(k->root);
         *rootId = snceSource_RootId(&k->times);
-    }
-    snceKnown_Unlock();
-    return root;
-}
-
-PK11SymKey *
-snceRotate_FindFleetRoot(PRUint64 rootId)
-{
-    PK11SymKey *root = NULL;
-
-    snceKnown_Lock();
-    for (unsigned i = 0; !root && i < snceKnown_Count(); i++) {
-        const snceKnown *k = snceKnown_At(i);
-
-        if (!rotate_IsRandom(k) && k->secret == 0 &&
-            k->times.created.usec == inForce.created &&
-            snceSource_RootId(&k->times) == rootId) {
-            root = PK11_ReferenceSymKey(k->root);
-        }
     }
     snceKnown_Unlock();
     return root;
@@ -1216,10 +682,9 @@ void
 snceRotate_Reset(void)
 {
     snceKnown_Reset();
+    snceSet_Reset();
+    snceShare_Reset();
     snceKnown_Lock();
-    seenRegion = seenChanges = 0;
-    PORT_Memset(&inForce, 0, sizeof inForce);
     PORT_Memset(&addRetry, 0, sizeof addRetry);
-    PORT_Memset(&setRetry, 0, sizeof setRetry);
     snceKnown_Unlock();
 }

@@ -65,30 +65,10 @@ SECStatus snceRotate_List(snceRotateInfo **out, unsigned *n);
 snceTicketEvent snceRotate_CountUse(const sslSocket *ss, const PRUint8 *name,
                                     snceTicketUse use);
 
-/* Keys of a set, at most. */
-#define SNCE_SET_MAX 16
-
-/* snceRotate_NextSet returns the time to give the set of files that are read after
- * this call: now, or if the clock was set back, a time after that of the set in
- * force. */
-PRTime snceRotate_NextSet(void);
-
-/* snceRotate_Install puts the |size| keys |roots|, a set of the time |created|, into
- * force, in place of the set that was: for this process, and with the next handshake
- * for all that have a region key in common. A set of a later time stays in force,
- * though, whoever installed it. |encrypts| is the index of the key that does. Their
- * references stay the caller's. Of the kind snceSource_ended, one key ends the sets:
- * keys are made at random again. Fails if memory is short or the token fails; then
- * nothing changes. */
-SECStatus snceRotate_Install(snceSourceKind kind, PRTime created,
-                             PK11SymKey *const *roots, unsigned size,
-                             unsigned encrypts);
-
 /* snceRotate_FleetRoot returns the key or secret of a file that encrypts, and the id
  * that it has on every machine; NULL while keys are made at random. It takes over what
- * other processes have read, as snceRotate_Current does. The caller frees the root. snceRotate_FindFleetRoot returns the one of that id, if it is in force. */
+ * other processes have read, as snceRotate_Current does. The caller frees the root. */
 PK11SymKey *snceRotate_FleetRoot(const sslSocket *ss, PRUint64 *rootId);
-PK11SymKey *snceRotate_FindFleetRoot(PRUint64 rootId);
 
 /* snceRotate_Reset forgets all keys of this process. Those of the region come back. */
 void snceRotate_Reset(void);

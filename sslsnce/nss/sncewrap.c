@@ -46,6 +46,7 @@
 #include "sncefleet.h"
 #include "sncekeycache.h"
 #include "sncerotate.h"
+#include "snceset.h"
 #include "sncesid.h"
 #include "snceunder.h"
 
@@ -503,7 +504,7 @@ wrap_FindFleet(const sslKeyPair *pair, const PRUint8 *wanted,
     PRUint64 rootId;
 
     PORT_Memcpy(&rootId, wanted, sizeof rootId);
-    root = snceRotate_FindFleetRoot(rootId);
+    root = snceSet_FindRoot(rootId);
     if (root) {
         key = wrap_OfRoot(pair, root, rootId, id);
         PK11_FreeSymKey(root);
