@@ -11,9 +11,10 @@
 #   inherit  the inheritance string
 #   config   the configuration file
 #   keyfile  files of ticket keys and ticket secrets
+#   ticket   the ticket that a client offers
 
 SECONDS ?= 60
-TARGETS ?= region inherit config keyfile
+TARGETS ?= region inherit config keyfile ticket
 JOBS ?= $(shell nproc)
 
 # The readers of the adapter need NSS's headers.
@@ -86,7 +87,7 @@ fuzz-holes:
 	@$(MAKE) --no-print-directory nss
 	@$(TOOLS)/step build/log/fuzz.log 'building the fuzz targets' \
 	    $(MAKE) --no-print-directory -j$(JOBS) fuzz-programs \
-	    TARGETS='region keyfile'
+	    TARGETS='region keyfile ticket'
 	@tests/fuzz/holes -j $(JOBS) $(HOLES)
 fuzz-flags:
 	@echo 'region-compile=$(FUZZ_COMPILE_TRACED)'
@@ -97,6 +98,10 @@ fuzz-flags:
 	@echo 'keyfile-link=$(FUZZ_LINK)'
 	@echo 'keyfile-objects=$(filter-out %/sncekeyfile.o,$(FUZZ_KEYFILE))'
 	@echo "keyfile-libs=$(FUZZ_LIBS)"
+	@echo 'ticket-compile=$(FUZZ_COMPILE_NSS) $(FUZZ_GUIDED)'
+	@echo 'ticket-link=$(FUZZ_LINK)'
+	@echo 'ticket-objects=$(FUZZ_TICKET_BESIDE)'
+	@echo "ticket-libs=$(FUZZ_TICKET_LIBS)"
 
 # --- inherit ---------------------------------------------------------------
 
@@ -131,5 +136,23 @@ $(FUZZ)/config: $(FUZZ_CONFIG) \
 	$(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
 $(FUZZ)/keyfile: $(FUZZ_KEYFILE)
 	$(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $(FUZZ_LIBS)
+
+# --- ticket ------------------------------------------------------------------
+
+# The whole cache, and those files of libssl that open a ticket and read it, before
+# libssl.a, which holds the same without checks (adapter.mk). All else is NSS as it was
+# built.
+FUZZ_DIST = $(FUZZ_NSS)/dist/$(shell cat $(FUZZ_NSS)/dist/latest)
+FUZZ_TICKET_BESIDE := $(FUZZ)/nss/ticket.o $(addprefix $(FUZZ)/core/,$(FUZZ_CORE)) \
+    $(addprefix $(FUZZ)/libssl/,ssl3exthandle.o selfencrypt.o sslencode.o)
+FUZZ_TICKET_LIBS = $(FUZZ_DIST)/lib/libssl.a -L$(FUZZ_DIST)/lib \
+    -Wl,-rpath,$(abspath $(FUZZ_DIST)/lib) -lsmime3 -lnss3 -lnssutil3 \
+    $$(pkg-config --libs nspr) -lpthread -ldl
+$(FUZZ)/libssl/%.o: build/nss-$(NSS)/nss/lib/ssl/%.c tests/support/fuzz.mk
+	@mkdir -p $(@D)
+	$(FUZZ_COMPILE_NSS) $(FUZZ_GUIDED) $(CFLAGS) -c -o $@ $<
+$(FUZZ)/ticket: $(FUZZ_TICKET_BESIDE) \
+    $(patsubst sslsnce/nss/%.c,$(FUZZ)/nss/%.o,$(wildcard sslsnce/nss/*.c))
+	$(FUZZ_LINK) $(LDFLAGS) -o $@ $^ $(FUZZ_TICKET_LIBS)
 
 -include $(wildcard $(FUZZ)/*/*.d $(FUZZ)/tests/*/*.d)
