@@ -70,7 +70,9 @@ config_CheckKeyFiles(sslCacheConfig *config)
         }
     } else if (snceKeyFile_Age(set) >= SNCE_KEY_FILE_OLD_DAYS) {
         ssl_AddCacheFault(config, sslCacheFault_note, line->number,
-                          line->column[line->keyParam], SNCE_KEY_FILE_OLD_TEXT,
+                          line->column[line->keyParam],
+                          "the key file is %d days old, and should be replaced "
+                          "every %d days (RFC 9325 section 3.4)",
                           snceKeyFile_Age(set), SNCE_KEY_FILE_OLD_DAYS);
     }
     snceKeyFile_Wipe(set);

@@ -70,12 +70,8 @@ SECStatus snceKeyFile_Read(snceKeyFileKind kind, const char *paths,
                            snceKeyFileSet *set);
 
 /* snceKeyFile_Age returns how many days ago the oldest file that was read was written.
- * A file that is SNCE_KEY_FILE_OLD_DAYS old is warned of (RFC 9325 section 3.4), with
- * this text: its age, and that number. */
+ * One that is SNCE_KEY_FILE_OLD_DAYS old is warned of (RFC 9325 section 3.4). */
 #define SNCE_KEY_FILE_OLD_DAYS 7
-#define SNCE_KEY_FILE_OLD_TEXT                                                 \
-    "the key file is %d days old, and should be replaced every %d days "       \
-    "(RFC 9325 section 3.4)"
 int snceKeyFile_Age(const snceKeyFileSet *set);
 
 /* snceKeyFile_Version returns the version that snceKeyFile_Read would give now.

@@ -8,6 +8,7 @@
 // configures anew.
 
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -320,6 +321,20 @@ TEST_P(FleetTest, WithASecretOldTicketsOfRandomKeysStillResume) {
   Write("caches", "name=* ticketSecretFile=" + Path("one") + "\n");
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
   EXPECT_TRUE(Resumes());
+}
+
+TEST_P(FleetTest, AnOldFileIsWarnedOf) {
+  Write("one", Secret('a'));
+  struct timeval times[2] = {};
+  times[0].tv_sec = times[1].tv_sec = time(nullptr) - 9 * 86400;
+  ASSERT_EQ(0, utimes(Path("one").c_str(), times));
+  ::testing::internal::CaptureStderr();
+  BeMachine("name=* ticketSecretFile=" + Path("one"));
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(std::string::npos, said.find("the key file is 9 days old")) << said;
+  EXPECT_FALSE(Resumes());
+  BeMachine("name=* ticketSecretFile=" + Path("one"));
+  EXPECT_TRUE(Resumes()) << "it counts all the same";
 }
 
 // ---- key files --------------------------------------------------------------
