@@ -85,14 +85,14 @@ typedef struct {
     const snceTicketKey *list;
     size_t count;
     PRTime now;
-} listed;
+} regionList;
 
 /* Does |k| stay? Shared keys must be in the region. A key of this process's own stays
  * until it has expired, and a set until a newer one is in force. */
 static PRBool
 share_Stays(void *context, const snceKnown *k)
 {
-    const listed *region = context;
+    const regionList *region = context;
 
     if (!snceSet_IsRandom(k) &&
         k->times.created.usec < snceSet_InForce()->created) {
@@ -110,7 +110,7 @@ share_Stays(void *context, const snceKnown *k)
 static void
 share_Prune(const snceTicketKey *list, size_t count, PRTime now)
 {
-    listed region = { list, count, now };
+    regionList region = { list, count, now };
 
     snceKnown_Lock();
     snceSet_Choose();
