@@ -508,8 +508,9 @@ snceResult snceCache_Configure(snceCache cache,
  * changes nothing. A server that is added later has the latest time of those that
  * were removed, because it may have the name of one. Takes the administrative lock.
  *
- * Returns SNCE_OK; SNCE_GONE; SNCE_BUSY; SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR; and
- * what else snceChange_Begin may return (see "virtual servers"). */
+ * Returns SNCE_OK; SNCE_GONE; SNCE_BUSY; SNCE_READ_ONLY; SNCE_BAD_DESCRIPTOR;
+ * SNCE_NO_MEMORY, SNCE_LOCK_LIMIT or SNCE_UNSUPPORTED (what another process left half
+ * done cannot be ended: see "virtual servers"); SNCE_CORRUPT. */
 snceResult snceCache_RefuseTickets(snceCache cache, snceTime until);
 
 /* snceCache_Flush removes every session of the cache, and wipes them. After it

@@ -373,107 +373,115 @@ typedef SECStatus (*SSLServerCacheVisitor)(void *arg, const char *name,
 
 /* ---- Ticket keys ---------------------------------------------------------
  *
- * All caches of a machine have one source of ticket keys, which is one of these:
+ * All caches of a machine have one source of ticket keys, which is one of
+ * these:
  *
- *   random    the default. The processes make a key at random when it is due, and share
- *             it. No other machine has it.
- *   keys      that the application or files give (ticketKeyFile, below). One encrypts,
- *             all decrypt, until they are replaced.
- *   a secret  that all machines of a fleet have (ticketSecretFile, below). Time is
- *             divided into periods of ticketRotation seconds, counted from 1970. Each
- *             period's key is derived from the secret and the period (HKDF with SHA-256,
- *             RFC 5869). So all machines change their keys at the same time, each knows
- *             the next key in advance, and none is ever sent. The machines must have the
- *             same ticketRotation. Old keys are truly destroyed only when the secret is
- *             replaced: who has the secret can derive them. Replace it at least weekly
- *             (RFC 9325 section 3.4).
+ *   random    the default. The processes make a key at random when it is due,
+ *             and share it. No other machine has it.
+ *   keys      that the application or files give (ticketKeyFile, below). One
+ *             encrypts, all decrypt, until they are replaced.
+ *   a secret  that all machines of a fleet have (ticketSecretFile, below). Time
+ *             is divided into periods of ticketRotation seconds, counted from
+ *             1970. Each period's key is derived from the secret and the period
+ *             (HKDF with SHA-256, RFC 5869). So all machines change their keys
+ *             at the same time, each knows the next key in advance, and none is
+ *             ever sent. The machines must have the same ticketRotation. Old
+ *             keys are truly destroyed only when the secret is replaced: who
+ *             has the secret can derive them. Replace it at least weekly (RFC
+ *             9325 section 3.4).
  *
- * With keys or a secret, a ticket resumes on every machine that has them, the server key
- * and a cache of the same name and ticketEpoch; on any other machine the client makes a
- * full handshake. The clocks of two machines may differ by five minutes: a ticket that
- * was made further ahead of a machine's clock is a full handshake there. On another
- * machine than the one that made it, a ticket
+ * With keys or a secret, a ticket resumes on every machine that has them, the
+ * server key and a cache of the same name and ticketEpoch; on any other machine
+ * the client makes a full handshake. The clocks of two machines may differ by
+ * five minutes: a ticket that was made further ahead of a machine's clock is a
+ * full handshake there. On another machine than the one that made it, a ticket
  *   has no early data: it is rejected (RFC 9846 section 8);
- *   does not count if the session has a client's certificate, because that machine may
- *       trust other issuers, unless the cache has ticketClientAuth=shared;
+ *   does not count if the session has a client's certificate, because that
+ *       machine may trust other issuers, unless the cache has
+ *       ticketClientAuth=shared;
  *   does not count if its session began before the last SSL_FlushServerCache or
- *       SSL_RemoveServerCache of a cache with that name there. To end the tickets of a
- *       cache on all machines, give it another ticketEpoch on all of them.
+ *       SSL_RemoveServerCache of a cache with that name there. To end the
+ *       tickets of a cache on all machines, give it another ticketEpoch on all
+ *       of them.
  *
- * Another source takes effect at once, in all processes that share a server key with the
- * process that has it, with their next handshakes. Then the keys of the old source decrypt
- * no more; but keys that were made at random decrypt until their tickets have expired.
- * What is derived, from keys and secrets too, is never in shared memory or in a core dump of
- * it in the clear. In FIPS mode all of this works; HKDF and AES key wrap are not among the mechanisms
- * that NSS 3.87 calls approved. */
+ * Another source takes effect with the next handshakes, in the process that has
+ * it and in all that share a server key with it. From then on the keys of the
+ * old source do not decrypt. Keys that were made at random do, until their
+ * tickets have expired.
+ *
+ * Keys and secrets lie in shared memory only encrypted under another key, and
+ * that memory is in no core dump. In FIPS mode all of this works, but HKDF and
+ * AES key wrap are not among the mechanisms that NSS 3.87 calls approved. */
 
-/* SSL_RotateServerTicketKeys makes a new key at random, which encrypts at once; what
- * encrypted until now goes on to decrypt. Fails with PR_INVALID_STATE_ERROR if the keys
- * are from another source, which rotates by itself or is replaced. */
+/* SSL_RotateServerTicketKeys makes a new key at random, which encrypts at once;
+ * what encrypted until now goes on to decrypt. Fails with
+ * PR_INVALID_STATE_ERROR if the keys are from another source, which rotates by
+ * itself or is replaced. */
 #define SSL_RotateServerTicketKeys()                                           \
     SSL_EXPERIMENTAL_API("SSL_RotateServerTicketKeys", (void), ())
 
 /* Where a ticket key is from. */
 typedef enum {
     ssl_ticket_key_random = 0,
-    ssl_ticket_key_file =
-        1, /* a key of a file, or of SSL_SetServerTicketKeys */
+    ssl_ticket_key_file = 1,   /* of a file, or of SSL_SetServerTicketKeys */
     ssl_ticket_key_secret = 2, /* the secret itself, which encrypts nothing */
     ssl_ticket_key_period = 3  /* derived from it for one period */
 } SSLServerTicketKeySource;
 
-/* SSL_SetServerTicketKeys makes |keys| the source, in place of what was, files included.
- * With ssl_ticket_key_file, each of the |count| keys has 48 or 80 bytes, with
- * ssl_ticket_key_secret 32 to 1,024; the first one encrypts, or is the secret from which
- * keys are derived, and the others only decrypt. At most 16. With ssl_ticket_key_random
- * and a |count| of 0, keys are made at random. The caller wipes |keys|.
+/* SSL_SetServerTicketKeys makes |keys| the source, in place of what was, files
+ * included. With ssl_ticket_key_file, each of the |count| keys has 48 or 80
+ * bytes, with ssl_ticket_key_secret 32 to 1,024; the first one encrypts, or is
+ * the secret from which keys are derived, and the others only decrypt. At most
+ * 16. With ssl_ticket_key_random and a |count| of 0, keys are made at random.
+ * The caller wipes |keys|.
  *
- * Fails with SEC_ERROR_INVALID_ARGS, or SEC_ERROR_BAD_DATA if a key is not as it must be
- * (as in a file, below): the error's text (PR_GetErrorText) says which and why. Then
- * nothing has changed. */
+ * Fails with SEC_ERROR_INVALID_ARGS, or SEC_ERROR_BAD_DATA if a key is not as
+ * it must be (as in a file, below): the error's text (PR_GetErrorText) says
+ * which and why. Then nothing has changed. */
 #define SSL_SetServerTicketKeys(source, keys, count)                           \
     SSL_EXPERIMENTAL_API(                                                      \
         "SSL_SetServerTicketKeys",                                             \
         (PRUint32 _source, const SECItem *_keys, PRUintn _count),              \
         (source, keys, count))
 
-/* SSL_ReloadServerTicketKeys reads the files of ticket keys again, in this process, whether
- * they have changed or not. Without this call a process that may read them looks once a
- * second whether they have.
+/* SSL_ReloadServerTicketKeys reads the files of ticket keys again, in this
+ * process, whether they have changed or not. Without this call a process that
+ * may read them looks once a second whether they have.
  *
- * Fails with PR_INVALID_STATE_ERROR if no file is configured, PR_NO_ACCESS_RIGHTS_ERROR
- * if this process may not read one, and NSPR's errors for files or SEC_ERROR_BAD_DATA if
- * a file is not as it must be: the error's text says which file, which line, and why.
- * Then the keys in force stay so. */
+ * Fails with PR_INVALID_STATE_ERROR if no file is configured,
+ * PR_NO_ACCESS_RIGHTS_ERROR if this process may not read one, and NSPR's errors
+ * for files or SEC_ERROR_BAD_DATA if a file is not as it must be: the error's
+ * text says which file, which line, and why. Then the keys in force stay so. */
 #define SSL_ReloadServerTicketKeys()                                           \
     SSL_EXPERIMENTAL_API("SSL_ReloadServerTicketKeys", (void), ())
 
-/* SSLServerTicketKey tells about one ticket key. New fields are only ever added at the
- * end. Times are microseconds since 1970; PR_INT64_MAX: no end. */
+/* SSLServerTicketKey tells about one ticket key. New fields are only ever added
+ * at the end. Times are microseconds since 1970; PR_INT64_MAX: no end. */
 typedef struct SSLServerTicketKeyStr {
     PRUint32 length; /* sizeof(SSLServerTicketKey) of the library */
     PRUint32 source; /* SSLServerTicketKeySource */
-    char name
-        [33]; /* in hexadecimal: with these 16 bytes the tickets of the default
-                      * cache begin. In another cache the first 8 are the same. Of a
-                      * secret, the first 8 tell it from others */
+    /* The 16 bytes with which the tickets of the default cache begin, in
+     * hexadecimal. In another cache the first 8 are the same. Of a secret, the
+     * first 8 tell it from others. */
+    char name[33];
     PRBool encrypts; /* now */
     PRBool shared;   /* this process has it from the others */
     PRTime created;  /* or, of keys that were given, when */
     PRTime encryptFrom;
     PRTime encryptUntil;
     PRTime decryptUntil;
-    PRUint64
-        ticketsMade; /* by all processes. Those of a secret are counted there, not
-                           * with its periods; those of a process that shares its
-                           * keys with no other are not counted */
+    /* By all processes. Those of a secret's periods are counted with the
+     * secret. Those of a process that shares its keys with no other are not
+     * counted. */
+    PRUint64 ticketsMade;
     PRUint64 ticketsAccepted;
 } SSLServerTicketKey;
 
-/* SSL_ListServerTicketKeys calls |visit| with |arg| for every ticket key that this process
- * knows and that still decrypts; of a secret's periods, for those whose tickets it has met. |visit|
- * may use |key| until it returns. If |visit| does not return SECSuccess, the list ends there,
- * and the call returns that value. */
+/* SSL_ListServerTicketKeys calls |visit| with |arg| for every ticket key that
+ * this process knows and that still decrypts; of a secret's periods, for those
+ * whose tickets it has met. |visit| may use |key| until it returns. If |visit|
+ * does not return SECSuccess, the list ends there, and the call returns that
+ * value. */
 typedef SECStatus (*SSLServerTicketKeyVisitor)(void *arg,
                                                const SSLServerTicketKey *key);
 #define SSL_ListServerTicketKeys(visit, arg)                                   \

@@ -79,9 +79,8 @@ FindFree(const snceRegion *region)
     return number;
 }
 
-/* A server that is added may be one that was removed: it refuses tickets up to the
- * latest time up to which a removed one did. The words are atomic, and only the holder of the
- * administrative lock writes them. */
+/* A server that is added may be one that was removed. So it refuses tickets up to the
+ * latest time up to which a removed one did. */
 static void
 RefuseAsRemoved(const snceRegion *region, snceServerWords *entry)
 {

@@ -25,11 +25,10 @@
 /* Handshakes of any thread read and write the last two, without a lock. */
 struct sslEarlyDataStr {
     snceReplayOptions options;
-    _Atomic PRUint64
-        place; /* identity of the region whose filter decides; 0: of
-                               * none */
-    _Atomic PRTime notBefore; /* nothing is accepted until then; written before
-                               * |place| */
+    /* Identity of the region whose filter decides; 0: NSS's own does. */
+    _Atomic PRUint64 place;
+    /* Nothing is accepted until then. Written before |place|. */
+    _Atomic PRTime notBefore;
 };
 
 static PRUint64

@@ -405,7 +405,6 @@ snceFleet_Reload(void)
 
     switch (fleet_Read(NULL, text)) {
         case fleetRead_done:
-            atomic_store_explicit(&hasFiles, PR_TRUE, memory_order_relaxed);
             return SECSuccess;
         case fleetRead_none:
             PORT_SetError(PR_INVALID_STATE_ERROR);

@@ -154,6 +154,20 @@ snceGate_EnterRegion(PRUint64 identity, PRUint32 *pass)
     return region;
 }
 
+PRUint64
+snceGate_Identity(void)
+{
+    PRUint64 identity = 0;
+    PRUint32 pass;
+    snceRegion *region = snceGate_Enter(&pass);
+
+    if (region) {
+        identity = snceRegion_Identity(region);
+        snceGate_Leave(pass);
+    }
+    return identity;
+}
+
 void
 snceGate_Leave(PRUint32 pass)
 {

@@ -33,8 +33,12 @@ snceRegion *snceGate_Enter(PRUint32 *pass);
  * (snceRegion_Identity); otherwise it returns NULL, as if there were none. */
 snceRegion *snceGate_EnterRegion(PRUint64 identity, PRUint32 *pass);
 
-/* snceGate_Leave ends what either of them began. */
+/* snceGate_Leave ends what either of those two began. */
 void snceGate_Leave(PRUint32 pass);
+
+/* snceGate_Identity returns the identity of this process's region, or 0 if it has
+ * none. The caller is not inside. */
+PRUint64 snceGate_Identity(void);
 
 /* snceGate_Lock takes this process's lock for configuring, inheriting and
  * shutting down. It returns the region, NULL if there is none, which stays

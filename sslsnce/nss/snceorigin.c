@@ -244,21 +244,6 @@ ssl_BeginOfSession(const sslSessionID *sid, PRTime now)
     return began ? PR_MIN(began, now) : now;
 }
 
-/* Returns the identity of this process's region, or 0. */
-static PRUint64
-origin_Region(void)
-{
-    PRUint64 identity = 0;
-    PRUint32 pass;
-    snceRegion *region = snceGate_Enter(&pass);
-
-    if (region) {
-        identity = snceRegion_Identity(region);
-        snceGate_Leave(pass);
-    }
-    return identity;
-}
-
 /* Writes the origin of |sid| into a ticket, which is encrypted under this server's
  * own key: when the session began, the region, how often the cache had been flushed
  * there by then, the cache, whether the name is also the srvName, and the name. */
@@ -279,7 +264,7 @@ ssl_AppendServerOrigin(sslBuffer *buf, const sslSocket *ss,
     if (rv != SECSuccess) {
         return SECFailure;
     }
-    rv = sslBuffer_AppendNumber(buf, origin_Region(), 8);
+    rv = sslBuffer_AppendNumber(buf, snceGate_Identity(), 8);
     if (rv != SECSuccess) {
         return SECFailure;
     }
@@ -324,7 +309,7 @@ snceOrigin_Judge(const sslSocket *ss, PRTime issued, const SECItem *origin,
         sslRead_ReadNumber(&reader, 4, &flushes) != SECSuccess) {
         return SNCE_TICKET_DAMAGED;
     }
-    if (region != origin_Region()) {
+    if (region != snceGate_Identity()) {
         return snceLifetime_JudgeForeign(ss, (PRTime)began, issued,
                                          hasClientCert);
     }
@@ -368,7 +353,7 @@ ssl_ReadServerOrigin(const sslSocket *ss, sslSessionID *sid,
     origin->cache.number = (PRUint32)number;
     origin->cache.generation = (PRUint32)generation;
     origin->cache.region = region;
-    sid->isOfOtherRegion = maker != origin_Region();
+    sid->isOfOtherRegion = maker != snceGate_Identity();
     if (sid->isOfOtherRegion) {
         /* The key that opened the ticket is bound to the name of the cache. Its
          * number and the flushes are those of the other region. */

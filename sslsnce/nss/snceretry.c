@@ -6,6 +6,8 @@
 
 #include <time.h>
 
+#include "secport.h"
+
 /* Without a clock this returns 0 always: a token that has failed is not asked
  * again. */
 static PRInt64
@@ -45,4 +47,16 @@ snceRetry_Due(snceRetry *retry)
     }
     retry_PutOff(retry, retry_NowMsec(), 2 * retry->pauseSec);
     return PR_TRUE;
+}
+
+void
+snceRetry_Note(snceRetry *retry, PRBool worked)
+{
+    if (worked) {
+        PORT_Memset(retry, 0, sizeof *retry);
+    } else if (!snceRetry_Pending(retry)) {
+        snceRetry_Begin(retry);
+    } else {
+        (void)snceRetry_Due(retry); /* puts the next attempt off */
+    }
 }

@@ -47,6 +47,16 @@ snceRetry_Pending(const snceRetry *retry)
     return retry->pauseSec != 0;
 }
 
+/* snceRetry_MayTry tells whether nothing has failed, or it is time to ask again. */
+static inline PRBool
+snceRetry_MayTry(const snceRetry *retry)
+{
+    return !snceRetry_Pending(retry) || snceRetry_IsTime(retry);
+}
+
+/* snceRetry_Note notes that an attempt has worked, or that it has failed. */
+void snceRetry_Note(snceRetry *retry, PRBool worked);
+
 SEC_END_PROTOS
 
 #endif /* SSLSNCE_NSS_SNCERETRY_H */

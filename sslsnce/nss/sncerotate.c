@@ -162,7 +162,7 @@ rotate_Choose(PRTime now, snceRotateKeys *out)
 
 /* ---- the periods of a secret ----------------------------------------------- */
 
-/* Copies the secret of |id|, with a reference to its root. The caller has the lock. */
+/* Copies the secret |k|, with a reference to its root. The caller has the lock. */
 static void
 rotate_CopySecret(const snceKnown *k, snceKnown *copy)
 {
@@ -172,7 +172,8 @@ rotate_CopySecret(const snceKnown *k, snceKnown *copy)
     copy->root = PK11_ReferenceSymKey(k->root);
 }
 
-/* For how many seconds a key encrypts, and then decrypts, in |*region|. */
+/* Writes for how many seconds a key of the region of |identity|, 0 for none, encrypts,
+ * and for how many more it decrypts. */
 static void
 rotate_Lengths(PRUint64 identity, PRUint32 *rotation, PRUint32 *longest)
 {
@@ -229,6 +230,14 @@ rotate_Decrypts(const snceKnown *k, PRTime now)
                                   snceLifetime_Add(now, SNCE_FLEET_SKEW_SEC));
 }
 
+/* Has |k| the tag in |name|, and does it decrypt at |now|? The caller has the lock. */
+static PRBool
+rotate_MayBeOf(const snceKnown *k, const PRUint8 *name, PRTime now)
+{
+    return PORT_Memcmp(k->keys.name, name, SNCE_TAG_AT + SNCE_TAG_BYTES) == 0 &&
+           rotate_Decrypts(k, now);
+}
+
 /* Makes the key of a period that |name| names, if it is one of a secret in force, and
  * |name| is in |space|. Returns its id, or 0. */
 static PRUint64
@@ -246,8 +255,7 @@ rotate_FindPeriod(PRUint64 identity, const snceRotateSpace *space,
          i++) {
         const snceKnown *k = snceKnown_At(i);
 
-        if (snceSource_Kind(k->times.source) == snceSource_secret &&
-            k->times.created.usec == snceSet_InForce()->created) {
+        if (snceSet_Has(k)) {
             rotate_CopySecret(k, &secrets[n++]);
         }
     }
@@ -309,7 +317,7 @@ rotate_MayAdd(void)
     PRBool may;
 
     snceKnown_Lock();
-    may = !snceRetry_Pending(&addRetry) || snceRetry_IsTime(&addRetry);
+    may = snceRetry_MayTry(&addRetry);
     snceKnown_Unlock();
     return may;
 }
@@ -318,13 +326,7 @@ static void
 rotate_NoteAdd(PRBool added)
 {
     snceKnown_Lock();
-    if (added) {
-        PORT_Memset(&addRetry, 0, sizeof addRetry);
-    } else if (!snceRetry_Pending(&addRetry)) {
-        snceRetry_Begin(&addRetry);
-    } else {
-        (void)snceRetry_Due(&addRetry); /* puts the next attempt off */
-    }
+    snceRetry_Note(&addRetry, added);
     snceKnown_Unlock();
 }
 
@@ -434,14 +436,8 @@ snceRotate_SpaceOf(const sslSocket *ss)
 {
     const sslServerOrigin *origin = &ss->sec.origin;
     snceRotateSpace space = { origin->cache.number, origin->cache.generation,
-                              origin->ticketEpoch, 0 };
-    PRUint32 pass;
-    snceRegion *region = snceGate_Enter(&pass);
+                              origin->ticketEpoch, snceGate_Identity() };
 
-    if (region) {
-        space.region = snceRegion_Identity(region);
-        snceGate_Leave(pass);
-    }
     return space;
 }
 
@@ -481,9 +477,7 @@ rotate_WithTag(const PRUint8 *name, PRTime now, PRUint64 ids[SAME_TAG_MAX])
     for (unsigned i = 0; i < snceKnown_Count() && n < SAME_TAG_MAX; i++) {
         const snceKnown *k = snceKnown_At(i);
 
-        if (PORT_Memcmp(k->keys.name, name, SNCE_TAG_AT + SNCE_TAG_BYTES) ==
-                0 &&
-            rotate_Decrypts(k, now)) {
+        if (rotate_MayBeOf(k, name, now)) {
             ids[n++] = k->times.id;
         }
     }
@@ -547,19 +541,13 @@ snceRotate_Now(void)
 static void
 rotate_AddUses(snceRotateInfo *infos, unsigned n)
 {
-    PRUint64 identity, changes;
+    PRUint64 identity = snceGate_Identity();
     snceTicketKey *list = NULL;
-    snceRegion *region;
+    PRUint64 changes;
     size_t count = 0;
-    PRUint32 pass;
 
-    region = snceGate_Enter(&pass);
-    if (!region) {
-        return;
-    }
-    identity = snceRegion_Identity(region);
-    snceGate_Leave(pass);
-    if (snceShare_List(identity, &list, &count, &changes) != SECSuccess) {
+    if (!identity ||
+        snceShare_List(identity, &list, &count, &changes) != SECSuccess) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -622,9 +610,7 @@ rotate_Standing(const PRUint8 *name, PRTime now, snceTicketEvent *event)
     for (unsigned i = 0; !found && i < snceKnown_Count(); i++) {
         const snceKnown *k = snceKnown_At(i);
 
-        if (PORT_Memcmp(k->keys.name, name, SNCE_TAG_AT + SNCE_TAG_BYTES) ==
-                0 &&
-            rotate_Decrypts(k, now)) {
+        if (rotate_MayBeOf(k, name, now)) {
             found = k;
         }
     }

@@ -8,7 +8,8 @@
  * One key encrypts at a time; all that are still valid decrypt, found by the tag in
  * the name that a ticket begins with. A key is made, for all processes, by the
  * handshake that finds none for its time; and with each key its successor is made,
- * long before it encrypts. A process without a region key, or without a region, rotates keys of its own.
+ * long before it encrypts. A process without a region key, or without a region,
+ * rotates keys of its own.
  *
  * Any thread may call these; none waits while another one asks a token. */
 #ifndef SSLSNCE_NSS_SNCEROTATE_H

@@ -126,7 +126,7 @@ snceSet_Install(snceSourceKind kind, PRTime createdUsec,
 
         k.root = PK11_ReferenceSymKey(roots[i]);
         k.times.created = created;
-        k.times.source = snceSource_Of(kind, i, size);
+        k.times.source = snceSource_Of(kind, size);
         if (i == encrypts) {
             k.times.encryptUntil.usec = PR_INT64_MAX;
         }

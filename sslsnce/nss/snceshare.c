@@ -281,15 +281,9 @@ static void
 share_NoteSet(SECStatus rv)
 {
     snceKnown_Lock();
-    if (rv == SECSuccess) {
-        PORT_Memset(&setRetry, 0, sizeof setRetry);
-    } else {
+    snceRetry_Note(&setRetry, rv == SECSuccess);
+    if (rv != SECSuccess) {
         snceSet_NoteNew(PR_TRUE);
-        if (!snceRetry_Pending(&setRetry)) {
-            snceRetry_Begin(&setRetry);
-        } else {
-            (void)snceRetry_Due(&setRetry); /* puts the next attempt off */
-        }
     }
     snceKnown_Unlock();
 }
@@ -370,8 +364,7 @@ snceShare_Refresh(const sslSocket *ss, snceShareLook how)
     snceKnown_Lock();
     rotationSec = rotation;
     stale = seenRegion != identity || seenChanges != changes ||
-            (snceSet_IsNew() &&
-             (!snceRetry_Pending(&setRetry) || snceRetry_IsTime(&setRetry)));
+            (snceSet_IsNew() && snceRetry_MayTry(&setRetry));
     if (stale) {
         snceSet_NoteNew(PR_FALSE);
     }

@@ -5,8 +5,8 @@
 /* sncesource.h: where a ticket key is from (snceTicketKey.source), as arithmetic.
  *
  * The keys that one reading of the files gave are a set. All of its keys have the time
- * of the reading as |created|, and each says which key of how many it is. The newest
- * set whose keys are all there is in force. So a set takes effect at once, and one that
+ * of the reading as |created|, and each says how many there are. The newest set whose
+ * keys are all there is in force. So a set takes effect at once, and one that
  * a process left half stored by its death never does. */
 #ifndef SSLSNCE_NSS_SNCESOURCE_H
 #define SSLSNCE_NSS_SNCESOURCE_H
@@ -23,21 +23,15 @@ typedef enum {
 } snceSourceKind;
 
 static inline PRUint64
-snceSource_Of(snceSourceKind kind, unsigned index, unsigned size)
+snceSource_Of(snceSourceKind kind, unsigned size)
 {
-    return (PRUint64)kind | (PRUint64)index << 16 | (PRUint64)size << 32;
+    return (PRUint64)kind | (PRUint64)size << 32;
 }
 
 static inline snceSourceKind
 snceSource_Kind(PRUint64 source)
 {
     return (snceSourceKind)(source & 0xffff);
-}
-
-static inline unsigned
-snceSource_Index(PRUint64 source)
-{
-    return (unsigned)(source >> 16) & 0xffff;
 }
 
 static inline unsigned

@@ -2,7 +2,7 @@
  * License, v. 2.0. If a copy of the MPL was not distributed with this
  * file, You can obtain one at http://mozilla.org/MPL/2.0/. */
 
-/* expect.h: what the targets of the adapter's parsers share. */
+/* expect.h: what all targets share but that of the region. */
 #ifndef SSLSNCE_TESTS_FUZZ_EXPECT_H_
 #define SSLSNCE_TESTS_FUZZ_EXPECT_H_
 
@@ -18,7 +18,11 @@
     }                                                                 \
   } while (0)
 
-const char *__asan_default_options(void) {
+#ifdef __cplusplus
+extern "C"
+#endif
+    const char*
+    __asan_default_options(void) {
   return "quarantine_size_mb=4:malloc_context_size=3";
 }
 

@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 
+#include "expect.h"
 #include "sslsnce/snce.h"
 
 extern "C" {
@@ -37,14 +38,6 @@ int kept[kEnd];                 // duplicates under other numbers
 std::string exported[kEnd];     // of the two regions, by numbers from kFirst
 std::string exportedToo[kEnd];  // the same, by the regions' own numbers
 snceRegion* regions[kEnd];
-
-#define EXPECT(condition)                                             \
-  do {                                                                \
-    if (!(condition)) {                                               \
-      fprintf(stderr, "not so, line %d: %s\n", __LINE__, #condition); \
-      abort();                                                        \
-    }                                                                 \
-  } while (0)
 
 void Put(int which) { EXPECT(dup2(kept[which], kFirst + which) >= 0); }
 
@@ -89,10 +82,6 @@ bool HasForm(std::string_view string) {
 }  // namespace
 
 extern "C" {
-
-const char* __asan_default_options() {
-  return "quarantine_size_mb=4:malloc_context_size=3";
-}
 
 int LLVMFuzzerInitialize(int*, char***) {
   MakeRegion(kMine);

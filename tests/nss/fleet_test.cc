@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "key_files.h"
 #include "prerror.h"
 #include "secerr.h"
 #include "ssl.h"
@@ -31,9 +32,6 @@ constexpr size_t kKeyBytes = 80;
 constexpr PRTime kMinute = 60 * kSecond;
 constexpr PRTime kHour = 60 * kMinute;
 
-// A secret in base64, of 48 bytes.
-std::string Secret(char c) { return std::string(63, c) + "A\n"; }
-
 // A key as nginx has them.
 std::string Key(char c) {
   std::string key(kKeyBytes, '\1');
@@ -44,10 +42,6 @@ std::string Key(char c) {
 class FleetTest : public TicketFixture {
  protected:
   void SetUp() override {
-    char directory[] = "/tmp/snce-fleet-test.XXXXXX";
-    ASSERT_TRUE(mkdtemp(directory));
-    directory_ = directory;
-    setenv(SSL_SERVER_CACHE_CONFIG, Path("caches").c_str(), 1);
     Write("caches", "name=*\n");
     TicketFixture::SetUp();
     options_.server_no_cache = true;
@@ -58,21 +52,11 @@ class FleetTest : public TicketFixture {
     Write("caches", "name=*\n");
     SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr);
     SSL_ShutdownServerSessionIDCache();
-    unsetenv(SSL_SERVER_CACHE_CONFIG);
-    for (const char* name : {"caches", "one", "two"})
-      unlink(Path(name).c_str());
-    rmdir(directory_.c_str());
     TicketFixture::TearDown();
   }
-  std::string Path(const std::string& name) { return directory_ + "/" + name; }
+  std::string Path(const std::string& name) { return files_.Path(name); }
   void Write(const std::string& name, const std::string& text) {
-    const std::string next = Path(name) + ".next";
-    FILE* file = fopen(next.c_str(), "w");
-    ASSERT_TRUE(file);
-    ASSERT_EQ(text.size(), fwrite(text.data(), 1, text.size(), file));
-    fclose(file);
-    ASSERT_EQ(0, chmod(next.c_str(), 0600));
-    ASSERT_EQ(0, rename(next.c_str(), Path(name).c_str()));
+    ASSERT_TRUE(files_.Write(name, text));
   }
   // Goes on as a machine whose configuration file has |line|.
   void BeMachine(const std::string& line) {
@@ -99,7 +83,7 @@ class FleetTest : public TicketFixture {
   // Waits until the files may be looked at again.
   void WaitForLook() { usleep(1100000); }
 
-  std::string directory_;
+  KeyFiles files_;
 };
 INSTANTIATE_TEST_SUITE_P(Versions, FleetTest,
                          ::testing::Values(SSL_LIBRARY_VERSION_TLS_1_2,
@@ -116,40 +100,40 @@ TEST_P(FleetTest, WithoutFilesAnotherMachineRefuses) {
 }
 
 TEST_P(FleetTest, ATicketResumesOnEveryMachineWithTheSecret) {
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
   for (int machine = 0; machine < 3; ++machine) {
-    BeWithSecret(Secret('a'));
+    BeWithSecret(SecretLine('a'));
     EXPECT_TRUE(Resumes()) << machine;
     EXPECT_TRUE(Resumes()) << machine;
   }
-  BeWithSecret(Secret('b'));
+  BeWithSecret(SecretLine('b'));
   EXPECT_FALSE(Resumes());
 }
 
 TEST_P(FleetTest, EveryKindOfServerKeyResumesThere) {
   for (const char* server : {"rsa", "ecdsa"}) {
     options_.server = options_.peer_id = server;
-    BeWithSecret(Secret('a'));
+    BeWithSecret(SecretLine('a'));
     EXPECT_FALSE(Resumes()) << server;
-    BeWithSecret(Secret('a'));
+    BeWithSecret(SecretLine('a'));
     EXPECT_TRUE(Resumes()) << server;
   }
 }
 
 TEST_P(FleetTest, UnderAnotherServerKeyItIsAFullHandshake) {
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
   options_.server = "rsa-b";
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
 }
 
 TEST_P(FleetTest, VirtualServersStayApartOnEveryMachine) {
   const auto be = [this] {
-    BeWithSecret(Secret('a'), "\nname=a.example\nname=b.example");
+    BeWithSecret(SecretLine('a'), "\nname=a.example\nname=b.example");
   };
   be();
   options_.url = "a.example";
@@ -157,9 +141,10 @@ TEST_P(FleetTest, VirtualServersStayApartOnEveryMachine) {
   be();
   EXPECT_TRUE(Resumes());
   // Here a.example has another number, which must not matter.
-  BeWithSecret(Secret('a'), "\nname=b.example\nname=a.example");
+  BeWithSecret(SecretLine('a'), "\nname=b.example\nname=a.example");
   EXPECT_TRUE(Resumes());
-  BeWithSecret(Secret('a'), "\nname=b.example\nname=a.example ticketEpoch=1");
+  BeWithSecret(SecretLine('a'),
+               "\nname=b.example\nname=a.example ticketEpoch=1");
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
   be();
@@ -170,25 +155,25 @@ TEST_P(FleetTest, VirtualServersStayApartOnEveryMachine) {
 
 TEST_P(FleetTest, MachinesRotateInStep) {
   const std::string rotation = "ticketRotation=1h maxResumptionAge=1d";
-  BeWithSecret(Secret('a'), rotation);
+  BeWithSecret(SecretLine('a'), rotation);
   clock_ = kStart / (60 * kMinute) * (60 * kMinute) + 30 * kMinute;
   EXPECT_FALSE(Resumes());
   for (int hour = 0; hour < 5; ++hour) {
     clock_ += 60 * kMinute;
-    BeWithSecret(Secret('a'), rotation);
+    BeWithSecret(SecretLine('a'), rotation);
     EXPECT_TRUE(Resumes()) << hour;
   }
 }
 
 TEST_P(FleetTest, ATicketOfAnOldPeriodResumesUntilItHasExpired) {
   options_.version = SSL_LIBRARY_VERSION_TLS_1_3;
-  BeWithSecret(Secret('a'), "ticketRotation=1h");
+  BeWithSecret(SecretLine('a'), "ticketRotation=1h");
   EXPECT_FALSE(Resumes());
   clock_ += 2 * kDay - kMinute;
-  BeWithSecret(Secret('a'), "ticketRotation=1h");
+  BeWithSecret(SecretLine('a'), "ticketRotation=1h");
   EXPECT_TRUE(Resumes());
   clock_ += 2 * kDay;
-  BeWithSecret(Secret('a'), "ticketRotation=1h");
+  BeWithSecret(SecretLine('a'), "ticketRotation=1h");
   EXPECT_FALSE(Resumes());
 }
 
@@ -197,23 +182,23 @@ TEST_P(FleetTest, ClocksFourMinutesApartResumeAcrossAChangeOfPeriod) {
   const PRTime change = (kStart / (60 * kMinute) + 1) * (60 * kMinute);
   // The machine that is ahead is in the next period already.
   clock_ = change + kMinute;
-  BeWithSecret(Secret('a'), rotation);
+  BeWithSecret(SecretLine('a'), rotation);
   EXPECT_FALSE(Resumes());
   clock_ -= 4 * kMinute;
-  BeWithSecret(Secret('a'), rotation);
+  BeWithSecret(SecretLine('a'), rotation);
   EXPECT_TRUE(Resumes());
   clock_ += 4 * kMinute;
-  BeWithSecret(Secret('a'), rotation);
+  BeWithSecret(SecretLine('a'), rotation);
   EXPECT_TRUE(Resumes());
 }
 
 TEST_P(FleetTest, ClocksTenMinutesApartMakeFullHandshakes) {
   const std::string rotation = "ticketRotation=1h";
   clock_ = (kStart / (60 * kMinute) + 1) * (60 * kMinute) + kMinute;
-  BeWithSecret(Secret('a'), rotation);
+  BeWithSecret(SecretLine('a'), rotation);
   EXPECT_FALSE(Resumes());
   clock_ -= 10 * kMinute;
-  BeWithSecret(Secret('a'), rotation);
+  BeWithSecret(SecretLine('a'), rotation);
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
 }
@@ -222,7 +207,7 @@ TEST_P(FleetTest, ClocksTenMinutesApartMakeFullHandshakes) {
 TEST_P(FleetTest, APeriodsKeyDecryptsInItsTimeOnly) {
   const PRTime start = kStart / kHour * kHour;
   clock_ = start + kMinute;
-  BeWithSecret(Secret('a'), "ticketRotation=1h");
+  BeWithSecret(SecretLine('a'), "ticketRotation=1h");
   const std::string name = Current().substr(0, 16);
   const PRTime last = start + kHour + 2 * kDay;  // of its last ticket
   const struct {
@@ -239,7 +224,7 @@ TEST_P(FleetTest, APeriodsKeyDecryptsInItsTimeOnly) {
   for (const bool knows : {false, true}) {
     for (const auto& one : cases) {
       clock_ = one.time;
-      BeWithSecret(Secret('a'), "ticketRotation=1h");
+      BeWithSecret(SecretLine('a'), "ticketRotation=1h");
       if (knows) {
         clock_ = start + kMinute;
         ASSERT_EQ(name, Current().substr(0, 16));
@@ -254,37 +239,37 @@ TEST_P(FleetTest, APeriodsKeyDecryptsInItsTimeOnly) {
 // ---- a secret is replaced ----
 
 TEST_P(FleetTest, ThePreviousSecretIsAcceptedUntilItIsTakenOut) {
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
-  BeWithSecret(Secret('b') + Secret('a'));
+  BeWithSecret(SecretLine('b') + SecretLine('a'));
   EXPECT_TRUE(Resumes());
   if (Is13()) {  // the ticket was renewed under the new secret
-    BeWithSecret(Secret('b'));
+    BeWithSecret(SecretLine('b'));
     EXPECT_TRUE(Resumes());
   } else {
-    BeWithSecret(Secret('b'));
+    BeWithSecret(SecretLine('b'));
     EXPECT_FALSE(Resumes());
   }
 }
 
 TEST_P(FleetTest, AReplacedFileIsReadWithoutARestart) {
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
-  Write("one", Secret('b') + Secret('a'));
+  Write("one", SecretLine('b') + SecretLine('a'));
   WaitForLook();
   EXPECT_TRUE(Resumes());
-  Write("one", Secret('b'));
+  Write("one", SecretLine('b'));
   WaitForLook();
   EXPECT_EQ(Is13(), Resumes()) << "only a renewed ticket counts";
   EXPECT_TRUE(Resumes());
-  Write("one", Secret('c'));
+  Write("one", SecretLine('c'));
   WaitForLook();
   EXPECT_FALSE(Resumes());
 }
 
 TEST_P(FleetTest, ABadFileLeavesTheKeysInForce) {
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
   Write("one", "nonsense\n");
   WaitForLook();
@@ -297,34 +282,34 @@ TEST_P(FleetTest, ABadFileLeavesTheKeysInForce) {
   ::testing::internal::CaptureStderr();
   EXPECT_TRUE(Resumes());
   EXPECT_EQ("", ::testing::internal::GetCapturedStderr()) << "said once";
-  Write("one", Secret('b'));
+  Write("one", SecretLine('b'));
   WaitForLook();
   EXPECT_FALSE(Resumes());
 }
 
 TEST_P(FleetTest, WithoutTheParameterKeysAreMadeAtRandomAgain) {
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
   Write("caches", "name=*\n");
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
 }
 
 TEST_P(FleetTest, WithASecretOldTicketsOfRandomKeysStillResume) {
   BeMachine("name=*");
   EXPECT_FALSE(Resumes());
-  Write("one", Secret('a'));
+  Write("one", SecretLine('a'));
   Write("caches", "name=* ticketSecretFile=" + Path("one") + "\n");
   ASSERT_EQ(SECSuccess, SSL_ConfigServerSessionIDCache(1000, 0, 0, nullptr));
   EXPECT_TRUE(Resumes());
 }
 
 TEST_P(FleetTest, AnOldFileIsWarnedOf) {
-  Write("one", Secret('a'));
+  Write("one", SecretLine('a'));
   struct timeval times[2] = {};
   times[0].tv_sec = times[1].tv_sec = time(nullptr) - 9 * 86400;
   ASSERT_EQ(0, utimes(Path("one").c_str(), times));
@@ -359,9 +344,9 @@ TEST_P(FleetTest, KeysOfFilesResumeOnEveryMachine) {
 // ---- what a machine refuses -------------------------------------------------
 
 TEST_P(FleetTest, AFlushEndsTheTicketsOfOtherMachinesToo) {
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_TRUE(Resumes());
   // Flushes are noted by the system's clock, which is years after kStart.
   ASSERT_EQ(SECSuccess, SSL_FlushServerCache(nullptr));
@@ -372,11 +357,11 @@ TEST_P(FleetTest, AFlushEndsTheTicketsOfOtherMachinesToo) {
 TEST_P(FleetTest, ARemovalEndsTheTicketsOfOtherMachinesToo) {
   const std::string hosts = "\nname=a.example";
   options_.url = "a.example";
-  BeWithSecret(Secret('a'), hosts);
+  BeWithSecret(SecretLine('a'), hosts);
   EXPECT_FALSE(Resumes());
-  BeWithSecret(Secret('a'), hosts);
+  BeWithSecret(SecretLine('a'), hosts);
   EXPECT_TRUE(Resumes());
-  BeWithSecret(Secret('a'), hosts);
+  BeWithSecret(SecretLine('a'), hosts);
   ASSERT_EQ(SECSuccess, SSL_RemoveServerCache("a.example"));
   ASSERT_EQ(SECSuccess, SSL_AddServerCache("a.example", nullptr));
   EXPECT_FALSE(Resumes());
@@ -384,18 +369,18 @@ TEST_P(FleetTest, ARemovalEndsTheTicketsOfOtherMachinesToo) {
 
 TEST_P(FleetTest, AClientsCertificateCountsInItsOwnRegionOnly) {
   options_.request_certificate = options_.client_has_certificate = true;
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
 }
 
 TEST_P(FleetTest, AClientsCertificateCountsWhereTheCacheSaysSo) {
   options_.request_certificate = options_.client_has_certificate = true;
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
-  BeWithSecret(Secret('a'), "ticketClientAuth=shared");
+  BeWithSecret(SecretLine('a'), "ticketClientAuth=shared");
   EXPECT_TRUE(Resumes());
 }
 
@@ -411,7 +396,7 @@ TEST_P(FleetTest, FiguresTellWhatBecameOfTickets) {
   // In TLS 1.3 a resumption makes another ticket.
   const uint64_t renewed = Is13() ? 1 : 0;
   clock_ = kStart / kDay * kDay + kDay / 2;
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
   EXPECT_EQ(1u, figures().ticketsMade);
   EXPECT_TRUE(Resumes());
@@ -421,12 +406,12 @@ TEST_P(FleetTest, FiguresTellWhatBecameOfTickets) {
   EXPECT_TRUE(Resumes());
   EXPECT_EQ(1u, figures().ticketsCurrent);
   EXPECT_EQ(1u, figures().ticketsOlder);
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   clock_ -= 10 * kMinute;
   EXPECT_EQ(!Is13(), Resumes());
   EXPECT_EQ(renewed, figures().ticketsFuture);
   clock_ += 10 * kMinute;
-  BeWithSecret(Secret('b'));
+  BeWithSecret(SecretLine('b'));
   EXPECT_FALSE(Resumes());
   EXPECT_EQ(1u, figures().ticketsUnknown);
   EXPECT_EQ(1u, figures().ticketsMade);
@@ -485,14 +470,14 @@ TEST_P(FleetTest, RandomKeysRotateWhenTheyAreTold) {
   EXPECT_EQ(SECSuccess,
             SSL_GetServerCacheFigures(nullptr, &shown, sizeof(shown)));
   EXPECT_EQ(1u, shown.ticketsOlder);
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_EQ(SECFailure, SSL_RotateServerTicketKeys());
   EXPECT_EQ(PR_INVALID_STATE_ERROR, PR_GetError());
 }
 
 TEST_P(FleetTest, TheListTellsASecretAndItsPeriods) {
   clock_ = PR_Now();
-  BeWithSecret(Secret('b') + Secret('a'));
+  BeWithSecret(SecretLine('b') + SecretLine('a'));
   EXPECT_FALSE(Resumes());
   EXPECT_TRUE(Resumes());
   const Listed listed = List();
@@ -548,9 +533,9 @@ TEST_P(FleetTest, FilesAreReadAgainWhenTold) {
   BeMachine("name=*");
   EXPECT_EQ(SECFailure, SSL_ReloadServerTicketKeys());
   EXPECT_EQ(PR_INVALID_STATE_ERROR, PR_GetError());
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   EXPECT_FALSE(Resumes());
-  Write("one", Secret('b'));
+  Write("one", SecretLine('b'));
   ASSERT_EQ(SECSuccess, SSL_ReloadServerTicketKeys());
   EXPECT_FALSE(Resumes());
   Write("one", "nonsense");
@@ -566,7 +551,7 @@ TEST_P(FleetTest, FilesAreReadAgainWhenTold) {
 
 // A process that cannot read the files has their keys from the region.
 TEST_P(FleetTest, AProcessThatMayNotReadTheFileHasItsKeys) {
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   const std::string keys = Current();
   const pid_t child = fork();
   if (child == 0) {
@@ -581,7 +566,7 @@ TEST_P(FleetTest, AProcessThatMayNotReadTheFileHasItsKeys) {
 
 // One process reads the new file; the others learn of it from the region.
 TEST_P(FleetTest, AReplacedFileCountsInAllProcesses) {
-  BeWithSecret(Secret('a'));
+  BeWithSecret(SecretLine('a'));
   const std::string before = Current();
   int go[2], done[2];
   ASSERT_EQ(0, pipe(go));
@@ -600,7 +585,7 @@ TEST_P(FleetTest, AReplacedFileCountsInAllProcesses) {
   }
   char c;
   ASSERT_EQ(1, read(done[0], &c, 1));
-  Write("one", Secret('b') + Secret('a'));
+  Write("one", SecretLine('b') + SecretLine('a'));
   WaitForLook();
   const std::string after = Current();
   EXPECT_NE(before, after);
@@ -638,11 +623,11 @@ TEST_P(FleetTest, ASetThatIsNotWholeDoesNotCount) {
     return keys;
   };
   for (const bool heals : {false, true}) {
-    BeWithSecret(Secret('a'));
+    BeWithSecret(SecretLine('a'));
     const std::string before = Current();
     std::string after;
     ASSERT_EQ(0, InFork([&] {
-                Write("one", Secret('b') + Secret('a'));
+                Write("one", SecretLine('b') + SecretLine('a'));
                 ShimAdvanceClock(0);
                 ShimFailWrapsAfter(1);
                 STAGE_CHECK(SSL_ConfigServerSessionIDCache(
@@ -682,7 +667,7 @@ STAGE(HandshakeLate) {
 // What it read before its first handshake must not take the place of what
 // others have read since.
 TEST_P(FleetTest, AWorkerThatStartsLateBringsNoOldKeysBack) {
-  Write("one", Secret('a'));
+  Write("one", SecretLine('a'));
   Write("caches", "name=* ticketSecretFile=" + Path("one") + "\n");
   ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(1000, 0, 0, nullptr));
   const std::string before = Current();
@@ -694,7 +679,7 @@ TEST_P(FleetTest, AWorkerThatStartsLateBringsNoOldKeysBack) {
   ASSERT_GT(child, 0);
   char c;
   ASSERT_EQ(1, read(done[0], &c, 1));
-  Write("one", Secret('b'));
+  Write("one", SecretLine('b'));
   WaitForLook();
   const std::string after = Current();
   ASSERT_NE(before, after);
