@@ -19,11 +19,15 @@
   } while (0)
 
 #ifdef __cplusplus
-extern "C"
+extern "C" {
 #endif
-    const char*
-    __asan_default_options(void) {
+
+const char* __asan_default_options(void) {
   return "quarantine_size_mb=4:malloc_context_size=3";
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* SSLSNCE_TESTS_FUZZ_EXPECT_H_ */
