@@ -64,6 +64,12 @@ The regression suite of bug 223242
   make regress-mutants   does the suite see each fault that is put into ours?
   make adapter-mutants   the same of faults of the adapter's ticket keys
 
+Every release of NSS (patches/README.md)
+  make check-release     what one release needs, stock beside ours, in a line of
+                         figures; NSS=3.110 or NSS_SRC=DIR
+  make matrix            the table of all releases that were checked; RELEASES='3.110
+                         3.87.1' checks these first
+
 Measure (tests/bench/README.md)
   make bench             speed, size and hit ratios beside stock NSS and others, in
                          about an hour; BENCH=NAME only one; KEEP=1 keeps the results
@@ -167,6 +173,10 @@ ssl_gtest-stock: nss-stock-gtest
 # --- Regression suite of bug 223242 ----------------------------------------
 
 include $(SUPPORT)/regress.mk
+
+# --- Every release of NSS ----------------------------------------------------
+
+include $(SUPPORT)/release.mk
 
 # --- Secrets ---------------------------------------------------------------
 

@@ -5,10 +5,10 @@
 // fips_test.cc: servers whose softoken is in FIPS mode. Such a softoken does
 // not reveal keys, so only secrets that it has wrapped can be stored.
 //
-// The servers are stages that run on the distribution's libnss3, which is
-// signed for FIPS mode, with the libssl that this program is linked with. The
-// client is the test itself, in the ordinary mode, so that it knows the
-// secrets.
+// The servers are stages with the libssl that this program is linked with, on
+// libraries that are signed for FIPS mode: those of its own tree if they were
+// signed there, and else the distribution's. The client is the test itself, in
+// the ordinary mode, so that it knows the secrets.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <memory>
 #include <thread>
 
 #include "key_files.h"
@@ -131,6 +132,25 @@ STAGE(FipsServeTickets) {
 
 SECStatus Accept(void*, PRFileDesc*, PRBool, PRBool) { return SECSuccess; }
 
+// While it lives, stages run on libraries that are signed.
+class SignedLibraries {
+ public:
+  SignedLibraries() {
+    const char* given = getenv("LD_LIBRARY_PATH");
+    if (!given) return;
+    if (access((std::string(given) + "/libsoftokn3.chk").c_str(), F_OK) == 0)
+      return;
+    path_ = given;
+    unsetenv("LD_LIBRARY_PATH");
+  }
+  ~SignedLibraries() {
+    if (!path_.empty()) setenv("LD_LIBRARY_PATH", path_.c_str(), 1);
+  }
+
+ private:
+  std::string path_;
+};
+
 class FipsTest : public NssTest {
  protected:
   void SetUp() override {
@@ -205,16 +225,13 @@ TEST_F(FipsTest, SessionsResumeInOtherProcessesAndOnlyWrappedSecretsAreStored) {
   ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
   ASSERT_EQ(1u, MemoryDescriptors().size());
   const int region = MemoryDescriptors()[0];
-  // Without this the server would load the libraries that were built here,
-  // which are not signed.
-  const char* given = getenv("LD_LIBRARY_PATH");
-  const std::string path = given ? given : "";
-  unsetenv("LD_LIBRARY_PATH");
-  const int first = Serve("01");
-  const int second = first == 0 ? Serve("111") : first;
-  if (given) setenv("LD_LIBRARY_PATH", path.c_str(), 1);
-  if (first == kNoFips)
-    GTEST_SKIP() << "the distribution's softoken refuses FIPS mode";
+  int first, second;
+  {
+    const SignedLibraries libraries;
+    first = Serve("01");
+    second = first == 0 ? Serve("111") : first;
+  }
+  if (first == kNoFips) GTEST_SKIP() << "the softoken refuses FIPS mode";
   ASSERT_EQ(0, first);
   ASSERT_EQ(0, second);
 
@@ -242,10 +259,8 @@ TEST_F(FipsTest, TicketsUnderASecretResumeInOtherProcessesAndOnOtherMachines) {
   const KeyFiles files;
   ASSERT_TRUE(files.Write("one", SecretLine('a')));
   ASSERT_TRUE(files.Configure("ticketSecretFile=" + files.Path("one")));
-  const char* given = getenv("LD_LIBRARY_PATH");
-  const std::string path = given ? given : "";
-  unsetenv("LD_LIBRARY_PATH");
   int status[3];
+  auto libraries = std::make_unique<const SignedLibraries>();
   ASSERT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
   status[0] = Serve("01", "FipsServeTickets");
   unlink(files.Path("one").c_str());
@@ -256,9 +271,8 @@ TEST_F(FipsTest, TicketsUnderASecretResumeInOtherProcessesAndOnOtherMachines) {
   EXPECT_TRUE(files.Write("one", SecretLine('a')));
   EXPECT_EQ(SECSuccess, SSL_ConfigMPServerSIDCache(100, 0, 0, nullptr));
   status[2] = status[0] == 0 ? Serve("11", "FipsServeTickets") : status[0];
-  if (given) setenv("LD_LIBRARY_PATH", path.c_str(), 1);
-  if (status[0] == kNoFips)
-    GTEST_SKIP() << "the distribution's softoken refuses FIPS mode";
+  libraries.reset();
+  if (status[0] == kNoFips) GTEST_SKIP() << "the softoken refuses FIPS mode";
   for (const int i : {0, 1, 2}) EXPECT_EQ(0, status[i]) << i << said;
   EXPECT_TRUE(files.Configure(""));
   SSL_ConfigServerSessionIDCache(100, 0, 0, nullptr);

@@ -23,7 +23,7 @@ $(REGRESS)/objects/%.o: tests/%.cc
 # A tree's libraries. Each libssl is judged among those that it was built with.
 libraries = build/$(1)-$(NSS)/dist/$$(cat build/$(1)-$(NSS)/dist/latest)/lib
 POINTERS := build/nss-$(NSS)/tests/pointers
-EXPECTED := tests/regress/expected/$(NSS)
+EXPECTED := tests/regress/expected
 
 .PHONY: regress regress-compare regress-mutants regress-ours
 ifneq ($(LIBDIR),)
