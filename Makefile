@@ -50,7 +50,7 @@ Test the cache in NSS
                          replaced under load; LONG=1 for longer
   make ssl_gtest         NSS's own tests on the patched tree
   make ssl-tests         NSS's own tests/ssl, with real servers and clients; stock
-                         beside ours; SETS= only some, LONG=1 all
+                         beside ours; SETS='resume' only some, LONG=1 all
   make orders            every order of Shutdown, NSS_Shutdown, dlclose and the rest
   make hostile           large pages, limits, locked memory, forbidden system calls,
                          valgrind, debuggers; stock beside ours; ROWS= only some
