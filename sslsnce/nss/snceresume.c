@@ -20,6 +20,7 @@
 #include "sslproto.h"
 
 #include "snceint.h"
+#include "sncepeer.h"
 
 /* Whether a full handshake on |ss| would insist on a client certificate. */
 static PRBool
@@ -60,7 +61,7 @@ resume_LostTicket(const sslSocket *ss, const sslSessionID *sid)
 PRBool
 ssl_SessionFitsSocket(const sslSocket *ss, const sslSessionID *sid)
 {
-    if (!sid->peerCert && resume_RequiresCert(ss)) {
+    if (!ssl_SidCertificate(sid) && resume_RequiresCert(ss)) {
         return PR_FALSE;
     }
     if (sid->fromTicket ? resume_LostTicket(ss, sid) : ss->opt.noCache) {

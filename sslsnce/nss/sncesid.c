@@ -23,6 +23,7 @@
 #include "sncegate.h"
 #include "snceint.h"
 #include "snceorigin.h"
+#include "sncepeer.h"
 
 /* The fields of a session that libssl needs and the core does not know, packed
  * into the core's |state|. Each is as wide as the values of its field in
@@ -121,7 +122,7 @@ sid_PackState(const sslSessionID *sid, PRUint8 out[SNCE_STATE_BYTES])
     SID_PUT(out, authType, PRUint8, sid->authType);
     SID_PUT(out, keaType, PRUint8, sid->keaType);
     SID_PUT(out, srvName, PRUint8, sid->u.ssl3.srvName.len != 0);
-    SID_PUT(out, hasPeerCert, PRUint8, sid->peerCert != NULL);
+    SID_PUT(out, hasPeerCert, PRUint8, ssl_SidCertificate(sid) != NULL);
 }
 
 /* Wipes a state that nobody reads any more. Not explicit_bzero, which took 3 %
@@ -231,9 +232,7 @@ sid_FromSession(const sslSocket *ss, const snceSession *found, PRTime now,
                         (unsigned int)found->certificate.len };
 
         /* A session without its client's certificate must not be returned. */
-        sid->peerCert =
-            CERT_NewTempCertificate(dbHandle, &der, NULL, PR_FALSE, PR_TRUE);
-        if (!sid->peerCert) {
+        if (ssl_SetSidCertificate(sid, dbHandle, &der) != SECSuccess) {
             goto loser;
         }
     }
@@ -375,14 +374,13 @@ sid_Cacheable(const sslSessionID *sid)
 static SECStatus
 sid_PackCertificate(const sslSessionID *sid, snceBuffer *out)
 {
-    const SECItem *der;
+    const SECItem *der = ssl_SidCertificate(sid);
 
     out->data = NULL;
     out->len = 0;
-    if (!sid->peerCert) {
+    if (!der) {
         return SECSuccess;
     }
-    der = &sid->peerCert->derCert;
     if (!der->data || !der->len || der->len > SNCE_CERTIFICATE_MAX) {
         PORT_SetError(SEC_ERROR_INPUT_LEN);
         return SECFailure;

@@ -112,6 +112,24 @@ case_TheSeriesIsThatOfTheReleasesRange() {
     done
 }
 
+# Rows for a file follow the heading of their patch: "| `FILE` ... |".
+case_TheReadmeExplainsEachHunk() {
+    local p file hunks rows
+    for p in ours/patches/$series/*.patch; do
+        awk '/^\+\+\+ b/ { sub(".*/", ""); file = $1 } /^@@/ { n[file]++ }
+            END { for (f in n) print f, n[f] }' "$p" >hunks
+        [ -s hunks ]
+        while read -r file hunks; do
+            rows=$(awk -v patch="### \`${p##*/}\`" -v row="| \`$file\`" '
+                /^##/ { on = index($0, patch) == 1 }
+                on && index($0, row) == 1 { n++ }
+                END { print n + 0 }' ours/patches/README.md)
+            echo "$p $file: $hunks hunks, $rows rows"
+            [ "$rows" -eq "$hunks" ]
+        done <hunks
+    done
+}
+
 case_RangesOfReleasesDoNotOverlap() {
     ls -d ours/patches/[0-9]*-[0-9]*/ | sed 's,/$,,; s,.*/,,' | sort -V >ranges
     [ -s ranges ]
