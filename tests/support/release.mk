@@ -24,4 +24,5 @@ ssl-tests:
 # The series for NSS's maintainers: does it apply to NSS_SRC, and is it formatted as
 # NSS formats? With LONG=1 its tests too, on NSS_SRC with and without the fix.
 upstream:
+	@$(TOOLS)/deps tests/release/packages
 	@tests/release/upstream $(if $(LONG),--run) $(NSS_SRC)
