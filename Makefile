@@ -115,7 +115,7 @@ CORE_FLAGS := -O2 -g -fPIC -MMD -MP -Iinclude -Isslsnce/core \
 core: $(CORE)/libsnce.a
 $(CORE)/libsnce.a: $(CORE_OBJECTS) $(CORE)/objects
 	@rm -f $@
-	ar rcs $@ $(CORE_OBJECTS)
+	$(AR) rcs $@ $(CORE_OBJECTS)
 $(CORE)/core/%.o: sslsnce/core/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CORE_WARNINGS) $(CORE_FLAGS) $(COUNTED) $(CFLAGS) \
