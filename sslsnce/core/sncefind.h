@@ -255,7 +255,7 @@ snceTable_ReadWanted(const snceTable *table, const snceLookupKey *lookupKey,
                                            position->seen),
                         SNCE_W_SUMMED - SNCE_W_ID };
 
-#pragma GCC unroll 2
+    SNCE_UNROLL(2)
     for (unsigned i = 0; i < SNCE_ID_MAX / 8; i += 2) {
         uint64_t pair[2];
 
@@ -274,7 +274,7 @@ snceTable_ReadWanted(const snceTable *table, const snceLookupKey *lookupKey,
                     !snceLookupKey_IsAddress(lookupKey, words))) {
         return false;
     }
-#pragma GCC unroll 6
+    SNCE_UNROLL(6)
     for (unsigned i = 0; i < SNCE_STATE_BYTES / 8; i += 2) {
         uint64_t pair[2];
 
