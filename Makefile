@@ -82,6 +82,8 @@ Everything
 Examine the code
   make sanitize          the tests under ASan, UBSan and TSan; PROGRAMS=unit some
                          only
+  make portability       clang, LTO, i386, aarch64 and s390x; ROWS= only some, LONG=1
+                         for the long form
   make analyze           clang's static analyzer, cppcheck, and whether calls go down
                          the layers
   make coverage          which lines and branches the tests run, and why not all
@@ -91,6 +93,8 @@ Variables
   NSS=3.87.1             the release
   NSS_SRC=DIR            build from a copy of this NSS source tree
   NSS_PARTS=all          build all of NSS, not its libraries only
+  COMPILER=clang         core and its tests with clang; TARGET=i386, aarch64 or s390x:
+                         for that processor; LTO=1: the core optimised over files
   SANITIZE=address       core and its tests with a sanitizer: address, thread or
                          undefined, or address,undefined; in directories of their own
   JOBS=2                 how many compilers at once inside NSS, and fuzzing processes
@@ -121,7 +125,7 @@ CORE_FLAGS := -O2 -g -fPIC -MMD -MP -Iinclude -Isslsnce/core \
 core: $(CORE)/libsnce.a
 $(CORE)/libsnce.a: $(CORE_OBJECTS) $(CORE)/objects
 	@rm -f $@
-	ar rcs $@ $(CORE_OBJECTS)
+	$(AR) rcs $@ $(CORE_OBJECTS)
 $(CORE)/core/%.o: sslsnce/core/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CORE_WARNINGS) $(CORE_FLAGS) $(COUNTED) $(CFLAGS) \
@@ -283,6 +287,10 @@ analyze: quality-deps nss
 	@tests/quality/analyze $(NSS)
 coverage: quality-deps nss
 	@tests/quality/coverage $(NSS)
+
+# --- Other compilers and processors ------------------------------------------
+
+include $(SUPPORT)/portability.mk
 
 # --- The rest --------------------------------------------------------------
 
