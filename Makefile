@@ -49,6 +49,8 @@ Test the cache in NSS
   make fleet             tickets on two machines with the same secret or keys, which are
                          replaced under load; LONG=1 for longer
   make ssl_gtest         NSS's own tests on the patched tree
+  make ssl-tests         NSS's own tests/ssl, with real servers and clients; stock
+                         beside ours; SETS='resume' only some, LONG=1 all
   make orders            every order of Shutdown, NSS_Shutdown, dlclose and the rest
   make hostile           large pages, limits, locked memory, forbidden system calls,
                          valgrind, debuggers; stock beside ours; ROWS= only some
@@ -69,6 +71,8 @@ Every release of NSS (patches/README.md)
                          figures; NSS=3.110 or NSS_SRC=DIR
   make matrix            the table of all releases that were checked; RELEASES='3.110
                          3.87.1' checks these first
+  make upstream          does the timeout fix, as a series for NSS's maintainers, apply
+                         to NSS_SRC? LONG=1 builds and runs its tests
 
 Measure (tests/bench/README.md)
   make bench             speed, size and hit ratios beside stock NSS and others, in

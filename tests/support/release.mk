@@ -10,3 +10,19 @@ check-release:
 matrix:
 	@$(foreach r,$(RELEASES),$(MAKE) --no-print-directory check-release NSS=$(r) &&) :
 	@tests/release/matrix
+
+# NSS's own tests/ssl on stock and on the patched tree, compared. SETS=: these only
+# (tests/release/ssl-tests has the list). LONG=1: all of them.
+SETS ?= policy normal resume policy-3 resume-3 $(if $(LONG),fips stress \
+    normal-3 stress-3)
+.PHONY: ssl-tests upstream
+ssl-tests:
+	@$(TOOLS)/build-nss stock $(NSS) libs tools
+	@$(TOOLS)/build-nss nss $(NSS) libs tools
+	@tests/release/ssl-compare build/stock-$(NSS) build/nss-$(NSS) $(SETS)
+
+# The series for NSS's maintainers: does it apply to NSS_SRC, and is it formatted as
+# NSS formats? With LONG=1 its tests too, on NSS_SRC with and without the fix.
+upstream:
+	@$(TOOLS)/deps tests/release/packages
+	@tests/release/upstream $(if $(LONG),--run) $(NSS_SRC)
