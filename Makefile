@@ -54,6 +54,8 @@ Test the cache in NSS
   make orders            every order of Shutdown, NSS_Shutdown, dlclose and the rest
   make hostile           large pages, limits, locked memory, forbidden system calls,
                          valgrind, debuggers; stock beside ours; ROWS= only some
+  make programs          the distribution's programs, unmodified, on the patched
+                         library, stock beside ours; PROGRAMS= only some
   make secrets           do the tests see each place where a secret is not wiped, and
                          does the cache say nothing?
   make soak              everything at once for MINUTES=2; memory, descriptors and
@@ -264,6 +266,10 @@ include $(SUPPORT)/bench.mk
 # --- Scarce resources, and everything at once ------------------------------
 
 include $(SUPPORT)/resources.mk
+
+# --- Programs of the distribution ------------------------------------------
+
+include $(SUPPORT)/programs.mk
 
 # --- Model -----------------------------------------------------------------
 
