@@ -54,6 +54,8 @@ Test the cache in NSS
   make orders            every order of Shutdown, NSS_Shutdown, dlclose and the rest
   make hostile           large pages, limits, locked memory, forbidden system calls,
                          valgrind, debuggers; stock beside ours; ROWS= only some
+  make programs          the distribution's programs, unmodified, on the patched
+                         library, stock beside ours; PROGRAMS= only some
   make secrets           do the tests see each place where a secret is not wiped, and
                          does the cache say nothing?
   make soak              everything at once for MINUTES=2; memory, descriptors and
@@ -86,6 +88,8 @@ Everything
 Examine the code
   make sanitize          the tests under ASan, UBSan and TSan; PROGRAMS=unit some
                          only
+  make portability       clang, LTO, i386, aarch64 and s390x; ROWS= only some, LONG=1
+                         for the long form
   make analyze           clang's static analyzer, cppcheck, and whether calls go down
                          the layers
   make coverage          which lines and branches the tests run, and why not all
@@ -95,6 +99,8 @@ Variables
   NSS=3.87.1             the release
   NSS_SRC=DIR            build from a copy of this NSS source tree
   NSS_PARTS=all          build all of NSS, not its libraries only
+  COMPILER=clang         core and its tests with clang; TARGET=i386, aarch64 or s390x:
+                         for that processor; LTO=1: the core optimised over files
   SANITIZE=address       core and its tests with a sanitizer: address, thread or
                          undefined, or address,undefined; in directories of their own
   JOBS=2                 how many compilers at once inside NSS, and fuzzing processes
@@ -125,7 +131,7 @@ CORE_FLAGS := -O2 -g -fPIC -MMD -MP -Iinclude -Isslsnce/core \
 core: $(CORE)/libsnce.a
 $(CORE)/libsnce.a: $(CORE_OBJECTS) $(CORE)/objects
 	@rm -f $@
-	ar rcs $@ $(CORE_OBJECTS)
+	$(AR) rcs $@ $(CORE_OBJECTS)
 $(CORE)/core/%.o: sslsnce/core/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CORE_WARNINGS) $(CORE_FLAGS) $(COUNTED) $(CFLAGS) \
@@ -261,6 +267,10 @@ include $(SUPPORT)/bench.mk
 
 include $(SUPPORT)/resources.mk
 
+# --- Programs of the distribution ------------------------------------------
+
+include $(SUPPORT)/programs.mk
+
 # --- Model -----------------------------------------------------------------
 
 # Checked with spin (tests/model/README.md). MODEL=NAME: these only, by a part of
@@ -287,6 +297,10 @@ analyze: quality-deps nss
 	@tests/quality/analyze $(NSS)
 coverage: quality-deps nss
 	@tests/quality/coverage $(NSS)
+
+# --- Other compilers and processors ------------------------------------------
+
+include $(SUPPORT)/portability.mk
 
 # --- The rest --------------------------------------------------------------
 

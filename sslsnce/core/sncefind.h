@@ -188,6 +188,17 @@ snceLookupKey_IsAddress(const snceLookupKey *lookupKey, const uint64_t *words)
             words[SNCE_W_ADDRESS + 1] == lookupKey->address[1]);
 }
 
+/* snceTable_Load copies an entry to |words|, where the caller can wipe it.
+ * Without the barrier a compiler keeps the words in registers, saves some of
+ * these on the stack, and stores none in |words|: so did gcc with link-time
+ * optimisation where it knew all callers. */
+static inline void
+snceTable_Load(uint64_t words[SNCE_ENTRY_WORDS], const snceWord *from)
+{
+    snceSlot_Load(words, from, SNCE_ENTRY_WORDS);
+    __asm__ volatile("" : : "r"(words) : "memory");
+}
+
 /* snceTable_Read copies the entry at |position|, where |position->seen| is a
  * FULL version, and checks it. Returns SNCE_OK, SNCE_MISS (it changed
  * meanwhile) or SNCE_CORRUPT. */
@@ -195,8 +206,7 @@ static inline snceResult
 snceTable_Read(const snceTable *table, const sncePosition *position,
                uint64_t words[SNCE_ENTRY_WORDS])
 {
-    snceSlot_Load(words, position->set->slot[position->way].word,
-                  SNCE_ENTRY_WORDS);
+    snceTable_Load(words, position->set->slot[position->way].word);
     if (!snceSlot_Unchanged(&position->set->version[position->way],
                             position->seen)) {
         return SNCE_MISS;
@@ -245,7 +255,7 @@ snceTable_ReadWanted(const snceTable *table, const snceLookupKey *lookupKey,
                                            position->seen),
                         SNCE_W_SUMMED - SNCE_W_ID };
 
-#pragma GCC unroll 2
+    SNCE_UNROLL(2)
     for (unsigned i = 0; i < SNCE_ID_MAX / 8; i += 2) {
         uint64_t pair[2];
 
@@ -264,7 +274,7 @@ snceTable_ReadWanted(const snceTable *table, const snceLookupKey *lookupKey,
                     !snceLookupKey_IsAddress(lookupKey, words))) {
         return false;
     }
-#pragma GCC unroll 6
+    SNCE_UNROLL(6)
     for (unsigned i = 0; i < SNCE_STATE_BYTES / 8; i += 2) {
         uint64_t pair[2];
 

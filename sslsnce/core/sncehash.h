@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "snceword.h"
+
 #define SNCE_HASH_KEYS 24 /* words hashed in one block; even */
 
 typedef struct {
@@ -66,7 +68,7 @@ static inline void
 snceHash_Add(const snceHash *hash, uint64_t sum[2], size_t from,
              const uint64_t *words, size_t count)
 {
-#pragma GCC unroll 12
+    SNCE_UNROLL(12)
     for (size_t i = 0; i + 1 < count; i += 2) {
         snceHash_Multiply(sum, words[i] + hash->key[from + i],
                           words[i + 1] + hash->key[from + i + 1]);

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sncelockfree.h"
 #include "sslsnce/snce.h"
 
 typedef _Atomic uint64_t snceWord;
@@ -51,11 +52,6 @@ typedef _Atomic uint64_t snceWord;
 /* The largest region. */
 #define SNCE_BYTES_MAX (UINT64_C(1) << 38)
 #define SNCE_CHUNKS (SNCE_BYTES_MAX >> SNCE_CHUNK_SHIFT)
-
-/* Atomics must be lock-free: a lock inside an atomic would stay taken when its
- * holder dies. */
-static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
-              "sslsnce needs lock-free 64-bit atomics");
 
 /* snceLayout_InPages rounds |bytes| up to whole pages. */
 static inline uint64_t

@@ -324,7 +324,7 @@ snceLanes_Versions(const snceSet *set)
     __m128i pair[5];
     snceLanes out;
 
-#pragma GCC unroll 5
+    SNCE_UNROLL(5)
     for (int i = 0; i < 5; i++) {
         pair[i] = snceLanes_Load(&set->version[2 * i]);
     }
@@ -341,7 +341,7 @@ snceLanes_Tagged(const snceLanes *versions, uint64_t tag)
     __m128i mask = snceLanes_All((uint32_t)SNCE_TAG_MASK | SNCE_STATE_MASK);
     snceLanes equal;
 
-#pragma GCC unroll 3
+    SNCE_UNROLL(3)
     for (int i = 0; i < SNCE_VECTORS; i++) {
         equal.of[i] =
             _mm_cmpeq_epi32(_mm_and_si128(versions->of[i], mask), wanted);
@@ -358,7 +358,7 @@ snceLook_AtLanes(const snceSet *set, uint64_t tag)
     snceLook look;
     __m128i state;
 
-#pragma GCC unroll 3
+    SNCE_UNROLL(3)
     for (int i = 0; i < SNCE_VECTORS; i++) {
         low.of[i] = _mm_and_si128(versions.of[i], snceLanes_All(bits));
     }
@@ -379,7 +379,7 @@ snceLanes_VersionsOfTwo(snceSet *const set[2], __m128i out[SNCE_VECTORS_OF_TWO])
 {
     __m128i last[2];
 
-#pragma GCC unroll 2
+    SNCE_UNROLL(2)
     for (int i = 0; i < 2; i++) {
         const uint64_t *version = (const void *)set[i]->version;
 
@@ -402,7 +402,7 @@ snceLook_CrowdedLanes(snceSet *const set[2], uint64_t tag)
     __m128i tagged = _mm_setzero_si128(), full = wanted;
 
     snceLanes_VersionsOfTwo(set, versions);
-#pragma GCC unroll 5
+    SNCE_UNROLL(5)
     for (int i = 0; i < SNCE_VECTORS_OF_TWO; i++) {
         full = _mm_and_si128(full, versions[i]);
         tagged = _mm_or_si128(
@@ -421,7 +421,7 @@ snceLook_UsedLanes(snceSet *const set[2])
     __m128i sum = _mm_setzero_si128();
 
     snceLanes_VersionsOfTwo(set, versions);
-#pragma GCC unroll 5
+    SNCE_UNROLL(5)
     for (int i = 0; i < SNCE_VECTORS_OF_TWO; i++) {
         sum = _mm_add_epi32(sum, _mm_and_si128(versions[i], visited));
     }
@@ -444,7 +444,7 @@ snceLanes_Stamps(const snceSet *set)
 {
     snceLanes out;
 
-#pragma GCC unroll 3
+    SNCE_UNROLL(3)
     for (int i = 0; i < SNCE_VECTORS; i++) {
         out.of[i] = snceLanes_Load(&set->stamp[4 * i]);
     }
@@ -475,7 +475,7 @@ snceLook_ExpiredLanes(const snceSet *set, const snceLookTimes *times)
     }
     first = snceLanes_All(timeout[0]);
     apart = snceLanes_All(timeout[0] ^ timeout[1]);
-#pragma GCC unroll 3
+    SNCE_UNROLL(3)
     for (int i = 0; i < SNCE_VECTORS; i++) {
         __m128i second = _mm_srai_epi32(stamps.of[i], 31);
 
@@ -538,7 +538,7 @@ snceLook_RankedLanes(const snceSet *set, unsigned hand, uint32_t nowSec)
     _Alignas(16) uint32_t place[4 * SNCE_VECTORS];
     uint64_t order = 0;
 
-#pragma GCC unroll 3
+    SNCE_UNROLL(3)
     for (int i = 0; i < SNCE_VECTORS; i++) {
         __m128i ages = snceLanes_Ages(stamps.of[i], nowSec, SNCE_CLOCKS_APART);
         __m128i idle = _mm_add_epi32(snceLanes_Idle(versions.of[i], ages),
@@ -554,7 +554,7 @@ snceLook_RankedLanes(const snceSet *set, unsigned hand, uint32_t nowSec)
             _mm_loadu_si128((const __m128i *)(const void *)&turns[4 * i]));
         above.of[i] = _mm_setzero_si128();
     }
-#pragma GCC unroll 10
+    SNCE_UNROLL(10)
     for (int way = 0; way < SNCE_WAYS; way++) {
         __m128i its = way % 4 == 0   ? _mm_shuffle_epi32(rank.of[way / 4], 0x00)
                       : way % 4 == 1 ? _mm_shuffle_epi32(rank.of[way / 4], 0x55)
@@ -562,18 +562,18 @@ snceLook_RankedLanes(const snceSet *set, unsigned hand, uint32_t nowSec)
                           ? _mm_shuffle_epi32(rank.of[way / 4], 0xaa)
                           : _mm_shuffle_epi32(rank.of[way / 4], 0xff);
 
-#pragma GCC unroll 3
+        SNCE_UNROLL(3)
         for (int i = 0; i < SNCE_VECTORS; i++) {
             above.of[i] =
                 _mm_sub_epi32(above.of[i], _mm_cmpgt_epi32(its, rank.of[i]));
         }
     }
-#pragma GCC unroll 3
+    SNCE_UNROLL(3)
     for (int i = 0; i < SNCE_VECTORS; i++) {
         _mm_store_si128((__m128i *)(void *)&place[4 * i],
                         _mm_slli_epi32(above.of[i], 2));
     }
-#pragma GCC unroll 10
+    SNCE_UNROLL(10)
     for (unsigned way = 0; way < SNCE_WAYS; way++) {
         order |= (uint64_t)way << place[way];
     }

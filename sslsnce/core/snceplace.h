@@ -325,20 +325,20 @@ snceTable_Write(const snceHash *hash, snceWord *to, uint64_t begin,
      * that says where a session lies. */
     uint64_t sum[2] = { begin, SNCE_W_SUMMED - SNCE_W_ID };
 
-#pragma GCC unroll 2
+    SNCE_UNROLL(2)
     for (unsigned i = 0; i < SNCE_ID_MAX / 8; i += 2) {
         uint64_t pair[2];
 
         snceWord_Read(pair, id + (size_t)i * 8, 2);
         snceSlot_Store(to + SNCE_W_ID + i, pair, 2);
     }
-#pragma GCC unroll 3
+    SNCE_UNROLL(3)
     for (unsigned i = SNCE_W_ADDRESS; i < SNCE_W_STATE; i += 2) {
         snceSlot_Store(to + i, words + i, 2);
         snceHash_Add(hash, sum, i - SNCE_W_ID, words + i, 2);
     }
     SNCE_STEP("place-half");
-#pragma GCC unroll 6
+    SNCE_UNROLL(6)
     for (unsigned i = 0; i < SNCE_STATE_BYTES / 8; i += 2) {
         uint64_t pair[2];
 

@@ -23,8 +23,8 @@ snceResult_Text(snceResult result)
         [SNCE_LOCK_LIMIT] =
             "the limit on locked memory (RLIMIT_MEMLOCK) forbids it",
         [SNCE_UNSUPPORTED] =
-            "the kernel allows no memory file (memfd_create) and no file in a "
-            "memory file system (open with O_TMPFILE)",
+            ("the kernel allows no memory file (memfd_create) and no file in a "
+             "memory file system (open with O_TMPFILE)"),
         [SNCE_BAD_STRING] = "the inheritance string is not of its form",
         [SNCE_BAD_DESCRIPTOR] = "the cache's file descriptor is not open",
         [SNCE_FOREIGN] = "the cache is of another build or another server",

@@ -130,7 +130,7 @@ snceSlot_Vacate(snceWord *version, snceVersion claim, uint8_t tick)
 static inline void
 snceSlot_Store(snceWord *to, const uint64_t *from, size_t count)
 {
-#pragma GCC unroll 8
+    SNCE_UNROLL(8)
     for (size_t i = 0; i < count; i++) {
         if (count == SNCE_ENTRY_WORDS && i == count / 2) {
             SNCE_STEP("place-half");
@@ -167,7 +167,7 @@ snceSlot_Wipe(snceWord *to, size_t count)
 static inline void
 snceSlot_Load(uint64_t *to, const snceWord *from, size_t count)
 {
-#pragma GCC unroll 24
+    SNCE_UNROLL(24)
     for (size_t i = 0; i < count; i++) {
         to[i] = atomic_load_explicit(&from[i], memory_order_acquire);
     }

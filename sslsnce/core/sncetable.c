@@ -82,16 +82,6 @@ TimesOf(const snceRule *rule)
 
 /* ---- finding ------------------------------------------------------------- */
 
-/* Copies an entry to |words|, where WipeState can wipe it. Without the barrier a
- * compiler keeps the words in registers, saves some of these on the stack, and stores
- * none in |words|. */
-static void
-LoadEntry(uint64_t words[SNCE_ENTRY_WORDS], const snceWord *from)
-{
-    snceSlot_Load(words, from, SNCE_ENTRY_WORDS);
-    __asm__ volatile("" : : "r"(words) : "memory");
-}
-
 /* Wipes the part of a copy that is secret. */
 static void
 WipeState(uint64_t words[SNCE_ENTRY_WORDS])
@@ -396,7 +386,7 @@ Examine(const removal *r, sncePosition *position,
     if (!snceVersion_Matches(position->seen, SNCE_STATE_FULL, tag)) {
         return HAS_NOTHING;
     }
-    LoadEntry(words, position->set->slot[position->way].word);
+    snceTable_Load(words, position->set->slot[position->way].word);
     if (snceSlot_Unchanged(version, position->seen)) {
         found = Judge(r, position, words);
     }
@@ -436,7 +426,7 @@ Seize(removal *r, sncePosition *position)
     if (snceVersion_State(position->seen) == SNCE_STATE_BUSY) {
         found = HAS_CLAIM;
     } else if (snceVersion_State(position->seen) == SNCE_STATE_FULL) {
-        LoadEntry(words, position->set->slot[position->way].word);
+        snceTable_Load(words, position->set->slot[position->way].word);
         found = Judge(r, position, words);
         WipeState(words);
     }
@@ -929,7 +919,7 @@ snceTable_NoteTaken(const snceTable *table, const sncePosition *position,
 {
     uint64_t words[SNCE_ENTRY_WORDS];
 
-    LoadEntry(words, position->set->slot[position->way].word);
+    snceTable_Load(words, position->set->slot[position->way].word);
     taken->full = true;
     taken->expired = snceRule_Expired(rule, snceTable_ClassOf(words),
                                       (int64_t)words[SNCE_W_CREATED]);

@@ -17,11 +17,21 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Unrolls the loop that follows, for gcc. clang unrolls loops of a known length
+ * of its own accord, and with this pragma only those: it then keeps the copy of
+ * a secret in memory. */
+#ifdef __clang__
+#define SNCE_UNROLL(times)
+#else
+#define SNCE_UNROLL(times) SNCE_PRAGMA(GCC unroll times)
+#define SNCE_PRAGMA(text) _Pragma(#text)
+#endif
+
 /* snceWord_Read copies bytes to |count| words. */
 static inline void
 snceWord_Read(uint64_t *to, const uint8_t *from, size_t count)
 {
-#pragma GCC unroll 12
+    SNCE_UNROLL(12)
     for (size_t i = 0; i < count; i++) {
         uint64_t word;
 
@@ -35,7 +45,7 @@ snceWord_Read(uint64_t *to, const uint8_t *from, size_t count)
 static inline void
 snceWord_Write(uint8_t *to, const uint64_t *from, size_t count)
 {
-#pragma GCC unroll 12
+    SNCE_UNROLL(12)
     for (size_t i = 0; i < count; i++) {
         uint64_t word = from[i];
 
@@ -51,7 +61,7 @@ snceWord_Wipe(uint64_t *words, size_t count)
 {
     volatile uint64_t *word = words;
 
-#pragma GCC unroll 12
+    SNCE_UNROLL(12)
     for (size_t i = 0; i < count; i++) {
         word[i] = 0;
     }

@@ -373,7 +373,9 @@ STAGE(NssRestart) {
     SSL_ClearSessionCache();
     STAGE_CHECK(SSL_ShutdownServerSessionIDCache() == SECSuccess);
     SSL_ClearSessionCache();  // its lock is still there
-    STAGE_CHECK(StopNss());
+    // A second shutdown fails in old releases, with NSS's own cache too: so it
+    // does in 3.61, and no longer in 3.79.
+    STAGE_CHECK(StopNss() || (round == 1 && !NSS_VersionCheck("3.79")));
   }
   return 0;
 }

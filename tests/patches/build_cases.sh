@@ -1,33 +1,76 @@
 # What NSS's two build systems make of a patched tree, and make install.
 # Sourced by run.
 
-# objects_on SYSTEM: the objects of libssl that NSS's make would build there.
+# objects_on SYSTEM [VARIABLE=VALUE...]: the objects of libssl that NSS's make would
+# build there.
 objects_on() {
-    env -u MAKEFLAGS BUILD_OPT=1 USE_64=1 NSPR_INCLUDE_DIR=. NSPR_LIB_DIR=. \
-        make -s --no-print-directory -C tree/lib/ssl get_objs OS_TARGET=$1 |
+    local system=$1
+    shift
+    env -u MAKEFLAGS -u NSS_SSL_SNCE BUILD_OPT=1 NSPR_INCLUDE_DIR=. NSPR_LIB_DIR=. \
+        make -s --no-print-directory -C tree/lib/ssl get_objs OS_TARGET=$system "$@" |
         tr ' ' '\n'
 }
 
-case_MakeBuildsOursOnLinuxAndNssOwnElsewhere() {
+# A tree with all that lib/ssl/Makefile reads.
+patch_for_make() {
     rm -rf tree
     mkdir tree
     (cd "$source" && tar -cf - lib/ssl lib/nss gtests/ssl_gtest \
         coreconf) | tar -xf - -C tree
     $apply tree
-    objects_on Linux >objects
+}
+
+# builds_ours, builds_nss_own: what the list of objects says.
+builds_ours() {
     grep -q '/snce/nss/sslsnce\.o$' objects
     [ "$(grep -c '/snce/core/' objects)" -eq "$(ls $snce/core/*.c | wc -l)" ]
     not grep -q 'OBJ/sslsnce\.o$' objects
+}
+builds_nss_own() {
+    grep -q 'OBJ/sslsnce\.o$' objects
+    not grep -q /snce/ objects
+}
+
+case_MakeBuildsOursOnLinuxAndNssOwnElsewhere() {
+    patch_for_make
+    objects_on Linux USE_64=1 >objects
+    builds_ours
     for system in FreeBSD Darwin SunOS; do
-        objects_on $system >objects
-        grep -q 'OBJ/sslsnce\.o$' objects
-        not grep -q /snce/ objects
+        objects_on $system USE_64=1 >objects
+        builds_nss_own
     done
 }
 
-# gyp_sources SYSTEM: what gyp takes for libssl there, in the whole of NSS.
+# tests/portability asks for more processors.
+case_MakeBuildsNssOwnWhereAtomicsAreNotLockFree() {
+    patch_for_make
+    case $(uname -m) in
+    x86_64)
+        objects_on Linux XCFLAGS=-march=i486 2>said >objects
+        builds_nss_own
+        grep -q 'sslsnce needs lock-free 64-bit atomics' said
+        objects_on Linux XCFLAGS=-march=i586 >objects
+        builds_ours
+        ;;
+    esac
+    # The compiler is asked without options that make it write a file.
+    CC='cc -MMD -MP' objects_on Linux USE_64=1 >objects
+    builds_ours
+    [ -z "$(find tree -name 'snce*.d')" ]
+}
+
+case_MakeBuildsNssOwnIfItIsTold() {
+    patch_for_make
+    objects_on Linux USE_64=1 NSS_SSL_SNCE=0 >objects
+    builds_nss_own
+    objects_on Linux XCFLAGS=-march=i486 NSS_SSL_SNCE=1 >objects
+    builds_ours
+}
+
+# gyp_sources SYSTEM [PROCESSOR] [-DVARIABLE=VALUE]: what gyp takes for libssl there,
+# in the whole of NSS.
 gyp_sources() {
-    (cd whole && gyp --depth=. -f gypd -DOS=$1 -Dtarget_arch=x64 \
+    (cd whole && gyp --depth=. -f gypd -DOS=$1 -Dtarget_arch=${2:-x64} ${3-} \
         -Dcc_is_gcc=1 -Dcc_is_clang=0 -Dpython=python3 \
         -Denable_sslkeylogfile=0 -Duse_system_sqlite=1 \
         -Dnspr_include_dir=. -Dnspr_lib_dir=. -Dnspr_libs=-lnspr4 \
@@ -57,6 +100,24 @@ case_GypBuildsOursOnLinuxAndNssOwnElsewhere() {
         grep -qx 'sslsnce\.c' sources
         not grep -q '^snce/' sources
     done
+}
+
+case_GypBuildsNssOwnWhereAtomicsAreNotLockFreeOrIfItIsTold() {
+    cp -a "$source" whole
+    $apply whole
+    case $(uname -m) in
+    x86_64)
+        CC='gcc -march=i486' gyp_sources linux ia32 >sources
+        grep -qx 'sslsnce\.c' sources
+        not grep -q '^snce/' sources
+        CC=gcc gyp_sources linux ia32 >sources
+        not grep -qx 'sslsnce\.c' sources
+        grep -qx 'snce/nss/sslsnce\.c' sources
+        ;;
+    esac
+    gyp_sources linux x64 -Dssl_snce=0 >sources
+    grep -qx 'sslsnce\.c' sources
+    not grep -q '^snce/' sources
 }
 
 case_WhatMakeInstallInstallsPatchesATreeAlike() {

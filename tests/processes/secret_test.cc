@@ -29,7 +29,6 @@ namespace snce_test {
 namespace {
 
 constexpr uint64_t kSerial = 7;
-constexpr uint64_t kPieces = (SNCE_STATE_BYTES - 24) / 8;
 
 class SnceSecretStep : public ::testing::Test {
  protected:

@@ -40,6 +40,10 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
+// A process with 32 bits has room for a few large caches: tests with more
+// address space than that make smaller ones.
+constexpr bool kSmallSpace = sizeof(void*) < 8;
+
 }  // namespace snce_test
 
 #endif  // SSLSNCE_TESTS_SUPPORT_TEST_BUILD_H_

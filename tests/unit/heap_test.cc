@@ -454,8 +454,10 @@ TEST_F(SnceHeap, AWriterThatComesTooLateSparesTheSameCertificate) {
     writer.Finish();
     lost += Find(cache, other, At(kStart)) != SNCE_OK;
   }
+  // With 32 bits, a store of a word takes more instructions, so more of the 15
+  // places are between a look and its store.
   printf("%d of 15 lost\n", lost);
-  EXPECT_LE(lost, 3);
+  EXPECT_LE(lost, kSmallSpace ? 5 : 3);
 }
 
 // A process is interrupted when it has begun to move the sessions of a page.

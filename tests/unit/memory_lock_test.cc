@@ -81,7 +81,7 @@ uint64_t MappedBytes(int fd) {
 // Makes this process that of another user, who may lock |bytes|. For children
 // only.
 bool BecomeNobody(uint64_t bytes) {
-  const struct rlimit limit = {bytes, bytes};
+  const struct rlimit limit = {rlim_t(bytes), rlim_t(bytes)};
   return setrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
          (geteuid() != 0 || setuid(kNobody) == 0);
 }

@@ -80,6 +80,29 @@ int Under(const std::vector<Refusal>& refusals,
 
 Refusal Always(long call, int error) { return {call, error, -1, 0, false}; }
 
+// The calls that the C library makes. On a processor with 32 bits, those with a
+// position in a file have other names.
+#ifdef SYS_mmap2
+constexpr long kMap = SYS_mmap2, kTruncate = SYS_ftruncate64;
+constexpr long kControl = SYS_fcntl64, kSeek = SYS__llseek;
+constexpr int kWhence = 4;
+#else
+constexpr long kMap = SYS_mmap, kTruncate = SYS_ftruncate;
+constexpr long kControl = SYS_fcntl, kSeek = SYS_lseek;
+constexpr int kWhence = 2;
+#endif
+
+// The C library implements fstat by any of these.
+const std::vector<Refusal> kNoStatus = {
+    Always(SYS_fstat, EIO),      Always(SYS_statx, EIO),
+#ifdef SYS_newfstatat
+    Always(SYS_newfstatat, EIO),
+#endif
+#ifdef SYS_fstatat64
+    Always(SYS_fstatat64, EIO),  Always(SYS_fstat64, EIO),
+#endif
+};
+
 class SnceRefused : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -99,28 +122,26 @@ TEST_F(SnceRefused, ARegionThatCannotBeMadeSaysWhyAndLeavesNothing) {
        SNCE_NO_DESCRIPTOR},
       {"no memory for the file", Always(SYS_memfd_create, ENOMEM),
        SNCE_NO_MEMORY},
-      {"a file too large", Always(SYS_ftruncate, EFBIG), SNCE_LIMIT},
-      {"no seals", {SYS_fcntl, EPERM, 1, F_ADD_SEALS, false}, SNCE_UNSUPPORTED},
+      {"a file too large", Always(kTruncate, EFBIG), SNCE_LIMIT},
+      {"no seals", {kControl, EPERM, 1, F_ADD_SEALS, false}, SNCE_UNSUPPORTED},
       {"no descriptor for exec",
-       {SYS_fcntl, EINVAL, 1, F_SETFD, false},
+       {kControl, EINVAL, 1, F_SETFD, false},
        SNCE_UNSUPPORTED},
       {"no mapping of it",
-       {SYS_mmap, ENOMEM, 3, MAP_NORESERVE | MAP_SHARED | MAP_FIXED, false},
+       {kMap, ENOMEM, 3, MAP_NORESERVE | MAP_SHARED | MAP_FIXED, false},
        SNCE_NO_MEMORY},
       {"no access to it",
        {SYS_mprotect, ENOMEM, 2, PROT_READ | PROT_WRITE, false},
        SNCE_NO_MEMORY},
       {"no random numbers", Always(SYS_getrandom, ENOSYS), SNCE_UNSUPPORTED},
-      {"no status of it", Always(SYS_newfstatat, EIO), SNCE_BAD_DESCRIPTOR},
+      {"no status of it", kNoStatus[0], SNCE_BAD_DESCRIPTOR},
   };
   const snceCacheOptions options = Options(1000);
   const int free = dup(0);
   close(free);
   for (const auto& row : kTable) {
     std::vector<Refusal> refused = {row.refusal};
-    // The C library implements fstat by either of two calls: refuse both.
-    if (row.result == SNCE_BAD_DESCRIPTOR)
-      refused.push_back(Always(SYS_fstat, EIO));
+    if (row.result == SNCE_BAD_DESCRIPTOR) refused = kNoStatus;
     const int status = Under(refused, [&] {
       snceRegion* region = nullptr;
       const snceResult result = snceRegion_Create(&region, &options, true);
@@ -230,7 +251,7 @@ TEST_F(SnceRefused, WithoutAnyFileForkedChildrenShareTheMemory) {
 // On a file system without SEEK_DATA a change looks at all slots.
 TEST_F(SnceRefused, GrowingWithoutHolesToldKeepsAll) {
   EXPECT_EQ(
-      0, Under({{SYS_lseek, EINVAL, 2, SEEK_DATA, false}}, [] {
+      0, Under({{kSeek, EINVAL, kWhence, SEEK_DATA, false}}, [] {
         Region region(1000);
         for (uint64_t serial = 0; serial < 500; ++serial)
           if (Session(serial).Insert(region.cache(), At(kStart)) != SNCE_OK)
@@ -245,9 +266,8 @@ TEST_F(SnceRefused, MemoryOfAFileWithoutStatusIsNotCounted) {
   EXPECT_EQ(0, Under({}, [] {
               Region region(1000);
               if (!snceRegion_ResidentBytes(region.get())) return 2;
-              if (!Refuse(Always(SYS_newfstatat, EIO)) ||
-                  !Refuse(Always(SYS_fstat, EIO)))
-                return 3;
+              for (const Refusal& refusal : kNoStatus)
+                if (!Refuse(refusal)) return 3;
               return snceRegion_ResidentBytes(region.get()) == 0 ? 0 : 4;
             }));
 }

@@ -416,8 +416,9 @@ TEST_F(SnceServer, ThereIsRoomForAThousandAndTwentyFourAndNoMore) {
   std::vector<snceCache> caches;
   snceServerId id;
   for (int i = 0; i < SNCE_SERVERS_MAX; ++i) {
-    ASSERT_EQ(SNCE_OK, Add(region_.get(), "host" + std::to_string(i),
-                           Options(kSanitized ? 1000 : 10000), &id))
+    ASSERT_EQ(SNCE_OK,
+              Add(region_.get(), "host" + std::to_string(i),
+                  Options(kSanitized || kSmallSpace ? 1000 : 10000), &id))
         << i;
     caches.push_back(snceRegion_Cache(region_.get(), id));
   }
@@ -517,13 +518,14 @@ TEST_F(SnceServer, AddingAmongManyAndChoosingAreFast) {
   auto name = [](int i) {
     return "www." + std::to_string(i) + ".shop.example";
   };
+  const snceCacheOptions options = Options(kSmallSpace ? 1000 : 10000);
   snceServerId id;
   for (int i = 0; i < SNCE_SERVERS_MAX - 1; ++i)
-    ASSERT_EQ(SNCE_OK, Add(region_.get(), name(i), Options(10000), &id));
+    ASSERT_EQ(SNCE_OK, Add(region_.get(), name(i), options, &id));
   std::vector<double> add, remove;
   for (int i = 0; i < 51; ++i) {
     double begin = nanoseconds();
-    ASSERT_EQ(SNCE_OK, Add(region_.get(), "last.example", Options(10000), &id));
+    ASSERT_EQ(SNCE_OK, Add(region_.get(), "last.example", options, &id));
     add.push_back(nanoseconds() - begin);
     begin = nanoseconds();
     ASSERT_EQ(SNCE_OK, snceServer_Remove(region_.get(), id));
