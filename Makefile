@@ -30,6 +30,8 @@ Build
   make nss               patched NSS: build/nss-$(NSS)/{nss,dist,lib/libssl3.so}
   make nss-stock         the same unpatched: build/stock-$(NSS)
   make nss-minimal       the same with patches/minimal alone: build/minimal-$(NSS)
+  make deb               a Debian package of libssl3.so beside libnss3: build/deb
+  make dist-lib          libssl3.so with an install script, for one NSS: build/dist
   make clean             remove what was built, keep what was downloaded
 
 Test the core, without NSS
@@ -52,6 +54,9 @@ Test the cache in NSS
   make orders            every order of Shutdown, NSS_Shutdown, dlclose and the rest
   make hostile           large pages, limits, locked memory, forbidden system calls,
                          valgrind, debuggers; stock beside ours; ROWS= only some
+  make deb-check         the Debian package: installed, updated under, removed, killed;
+                         secrets in its build and with link-time optimisation
+  make dist-check        what make dist-lib packs: installed and taken away again
   make secrets           do the tests see each place where a secret is not wiped, and
                          does the cache say nothing?
   make soak              everything at once for MINUTES=2; memory, descriptors and
@@ -186,6 +191,10 @@ secrets: unit-program processes-program nss
 adapter-mutants: nss
 	@$(MAKE) --no-print-directory -f $(SUPPORT)/adapter.mk NSS=$(NSS) program
 	@tests/nss/mutants/run $(CORE) build/nss-$(NSS) $(MUTANTS)
+
+# --- Packages ---------------------------------------------------------------
+
+include patches/packages.mk
 
 # --- Demo and check --------------------------------------------------------
 

@@ -22,8 +22,10 @@ say() {
     printf '%s\n' "$@" | sed "s/^/$package: /" >&2
 }
 
+# An exit, because in a condition the shell would take a failure for "no".
 is_diverted() {
-    [ "$(dpkg-divert --listpackage "$file")" = "$package" ]
+    owner=$(dpkg-divert --listpackage "$file") || exit
+    [ "$owner" = "$package" ]
 }
 
 is_ours() {

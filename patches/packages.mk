@@ -1,0 +1,20 @@
+# Packages. Included by the Makefile.
+#
+#   deb         the Debian package libnss3-sslsnce, in build/deb
+#   deb-check   builds it, installs it in a Debian system of its own, and runs the tests
+#               of secrets in its build and with link-time optimisation
+#   dist-lib    build/dist/sslsnce-VERSION-nssRELEASE-ARCH.tar.gz
+#   dist-check  builds that, installs it and takes it away again
+
+.PHONY: deb deb-check dist-lib dist-check
+deb:
+	@$(TOOLS)/deps tests/deb/packages
+	@patches/debian/make-deb $(NSS)
+deb-check: deb unit-program processes-program nss
+	@tests/deb/run $(NSS)
+	@$(MAKE) --no-print-directory -f $(SUPPORT)/adapter.mk NSS=$(NSS) program
+	@tests/deb/secrets $(NSS)
+dist-lib: nss
+	@patches/dist/make-dist $(NSS)
+dist-check: dist-lib
+	@tests/dist/run $(NSS)
