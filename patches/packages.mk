@@ -17,4 +17,5 @@ deb-check: deb unit-program processes-program nss
 dist-lib: nss
 	@patches/dist/make-dist $(NSS)
 dist-check: dist-lib
+	@$(TOOLS)/deps tests/dist/packages
 	@tests/dist/run $(NSS)
