@@ -10,10 +10,9 @@
 deb:
 	@$(TOOLS)/deps tests/deb/packages
 	@patches/debian/make-deb $(NSS)
-deb-check: deb unit-program processes-program nss
+deb-check: deb
 	@tests/deb/run $(NSS)
-	@$(MAKE) --no-print-directory -f $(SUPPORT)/adapter.mk NSS=$(NSS) program
-	@tests/deb/secrets $(NSS)
+	@tests/deb/secrets
 dist-lib: nss
 	@patches/dist/make-dist $(NSS)
 dist-check: dist-lib

@@ -42,8 +42,8 @@ install() {
 # status than the loader's.
 program_starts() {
     local status=0
-    within selfserv >/dev/null 2>said || status=$?
-    [ $status -ne 127 ] && grep -qi usage said
+    within selfserv >usage 2>&1 || status=$?
+    [ $status -ne 127 ] && grep -qi usage usage
 }
 
 # on OURS LIBNSS3: programs load the library of that package, and libnss3's own
@@ -427,7 +427,7 @@ case_TheSourcePackageIsDebiansWithOnePatchMore() {
     dpkg-source --no-check -x "$root"/build/deb/*.dsc tree
     local series=tree/debian/patches/series src=$root/build/src/nss-$release
     diff <(cat "$src/debian/patches/series"; echo sslsnce.patch) $series
-    patch -R -p1 -s -F0 -d tree <tree/debian/patches/sslsnce.patch
+    patch -R -E -p1 -s -F0 -d tree <tree/debian/patches/sslsnce.patch
     diff -r "$src/nss" tree/nss
     diff "$src/debian/rules" tree/debian/nss-rules
 }

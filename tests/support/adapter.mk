@@ -39,7 +39,7 @@ LIBRARIES = $(OUT)/libsupport.a $(DIST)/lib/libssl.a -L$(DIST)/lib \
 # The objects of a folder's sources.
 objects = $(patsubst tests/%,$(TESTED)/%.o,$(basename \
     $(wildcard $(1)/*.cc $(1)/*.c)))
-ADAPTER_OBJECTS := $(call objects,tests/nss)
+ADAPTER_OBJECTS ?= $(call objects,tests/nss)
 POINTERS_OBJECTS := $(call objects,tests/regress/pointers)
 # What tests share; an archive, so that a test takes only what it uses.
 SUPPORT_OBJECTS := $(call objects,tests/support) $(call objects,tests/support/nss)
