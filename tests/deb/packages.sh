@@ -1,7 +1,7 @@
 # Packages made from others: by another version, and for libnss3 by a libssl3.so that
 # can be told from the original. Sourced by run.
 #
-#   ours        what `make deb` built
+#   ours        what `make deb` built, $DEB
 #   ours-next   the same, as if it was built for libnss3-fake
 #   libnss3     of the distribution, the version that ours was built for
 #   libnss3-fake, libnss3-upstream
@@ -27,7 +27,7 @@ change() {
 make_packages() {
     set -e
     local built
-    cp "$root"/build/deb/libnss3-sslsnce_*_"$arch".deb "$debs/ours.deb"
+    cp "$DEB" "$debs/ours.deb"
     built=$(dpkg-deb --ctrl-tarfile "$debs/ours.deb" | tar -xOf - ./postinst |
         sed -n 's/^built_for=\([^ ]*\).*/\1/p')
     libnss3=$(ls "$root"/build/download/debs/libnss3_*"${built#*:}_$arch.deb" || :)
