@@ -300,7 +300,8 @@ install:
 	install -m 644 LICENSE $(SHARE)
 	chmod -R u=rwX,go=rX $(SHARE)
 	chmod 755 $(SHARE)/patches/apply
-	rm -rf $(SHARE)/sslsnce/sslsnce.7 $(SHARE)/sslsnce/examples $(SHARE)/patches/build
+	rm -rf $(SHARE)/sslsnce/sslsnce.7 $(SHARE)/sslsnce/examples \
+	    $(addprefix $(SHARE)/patches/,build debian dist packages.mk)
 	install -d $(DESTDIR)$(PREFIX)/share/man/man7
 	sed 's,@SHARE@,$(PREFIX)/share/sslsnce,' sslsnce/sslsnce.7 \
 	    >$(DESTDIR)$(PREFIX)/share/man/man7/sslsnce.7

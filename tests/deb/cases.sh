@@ -108,6 +108,40 @@ case_ThePackageForTheUpdatedLibnss3TurnsItOnAgain() {
     on ours-next libnss3-fake
 }
 
+# publish NAME...: these packages are what the package source of apt has.
+publish() {
+    local name
+    rm -rf m/repository
+    mkdir m/repository
+    for name; do cp "$debs/$name.deb" m/repository/; done
+    (cd m/repository && dpkg-scanpackages --multiversion . >Packages)
+    echo 'deb [trusted=yes] file:/repository ./' >m/repository.list
+    by_apt update
+}
+by_apt() {
+    within apt-get -y -o APT::Sandbox::User=root -o Dir::Etc::sourcelist=/repository.list \
+        -o Dir::Etc::sourceparts=/dev/null "$@"
+}
+
+case_AptUpgradesLibnss3WithoutAndWithTheRebuiltPackage() {
+    publish ours libnss3
+    by_apt install libnss3-sslsnce
+    on ours libnss3
+    publish ours libnss3-fake
+    by_apt upgrade
+    off libnss3-fake
+    publish ours-next libnss3-fake
+    by_apt upgrade
+    on ours-next libnss3-fake
+    publish libnss3-upstream
+    by_apt upgrade >said 2>&1
+    cat said
+    not grep 'kept back' said
+    off libnss3-upstream
+    by_apt purge libnss3-sslsnce
+    off libnss3-upstream
+}
+
 case_BothUpdatedInOneRunInEitherOrder() {
     install ours
     within dpkg -i /debs/ours-next.deb /debs/libnss3-fake.deb
