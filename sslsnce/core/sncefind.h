@@ -197,6 +197,10 @@ snceTable_Read(const snceTable *table, const sncePosition *position,
 {
     snceSlot_Load(words, position->set->slot[position->way].word,
                   SNCE_ENTRY_WORDS);
+    /* Keeps the copy in |words|, where the caller wipes it. With link-time
+     * optimisation a compiler sees every use of the array, and may keep the
+     * words in registers and in places of its own on the stack instead. */
+    __asm__ volatile("" : : "r"(words) : "memory");
     if (!snceSlot_Unchanged(&position->set->version[position->way],
                             position->seen)) {
         return SNCE_MISS;
