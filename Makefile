@@ -56,6 +56,7 @@ Test the cache in NSS
                          valgrind, debuggers; stock beside ours; ROWS= only some
   make deb-check         the Debian package: installed, updated under, removed, killed;
                          secrets in its build and with link-time optimisation
+  make deb-faults        does deb-check see each fault of the maintainer scripts?
   make dist-check        what make dist-lib packs: installed and taken away again
   make secrets           do the tests see each place where a secret is not wiped, and
                          does the cache say nothing?

@@ -32,7 +32,7 @@ make_packages() {
         sed -n 's/^built_for=\([^ ]*\).*/\1/p')
     libnss3=$(ls "$root"/build/download/debs/libnss3_*"${built#*:}_$arch.deb" || :)
     [ -f "$libnss3" ] || {
-        # Kept by nobody: the namespace of the network has no way out.
+        # The namespace has no network to fetch it.
         echo "build/download/debs has no libnss3 $built: remove build/roots/deb"
         return 1
     }
@@ -57,9 +57,10 @@ make_packages() {
         dpkg-deb --fsys-tarfile "$debs/$name.deb" |
             tar -xOf - "./$lib/sslsnce/libssl3.so" >"$debs/$name.so"
     done
-    # Installed on the machine that wanted a newer system than the one that is kept.
     [ "$(chroot "$system" dpkg-query -W -f '${Version}' libnss3)" = "$built" ] || {
-        echo "$system has another libnss3 than $built; remove it, and try again"
+        echo "The package is for libnss3 $built, and $system has another one. Remove"
+        echo "build/roots if that is older; else build/download and build/src, and"
+        echo "run make deb."
         return 1
     }
 }
