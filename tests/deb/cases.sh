@@ -180,7 +180,9 @@ case_DowngradedToOneForAnotherLibnss3ItIsOff() {
 }
 
 case_WithTheFormerLibnss3ItIsOnAgain() {
-    install ours libnss3-fake libnss3
+    install ours libnss3-fake
+    off libnss3-fake
+    install libnss3
     on ours libnss3
 }
 
