@@ -30,6 +30,8 @@ Build
   make nss               patched NSS: build/nss-$(NSS)/{nss,dist,lib/libssl3.so}
   make nss-stock         the same unpatched: build/stock-$(NSS)
   make nss-minimal       the same with patches/minimal alone: build/minimal-$(NSS)
+  make deb               a Debian package of libssl3.so beside libnss3: build/deb
+  make dist-lib          libssl3.so with an install script, for one NSS: build/dist
   make clean             remove what was built, keep what was downloaded
 
 Test the core, without NSS
@@ -56,6 +58,10 @@ Test the cache in NSS
                          valgrind, debuggers; stock beside ours; ROWS= only some
   make programs          the distribution's programs, unmodified, on the patched
                          library, stock beside ours; PROGRAMS= only some
+  make deb-check         the Debian package: installed, updated under, removed, killed;
+                         secrets in its build and with link-time optimisation
+  make deb-faults        does deb-check see each fault of the maintainer scripts?
+  make dist-check        what make dist-lib packs: installed and taken away again
   make secrets           do the tests see each place where a secret is not wiped, and
                          does the cache say nothing?
   make soak              everything at once for MINUTES=2; memory, descriptors and
@@ -207,6 +213,10 @@ adapter-mutants: nss
 	@$(MAKE) --no-print-directory -f $(SUPPORT)/adapter.mk NSS=$(NSS) program
 	@tests/nss/mutants/run $(CORE) build/nss-$(NSS) $(MUTANTS)
 
+# --- Packages ---------------------------------------------------------------
+
+include patches/packages.mk
+
 # --- Demo and check --------------------------------------------------------
 
 # These programs use NSS's public API only and are built once, against the
@@ -319,7 +329,8 @@ install:
 	install -m 644 LICENSE $(SHARE)
 	chmod -R u=rwX,go=rX $(SHARE)
 	chmod 755 $(SHARE)/patches/apply
-	rm -rf $(SHARE)/sslsnce/sslsnce.7 $(SHARE)/sslsnce/examples $(SHARE)/patches/build
+	rm -rf $(SHARE)/sslsnce/sslsnce.7 $(SHARE)/sslsnce/examples \
+	    $(addprefix $(SHARE)/patches/,build debian dist packages.mk)
 	install -d $(DESTDIR)$(PREFIX)/share/man/man7
 	sed 's,@SHARE@,$(PREFIX)/share/sslsnce,' sslsnce/sslsnce.7 \
 	    >$(DESTDIR)$(PREFIX)/share/man/man7/sslsnce.7

@@ -39,7 +39,7 @@ LIBRARIES = $(OUT)/libsupport.a $(DIST)/lib/libssl.a -L$(DIST)/lib \
 # The objects of a folder's sources.
 objects = $(patsubst tests/%,$(TESTED)/%.o,$(basename \
     $(wildcard $(1)/*.cc $(1)/*.c)))
-ADAPTER_OBJECTS := $(call objects,tests/nss)
+ADAPTER_OBJECTS ?= $(call objects,tests/nss)
 POINTERS_OBJECTS := $(call objects,tests/regress/pointers)
 # What tests share; an archive, so that a test takes only what it uses.
 SUPPORT_OBJECTS := $(call objects,tests/support) $(call objects,tests/support/nss)
@@ -58,8 +58,8 @@ pointers-run: pointers-program
 # The headers that the source includes lie beside the original.
 faulty: $(ADAPTER_OBJECTS) $(OUT)/libsupport.a $(DIST)/lib/libssl.a
 	$(CC) -std=gnu11 $(FLAGS) $(DEFINES) -I$(BASE)/nss/lib/ssl/snce/nss \
-	    -c -o $(FAULT)/fault.o $(FAULT)/$(FAULTY)
-	$(CXX) -o $(FAULT)/adapter $(filter %.o,$^) $(FAULT)/fault.o $(LIBRARIES)
+	    $(CFLAGS) -c -o $(FAULT)/fault.o $(FAULT)/$(FAULTY)
+	$(CXX) $(LDFLAGS) -o $(FAULT)/adapter $(filter %.o,$^) $(FAULT)/fault.o $(LIBRARIES)
 
 run_test = NSS_DIR=$(abspath $(BASE)) LD_LIBRARY_PATH=$(abspath $(DIST))/lib \
     $(OUT)/$(1) $(GTEST_ARGS)

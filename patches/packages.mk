@@ -1,0 +1,24 @@
+# Packages. Included by the Makefile.
+#
+#   deb         the Debian package libnss3-sslsnce, in build/deb
+#   deb-check   builds it, installs it in a Debian system of its own, and runs the tests
+#               of secrets in its build and with link-time optimisation
+#   deb-faults  do the tests see each fault that is put into the maintainer scripts?
+#               NAMES=: some of them
+#   dist-lib    build/dist/sslsnce-VERSION-nssRELEASE-ARCH.tar.gz
+#   dist-check  builds that, installs it and takes it away again
+
+.PHONY: deb deb-check deb-faults dist-lib dist-check
+deb:
+	@$(TOOLS)/deps tests/deb/packages
+	@patches/debian/make-deb $(NSS)
+deb-check: deb
+	@tests/deb/run $(NSS)
+	@tests/deb/secrets
+deb-faults: deb
+	@tests/deb/faults $(NSS) $(NAMES)
+dist-lib: nss
+	@patches/dist/make-dist $(NSS)
+dist-check: dist-lib
+	@$(TOOLS)/deps tests/dist/packages
+	@tests/dist/run $(NSS)
