@@ -22,7 +22,8 @@ namespace {
 
 // Where the three numbers of a test session end in its state (test_session.h).
 constexpr size_t kNumbers = 24;
-constexpr size_t kStackBytes = 64 * 1024;
+// Enough for any processor: on aarch64 the least is 128 KiB.
+constexpr size_t kStackBytes = 256 * 1024;
 
 uint64_t Piece(const uint8_t* at) {
   uint64_t piece;
@@ -105,9 +106,9 @@ uint64_t LeftOnStack(const Secrets& secrets,
   uint64_t left = UINT64_MAX;
   if (stack == MAP_FAILED) return left;
   pthread_attr_init(&attributes);
-  pthread_attr_setstack(&attributes, stack, kStackBytes);
   std::function<void()> copy = operation;
-  if (pthread_create(&thread, &attributes, RunOperation, &copy) == 0 &&
+  if (pthread_attr_setstack(&attributes, stack, kStackBytes) == 0 &&
+      pthread_create(&thread, &attributes, RunOperation, &copy) == 0 &&
       pthread_join(thread, nullptr) == 0)
     left = secrets.CountIn(stack, kStackBytes);
   pthread_attr_destroy(&attributes);
