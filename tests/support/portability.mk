@@ -1,6 +1,6 @@
 # Other compilers and processors. Included by the Makefile.
 #
-#   ROWS=NAME   these rows only; without it all
+#   ROWS=NAME   these rows only; without it those of the short form
 #   LONG=1      the long form
 
 .PHONY: portability
