@@ -13,7 +13,7 @@ matrix:
 
 # NSS's own tests/ssl on stock and on the patched tree, compared. SETS=: these only
 # (tests/release/ssl-tests has the list). LONG=1: all of them.
-SETS ?= policy normal resume policy-3 resume-3 $(if $(LONG),fips stress \
+SETS ?= policy resume policy-3 resume-3 $(if $(LONG),normal fips stress \
     normal-3 stress-3)
 .PHONY: ssl-tests upstream
 ssl-tests:
