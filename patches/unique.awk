@@ -47,6 +47,11 @@ function judge(   at, i, places) {
     newLeft = n[2]
     next
 }
+/^@@/ && oldLeft + newLeft == 0 {
+    print "a hunk without both lengths: " $0
+    status = 1
+    next
+}
 oldLeft + newLeft == 0 { next }
 /^-/ { old[++wanted] = substr($0, 2); oldLeft--; next }
 /^\+/ { newLeft--; next }

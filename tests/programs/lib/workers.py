@@ -71,7 +71,10 @@ class Workers(service.Service):
         victims = []
         for _ in range(KILLED_AGAIN if self.respawned else self.workers - 1):
             time.sleep(KILL_EVERY_SEC[self.respawned])
-            victim = next(pid for pid in self.pids()[1:] if pid not in victims)
+            victim = next((pid for pid in self.pids()[1:] if pid not in victims),
+                          None)
+            if victim is None:
+                raise OSError('%s starts no new worker' % self.title)
             os.kill(victim, signal.SIGKILL)
             victims.append(victim)
         time.sleep(KILL_EVERY_SEC[False])
