@@ -10,6 +10,8 @@
 
 .PHONY: deb deb-check deb-faults dist-lib dist-check
 deb:
+	@test -z '$(NSS_SRC)' || { echo 'make deb: builds the source package of the' \
+	    'distribution; take NSS_SRC away' >&2; exit 1; }
 	@$(TOOLS)/deps tests/deb/packages
 	@patches/debian/make-deb $(NSS)
 deb-check: deb
@@ -17,7 +19,9 @@ deb-check: deb
 	@tests/deb/secrets
 deb-faults: deb
 	@tests/deb/faults $(NSS) $(NAMES)
-dist-lib: nss
+dist-lib:
+	@$(TOOLS)/deps
+	@$(MAKE) --no-print-directory nss
 	@patches/dist/make-dist $(NSS)
 dist-check: dist-lib
 	@$(TOOLS)/deps tests/dist/packages

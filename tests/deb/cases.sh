@@ -1,4 +1,4 @@
-# What the package promises. Sourced by run; in a case, m is a copy of the system in
+# The promises of the package. Sourced by run; in a case, m is a copy of the system in
 # which libnss3 and its tools are installed.
 
 # mounted NAME: a copy of the system at NAME, which costs nothing until it changes.

@@ -4,6 +4,7 @@
 #   LONG=1      the long form
 
 .PHONY: portability
-portability: nss
+portability:
 	@$(TOOLS)/deps tests/portability/packages
+	@$(MAKE) --no-print-directory nss
 	@tests/portability/run $(if $(LONG),--long) --release $(NSS) $(ROWS)

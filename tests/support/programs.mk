@@ -3,6 +3,8 @@
 #   PROGRAMS='selfserv jss'    these only; tests/programs/README.md lists them
 
 .PHONY: programs
-programs: nss-stock nss
+programs:
 	@$(TOOLS)/deps tests/programs/packages
+	@$(MAKE) --no-print-directory nss-stock
+	@$(MAKE) --no-print-directory nss
 	@tests/programs/run build/nss-$(NSS)/lib build/stock-$(NSS)/lib $(PROGRAMS)

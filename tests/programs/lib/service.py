@@ -2,7 +2,7 @@
 # License, v. 2.0. If a copy of the MPL was not distributed with this
 # file, You can obtain one at http://mozilla.org/MPL/2.0/.
 
-"""What the programs of this suite have in common: how one is started, killed and
+"""The base class of the programs of this suite: how one is started, killed and
 asked, and the checks that suit every server with one process."""
 
 import collections
@@ -110,10 +110,10 @@ class Service:
         return {}
 
     def prologue(self, plain):
-        """What the client says before TLS."""
+        """The client's bytes before TLS."""
 
     def talk(self, tls):
-        """What the client says after the handshake, and waits for."""
+        """The client's bytes after the handshake, and the answer that it awaits."""
         tls.sendall(b'GET / HTTP/1.0\r\n\r\n')
         said = tls.recv(4096)
         if not said:

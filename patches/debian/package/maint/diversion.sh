@@ -1,4 +1,5 @@
-# What the maintainer scripts share; debian/rules puts this text into each of them.
+# The functions that the maintainer scripts share; debian/rules puts this text into
+# each of them.
 #
 # The package's library is in a directory of its own. While the diversion is on,
 # |file|, which programs load, is a symbolic link to it, and |stock| is the file of
@@ -22,7 +23,8 @@ say() {
     printf '%s\n' "$@" | sed "s/^/$package: /" >&2
 }
 
-# An exit, because in a condition the shell would take a failure for "no".
+# Exits if dpkg-divert fails: in a condition, that failure would read as "not
+# diverted".
 is_diverted() {
     owner=$(dpkg-divert --listpackage "$file") || exit
     [ "$owner" = "$package" ]
@@ -42,8 +44,8 @@ libnss3_version() {
 
 diversion_on() {
     if ! is_diverted; then
-        # Without a diversion, dpkg writes |file|, so a |stock| beside it is old,
-        # unless |file| is the link.
+        # While nothing is diverted, dpkg writes |file|. A |stock| beside it is left
+        # over, unless |file| is our link.
         is_ours || rm -f "$stock"
         dpkg-divert --package "$package" --quiet --no-rename \
             --divert "$stock" --add "$file"
@@ -65,7 +67,7 @@ diversion_on() {
 diversion_off() {
     if is_diverted || is_ours; then
         if [ -e "$stock" ]; then
-            # Two names of one file are no reason for rename(2) to remove one.
+            # rename(2) does nothing if both names are the same file.
             if [ ! -L "$file" ] && [ "$file" -ef "$stock" ]; then
                 rm -f "$stock"
             else
@@ -101,11 +103,19 @@ choose_diversion() {
     diversion_off
     [ -n "$version" ] || version='not installed'
     mkdir -p "$notes"
+    if is_ours; then
+        now="has no $stock, so programs still
+load the library of this package. To get libnss3's own, as root:
+    apt-get install --reinstall libnss3:@ARCH@"
+    else
+        now="has the library that programs load: $file
+is its own again, without sslsnce, and a fix in it takes effect. Restart the
+servers that use it."
+    fi
     cat >"$note.new" <<END
 libnss3:@ARCH@ is $version, and this package was built for
-$built_for. So $file is again
-the file of libnss3, without sslsnce, and a fix in it takes effect. Restart the
-servers that use it. To have sslsnce back, get its source tree and, as root:
+$built_for. libnss3 $now
+To have sslsnce back, get its source tree and, as root:
     apt-get update
     rm -rf build/download build/src; make deb
     apt-get install ./build/deb/${package}_*_@ARCH@.deb
