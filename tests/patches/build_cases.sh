@@ -132,11 +132,14 @@ case_WhatMakeInstallInstallsPatchesATreeAlike() {
     same stock other
 }
 
-# The regression suite's mutants, which take long to build, are seen here first.
+# The regression suite's mutants, which take long to build, are seen here first. Those
+# that change files of NSS are for the release that CI builds.
 case_EveryFaultOfTheRegressionSuiteFits() {
     $apply tree
     for fault in "$root"/tests/regress/mutants/*.patch; do
         echo "$fault"
+        [ "$release" = 3.87.1 ] || ! grep '^+++ b/' "$fault" | grep -qv /snce/ ||
+            continue
         patch -p1 -s -f -F0 --dry-run -d tree <"$fault"
     done
 }

@@ -98,8 +98,9 @@ case_UnknownReleaseIsRefusedByName() {
 }
 
 case_TheSeriesIsThatOfTheReleasesRange() {
-    mv ours/patches/$series ours/patches/3.100-3.102
-    rm -r ours/patches/[0-9]*-[0-9]*[!2]
+    cp -aL ours/patches/$series series
+    rm -r ours/patches/[0-9]*-[0-9]*
+    mv series ours/patches/3.100-3.102
     for known in 3.100 3.100.7 3.101.2 3.102.9; do
         pretend $known
         $apply tree
@@ -144,8 +145,8 @@ case_TryTakesTheNearestSeriesAndTheTreeRemembersIt() {
     local nearest
     nearest=$(ls -d ours/patches/[0-9]*-[0-9]*/ | sed 's,/$,,; s,.*/,,' |
         sort -V | head -n 1)
-    mv ours/patches/$series series
-    rm -rf ours/patches/$nearest
+    cp -aL ours/patches/$series series
+    rm -rf ours/patches/$series ours/patches/$nearest
     mv series ours/patches/$nearest
     says "trying those for $nearest" $apply --try tree
     says "with this sslsnce" $apply --check tree
