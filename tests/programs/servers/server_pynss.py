@@ -42,7 +42,8 @@ def answer(listener):
 
 def serve(listener, db):
     """Never returns. In a forked server each worker initialises NSS itself."""
-    nss.nss.nss_init(db)
+    if not nss.nss.nss_is_initialized():
+        nss.nss.nss_init(db)
     nss.ssl.set_domestic_policy()
     certificate = nss.nss.find_cert_from_nickname('rsa')
     key = nss.nss.find_key_by_any_cert(certificate)
@@ -63,6 +64,9 @@ def main():
     configure = nss.ssl.config_mp_server_sid_cache if args.workers else \
         nss.ssl.config_server_session_id_cache
     configure(ssl3_timeout=args.timeout)
+    # NSS 3.124, unlike 3.110, makes no TLS socket before it is initialised.
+    if not args.workers:
+        nss.nss.nss_init(args.db)
     listener = listen(args.port)
     if not args.workers:
         serve(listener, args.db)
