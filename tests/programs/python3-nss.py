@@ -4,20 +4,9 @@
 
 """A server in python3-nss, with one process."""
 
-import os
-
+import pynss
 import service
 
-SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'servers',
-                      'server_pynss.py')
 
-
-class Program(service.Service):
+class Program(pynss.Server, service.Service):
     title = 'python3-nss'
-    package = 'python3-nss'
-    timeout = 'by its own call'
-
-    def command(self):
-        # The distribution's interpreter, which has its modules.
-        return ['/usr/bin/python3', SERVER, '-d', 'sql:' + self.place.db, '-p',
-                str(self.place.port), '-t', str(self.timeout_sec)]
