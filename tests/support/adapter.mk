@@ -32,9 +32,13 @@ FLAGS := -O2 -g -fPIC -MMD -MP -Wall -Wextra -Wno-unused-parameter -Werror \
 DEFINES := -DXP_UNIX -DLINUX -Dlinux -D_REENTRANT -DNDEBUG \
     -DUSE_UTIL_DIRECTLY -DNO_NSPR_10_SUPPORT -DNSS_SSL_SNCE=1
 
+# NSS has a GoogleTest of its own among its libraries, of another version than the
+# headers; so ours is named by its path.
+GTEST_LIBRARIES := $(foreach name,gmock gtest_main gtest, \
+    $(shell $(CXX) -print-file-name=lib$(name).a))
 LIBRARIES = $(OUT)/libsupport.a $(DIST)/lib/libssl.a -L$(DIST)/lib \
     -lsmime3 -lnss3 -lnssutil3 $$(pkg-config --libs nspr) \
-    -lgmock -lgtest_main -lgtest -lpthread -ldl
+    $(GTEST_LIBRARIES) -lpthread -ldl
 
 # The objects of a folder's sources.
 objects = $(patsubst tests/%,$(TESTED)/%.o,$(basename \

@@ -4,6 +4,7 @@
 
 #include "endpoint.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -125,11 +126,15 @@ PRFileDesc* Import(PRFileDesc* tcp, const Side& side, Clock* clock,
   return fd;
 }
 
+// A library refuses a structure that is larger than its own. Ours ends
+// before 3.54.
+constexpr size_t kChannelInfoSize = offsetof(SSLChannelInfo, pskType);
+
 // Fills in |out| after a complete handshake.
 void Look(PRFileDesc* fd, Outcome* out) {
   SSLChannelInfo info;
   memset(&info, 0, sizeof(info));
-  if (SSL_GetChannelInfo(fd, &info, sizeof(info)) != SECSuccess) {
+  if (SSL_GetChannelInfo(fd, &info, kChannelInfoSize) != SECSuccess) {
     out->error = PR_GetError();
     return;
   }
