@@ -27,4 +27,5 @@ class Program(service.Service):
 
     def environment(self):
         # Java looks for JSS's own library there too.
-        return {'LD_LIBRARY_PATH': self.place.lib + ':/usr/lib/jss'}
+        return {'LD_LIBRARY_PATH': ':'.join(
+            filter(None, [self.search(), '/usr/lib/jss']))}

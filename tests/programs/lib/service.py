@@ -36,8 +36,9 @@ Check = collections.namedtuple('Check', 'kind label text good stock_fails',
                                defaults=(False,))
 # One place to run a program. |lib| is the directory of the libssl3.so, |name| is
 # "stock" or "ours", |db| an NSS database with the certificate "rsa", |scratch| an
-# empty directory, |root| the Debian system of the program, if it wants one.
-Place = collections.namedtuple('Place', 'name lib db scratch port root')
+# empty directory, |root| the Debian system of the program, if it wants one,
+# |package| the package that has this libssl3.so, if that is installed.
+Place = collections.namedtuple('Place', 'name lib db scratch port root package')
 
 
 def of(good, visits):
@@ -109,6 +110,11 @@ class Service:
     def environment(self):
         return {}
 
+    def search(self):
+        """The directory in which the program is to look for its libssl3.so, or None
+        for the system's directories."""
+        return None if self.place.package else self.place.lib
+
     def prologue(self, plain):
         """The client's bytes before TLS."""
 
@@ -123,7 +129,7 @@ class Service:
     # ---- starting and ending ----
 
     def start(self):
-        env = alone.environment(self.place.lib)
+        env = alone.environment(self.search())
         caches = os.path.join(self.place.scratch, 'caches')
         if self.timeout == Service.timeout:
             with open(caches, 'w') as out:

@@ -5,6 +5,7 @@
 """A Debian system (tests/support/debian-root) for one run of one program."""
 
 import os
+import shutil
 import subprocess
 
 LIMIT_SEC = 180
@@ -20,24 +21,35 @@ def tool(*command):
     return done.stdout
 
 
+def overlay(lower, layers, where):
+    """Mounts the directory |lower| at |where|. What is changed there goes into
+    memory, mounted at the empty directory |layers|; |lower| stays as it is."""
+    upper, work = os.path.join(layers, 'upper'), os.path.join(layers, 'work')
+    tool('mount', '-t', 'tmpfs', '-o', 'mode=755', 'none', layers)
+    for path in upper, work:
+        os.mkdir(path, 0o755)
+    tool('mount', '-t', 'overlay', '-o', 'lowerdir=%s,upperdir=%s,workdir=%s'
+         % (lower, upper, work), 'none', where)
+
+
 class System:
-    """A temporary directory over the system of |place|, which stays as it is, and
-    the libssl3.so that is tested over the system's own."""
+    """A temporary directory over the system of |place|, which stays as it is. The
+    libssl3.so that is tested is mounted over the system's own, or the package that
+    has it is installed."""
 
     def __init__(self, place):
         self.directory = os.path.join(place.scratch, 'root')
         layers = os.path.join(place.scratch, 'layers')
-        upper, work = os.path.join(layers, 'upper'), os.path.join(layers, 'work')
         for path in layers, self.directory:
             os.mkdir(path)
-        tool('mount', '-t', 'tmpfs', '-o', 'mode=755', 'none', layers)
-        for path in upper, work:
-            os.mkdir(path, 0o755)
-        tool('mount', '-t', 'overlay', '-o', 'lowerdir=%s,upperdir=%s,workdir=%s'
-             % (place.root, upper, work), 'none', self.directory)
+        overlay(place.root, layers, self.directory)
         tool('mount', '-t', 'proc', 'proc', self.path('proc'))
         # Programs that are not root put files there.
         tool('mount', '-t', 'tmpfs', 'none', self.path('dev/shm'))
+        if place.package:
+            shutil.copy(place.package, self.path('root/ours.deb'))
+            self.run('DEBIAN_FRONTEND=noninteractive dpkg -i /root/ours.deb')
+            return
         library = tool('chroot', self.directory, 'sh', '-c',
                        'ls /usr/lib/*/libssl3.so').strip()
         tool('mount', '--bind', os.path.join(place.lib, 'libssl3.so'),
