@@ -29,9 +29,6 @@ within() {
         DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"
 }
 
-# The shell's own ! would not end a case.
-not() { ! "$@"; }
-
 # install NAME...: one after the other.
 install() {
     local name

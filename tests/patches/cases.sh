@@ -30,9 +30,6 @@ fails_with() {
 # says TEXT COMMAND...: the command succeeds and says TEXT.
 says() { fails_with 0 "$@"; }
 
-# The shell's own ! would not end a case.
-not() { ! "$@"; }
-
 case_ApplyThenUndoGivesTheTreeBackByteForByte() {
     $apply tree
     not diff -rq stock tree
